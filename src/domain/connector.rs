@@ -1,0 +1,63 @@
+//! Connectors: how a kind of resource is opened. They are data (`assets/connectors/*.toml`); this is what the data means.
+
+/// One variable that a client reads, or that its arguments are made from.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct ConnectorField {
+    pub name: String,
+    pub label: String,
+    pub default: Option<String>,
+    pub required: bool,
+    /// Its value must not be typed into a role file, and is masked.
+    pub secret: bool,
+    /// The keys of a secret that `from` fills it with, best first.
+    pub from: Vec<String>,
+    /// Names, users and ports that the client takes only as an argument: even where a provider gives the value it may stand in argv.
+    /// Never set on a secret field.
+    pub argument: bool,
+}
+
+/// Arguments that stand or fall together: left out when one of the fields they name has no value, or `when` has none.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct ArgumentGroup {
+    /// Words with `{FIELD}` for a field's value.
+    pub words: Vec<String>,
+    /// A field that must have a true value (not empty, `0`, `no`, `false`, `off`) although no word names it.
+    pub when: Option<String>,
+    /// Left out when this field's value comes from a provider: a file carries it then.
+    pub unless_secret: Option<String>,
+}
+
+/// A file in memory that carries what must not stand in argv and has no variable.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct ConnectorFile {
+    pub name: String,
+    /// Made only when this field's value comes from a provider.
+    pub when_secret: String,
+    /// Its content; `{FIELD}` is the value encoded for a client option file (quotes and backslashes escaped), `{FIELD:raw}` as it is.
+    pub text: String,
+    /// Stand before all other arguments; `{path}` is the file's path.
+    pub arguments: Vec<String>,
+}
+
+/// How a kind of resource is opened.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Connector {
+    pub name: String,
+    pub title: String,
+    pub aliases: Vec<String>,
+    /// The program, and words that always follow it. Several programs may do the same job: the first that is installed is taken.
+    pub programs: Vec<String>,
+    pub arguments: Vec<ArgumentGroup>,
+    pub fields: Vec<ConnectorField>,
+    pub files: Vec<ConnectorFile>,
+    /// How the password reaches the client, in words for the detail pane.
+    pub delivery: String,
+    /// Package names that carry the client: (`debian`, `postgresql-client`) …
+    pub packages: Vec<(String, String)>,
+}
+
+impl Connector {
+    pub fn field(&self, name: &str) -> Option<&ConnectorField> {
+        self.fields.iter().find(|field| field.name == name)
+    }
+}

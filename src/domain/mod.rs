@@ -1,0 +1,12 @@
+//! The words of the product as data. Pure: nothing in here touches files, processes, clocks, the network, threads or terminals.
+
+pub mod catalogue;
+pub mod connector;
+pub mod filter;
+pub mod plan;
+pub mod problem;
+pub mod reference;
+pub mod role;
+pub mod secret;
+pub mod status;
+pub mod suggest;

@@ -1,0 +1,33 @@
+//! What a launch hands to a session: everything that is needed to start the child, resolved.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::domain::reference::SecretRef;
+use crate::domain::secret::ChildEnv;
+
+/// Starts one child, once. Consumed by `session`.
+pub struct LaunchPlan {
+    /// Also in the child's environment as `HALLPASS_SESSION_ID`.
+    pub session_id: String,
+    pub role: String,
+    /// An absolute path, found before anything was resolved.
+    pub program: PathBuf,
+    /// Words, no shell in between. `{file:NAME}` is replaced by the child's first step with the path of a file of `env`.
+    pub args: Vec<String>,
+    pub cwd: PathBuf,
+    pub env: ChildEnv,
+    /// Which secrets were read for it, in the role's order. No values.
+    pub secrets: Vec<SecretUse>,
+    /// What the person should know, without any value: a secret too short to be masked, an empty one …
+    pub warnings: Vec<String>,
+}
+
+/// One secret that was read for a launch.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SecretUse {
+    pub field: String,
+    pub reference: SecretRef,
+    pub version: Option<String>,
+    pub took: Duration,
+}

@@ -1,0 +1,121 @@
+//! Roles: named ways into a resource, as the role files say them. Holds references and plain values, never a secret.
+
+use std::collections::BTreeMap;
+
+use crate::domain::problem::Location;
+use crate::domain::reference::SecretRef;
+
+/// How a field's value reaches the child.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Via {
+    /// An environment variable.
+    #[default]
+    Env,
+    /// A file in memory (else 0600 in the runtime folder); the variable holds its path.
+    File,
+    /// An SSH key in an agent of this session alone.
+    Agent,
+}
+
+impl Via {
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Env => "env",
+            Self::File => "file",
+            Self::Agent => "agent",
+        }
+    }
+}
+
+/// Where a field's value comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Source {
+    Plain(String),
+    Secret(SecretRef),
+    /// Several values in one text: `{name}` in `text` is the percent-encoded part, `{name:raw}` the part as it is.
+    Template {
+        text: String,
+        parts: Vec<(String, Source)>,
+    },
+    RdsIam {
+        user: String,
+    },
+    /// Filled by the role's `from`: the first of `keys` that the secret has. Only [`Role::effective_fields`](crate::config) makes these.
+    From {
+        secret: SecretRef,
+        keys: Vec<String>,
+        required: bool,
+    },
+}
+
+impl Source {
+    /// The word of the JSON contract: `plain`, `secret`, `template`, `rds-iam`.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Plain(_) => "plain",
+            Self::Secret(_) | Self::From { .. } => "secret",
+            Self::Template { .. } => "template",
+            Self::RdsIam { .. } => "rds-iam",
+        }
+    }
+
+    /// Every secret reference in it, in order.
+    pub fn references(&self) -> Vec<&SecretRef> {
+        match self {
+            Self::Plain(_) | Self::RdsIam { .. } => Vec::new(),
+            Self::Secret(reference) | Self::From { secret: reference, .. } => vec![reference],
+            Self::Template { parts, .. } => parts.iter().flat_map(|(_, part)| part.references()).collect(),
+        }
+    }
+
+    /// Whether any of it comes from a provider.
+    pub fn is_secret(&self) -> bool {
+        matches!(self, Self::RdsIam { .. }) || !self.references().is_empty()
+    }
+}
+
+/// One environment variable of a role.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Field {
+    pub name: String,
+    pub source: Source,
+    pub via: Via,
+    /// Takes surrounding white space off the fetched value.
+    pub trim: bool,
+    /// A secret that is not there leaves the variable unset instead of stopping the launch.
+    pub optional: bool,
+    /// Used where the secret is not there.
+    pub default: Option<String>,
+    /// Whether its value is kept from the screen: the connector marks it secret, or no connector knows it and a provider gives it.
+    pub masked: bool,
+    /// Where it is written; none for a connector's default.
+    pub at: Option<Location>,
+}
+
+/// A named way into a resource.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Role {
+    pub name: String,
+    pub resource: Option<String>,
+    /// The connector's name; none for a role with a `command` of its own.
+    pub connector: Option<String>,
+    /// The environment's name: `prod`, `stage` …
+    pub env: Option<String>,
+    pub description: Option<String>,
+    pub owner: Option<String>,
+    pub tags: BTreeMap<String, String>,
+    /// The name of a role into the same resource that can do less.
+    pub safer: Option<String>,
+    /// `read-only` or `read-write`, as the role says it.
+    pub access_mode: Option<String>,
+    /// All fields that reach the child, in order: the role's own, those that `from` fills, the connector's defaults.
+    pub fields: Vec<Field>,
+    /// The program and its first arguments; replaces the connector's.
+    pub command: Option<Vec<String>>,
+    /// Arguments behind those of the connector or the command; `{FIELD}` stands for a plain field.
+    pub args: Vec<String>,
+    pub cwd: Option<String>,
+    /// Names of variables of hallpass itself that the child gets too.
+    pub inherit: Vec<String>,
+    pub at: Location,
+}

@@ -1,0 +1,95 @@
+//! The only folder that can read plaintext: values, what is picked from them, the environment they end in, and their redaction.
+//!
+//! `expose` is visible in this folder alone; the compiler keeps everybody else out.
+//!
+//! ```compile_fail,E0277
+//! let value = hallpass::domain::secret::SecretValue::from_text("hunter22".to_owned());
+//! println!("{value:?}"); // no Debug
+//! ```
+//! ```compile_fail,E0277
+//! let value = hallpass::domain::secret::SecretValue::from_text("hunter22".to_owned());
+//! println!("{value}"); // no Display
+//! ```
+//! ```compile_fail,E0599
+//! let value = hallpass::domain::secret::SecretValue::from_text("hunter22".to_owned());
+//! let copy = value.clone(); // no Clone
+//! ```
+//! ```compile_fail,E0369
+//! let a = hallpass::domain::secret::SecretValue::from_text("hunter22".to_owned());
+//! let b = hallpass::domain::secret::SecretValue::from_text("hunter22".to_owned());
+//! let _ = a == b; // no PartialEq
+//! ```
+//! ```compile_fail,E0624
+//! let value = hallpass::domain::secret::SecretValue::from_text("hunter22".to_owned());
+//! let _ = value.expose(); // private to this folder
+//! ```
+//! The twin that compiles:
+//! ```
+//! let value = hallpass::domain::secret::SecretValue::from_text("hunter22".to_owned());
+//! assert!(value.warning().is_none());
+//! ```
+
+mod child_env;
+mod payload;
+mod redactor;
+mod template;
+
+pub use child_env::{ChildEnv, EnvTarget};
+pub use payload::{Payload, PickError};
+pub use redactor::Redactor;
+pub use template::{Encoding, TemplateError};
+
+use secrecy::{ExposeSecret, SecretSlice};
+use zeroize::Zeroize;
+
+/// Bytes that a provider gave. Wiped when dropped; cannot be shown, compared, cloned or serialised.
+pub struct SecretValue(SecretSlice<u8>);
+
+impl SecretValue {
+    /// Takes the bytes over. The vector's spare capacity is wiped with it.
+    pub fn from_bytes(mut bytes: Vec<u8>) -> Self {
+        // A boxed slice of a vector with spare capacity is a reallocated copy; make the copy ourselves so that the first can be wiped.
+        let boxed: Box<[u8]> = bytes.as_slice().into();
+        bytes.zeroize();
+        Self(SecretSlice::from(boxed))
+    }
+
+    pub fn from_text(text: String) -> Self {
+        Self::from_bytes(text.into_bytes())
+    }
+
+    /// The plaintext; nobody outside this folder may ask.
+    fn expose(&self) -> &[u8] {
+        self.0.expose_secret()
+    }
+
+    /// A second value of the same bytes, for a second field of the same secret.
+    fn duplicate(&self) -> Self {
+        Self::from_bytes(self.expose().to_vec())
+    }
+
+    /// The value without surrounding white space.
+    #[must_use]
+    pub fn trimmed(self) -> Self {
+        Self::from_bytes(self.expose().trim_ascii().to_vec())
+    }
+
+    /// Whether it holds a NUL byte and so cannot be an environment variable.
+    pub fn has_nul(&self) -> bool {
+        self.expose().contains(&0)
+    }
+
+    /// What will surprise about the value, without saying what it is: it is empty, ends in a newline, or is too short to be masked.
+    pub fn warning(&self) -> Option<&'static str> {
+        let bytes = self.expose();
+        if bytes.is_empty() {
+            Some("the value is empty")
+        } else if bytes.ends_with(b"\n") {
+            Some("the value ends in a newline, which usually came from `echo`; trim = true takes it off")
+        } else if bytes.trim_ascii().len() < 4 {
+            Some("the value is shorter than 4 characters and cannot be masked on the screen")
+        } else {
+            None
+        }
+    }
+}

@@ -1,0 +1,41 @@
+//! hallpass: open a shell on any database or server without ever holding its password.
+//!
+//! # The map
+//!
+//! | where | what lives there |
+//! |---|---|
+//! | [`domain`] | roles, references, connectors, problems, statuses; `domain::secret` alone can read plaintext. Pure: no files, processes, clocks, network, threads, terminals |
+//! | [`config`] | finds, reads and layers the TOML; every error has file, line, column |
+//! | [`providers`] | one file a secret store, behind one small trait, listed once in `PROVIDERS` |
+//! | [`session`] | a child process: PTY, emulator, key encoding, pass-through, how it starts and ends |
+//! | [`launch`] | a role's references resolved into a plan that a session can start |
+//! | [`check`] | which roles and providers are ready, and what to do about the rest |
+//! | [`ui`] | the terminal user interface: model, messages, update, effects, views |
+//! | [`cli`] | one file a command |
+//!
+//! # Who may import whom
+//!
+//! ```text
+//! main -> cli ----+                         cli and ui never import each other
+//!         ui ----+-> check, launch -> providers -> domain
+//!                +----------+------> session ----> domain
+//!                 config -----------------------> domain
+//! ```
+//!
+//! `tests/it/architecture.rs` reads the sources and fails on an arrow that goes the other way.
+//!
+//! # The life of a secret
+//!
+//! A role file holds a [`domain::reference::SecretRef`], which is safe to print. At launch its provider turns it into a
+//! [`domain::secret::SecretValue`], which cannot be printed, compared, cloned or serialised. It is moved into a
+//! [`domain::secret::ChildEnv`], which shows names only and is consumed when the child is spawned; the
+//! [`domain::secret::Redactor`] made from it stands between the child's output and everything that keeps or shows it.
+
+pub mod check;
+pub mod cli;
+pub mod config;
+pub mod domain;
+pub mod launch;
+pub mod providers;
+pub mod session;
+pub mod ui;
