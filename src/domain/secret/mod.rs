@@ -34,7 +34,7 @@ mod payload;
 mod redactor;
 mod template;
 
-pub use child_env::{ChildEnv, EnvTarget};
+pub use child_env::{ChildEnv, EnvTarget, FILES_VARIABLE};
 pub use payload::{Payload, PickError};
 pub use redactor::Redactor;
 pub use template::{Encoding, TemplateError};
