@@ -35,7 +35,7 @@ mod redactor;
 mod template;
 
 pub use child_env::{ChildEnv, EnvTarget, FILES_VARIABLE};
-pub use payload::{Payload, PickError};
+pub use payload::{JsonObject, NotAnObject, Payload, PickError};
 pub use redactor::Redactor;
 pub use template::{Encoding, Part, TemplateError};
 
