@@ -1,5 +1,8 @@
 //! Secret providers: one file each, behind one trait, listed once in [`PROVIDERS`].
 
+#[cfg(feature = "local")]
+pub mod local;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
