@@ -100,3 +100,31 @@ pub struct ProviderSpec {
     /// Makes one, without any I/O; none for a kind that is not built yet, or not into this binary.
     pub open: Option<fn(&ProviderConfig, &World) -> Result<Arc<dyn Provider>, Problem>>,
 }
+
+/// Every kind of provider, once.
+pub const PROVIDERS: &[ProviderSpec] = &[];
+
+/// The names of all variables that hold a provider's credentials.
+pub fn credential_names() -> Vec<&'static str> {
+    PROVIDERS
+        .iter()
+        .flat_map(|spec| spec.credentials.iter().copied())
+        .collect()
+}
+
+/// The providers of this run, opened when they are first asked for.
+pub struct Providers {}
+
+impl Providers {
+    pub fn new(_configured: &BTreeMap<String, ProviderConfig>, _world: &World) -> Self {
+        Self {}
+    }
+
+    /// The provider of this name, opened at the first call.
+    pub fn get(&self, name: &str) -> Result<Arc<dyn Provider>, Problem> {
+        Err(Problem::new(
+            &crate::domain::catalogue::PROVIDER_NOT_BUILT,
+            format!("provider `{name}`: not built yet"),
+        ))
+    }
+}
