@@ -38,8 +38,6 @@ pub use child_env::{ChildEnv, EnvTarget, FILES_VARIABLE};
 pub use payload::{JsonObject, NotAnObject, Payload, PickError};
 pub use redactor::Redactor;
 pub use template::{Encoding, Part, TemplateError};
-pub use redactor::Redactor;
-pub use template::{Encoding, Part, TemplateError};
 
 use secrecy::{ExposeSecret, SecretSlice};
 use zeroize::Zeroize;
