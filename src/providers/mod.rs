@@ -3,6 +3,8 @@
 mod credentials;
 mod env;
 mod envjson;
+#[cfg(feature = "local")]
+pub mod local;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -181,6 +183,9 @@ pub const PROVIDERS: &[ProviderSpec] = &[
         title: "Local store",
         credentials: &["HALLPASS_STORE_KEY_FILE"],
         signs: &[],
+        #[cfg(feature = "local")]
+        open: Some(|config, world, _| local::open(config, world)),
+        #[cfg(not(feature = "local"))]
         open: None,
     },
 ];

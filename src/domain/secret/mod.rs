@@ -32,11 +32,19 @@
 mod child_env;
 mod payload;
 mod redactor;
+#[cfg(feature = "local")]
+mod store_document;
+#[cfg(feature = "local")]
+mod store_key;
 mod template;
 
 pub use child_env::{ChildEnv, EnvTarget, FILES_VARIABLE};
 pub use payload::{JsonObject, NotAnObject, Payload, PickError};
 pub use redactor::Redactor;
+#[cfg(feature = "local")]
+pub use store_document::{StoreChange, StoreDocument, StoreEntry};
+#[cfg(feature = "local")]
+pub use store_key::{KeyFile, LockedKey, SealError, StoreKey, WORK_FACTOR};
 pub use template::{Encoding, Part, TemplateError};
 
 use secrecy::{ExposeSecret, SecretSlice};
