@@ -3,6 +3,7 @@
 pub mod emulator;
 pub mod passthrough;
 pub mod pipe;
+pub mod keys;
 
 use std::path::Path;
 use std::sync::{Arc, Mutex};
