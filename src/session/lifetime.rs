@@ -120,12 +120,14 @@ impl Lifetime {
         drop(state);
         let this = Arc::clone(self);
         let ladder = move || {
-            [first, Signal::TERM, Signal::KILL]
-                .into_iter()
-                .all(|signal| !this.ends_on(signal))
+            for signal in [first, Signal::TERM, Signal::KILL] {
+                if this.ends_on(signal) {
+                    return;
+                }
+            }
         };
         let thread = std::thread::Builder::new().name("hang-up".to_owned());
-        if thread.spawn(move || drop(ladder())).is_err() {
+        if thread.spawn(ladder).is_err() {
             // No thread, no grace.
             self.signal(&self.lock(), Signal::KILL);
         }
