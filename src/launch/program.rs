@@ -29,7 +29,7 @@ pub(super) fn find(
         let Some((name, rest)) = words.split_first() else {
             return Err(Problem::new(&catalogue::USAGE, "no command was given"));
         };
-        let path = search(name, world)?.ok_or_else(|| missing(&[name.clone()], role, None))?;
+        let path = search(name, world)?.ok_or_else(|| missing(std::slice::from_ref(name), role, None))?;
         return Ok(Program {
             path,
             words: rest.to_vec(),

@@ -439,3 +439,6 @@ fn check_pin(entry: &StoreEntry, pin: Option<&Pin>) -> Result<(), Problem> {
 fn shown(name: &str) -> String {
     name.escape_debug().to_string()
 }
+
+#[cfg(test)]
+mod tests;

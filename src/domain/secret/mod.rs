@@ -45,7 +45,7 @@ pub use redactor::Redactor;
 pub use store_document::{StoreChange, StoreDocument, StoreEntry};
 #[cfg(feature = "local")]
 pub use store_key::{KeyFile, LockedKey, SealError, StoreKey, WORK_FACTOR};
-pub use template::{Encoding, Part, TemplateError};
+pub use template::{Encoding, Part, Template, TemplateError};
 
 use secrecy::{ExposeSecret, SecretSlice};
 use zeroize::Zeroize;

@@ -32,7 +32,8 @@ pub(super) fn make_folder_of(file: &Path) -> Result<(), Problem> {
 
 /// Waits for the lock beside `store`.
 pub(super) fn lock(store: &Path) -> Result<Lock, Problem> {
-    let path = beside(store, "lock");
+    // One lock for all names of the store.
+    let path = beside(&fs::canonicalize(store).unwrap_or_else(|_| store.to_owned()), "lock");
     let file = File::options()
         .create(true)
         .truncate(false)
