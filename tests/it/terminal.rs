@@ -1,6 +1,5 @@
 //! What a session shows: values masked however they are printed (cases B), full-screen programs as they are outside of hallpass.
 
-
 use crate::canary::Canary;
 use crate::databases::open_role;
 use crate::sandbox::Sandbox;
