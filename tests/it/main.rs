@@ -16,3 +16,10 @@ mod tmux;
 
 mod architecture;
 mod canary;
+mod cli;
+mod databases;
+mod leaks;
+mod lifecycle;
+mod readme;
+mod terminal;
+mod vault_failures;

@@ -49,6 +49,7 @@ impl Sandbox {
             fs::create_dir(home.join(name)).unwrap();
             fs::set_permissions(home.join(name), fs::Permissions::from_mode(0o700)).unwrap();
         }
+        std::os::unix::fs::symlink(HALLPASS, home.join("bin/hallpass")).unwrap();
         let at = |name: &str| home.join(name).display().to_string();
         let clients = &servers().programs;
         let env = [
