@@ -97,3 +97,46 @@ pub struct Config {
     pub session: SessionSettings,
     pub connect: ConnectMode,
 }
+
+pub struct FolderChoice {
+    pub config: Option<PathBuf>,
+    pub data: Option<PathBuf>,
+    pub state: Option<PathBuf>,
+}
+impl Folders {
+    pub fn find(
+        _c: &FolderChoice,
+        _env: &BTreeMap<String, std::ffi::OsString>,
+        _home: Option<&std::path::Path>,
+    ) -> Result<Self, Problem> {
+        let p = PathBuf::from("/nonexistent");
+        Ok(Self {
+            config: p.clone(),
+            data: p.clone(),
+            state: p.clone(),
+            cache: p.clone(),
+            runtime: p,
+        })
+    }
+}
+pub fn load(folders: Folders, _p: Option<&str>, _w: &crate::providers::World) -> Config {
+    Config {
+        folders,
+        files: vec![],
+        roles: vec![],
+        broken: vec![],
+        problems: vec![],
+        warnings: vec![],
+        not_in_force: vec![],
+        providers: BTreeMap::new(),
+        names: ProviderNames::default(),
+        environments: BTreeMap::new(),
+        connectors: BTreeMap::new(),
+        ui: UiSettings::default(),
+        session: SessionSettings {
+            prefix: String::new(),
+            scrollback: 1,
+        },
+        connect: ConnectMode::Plain,
+    }
+}

@@ -68,6 +68,9 @@ catalogue! {
     // --- the local store
     LOCAL_MISSING = "E-LOCAL-MISSING", "the local store holds no such secret", causes: [], fixes: ["hallpass secret list"];
     LOCAL_LOCKED = "E-LOCAL-LOCKED", "the local store needs its key or passphrase", causes: [], fixes: ["hallpass secret list   (asks for the passphrase)"];
+    LOCAL_PASSPHRASE = "E-LOCAL-PASSPHRASE", "the passphrase of the local store is wrong", causes: ["a typo", "it is the passphrase of another store"], fixes: ["try again: hallpass secret list"];
+    LOCAL_NO_KEY = "E-LOCAL-NO-KEY", "the local store is there and its key file is not", causes: ["the key file was moved or deleted", "HALLPASS_STORE_KEY_FILE or key_file in config.toml names another place"], fixes: ["restore the key file from a backup, or export HALLPASS_STORE_KEY_FILE=FILE", "without its key nothing can open the store: move it away and start a new one with hallpass secret set"];
+    LOCAL_VERSION = "E-LOCAL-VERSION", "the local store keeps only the newest version of a secret", causes: ["the secret was changed since the version was pinned"], fixes: ["take version out of the field"];
     LOCAL_CORRUPT = "E-LOCAL-CORRUPT", "the local store cannot be read: it is damaged, or the key is not its key", causes: ["the key file belongs to another store", "the file was changed by something else than hallpass"], fixes: ["restore the file or the key file from a backup"];
     LOCAL_WRITE = "E-LOCAL-WRITE", "the local store cannot be written", causes: ["the disk is full, or the folder belongs to somebody else"], fixes: ["hallpass paths"];
 
@@ -96,6 +99,7 @@ catalogue! {
     CLIENT_START = "E-CLIENT-START", "the program could not be started", causes: [], fixes: [];
     FIELD_MISSING = "E-CONFIG-FIELD-MISSING", "a field that the connector needs has no value", causes: ["neither the role nor the secret that it is filled from gives one"], fixes: ["give the field in the role, or say with map = { FIELD = \"key\" } which key it is"];
     TTY_REQUIRED = "E-TTY-REQUIRED", "this needs a terminal", causes: ["standard input or output is not a terminal"], fixes: ["hallpass exec ROLE -- CMD…   works without one"];
+    FILTER = "E-FILTER", "a filter names a field or a value that is not there", causes: [], fixes: ["hallpass help filters"];
     USAGE = "E-USAGE", "the command cannot be used like this", causes: [], fixes: ["hallpass --help"];
     IO = "E-IO", "the system refused a file or a process", causes: [], fixes: [];
 }

@@ -1,6 +1,9 @@
 //! A child process and everything around it: how it starts, its PTY, the emulator that keeps its screen, the keys it gets, how it ends.
 
 pub mod emulator;
+pub mod keys;
+pub mod passthrough;
+pub mod pipe;
 
 use std::path::Path;
 use std::sync::{Arc, Mutex};

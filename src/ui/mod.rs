@@ -1,1 +1,2 @@
 //! The TUI.
+pub const NOT_BUILT: () = ();

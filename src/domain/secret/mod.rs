@@ -32,12 +32,20 @@
 mod child_env;
 mod payload;
 mod redactor;
+#[cfg(feature = "local")]
+mod store_document;
+#[cfg(feature = "local")]
+mod store_key;
 mod template;
 
-pub use child_env::{ChildEnv, EnvTarget};
-pub use payload::{Payload, PickError};
+pub use child_env::{ChildEnv, EnvTarget, FILES_VARIABLE};
+pub use payload::{JsonObject, NotAnObject, Payload, PickError};
 pub use redactor::Redactor;
-pub use template::{Encoding, TemplateError};
+#[cfg(feature = "local")]
+pub use store_document::{StoreChange, StoreDocument, StoreEntry};
+#[cfg(feature = "local")]
+pub use store_key::{KeyFile, LockedKey, SealError, StoreKey, WORK_FACTOR};
+pub use template::{Encoding, Part, Template, TemplateError};
 
 use secrecy::{ExposeSecret, SecretSlice};
 use zeroize::Zeroize;
@@ -77,6 +85,11 @@ impl SecretValue {
     /// Whether it holds a NUL byte and so cannot be an environment variable.
     pub fn has_nul(&self) -> bool {
         self.expose().contains(&0)
+    }
+
+    /// Whether it is longer than this many bytes; its length itself is nobody's business.
+    pub fn is_longer_than(&self, bytes: usize) -> bool {
+        self.expose().len() > bytes
     }
 
     /// What will surprise about the value, without saying what it is: it is empty, ends in a newline, or is too short to be masked.
