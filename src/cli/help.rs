@@ -11,7 +11,7 @@ use crate::domain::suggest::nearest;
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  hallpass help E-VAULT-403\n  hallpass help exit-codes")]
 pub(super) struct Help {
-    /// An error code, a command, or one of: codes, exit-codes
+    /// An error code, a command, or one of: codes, exit-codes, filters
     topic: Option<String>,
 }
 
@@ -28,6 +28,17 @@ code     connect, exec                              other commands
 127      the client is not installed
 128+n    the child died of signal n";
 
+/// The filter words, as `domain::filter` reads them.
+const FILTERS: &str = "\
+Words of a filter are joined by and; a word is looked for in names, descriptions, tags and hosts.
+
+  env:prod type:postgres       a field: env type tag provider name host owner status access is
+  type:postgres,mysql          one of several values; pg and my are short for them
+  tag:team=payments            a tag, or a tag with its value
+  !tag:legacy                  not
+  'exact  ^start  end$         not fuzzy: this text, at the start, at the end
+  \"two words\"                as one";
+
 pub(super) fn run(help: &Help) -> Result<u8, Problem> {
     let Some(topic) = &help.topic else {
         say(&Cli::command().render_long_help().to_string());
@@ -35,6 +46,10 @@ pub(super) fn run(help: &Help) -> Result<u8, Problem> {
     };
     if topic == "exit-codes" {
         say(EXIT_CODES);
+        return Ok(0);
+    }
+    if topic == "filters" {
+        say(FILTERS);
         return Ok(0);
     }
     if topic == "codes" {
@@ -63,7 +78,7 @@ pub(super) fn run(help: &Help) -> Result<u8, Problem> {
     let known = CODES
         .iter()
         .map(|code| code.id)
-        .chain(["codes", "exit-codes"])
+        .chain(["codes", "exit-codes", "filters"])
         .chain(commands.iter().map(String::as_str));
     let similar = nearest(&topic.to_uppercase(), known);
     Err(

@@ -4,6 +4,7 @@ use clap::Args;
 use serde_json::json;
 
 use super::{Frame, json, say, table};
+use crate::domain::filter::{Index, Subject};
 use crate::domain::problem::Problem;
 use crate::domain::role::Role;
 
@@ -54,9 +55,12 @@ pub(super) fn chosen<'a>(query: &[String], frame: &'a Frame) -> Result<Vec<&'a R
     if query.is_empty() {
         return Ok(roles);
     }
-    Ok(roles
+    let mut index = Index::new(roles.iter().map(|role| Subject::from(*role)));
+    let filter = index.parse(&query.join(" "))?;
+    Ok(index
+        .rank(&filter)
         .into_iter()
-        .filter(|role| query.iter().all(|word| role.name.contains(word.as_str())))
+        .map(|found| roles[found.index])
         .collect())
 }
 

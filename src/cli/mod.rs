@@ -9,8 +9,11 @@ mod json;
 mod list;
 mod paths;
 mod providers;
+#[cfg(feature = "local")]
+mod secret;
 mod show;
 mod table;
+mod terminal_prompt;
 mod tui;
 mod version;
 
@@ -87,6 +90,8 @@ enum Command {
     Check(check::Check),
     Providers(providers::ProvidersCommand),
     Paths(paths::Paths),
+    #[cfg(feature = "local")]
+    Secret(secret::SecretCommand),
     Config(config::ConfigCommand),
     Help(help::Help),
     Version(version::Version),
@@ -191,6 +196,8 @@ fn dispatch(cli: Cli, env: BTreeMap<String, OsString>) -> Result<u8, Vec<Problem
         Some(Command::Check(check)) => check::run(&check, &frame()?).map_err(one),
         Some(Command::Providers(command)) => providers::run(&command, &frame()?).map_err(one),
         Some(Command::Paths(paths)) => Ok(paths::run(&paths, &frame()?)),
+        #[cfg(feature = "local")]
+        Some(Command::Secret(command)) => secret::run(command, &frame()?).map_err(one),
         Some(Command::Config(command)) => Ok(config::run(&command, &frame()?)),
         Some(Command::Help(help)) => help::run(&help).map_err(one),
         Some(Command::Version(version)) => Ok(version::run(&version, global.json)),
