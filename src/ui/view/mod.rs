@@ -59,9 +59,9 @@ fn draw_into(model: &Model, buf: &mut Buffer, area: Rect) -> Option<Position> {
     let parts = layout::parts(model);
     header::draw(model, buf, parts.header);
     hints::draw(model, buf, parts.hints);
-    if let Some(Dialog::Failure { role, problems, scroll }) = &model.dialog {
+    if let Some(Dialog::Failure { request, problems, scroll }) = &model.dialog {
         let below = Rect { y: 1, height: area.height - 2, ..area };
-        failure::draw(model, role, problems, *scroll, buf, below);
+        failure::draw(model, &request.role, problems, *scroll, buf, below);
         return None;
     }
     let mut cursor = None;
