@@ -44,7 +44,14 @@ pub(super) fn find(
         .fix("add connector = \"…\" or command = [\"…\"] to the role"));
     };
     for name in &connector.programs {
-        let name = if name == "$SHELL" { shell(world) } else { name.clone() };
+        // `$SHELL`: what our own variable holds, if it is there.
+        let name = match name.strip_prefix('$') {
+            Some(variable) => match world.text(variable) {
+                Some(program) => program.to_owned(),
+                None => continue,
+            },
+            None => name.clone(),
+        };
         if let Some(path) = search(&name, world)? {
             return Ok(Program {
                 path,
