@@ -13,7 +13,7 @@ use clap::Args;
 use rustix::fs::{FlockOperation, flock};
 use tempfile::TempDir;
 
-use super::{Global, note};
+use super::{Global, RunTui, note};
 use crate::domain::catalogue;
 use crate::domain::problem::Problem;
 use crate::domain::reference::ProviderKind;
@@ -102,7 +102,12 @@ impl DemoHome {
     }
 }
 
-pub(super) fn run(demo: Demo, global: &Global, mut env: BTreeMap<String, OsString>) -> Result<u8, Problem> {
+pub(super) fn run(
+    demo: Demo,
+    global: &Global,
+    mut env: BTreeMap<String, OsString>,
+    run_tui: RunTui,
+) -> Result<u8, Problem> {
     if demo.command.first().is_some_and(|word| word == "demo") {
         return Err(Problem::new(&catalogue::USAGE, "a demo in a demo shows nothing new"));
     }
@@ -142,7 +147,7 @@ pub(super) fn run(demo: Demo, global: &Global, mut env: BTreeMap<String, OsStrin
     ] {
         env.insert(format!("HALLPASS_{name}_DIR"), home.path().join(folder).into());
     }
-    let code = super::run(arguments(demo.command, global), env);
+    let code = super::run(arguments(demo.command, global), &env, run_tui);
     drop(home);
     Ok(code)
 }

@@ -31,6 +31,7 @@ use clap::{Args, CommandFactory as _, Parser, Subcommand};
 use crate::config::{Config, FolderChoice, Folders, load};
 use crate::domain::catalogue::{self, Code};
 use crate::domain::problem::Problem;
+use crate::launch::Request;
 use crate::providers::{Providers, World};
 
 /// Open a shell on any database or server without ever holding its password.
@@ -101,6 +102,22 @@ enum Command {
     Version(version::Version),
 }
 
+/// What the terminal user interface is started with.
+pub struct Tui {
+    pub config: Arc<Config>,
+    pub providers: Arc<Providers>,
+    pub world: World,
+    /// A role to open at once, instead of the list.
+    pub open: Option<Request>,
+    /// Draw with ASCII characters only.
+    pub ascii: bool,
+    /// Reads the files again, as they were read for this start.
+    pub reload: Arc<dyn Fn() -> Config + Send + Sync>,
+}
+
+/// Runs the terminal user interface to its end and gives the exit code. `main` hands it in: the command line knows no screen.
+pub type RunTui = fn(Tui) -> Result<u8, Problem>;
+
 /// What every command works with: the folders, the configuration, the providers, as this run sees them.
 pub(crate) struct Frame {
     pub(crate) config: Arc<Config>,
@@ -111,10 +128,12 @@ pub(crate) struct Frame {
     pub(crate) ascii: bool,
     /// Whether questions may be asked on the terminal.
     pub(crate) may_ask: bool,
+    run_tui: RunTui,
+    reload: Arc<dyn Fn() -> Config + Send + Sync>,
 }
 
 impl Frame {
-    fn new(global: &Global, env: BTreeMap<String, OsString>) -> Result<Self, Problem> {
+    fn new(global: &Global, env: BTreeMap<String, OsString>, run_tui: RunTui) -> Result<Self, Problem> {
         let home = env.get("HOME").map(PathBuf::from).filter(|home| home.is_absolute());
         let choice = FolderChoice {
             config: global.config_dir.clone(),
@@ -128,7 +147,11 @@ impl Frame {
             home,
             data_folder: folders.data.clone(),
         };
-        let config = load(folders, global.profile.as_deref(), &world);
+        let reload = {
+            let (profile, world) = (global.profile.clone(), world.clone());
+            Arc::new(move || load(folders.clone(), profile.as_deref(), &world))
+        };
+        let config = reload();
         let providers = Providers::new(&config.providers, &world);
         let ci = env.get("CI").is_some_and(|ci| ci == "true");
         Ok(Self {
@@ -139,6 +162,8 @@ impl Frame {
             quiet: global.quiet,
             ascii: global.ascii,
             may_ask: !global.no_input && !ci,
+            run_tui,
+            reload,
         })
     }
 
@@ -162,21 +187,21 @@ impl Frame {
 }
 
 /// Runs the program with the arguments and the environment of this process.
-pub fn main() -> ExitCode {
+pub fn main(run_tui: RunTui) -> ExitCode {
     let env: BTreeMap<String, OsString> = std::env::vars_os()
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value)))
         .collect();
-    ExitCode::from(run(std::env::args_os().collect(), env))
+    ExitCode::from(run(std::env::args_os().collect(), &env, run_tui))
 }
 
 /// Runs one command line in this process, with this environment. `demo` comes back through here with its own folders.
-pub(crate) fn run(args: Vec<OsString>, env: BTreeMap<String, OsString>) -> u8 {
+pub(crate) fn run(args: Vec<OsString>, env: &BTreeMap<String, OsString>, run_tui: RunTui) -> u8 {
     let wraps_child = args.get(1).is_some_and(|word| word == "connect" || word == "exec");
     let cli = match Cli::try_parse_from(args) {
         Ok(cli) => cli,
         Err(error) => return usage(&error, wraps_child),
     };
-    match dispatch(cli, env) {
+    match dispatch(cli, env, run_tui) {
         Ok(code) => code,
         Err(problems) => {
             for problem in &problems {
@@ -187,10 +212,10 @@ pub(crate) fn run(args: Vec<OsString>, env: BTreeMap<String, OsString>) -> u8 {
     }
 }
 
-fn dispatch(cli: Cli, env: BTreeMap<String, OsString>) -> Result<u8, Vec<Problem>> {
+fn dispatch(cli: Cli, env: &BTreeMap<String, OsString>, run_tui: RunTui) -> Result<u8, Vec<Problem>> {
     let one = |problem| vec![problem];
     let global = cli.global;
-    let frame = || Frame::new(&global, env.clone()).map_err(one);
+    let frame = || Frame::new(&global, env.clone(), run_tui).map_err(one);
     match cli.command {
         None => tui::run(&frame()?).map_err(one),
         Some(Command::Connect(connect)) => connect::run(connect, &frame()?),
@@ -204,7 +229,7 @@ fn dispatch(cli: Cli, env: BTreeMap<String, OsString>) -> Result<u8, Vec<Problem
         Some(Command::Secret(command)) => secret::run(command, &frame()?).map_err(one),
         Some(Command::Config(command)) => Ok(config::run(&command, &frame()?)),
         #[cfg(feature = "local")]
-        Some(Command::Demo(demo)) => demo::run(demo, &global, env.clone()).map_err(one),
+        Some(Command::Demo(demo)) => demo::run(demo, &global, env.clone(), run_tui).map_err(one),
         Some(Command::Help(help)) => help::run(&help).map_err(one),
         Some(Command::Version(version)) => Ok(version::run(&version, global.json)),
     }

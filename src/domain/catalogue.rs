@@ -60,6 +60,7 @@ catalogue! {
     NET_REFUSED = "E-NET-REFUSED", "nothing listens at the address", causes: ["the server is down", "a wrong port in the address", "a firewall that refuses"], fixes: ["start the server, or correct the address"];
     NET_TIMEOUT = "E-NET-TIMEOUT", "no answer within the time limit", causes: ["the server is slow or overloaded", "a firewall drops the packets", "the VPN is down"], fixes: ["try again, or raise timeout in the provider's configuration"];
     NET_TLS = "E-NET-TLS", "no trusted TLS connection", causes: ["the server's certificate is not signed by a CA that is trusted here"], fixes: ["set ca_cert in the provider's configuration to the CA's file"];
+    NET_CERT = "E-NET-CERT", "a certificate or key cannot be used", causes: ["the file is missing, cannot be read, or is not PEM"], fixes: ["correct ca_cert, client_cert or client_key of the provider, or the variables that stand for them"];
     NET_REDIRECT = "E-NET-REDIRECT", "the server sent a redirect, which is not followed: a token must not travel", causes: ["the address is that of a standby or of a proxy"], fixes: ["set the address to the one the redirect names, if you trust it"];
 
     // --- env, envjson
@@ -78,7 +79,8 @@ catalogue! {
     VAULT_NO_ADDR = "E-VAULT-NO-ADDR", "no address for Vault", causes: ["VAULT_ADDR is not set, and the provider has no address in config.toml"], fixes: ["export VAULT_ADDR=https://vault.example.com:8200"];
     VAULT_ADDR = "E-VAULT-ADDR", "the address of Vault cannot be used", causes: ["it is not http://HOST:PORT or https://HOST:PORT, or it has a path"], fixes: ["correct VAULT_ADDR or address in config.toml"];
     VAULT_NO_TOKEN = "E-VAULT-NO-TOKEN", "no way to log in to Vault", causes: ["neither auth in config.toml, nor VAULT_TOKEN, nor AppRole variables, nor ~/.vault-token"], fixes: ["vault login", "export VAULT_TOKEN=…"];
-    VAULT_TOKEN_EXPIRED = "E-VAULT-TOKEN-EXPIRED", "Vault does not accept the token: it has expired, was revoked, or never was one", causes: ["the token has expired or was revoked", "the token belongs to another server or namespace"], fixes: ["vault login"];
+    VAULT_TOKEN = "E-VAULT-TOKEN", "Vault does not know the token", causes: ["the token was mistyped, or cut off when it was copied", "the token belongs to another server"], fixes: ["vault login", "export VAULT_TOKEN=…"];
+    VAULT_TOKEN_EXPIRED = "E-VAULT-TOKEN-EXPIRED", "Vault no longer accepts the token: it has expired or was revoked", causes: ["the token has expired or was revoked", "the token belongs to another server or namespace"], fixes: ["vault login"];
     VAULT_LOGIN = "E-VAULT-LOGIN", "Vault refused the login", causes: ["a wrong role id or secret id", "the secret id was used up or has expired"], fixes: ["vault write -f auth/approle/role/ROLE/secret-id"];
     VAULT_403 = "E-VAULT-403", "Vault refused to read the secret: the token's policies do not allow it", causes: ["no policy of the token grants read on the path (policies for KV v2 need data/ in it, references do not)", "the path does not exist: Vault hides that as 403"], fixes: ["vault token capabilities PATH"];
     VAULT_404 = "E-VAULT-404", "Vault has no secret at this path", causes: ["a typo in the path", "the secret was never written, or all of it was deleted"], fixes: ["vault kv list MOUNT"];

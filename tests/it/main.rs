@@ -21,5 +21,6 @@ mod databases;
 mod leaks;
 mod lifecycle;
 mod readme;
+mod session;
 mod terminal;
 mod vault_failures;

@@ -434,7 +434,7 @@ fn answering(answer: String) -> String {
             let answer = answer.clone();
             std::thread::spawn(move || {
                 stream.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
-                let mut request = Vec::new();
+                let mut request: Vec<u8> = Vec::new();
                 let mut chunk = [0; 4096];
                 // No request of ours has a body worth waiting for.
                 while !request.windows(4).any(|end| end == b"\r\n\r\n") {
