@@ -55,13 +55,6 @@ pub(super) fn find(
     Err(missing(&connector.programs, role, Some(connector)))
 }
 
-fn shell(world: &World) -> String {
-    let shell = world.env.get("SHELL").map(|shell| shell.to_string_lossy().into_owned());
-    shell
-        .filter(|shell| shell.starts_with('/') && Path::new(shell).exists())
-        .unwrap_or_else(|| "/bin/sh".to_owned())
-}
-
 /// Looks a name up on PATH. Empty and relative entries of PATH are passed over: the folder hallpass stands in is nobody's promise.
 /// A name with a slash is taken as a path. None if there is no such file; a problem if there is one that cannot be executed.
 fn search(name: &str, world: &World) -> Result<Option<PathBuf>, Problem> {

@@ -1,5 +1,6 @@
 //! What can happen to the user interface.
 
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
 
 use crossterm::event::{KeyEvent, MouseEvent};
@@ -20,6 +21,8 @@ pub struct Opened {
     pub size: Size,
     pub secrets: Vec<SecretUse>,
     pub warnings: Vec<String>,
+    /// Set while an `Output` of it is on its way.
+    pub told: Arc<AtomicBool>,
 }
 
 /// Replies carry the generation of the request that they answer.
@@ -27,19 +30,45 @@ pub enum Message {
     Key(KeyEvent),
     Paste(String),
     Mouse(MouseEvent),
-    Resize { columns: u16, rows: u16 },
+    Resize {
+        columns: u16,
+        rows: u16,
+    },
     /// The terminal's window got or lost the focus.
     Focus(bool),
     Tick,
-    RoleChecked { generation: u64, status: RoleStatus },
-    ProviderChecked { generation: u64, status: ProviderStatus },
-    Opened { generation: u64, opened: Opened },
-    OpenFailed { generation: u64, problems: Vec<Problem> },
-    Unlocked { generation: u64, result: Result<(), Problem> },
-    Session { tab: u64, event: SessionEvent },
-    Reloaded { config: Arc<Config> },
+    RoleChecked {
+        generation: u64,
+        status: RoleStatus,
+    },
+    ProviderChecked {
+        generation: u64,
+        status: ProviderStatus,
+    },
+    Opened {
+        generation: u64,
+        opened: Opened,
+    },
+    OpenFailed {
+        generation: u64,
+        problems: Vec<Problem>,
+    },
+    Unlocked {
+        generation: u64,
+        result: Result<(), Problem>,
+    },
+    Session {
+        tab: u64,
+        event: SessionEvent,
+    },
+    Reloaded {
+        config: Arc<Config>,
+    },
     /// An effect has something to say on the last row.
-    Said { text: String, bad: bool },
+    Said {
+        text: String,
+        bad: bool,
+    },
     /// SIGTERM, SIGHUP or SIGINT: leave at once with this exit code.
     Signal(i32),
 }

@@ -2,7 +2,7 @@
 
 use std::sync::PoisonError;
 
-use crossterm::event::KeyEvent;
+use crossterm::event::{Event, KeyEvent};
 
 use super::{browse, contexts, launch};
 use crate::session::SessionEvent;
@@ -42,13 +42,17 @@ fn send_key(tab: &Tab, key: KeyEvent) -> Vec<Effect> {
         // Typing means looking at what is typed.
         let back = i32::try_from(emulator.scrolled()).unwrap_or(i32::MAX);
         emulator.scroll(-back);
-        keys::encode(key, emulator.modes())
+        keys::encode_key(key, emulator.modes())
     });
     send(tab, bytes)
 }
 
 fn send(tab: &Tab, bytes: Vec<u8>) -> Vec<Effect> {
-    if bytes.is_empty() { Vec::new() } else { vec![Effect::Send { tab: tab.id, bytes }] }
+    if bytes.is_empty() {
+        Vec::new()
+    } else {
+        vec![Effect::Send { tab: tab.id, bytes }]
+    }
 }
 
 /// The key after the prefix: one of ours, the prefix itself, or nothing at all.
@@ -164,8 +168,8 @@ fn reconnect(model: &mut Model, index: usize) -> Vec<Effect> {
     match model.sessions.tabs.get(index) {
         Some(tab) if tab.is_live() => {
             // A live session is not thrown away by one key: the new one gets a tab of its own.
-            let role = tab.role.clone();
-            launch::open_role(model, &role, false)
+            let request = tab.request.clone();
+            launch::open(model, request)
         }
         Some(_) => launch::reopen(model, index),
         None => Vec::new(),
@@ -176,7 +180,10 @@ fn reconnect(model: &mut Model, index: usize) -> Vec<Effect> {
 fn close(model: &mut Model, index: usize) -> Vec<Effect> {
     match model.sessions.tabs.get(index) {
         Some(tab) if tab.is_live() => {
-            model.dialog = Some(Dialog::Close { tab: tab.id, close: false });
+            model.dialog = Some(Dialog::Close {
+                tab: tab.id,
+                close: false,
+            });
             Vec::new()
         }
         Some(_) => remove(model, index),
@@ -221,7 +228,11 @@ pub(super) fn event(model: &mut Model, id: u64, event: SessionEvent) -> Vec<Effe
 /// Tells every session the size that its screen has now.
 pub(super) fn resize_all(model: &mut Model) -> Vec<Effect> {
     let size = layout::session_size(model.size, model.sessions.bare);
-    let changed = model.sessions.tabs.iter_mut().filter(|tab| tab.size != size && tab.is_live());
+    let changed = model
+        .sessions
+        .tabs
+        .iter_mut()
+        .filter(|tab| tab.size != size && tab.is_live());
     changed
         .map(|tab| {
             tab.size = size;
@@ -233,7 +244,7 @@ pub(super) fn resize_all(model: &mut Model) -> Vec<Effect> {
 pub(super) fn paste(model: &mut Model, text: &str) -> Vec<Effect> {
     match model.sessions.active_tab() {
         Some(tab) if tab.is_live() && !model.sessions.prefix => {
-            let bytes = with_emulator(tab, |emulator| keys::paste(text, emulator.modes()));
+            let bytes = with_emulator(tab, |emulator| keys::encode_paste(text, emulator.modes()));
             send(tab, bytes)
         }
         _ => Vec::new(),
@@ -243,7 +254,12 @@ pub(super) fn paste(model: &mut Model, text: &str) -> Vec<Effect> {
 pub(super) fn focus_changed(model: &mut Model, gained: bool) -> Vec<Effect> {
     match model.sessions.active_tab().filter(|_| model.screen == Screen::Session) {
         Some(tab) if tab.is_live() => {
-            let bytes = with_emulator(tab, |emulator| keys::focus(gained, emulator.modes()));
+            let bytes = with_emulator(tab, |emulator| {
+                keys::encode(
+                    &if gained { Event::FocusGained } else { Event::FocusLost },
+                    emulator.modes(),
+                )
+            });
             send(tab, bytes)
         }
         _ => Vec::new(),
@@ -275,7 +291,9 @@ pub(super) fn toggle_mouse(model: &mut Model) -> Vec<Effect> {
 }
 
 fn copy_screen(model: &Model) -> Vec<Effect> {
-    let Some(tab) = model.sessions.active_tab() else { return Vec::new() };
+    let Some(tab) = model.sessions.active_tab() else {
+        return Vec::new();
+    };
     let text = with_emulator(tab, |emulator| {
         let rows: Vec<String> = (0..emulator.size().rows).map(|row| emulator.row_text(row)).collect();
         rows.join("\n").trim_end().to_owned()
@@ -286,7 +304,10 @@ fn copy_screen(model: &Model) -> Vec<Effect> {
 fn info(model: &mut Model) {
     if let Some(tab) = model.sessions.active_tab() {
         let lines = view::session_info(model, tab);
-        model.dialog = Some(Dialog::Text { title: format!("Session {}", tab.session_id), lines, scroll: 0 });
+        model.dialog = Some(Dialog::Text {
+            title: format!("Session {}", tab.session_id),
+            lines,
+            scroll: 0,
+        });
     }
 }
-

@@ -15,7 +15,7 @@ use super::{empty, panel, put};
 use crate::domain::status::{RoleStatus, State};
 use crate::ui::layout::{self, Parts};
 use crate::ui::model::{Check, Model, Pane, RoleRow, RowOf};
-use crate::ui::{search, text, theme};
+use crate::ui::{text, theme};
 
 /// Widths of the columns in a list of some width. The name is what never goes.
 struct Columns {
@@ -33,7 +33,12 @@ impl Columns {
             38.. => (5, 8, 6),
             _ => (0, 5, 2),
         };
-        Self { name: width.saturating_sub(2 + kind + env + state), kind, env, state }
+        Self {
+            name: width.saturating_sub(2 + kind + env + state),
+            kind,
+            env,
+            state,
+        }
     }
 }
 
@@ -67,9 +72,10 @@ pub(super) fn draw(model: &Model, buf: &mut Buffer, parts: Parts) {
     let area = layout::list_rows(model);
     let columns = Columns::of(area.width.into());
     let visible = roles.shown.iter().enumerate().skip(roles.top).take(area.height.into());
-    for (y, (i, found)) in visible.enumerate() {
-        if let Some(row) = roles.rows.get(found.row) {
-            put(buf, area, y, row_line(model, row, i == roles.selected, &columns));
+    for (y, (i, place)) in visible.enumerate() {
+        if let Some(row) = roles.rows.get(*place) {
+            let hits = roles.hits.get(place).map_or(&[][..], Vec::as_slice);
+            put(buf, area, y, row_line(model, row, hits, i == roles.selected, &columns));
         }
     }
     if parts.framed && roles.shown.len() + 3 <= usize::from(area.height) {
@@ -82,22 +88,46 @@ pub(super) fn frame_style(focused: bool) -> Style {
     if focused { theme::ACCENT } else { theme::QUIET }
 }
 
-fn row_line(model: &Model, row: &RoleRow, selected: bool, columns: &Columns) -> Line<'static> {
-    let mut spans = vec![Span::styled(if selected { theme::CURSOR } else { " " }, theme::KEY), Span::raw(" ")];
-    spans.extend(name_spans(model, row, columns.name));
+fn row_line(model: &Model, row: &RoleRow, hits: &[usize], selected: bool, columns: &Columns) -> Line<'static> {
+    let mut spans = vec![
+        Span::styled(if selected { theme::CURSOR } else { " " }, theme::KEY),
+        Span::raw(" "),
+    ];
+    spans.extend(name_spans(row, hits, columns.name));
     if columns.kind > 0 {
-        spans.push(Span::styled(text::fit(kind_word(&row.kind, columns.kind), columns.kind), theme::QUIET));
+        spans.push(Span::styled(
+            text::fit(kind_word(&row.kind, columns.kind), columns.kind),
+            theme::QUIET,
+        ));
     }
     let env = model.config.environments.get(row.env.as_deref().unwrap_or_default());
     let style = theme::environment(env.and_then(|e| e.color.as_deref()), row.prod);
     let ro = if row.read_only && columns.env >= 8 { " RO" } else { "" };
-    spans.push(Span::styled(text::fit(&format!("{}{ro}", row.label), columns.env), style));
+    spans.push(Span::styled(
+        text::fit(&format!("{}{ro}", row.label), columns.env),
+        style,
+    ));
     let (mark, word, style) = state(model, row);
     spans.push(Span::styled(mark, style));
-    let word = if columns.state > 2 { format!(" {}", text::cut(&word, columns.state - 2)) } else { String::new() };
-    spans.push(Span::styled(text::fit(&word, columns.state.saturating_sub(1)), if style == theme::FAIL { theme::FAIL } else { theme::PLAIN }));
+    let word = if columns.state > 2 {
+        format!(" {}", text::cut(&word, columns.state - 2))
+    } else {
+        String::new()
+    };
+    spans.push(Span::styled(
+        text::fit(&word, columns.state.saturating_sub(1)),
+        if style == theme::FAIL {
+            theme::FAIL
+        } else {
+            theme::PLAIN
+        },
+    ));
     let line = Line::from(spans);
-    if selected { line.style(Style::new().add_modifier(Modifier::REVERSED)) } else { line }
+    if selected {
+        line.style(Style::new().add_modifier(Modifier::REVERSED))
+    } else {
+        line
+    }
 }
 
 fn kind_word(kind: &str, columns: usize) -> &str {
@@ -108,9 +138,8 @@ fn kind_word(kind: &str, columns: usize) -> &str {
     }
 }
 
-fn name_spans(model: &Model, row: &RoleRow, columns: usize) -> Vec<Span<'static>> {
+fn name_spans(row: &RoleRow, hits: &[usize], columns: usize) -> Vec<Span<'static>> {
     let name = text::fit(&row.name, columns.saturating_sub(1)) + " ";
-    let hits = search::hits(&model.roles.filter.text, &row.name);
     if hits.is_empty() {
         return vec![Span::raw(name)];
     }
@@ -148,7 +177,10 @@ pub(super) fn state(model: &Model, row: &RoleRow) -> (&'static str, String, Styl
 
 /// `ok`, or the end of the error's code: `403`, `SEALED`.
 fn short_word(status: &RoleStatus) -> String {
-    let problem = status.problem.as_ref().or_else(|| status.fields.iter().find_map(|f| f.problem.as_ref()));
+    let problem = status
+        .problem
+        .as_ref()
+        .or_else(|| status.fields.iter().find_map(|f| f.problem.as_ref()));
     match (status.state, problem) {
         (State::Fail, Some(problem)) => problem.code.id.rsplit('-').next().unwrap_or("fail").to_lowercase(),
         (state, _) => state.word().to_owned(),
@@ -157,6 +189,16 @@ fn short_word(status: &RoleStatus) -> String {
 
 fn legend(buf: &mut Buffer, area: Rect) {
     let rows = usize::from(area.height);
-    put(buf, area, rows - 2, Line::styled(" ▌ cursor   RO read-only role", theme::QUIET));
-    put(buf, area, rows - 1, Line::styled(" ● ok ◐ checking ✗ failed ! warning ○ unchecked", theme::QUIET));
+    put(
+        buf,
+        area,
+        rows - 2,
+        Line::styled(" ▌ cursor   RO read-only role", theme::QUIET),
+    );
+    put(
+        buf,
+        area,
+        rows - 1,
+        Line::styled(" ● ok ◐ checking ✗ failed ! warning ○ unchecked", theme::QUIET),
+    );
 }
