@@ -10,5 +10,5 @@ fn main() -> ExitCode {
     {
         return hallpass::session::child_start::child_start();
     }
-    hallpass::cli::main()
+    hallpass::cli::main(|_| Ok(0))
 }

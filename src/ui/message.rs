@@ -1,5 +1,6 @@
 //! What can happen to the user interface.
 
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
 
 use crossterm::event::{KeyEvent, MouseEvent};
@@ -20,6 +21,8 @@ pub struct Opened {
     pub size: Size,
     pub secrets: Vec<SecretUse>,
     pub warnings: Vec<String>,
+    /// Set while an `Output` of it is on its way.
+    pub told: Arc<AtomicBool>,
 }
 
 /// Replies carry the generation of the request that they answer.

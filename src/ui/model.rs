@@ -7,15 +7,16 @@ use jiff::Timestamp;
 use zeroize::Zeroizing;
 
 use crate::config::Config;
+use crate::domain::filter::{Filter, Index};
 use crate::domain::plan::SecretUse;
 use crate::domain::problem::Problem;
 use crate::domain::role::Role;
 use crate::domain::status::{ProviderStatus, RoleStatus, State};
+use crate::launch::Request;
 use crate::session::Ending;
 use crate::session::emulator::{Emulator, Size};
 use crate::ui::input::Input;
 use crate::ui::keymap::Chord;
-use crate::ui::search::Match;
 use crate::ui::theme::Look;
 
 /// Which screen is in front.
@@ -49,12 +50,12 @@ pub enum Dialog {
         close: bool,
     },
     Failure {
-        role: String,
+        request: Request,
         problems: Vec<Problem>,
         scroll: usize,
     },
     Passphrase {
-        role: String,
+        request: Request,
         provider: String,
         input: Zeroizing<String>,
         /// A wrong try, or a store that cannot be opened.
@@ -125,17 +126,24 @@ pub enum Pane {
 }
 
 /// The roles screen.
-#[derive(Default)]
 pub struct Roles {
     pub rows: Vec<RoleRow>,
+    /// The rows prepared for filtering; their places are those of `rows`.
+    pub index: Index,
+    /// The filter that `shown` is the answer to.
+    pub parsed: Filter,
+    /// Characters of visible names that the filter matched, by the place in `rows`.
+    pub hits: HashMap<usize, Vec<usize>>,
     pub filter: Input,
     /// Keys go into the filter.
     pub editing: bool,
     /// What is wrong with the filter, and the spelling that may have been meant.
     pub filter_error: Option<String>,
     pub suggestion: Option<String>,
-    /// The rows that match, in order.
-    pub shown: Vec<Match>,
+    /// How many roles the suggestion would leave.
+    pub suggested: usize,
+    /// The rows that match, in order: places in `rows`.
+    pub shown: Vec<usize>,
     /// Index into `shown`.
     pub selected: usize,
     /// The first visible row, an index into `shown`.
@@ -152,8 +160,32 @@ pub struct Roles {
 }
 
 impl Roles {
+    fn new() -> Self {
+        Self {
+            rows: Vec::new(),
+            index: Index::new([]),
+            parsed: Filter::default(),
+            hits: HashMap::new(),
+            filter: Input::default(),
+            editing: false,
+            filter_error: None,
+            suggestion: None,
+            suggested: 0,
+            shown: Vec::new(),
+            selected: 0,
+            top: 0,
+            sort: Sort::default(),
+            reverse: false,
+            focus: Pane::default(),
+            detail_scroll: 0,
+            wide: false,
+            checks: HashMap::new(),
+            queue: VecDeque::new(),
+        }
+    }
+
     pub fn selected_row(&self) -> Option<&RoleRow> {
-        self.rows.get(self.shown.get(self.selected)?.row)
+        self.rows.get(*self.shown.get(self.selected)?)
     }
 }
 
@@ -212,6 +244,8 @@ pub struct Tab {
     pub started: Timestamp,
     pub secrets: Vec<SecretUse>,
     pub warnings: Vec<String>,
+    /// What it was opened with, to open it again.
+    pub request: Request,
 }
 
 impl Tab {
@@ -246,10 +280,9 @@ impl Sessions {
 }
 
 /// A launch that runs.
-#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Opening {
     pub generation: u64,
-    pub role: String,
+    pub request: Request,
     pub since: Timestamp,
     /// Stay in the list when it is there.
     pub behind: bool,
@@ -310,7 +343,7 @@ impl Model {
             screen: Screen::Roles,
             dialog: None,
             notice: None,
-            roles: Roles::default(),
+            roles: Roles::new(),
             providers: Providers::default(),
             sessions: Sessions::default(),
             opening: None,
@@ -333,6 +366,7 @@ impl Model {
     pub fn take_config(&mut self) {
         let selected = self.roles.selected_row().map(|row| row.name.clone());
         self.roles.rows = role_rows(&self.config);
+        self.roles.index = crate::ui::search::index(self, &self.roles.rows);
         let rows = &self.roles.rows;
         self.roles.checks.retain(|name, _| rows.iter().any(|row| row.name == *name));
         let mut old: Vec<ProviderRow> = std::mem::take(&mut self.providers.rows);

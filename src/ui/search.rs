@@ -1,65 +1,149 @@
-//! Which rows the filter leaves in the list, and in which order.
+//! Which rows the filter leaves in the list, in which order, and what is emphasised in them. The grammar is `domain::filter`'s.
 
+use std::cmp::Ordering;
+
+use crate::domain::filter::{Field, Filter, Index, Subject};
 use crate::domain::status::State;
-use crate::domain::suggest::nearest;
 use crate::ui::model::{Check, Model, RoleRow, RowOf, Sort};
 
-/// A row that matches.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Match {
-    /// Index into `Roles::rows`.
-    pub row: usize,
-    /// How well; smaller is better.
-    rank: (u8, usize),
+/// The index of the rows, as they come from the configuration.
+pub fn index(model: &Model, rows: &[RoleRow]) -> Index {
+    let subjects = rows.iter().map(|row| match row.of {
+        RowOf::Role(i) => match model.config.roles.get(i) {
+            Some(role) => {
+                let mut subject = Subject::from(role);
+                subject.connector = Some(row.kind.clone());
+                subject
+            }
+            None => Subject::default(),
+        },
+        RowOf::Broken(_) => Subject {
+            name: row.name.clone(),
+            env: row.env.clone(),
+            connector: Some(row.kind.clone()),
+            ..Subject::default()
+        },
+    });
+    let mut index = Index::new(subjects);
+    for (i, row) in rows.iter().enumerate() {
+        if matches!(row.of, RowOf::Broken(_)) {
+            index.set_status(i, "fail");
+            index.set_marks(i, vec!["invalid"]);
+        }
+    }
+    index
 }
-
-const FIELDS: &[&str] = &["env", "type", "name", "provider", "tag", "owner", "status", "access"];
 
 /// Applies filter and order again. The role called `keep` stays selected if it is still there.
 pub fn refilter(model: &mut Model, keep: Option<&str>) {
-    let query = model.roles.filter.text.clone();
-    let terms: Vec<&str> = query.split_whitespace().collect();
-    model.roles.filter_error = None;
-    model.roles.suggestion = None;
-    let mut shown: Vec<Match> = Vec::new();
-    for (i, row) in model.roles.rows.iter().enumerate() {
-        let mut rank = (0, 0);
-        let matches = terms.iter().all(|term| match term_rank(model, row, term) {
-            Some(r) => {
-                rank = rank.max(r);
-                true
-            }
-            None => false,
-        });
-        if matches {
-            shown.push(Match { row: i, rank });
-        }
-    }
-    let roles = &model.roles;
-    let words = terms.iter().any(|term| !term.contains(':'));
-    shown.sort_by(|a, b| {
-        let (x, y) = (&roles.rows[a.row], &roles.rows[b.row]);
-        let by_rank = if words { a.rank.cmp(&b.rank) } else { std::cmp::Ordering::Equal };
-        let sorted = match roles.sort {
-            Sort::Name => std::cmp::Ordering::Equal,
-            Sort::Env => y.prod.cmp(&x.prod).then_with(|| x.env.cmp(&y.env)),
-            Sort::Status => gravity(roles.checks.get(&y.name)).cmp(&gravity(roles.checks.get(&x.name))),
-        };
-        let sorted = sorted.then_with(|| x.name.cmp(&y.name));
-        by_rank.then(if roles.reverse { sorted.reverse() } else { sorted })
-    });
-    if shown.is_empty() {
-        model.roles.suggestion = suggestion(model, &terms);
-    }
+    refresh_status(model);
     let roles = &mut model.roles;
-    let kept = keep.and_then(|name| shown.iter().position(|m| roles.rows[m.row].name == name));
+    let text = roles.filter.text.trim().to_owned();
+    roles.filter_error = None;
+    roles.suggestion = None;
+    roles.parsed = Filter::default();
+    let mut shown: Vec<usize> = match parse(&roles.index, &text, roles.editing) {
+        Ok(filter) => {
+            roles.parsed = filter;
+            let found = roles.index.rank(&roles.parsed);
+            let ranked = found.first().is_some_and(|found| found.class.is_some());
+            let mut shown: Vec<usize> = found.into_iter().map(|found| found.index).collect();
+            if !ranked {
+                sort(&mut shown, roles.sort, &roles.rows, &roles.checks);
+            }
+            if shown.is_empty() {
+                roles.suggestion = roles.index.suggest(&roles.parsed).into_iter().next();
+            }
+            shown
+        }
+        Err((what, suggestion)) => {
+            roles.filter_error = Some(what);
+            roles.suggestion = suggestion;
+            Vec::new()
+        }
+    };
+    if roles.reverse {
+        shown.reverse();
+    }
+    let kept = keep.and_then(|name| shown.iter().position(|i| roles.rows[*i].name == name));
     roles.selected = kept.unwrap_or(0);
     roles.shown = shown;
     roles.detail_scroll = 0;
+    model.roles.suggested = match model.roles.suggestion.clone() {
+        Some(suggestion) => count(model, &suggestion),
+        None => 0,
+    };
 }
 
-fn gravity(check: Option<&Check>) -> u8 {
-    match check {
+/// Reads the filter. While it is typed, the beginning of a value stands for every value that begins so.
+fn parse(index: &Index, text: &str, typing: bool) -> Result<Filter, (String, Option<String>)> {
+    let error = match index.parse(text) {
+        Ok(filter) => return Ok(filter),
+        Err(error) => error,
+    };
+    if typing
+        && let Some(longer) = completed(index, text)
+        && let Ok(filter) = index.parse(&longer)
+    {
+        return Ok(filter);
+    }
+    let wrong = text.split(' ').find(|term| index.parse(term).is_err());
+    let suggestion = error.similar.first().map(|similar| match wrong {
+        Some(wrong) => text.replacen(wrong, similar, 1),
+        None => similar.clone(),
+    });
+    Err((error.what, suggestion))
+}
+
+fn completed(index: &Index, text: &str) -> Option<String> {
+    let (before, last) = text.rsplit_once(' ').map_or(("", text), |(before, last)| (before, last));
+    let (word, begun) = last.trim_start_matches('!').split_once(':')?;
+    let field = Field::ALL.iter().find(|field| field.word() == word)?;
+    let begun = begun.to_lowercase();
+    let values: Vec<&str> = index
+        .values(*field)
+        .iter()
+        .map(String::as_str)
+        .filter(|value| value.starts_with(&begun) && !value.contains(' '))
+        .collect();
+    let bang = if last.starts_with('!') { "!" } else { "" };
+    (!values.is_empty()).then(|| format!("{before} {bang}{word}:{}", values.join(",")))
+}
+
+/// `status:` sees what is known now.
+fn refresh_status(model: &mut Model) {
+    let roles = &mut model.roles;
+    for (i, row) in roles.rows.iter().enumerate() {
+        if let Some(check) = roles.checks.get(&row.name) {
+            let word = match check {
+                Check::Running { .. } => "checking",
+                Check::Done { status, .. } => match status.state {
+                    State::Ok => "ok",
+                    State::Warn => "warn",
+                    State::Fail => "fail",
+                    State::Skipped => "unknown",
+                },
+            };
+            roles.index.set_status(i, word);
+        }
+    }
+}
+
+fn sort(shown: &mut [usize], order: Sort, rows: &[RoleRow], checks: &std::collections::HashMap<String, Check>) {
+    shown.sort_by(|a, b| {
+        let (a, b) = (&rows[*a], &rows[*b]);
+        let first = match order {
+            Sort::Name => Ordering::Equal,
+            Sort::Env => b.prod.cmp(&a.prod).then_with(|| a.env.cmp(&b.env)),
+            Sort::Status => gravity(b, checks).cmp(&gravity(a, checks)),
+        };
+        first.then_with(|| a.name.cmp(&b.name))
+    });
+}
+
+fn gravity(row: &RoleRow, checks: &std::collections::HashMap<String, Check>) -> u8 {
+    match checks.get(&row.name) {
+        _ if matches!(row.of, RowOf::Broken(_)) => 5,
         Some(Check::Done { status, .. }) => match status.state {
             State::Fail => 4,
             State::Warn => 3,
@@ -71,124 +155,28 @@ fn gravity(check: Option<&Check>) -> u8 {
     }
 }
 
-fn term_rank(model: &Model, row: &RoleRow, term: &str) -> Option<(u8, usize)> {
-    if let Some(rest) = term.strip_prefix('!') {
-        return term_rank(model, row, rest).is_none().then_some((0, 0));
+/// Which characters of the visible names the filter matched. Only for what is on the screen: a list may be long.
+pub fn highlight(model: &mut Model, height: usize) {
+    let roles = &mut model.roles;
+    roles.hits.clear();
+    if roles.parsed.is_empty() {
+        return;
     }
-    if let Some((field, values)) = term.split_once(':') {
-        return values
-            .split(',')
-            .any(|value| field_matches(model, row, field, &value.to_lowercase()))
-            .then_some((0, 0));
-    }
-    word_rank(&row.name.to_lowercase(), &term.to_lowercase())
-}
-
-fn field_matches(model: &Model, row: &RoleRow, field: &str, value: &str) -> bool {
-    let role = match row.of {
-        RowOf::Role(i) => model.config.roles.get(i),
-        RowOf::Broken(_) => None,
-    };
-    match field {
-        "env" | "e" => row.env.as_deref() == Some(value),
-        "type" | "t" => row.kind == alias(value),
-        "name" => row.name.contains(value),
-        "owner" => role.and_then(|r| r.owner.as_deref()) == Some(value),
-        "access" => role.and_then(|r| r.access_mode.as_deref()) == Some(value),
-        "tag" => role.is_some_and(|r| match value.split_once('=') {
-            Some((k, v)) => r.tags.get(k).is_some_and(|t| t == v),
-            None => r.tags.contains_key(value),
-        }),
-        "provider" => role.is_some_and(|r| {
-            r.fields.iter().flat_map(|f| f.source.references()).any(|reference| reference.id.provider == value)
-        }),
-        "status" => match model.roles.checks.get(&row.name) {
-            Some(Check::Done { status, .. }) => status.state.word() == value,
-            Some(Check::Running { .. }) => value == "checking",
-            None => value == "unknown",
-        },
-        _ => false,
+    for row in roles.shown.iter().skip(roles.top).take(height) {
+        let hits = roles.index.highlight(&roles.parsed, *row);
+        roles.hits.insert(*row, hits);
     }
 }
 
-fn alias(value: &str) -> &str {
-    match value {
-        "pg" => "postgres",
-        "my" => "mysql",
-        other => other,
+/// How many roles another filter would leave.
+fn count(model: &mut Model, text: &str) -> usize {
+    match model.roles.index.parse(text) {
+        Ok(filter) => model.roles.index.rank(&filter).len(),
+        Err(_) => 0,
     }
 }
 
-/// Exact name, prefix, start of a word, contiguous, scattered letters: one class never overtakes a better one.
-fn word_rank(name: &str, word: &str) -> Option<(u8, usize)> {
-    if name == word {
-        return Some((0, 0));
-    }
-    if name.starts_with(word) {
-        return Some((1, name.len()));
-    }
-    if let Some(at) = name.find(word) {
-        let starts = name[..at].ends_with(['-', '_', '.', '/']);
-        return Some((if starts { 2 } else { 3 }, at));
-    }
-    let hits = scattered(name, word)?;
-    let span = hits.last()? - hits.first()?;
-    Some((4, span))
-}
-
-fn scattered(name: &str, word: &str) -> Option<Vec<usize>> {
-    let mut hits = Vec::new();
-    let mut letters = name.chars().enumerate();
-    for wanted in word.chars() {
-        hits.push(letters.find(|(_, c)| *c == wanted)?.0);
-    }
-    Some(hits)
-}
-
-/// The characters of a name that the filter matched, for emphasis; computed for visible rows alone.
-pub fn hits(filter: &str, name: &str) -> Vec<usize> {
-    let name = name.to_lowercase();
-    let mut hits = Vec::new();
-    for word in filter.split_whitespace().filter(|w| !w.contains(':') && !w.starts_with('!')) {
-        let word = word.to_lowercase();
-        if let Some(at) = name.find(&word) {
-            let start = name[..at].chars().count();
-            hits.extend(start..start + word.chars().count());
-        } else {
-            hits.extend(scattered(&name, &word).unwrap_or_default());
-        }
-    }
-    hits
-}
-
-/// The filter that may have been meant when nothing matches.
-fn suggestion(model: &Model, terms: &[&str]) -> Option<String> {
-    let replace = |i: usize, with: String| {
-        let mut words: Vec<String> = terms.iter().map(|t| (*t).to_owned()).collect();
-        words[i] = with;
-        Some(words.join(" "))
-    };
-    for (i, term) in terms.iter().enumerate() {
-        if let Some((field, value)) = term.split_once(':') {
-            if !FIELDS.contains(&field) {
-                let near = nearest(field, FIELDS.iter().copied());
-                return near.first().and_then(|f| replace(i, format!("{f}:{value}")));
-            }
-            let rows = &model.roles.rows;
-            let known: Vec<&str> = match field {
-                "env" => rows.iter().filter_map(|r| r.env.as_deref()).collect(),
-                "type" => rows.iter().map(|r| r.kind.as_str()).collect(),
-                "provider" => model.providers.rows.iter().map(|r| r.name.as_str()).collect(),
-                _ => Vec::new(),
-            };
-            if !known.contains(&value)
-                && let Some(near) = nearest(value, known).first()
-            {
-                return replace(i, format!("{field}:{near}"));
-            }
-        }
-    }
-    let last = terms.last()?;
-    let near = nearest(last, model.roles.rows.iter().map(|r| r.name.as_str()));
-    near.first().and_then(|name| replace(terms.len() - 1, name.clone()))
+/// Whether the word before a colon is one of the filter's.
+pub fn knows_field(word: &str) -> bool {
+    matches!(word, "e" | "t") || Field::ALL.iter().any(|field| field.word() == word)
 }

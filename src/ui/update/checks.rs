@@ -38,7 +38,7 @@ pub(super) fn due(model: &mut Model) -> Vec<Effect> {
         let wanted: Vec<String> = selected
             .into_iter()
             .chain(visible)
-            .map(|found| &model.roles.rows[found.row])
+            .map(|place| &model.roles.rows[*place])
             .filter(|row| matches!(row.of, RowOf::Role(_)))
             .filter(|row| match model.roles.checks.get(&row.name) {
                 None => true,

@@ -6,6 +6,7 @@ use secrecy::SecretString;
 use super::{checks, launch, leave, palette};
 use crate::domain::catalogue;
 use crate::domain::problem::Problem;
+use crate::launch::Request;
 use crate::ui::effects::Effect;
 use crate::ui::keymap::{self, Action, Chord, Context};
 use crate::ui::model::{Dialog, Model};
@@ -51,9 +52,9 @@ pub(super) fn key(model: &mut Model, chord: Chord) -> Vec<Effect> {
         }
         Dialog::Quit { leave: marked } => return quit_key(model, chord, marked),
         Dialog::Close { tab, close } => return close_key(model, chord, tab, close),
-        Dialog::Failure { role, problems, scroll } => return failure_key(model, chord, role, problems, scroll),
-        Dialog::Passphrase { role, provider, input, problem, waiting } => {
-            return passphrase_key(model, chord, Dialog::Passphrase { role, provider, input, problem, waiting });
+        Dialog::Failure { request, problems, scroll } => return failure_key(model, chord, request, problems, scroll),
+        Dialog::Passphrase { request, provider, input, problem, waiting } => {
+            return passphrase_key(model, chord, Dialog::Passphrase { request, provider, input, problem, waiting });
         }
         Dialog::Text { title, lines, mut scroll } => {
             if !scrolled(&mut scroll, chord, true) {
@@ -148,19 +149,19 @@ fn close_key(model: &mut Model, chord: Chord, tab: u64, marked: bool) -> Vec<Eff
     Vec::new()
 }
 
-fn failure_key(model: &mut Model, chord: Chord, role: String, problems: Vec<Problem>, mut scroll: usize) -> Vec<Effect> {
+fn failure_key(model: &mut Model, chord: Chord, request: Request, problems: Vec<Problem>, mut scroll: usize) -> Vec<Effect> {
     let action = keymap::action(&[Context::Failure], chord);
     let effects = match action {
-        Some(Action::Retry) => return launch::open_role(model, &role, false),
-        Some(Action::Cancel) => return closed(model, Dialog::Failure { role, problems, scroll }),
+        Some(Action::Retry) => return launch::open(model, request),
+        Some(Action::Cancel) => return closed(model, Dialog::Failure { request, problems, scroll }),
         Some(Action::CheckOne) => {
-            model.notify(format!("checking {role}"));
-            checks::one(model, &role)
+            model.notify(format!("checking {}", request.role));
+            checks::one(model, &request.role)
         }
-        Some(Action::CopyReport) => vec![Effect::Copy(view::failure_report(&role, &problems))],
+        Some(Action::CopyReport) => vec![Effect::Copy(view::failure_report(&request.role, &problems))],
         Some(Action::Edit) => {
             let known = problems.iter().find_map(|problem| problem.at.clone());
-            let at = known.or_else(|| model.role(&role).map(|role| role.at.clone()));
+            let at = known.or_else(|| model.role(&request.role).map(|role| role.at.clone()));
             at.map(|at| vec![Effect::Edit(at)]).unwrap_or_default()
         }
         _ => {
@@ -168,7 +169,7 @@ fn failure_key(model: &mut Model, chord: Chord, role: String, problems: Vec<Prob
             Vec::new()
         }
     };
-    model.dialog = Some(Dialog::Failure { role, problems, scroll });
+    model.dialog = Some(Dialog::Failure { request, problems, scroll });
     clamp_scroll(model);
     effects
 }
@@ -203,7 +204,7 @@ fn passphrase_key(model: &mut Model, chord: Chord, mut dialog: Dialog) -> Vec<Ef
 
 /// The store's answer to a passphrase: open the role, ask again, or show what is wrong.
 pub(super) fn unlocked(model: &mut Model, generation: u64, result: Result<(), Problem>) -> Vec<Effect> {
-    let Some(Dialog::Passphrase { role, problem, waiting, .. }) = &mut model.dialog else {
+    let Some(Dialog::Passphrase { request, problem, waiting, .. }) = &mut model.dialog else {
         return Vec::new();
     };
     if waiting.is_none_or(|(asked, _)| asked != generation) {
@@ -211,9 +212,9 @@ pub(super) fn unlocked(model: &mut Model, generation: u64, result: Result<(), Pr
     }
     match result {
         Ok(()) => {
-            let role = role.clone();
+            let request = request.clone();
             model.dialog = None;
-            launch::open_role(model, &role, false)
+            launch::open(model, request)
         }
         Err(failed) if failed.code.id == catalogue::LOCAL_LOCKED.id || failed.code.id == catalogue::LOCAL_CORRUPT.id => {
             *waiting = None;
@@ -221,8 +222,8 @@ pub(super) fn unlocked(model: &mut Model, generation: u64, result: Result<(), Pr
             Vec::new()
         }
         Err(failed) => {
-            let role = role.clone();
-            model.dialog = Some(Dialog::Failure { role, problems: vec![failed], scroll: 0 });
+            let request = request.clone();
+            model.dialog = Some(Dialog::Failure { request, problems: vec![failed], scroll: 0 });
             Vec::new()
         }
     }
@@ -240,7 +241,8 @@ pub(super) fn show_broken(model: &mut Model, index: usize) {
     if let Some(broken) = model.config.broken.get(index)
         && let Some(problem) = model.config.problems.get(broken.problem)
     {
-        let (role, problems) = (broken.name.clone(), vec![problem.clone()]);
-        model.dialog = Some(Dialog::Failure { role, problems, scroll: 0 });
+        let request = Request { role: broken.name.clone(), ..Request::default() };
+        let problems = vec![problem.clone()];
+        model.dialog = Some(Dialog::Failure { request, problems, scroll: 0 });
     }
 }

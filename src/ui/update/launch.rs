@@ -3,24 +3,32 @@
 use super::{dialog, session};
 use crate::domain::catalogue;
 use crate::domain::problem::Problem;
+use crate::launch::Request;
 use crate::ui::effects::Effect;
 use crate::ui::layout;
 use crate::ui::message::Opened;
 use crate::ui::model::{Dialog, Model, Opening, RowOf, Screen, Tab, TabState, is_prod, kind_of, label};
 
 /// Starts opening a role. `behind` leaves the list in front when the session is there.
-pub fn open_role(model: &mut Model, name: &str, behind: bool) -> Vec<Effect> {
-    start(model, name, behind, None)
+pub(super) fn open_role(model: &mut Model, name: &str, behind: bool) -> Vec<Effect> {
+    let request = Request { role: name.to_owned(), ..Request::default() };
+    start(model, request, behind, None)
 }
 
-/// Opens the role of a tab again, in its place.
+/// Starts opening what was asked for on the command line, or what failed before.
+pub fn open(model: &mut Model, request: Request) -> Vec<Effect> {
+    start(model, request, false, None)
+}
+
+/// Opens the session of a tab again, in its place.
 pub(super) fn reopen(model: &mut Model, index: usize) -> Vec<Effect> {
     let Some(tab) = model.sessions.tabs.get(index) else { return Vec::new() };
-    let (role, id) = (tab.role.clone(), tab.id);
-    start(model, &role, false, Some(id))
+    let (request, id) = (tab.request.clone(), tab.id);
+    start(model, request, false, Some(id))
 }
 
-fn start(model: &mut Model, name: &str, behind: bool, replaces: Option<u64>) -> Vec<Effect> {
+fn start(model: &mut Model, request: Request, behind: bool, replaces: Option<u64>) -> Vec<Effect> {
+    let name = request.role.as_str();
     if model.opening.is_some() {
         model.complain("another session is being opened");
         return Vec::new();
@@ -45,16 +53,16 @@ fn start(model: &mut Model, name: &str, behind: bool, replaces: Option<u64>) -> 
     let generation = model.next_generation();
     let tab = model.next_tab;
     model.next_tab += 1;
-    model.opening = Some(Opening { generation, role: name.to_owned(), since: model.now, behind, replaces });
+    model.opening = Some(Opening { generation, request: request.clone(), since: model.now, behind, replaces });
     let size = layout::session_size(model.size, model.sessions.bare);
-    vec![Effect::Launch { generation, tab, role: name.to_owned(), size }]
+    vec![Effect::Launch { generation, tab, request, size }]
 }
 
 /// Gives up the launch that runs, if any; its answer will be dropped.
 pub(super) fn cancel(model: &mut Model) -> Vec<Effect> {
     let Some(opening) = model.opening.take() else { return Vec::new() };
     if model.leaving.is_none() {
-        model.notify(format!("{} was not opened", opening.role));
+        model.notify(format!("{} was not opened", opening.request.role));
     }
     vec![Effect::CancelLaunch]
 }
@@ -64,7 +72,8 @@ pub(super) fn opened(model: &mut Model, generation: u64, opened: Opened) -> Vec<
         // It was cancelled while it started.
         return vec![Effect::HangUp { tab: opened.tab }, Effect::Forget { tab: opened.tab }];
     };
-    let tab = new_tab(model, &opening.role, opened);
+    let role = opening.request.role.clone();
+    let tab = new_tab(model, opening.request, opened);
     let id = tab.id;
     if let Some(warning) = tab.warnings.first() {
         model.complain(warning.clone());
@@ -79,7 +88,7 @@ pub(super) fn opened(model: &mut Model, generation: u64, opened: Opened) -> Vec<
         None => model.sessions.tabs.push(tab),
     }
     if opening.behind {
-        model.notify(format!("{} is open: 3 lists the sessions", opening.role));
+        model.notify(format!("{role} is open: 3 lists the sessions"));
     } else {
         session::show(model, id);
     }
@@ -88,13 +97,13 @@ pub(super) fn opened(model: &mut Model, generation: u64, opened: Opened) -> Vec<
     effects
 }
 
-fn new_tab(model: &Model, name: &str, opened: Opened) -> Tab {
-    let role = model.role(name);
+fn new_tab(model: &Model, request: Request, opened: Opened) -> Tab {
+    let role = model.role(&request.role);
     let env = role.and_then(|role| role.env.as_deref());
     Tab {
         id: opened.tab,
         session_id: opened.session_id,
-        role: name.to_owned(),
+        role: request.role.clone(),
         label: label(&model.config, env),
         prod: is_prod(env),
         access: role.and_then(|role| role.access_mode.clone()).unwrap_or_default(),
@@ -106,6 +115,7 @@ fn new_tab(model: &Model, name: &str, opened: Opened) -> Tab {
         started: model.now,
         secrets: opened.secrets,
         warnings: opened.warnings,
+        request,
     }
 }
 
@@ -114,16 +124,17 @@ pub(super) fn failed(model: &mut Model, generation: u64, problems: Vec<Problem>)
         return Vec::new();
     };
     let locked = problems.iter().any(|problem| problem.code.id == catalogue::LOCAL_LOCKED.id);
-    let store = locked.then(|| locked_store(model, &opening.role)).flatten();
+    let store = locked.then(|| locked_store(model, &opening.request.role)).flatten();
     model.dialog = Some(match store {
         Some(provider) => Dialog::Passphrase {
-            role: opening.role,
+            request: opening.request,
             provider,
-            input: zeroize::Zeroizing::new(String::new()),
+            // Room enough that it never grows: a grown string leaves a copy of its beginning behind.
+            input: zeroize::Zeroizing::new(String::with_capacity(1024)),
             problem: None,
             waiting: None,
         },
-        None => Dialog::Failure { role: opening.role, problems, scroll: 0 },
+        None => Dialog::Failure { request: opening.request, problems, scroll: 0 },
     });
     if model.screen == Screen::Session && model.sessions.tabs.is_empty() {
         model.screen = Screen::Roles;

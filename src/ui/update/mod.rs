@@ -16,7 +16,7 @@ use crate::ui::message::Message;
 use crate::ui::model::{Dialog, Model, Screen, TabState};
 use crate::ui::text::seconds_between;
 
-pub use launch::open_role;
+pub use launch::open;
 pub use palette::commands as palette_commands;
 
 /// Twice within this many seconds, Ctrl-C asks to leave.
@@ -217,6 +217,9 @@ fn keep_in_view(model: &mut Model) {
     *top = (*top).min(count.saturating_sub(height)).min(selected);
     if selected >= *top + height {
         *top = selected + 1 - height;
+    }
+    if model.screen == Screen::Roles {
+        crate::ui::search::highlight(model, height);
     }
 }
 

@@ -113,7 +113,7 @@ fn in_session(model: &mut Model, event: MouseEvent, at: Position) -> Vec<Effect>
     }
     let modes = session::with_emulator(tab, |emulator| emulator.modes());
     if tab.is_live() && (modes.mouse || modes.alternate_screen) {
-        let bytes = keys::mouse(inside(event, parts.screen), modes);
+        let bytes = keys::encode_mouse(inside(event, parts.screen), modes);
         return if bytes.is_empty() { Vec::new() } else { vec![Effect::Send { tab: tab.id, bytes }] };
     }
     match event.kind {

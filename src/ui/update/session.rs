@@ -2,7 +2,7 @@
 
 use std::sync::PoisonError;
 
-use crossterm::event::KeyEvent;
+use crossterm::event::{Event, KeyEvent};
 
 use super::{browse, contexts, launch};
 use crate::session::SessionEvent;
@@ -42,7 +42,7 @@ fn send_key(tab: &Tab, key: KeyEvent) -> Vec<Effect> {
         // Typing means looking at what is typed.
         let back = i32::try_from(emulator.scrolled()).unwrap_or(i32::MAX);
         emulator.scroll(-back);
-        keys::encode(key, emulator.modes())
+        keys::encode_key(key, emulator.modes())
     });
     send(tab, bytes)
 }
@@ -164,8 +164,8 @@ fn reconnect(model: &mut Model, index: usize) -> Vec<Effect> {
     match model.sessions.tabs.get(index) {
         Some(tab) if tab.is_live() => {
             // A live session is not thrown away by one key: the new one gets a tab of its own.
-            let role = tab.role.clone();
-            launch::open_role(model, &role, false)
+            let request = tab.request.clone();
+            launch::open(model, request)
         }
         Some(_) => launch::reopen(model, index),
         None => Vec::new(),
@@ -233,7 +233,7 @@ pub(super) fn resize_all(model: &mut Model) -> Vec<Effect> {
 pub(super) fn paste(model: &mut Model, text: &str) -> Vec<Effect> {
     match model.sessions.active_tab() {
         Some(tab) if tab.is_live() && !model.sessions.prefix => {
-            let bytes = with_emulator(tab, |emulator| keys::paste(text, emulator.modes()));
+            let bytes = with_emulator(tab, |emulator| keys::encode_paste(text, emulator.modes()));
             send(tab, bytes)
         }
         _ => Vec::new(),
@@ -243,7 +243,7 @@ pub(super) fn paste(model: &mut Model, text: &str) -> Vec<Effect> {
 pub(super) fn focus_changed(model: &mut Model, gained: bool) -> Vec<Effect> {
     match model.sessions.active_tab().filter(|_| model.screen == Screen::Session) {
         Some(tab) if tab.is_live() => {
-            let bytes = with_emulator(tab, |emulator| keys::focus(gained, emulator.modes()));
+            let bytes = with_emulator(tab, |emulator| keys::encode(&if gained { Event::FocusGained } else { Event::FocusLost }, emulator.modes()));
             send(tab, bytes)
         }
         _ => Vec::new(),

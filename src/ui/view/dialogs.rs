@@ -29,9 +29,9 @@ pub(super) fn draw(model: &Model, buf: &mut Buffer, area: Rect) -> Option<Option
             let (x, y) = help::draw(model, filter, *scroll, buf, below);
             Some(Position::new(x, y))
         }
-        Dialog::Failure { role, problems, scroll } => {
+        Dialog::Failure { request, problems, scroll } => {
             let above = Rect { height: area.height.saturating_sub(1), ..area };
-            failure::draw(model, role, problems, *scroll, buf, above);
+            failure::draw(model, &request.role, problems, *scroll, buf, above);
             super::hints::draw(model, buf, Rect { y: area.bottom().saturating_sub(1), height: 1, ..area });
             None
         }
@@ -46,10 +46,10 @@ pub(super) fn draw(model: &Model, buf: &mut Buffer, area: Rect) -> Option<Option
             }
             None
         }
-        Dialog::Passphrase { provider, role, input, problem, waiting } => {
+        Dialog::Passphrase { provider, request, input, problem, waiting } => {
             let typed = input.chars().count();
             let busy = waiting.map(|(_, since)| theme::spinner(model.now.as_millisecond() - since.as_millisecond()));
-            Some(draw_passphrase(provider, role, typed, problem.as_deref(), busy, buf, area))
+            Some(draw_passphrase(provider, &request.role, typed, problem.as_deref(), busy, buf, area))
         }
         Dialog::Text { title, lines, scroll } => {
             draw_text(title, lines, *scroll, buf, area);
@@ -65,9 +65,9 @@ fn draw_opening(model: &Model, opening: &Opening, buf: &mut Buffer, area: Rect) 
     if elapsed < 100 {
         return;
     }
-    let text = format!("{} Opening {} …", theme::spinner(elapsed), opening.role);
+    let text = format!("{} Opening {} …", theme::spinner(elapsed), opening.request.role);
     let width = u16::try_from(text::width(&text) + 20).unwrap_or(u16::MAX).max(40);
-    let inside = dialog_box(buf, area, &opening.role, "Esc cancels", (width, 5), false);
+    let inside = dialog_box(buf, area, &opening.request.role, "Esc cancels", (width, 5), false);
     let seconds = if elapsed >= 1000 { format!("  {}s", elapsed / 1000) } else { String::new() };
     put(buf, inside, 1, Line::raw(format!("  {text}{seconds}")));
 }

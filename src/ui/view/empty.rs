@@ -62,7 +62,7 @@ pub(super) fn no_match(model: &Model, buf: &mut Buffer, area: Rect) {
         }
     }
     if let Some(suggestion) = &roles.suggestion {
-        let count = crate::ui::search::count(model, suggestion);
+        let count = roles.suggested;
         put(
             buf,
             area,

@@ -14,18 +14,43 @@ use super::put;
 use crate::ui::model::{Model, ProviderRow, Screen};
 use crate::ui::{text, theme};
 
-pub(super) fn draw(model: &Model, buf: &mut Buffer, area: Rect) {
-    let narrow = area.width < 80;
-    let tiny = area.width < 60;
+/// The screens as the first row names them.
+fn screens(model: &Model) -> [(Screen, String); 3] {
+    let narrow = model.size.0 < 80;
     let live = model.sessions.live();
     let count = if live > 0 { format!("·{live}") } else { String::new() };
-    let screens = [
+    [
         (Screen::Roles, if narrow { "Roles" } else { "1 Roles" }.to_owned()),
         (Screen::Providers, if narrow { "Prov" } else { "2 Providers" }.to_owned()),
         (Screen::Sessions, if narrow { format!("Sess{count}") } else { format!("3 Sessions{count}") }),
-    ];
-    let mut left = vec![Span::styled(if tiny { " " } else if narrow { " hallpass " } else { " hallpass  " }, theme::BOLD)];
-    for (screen, word) in screens {
+    ]
+}
+
+/// Which screen a click on the first row means.
+pub fn screen_at(model: &Model, column: u16) -> Option<Screen> {
+    let mut at = lead(model).len();
+    for (screen, word) in screens(model) {
+        let end = at + text::width(&word) + if model.size.0 < 80 { 3 } else { 4 };
+        if (at..end).contains(&usize::from(column)) {
+            return Some(screen);
+        }
+        at = end;
+    }
+    None
+}
+
+fn lead(model: &Model) -> &'static str {
+    match model.size.0 {
+        0..60 => " ",
+        60..80 => " hallpass ",
+        _ => " hallpass  ",
+    }
+}
+
+pub(super) fn draw(model: &Model, buf: &mut Buffer, area: Rect) {
+    let narrow = area.width < 80;
+    let mut left = vec![Span::styled(lead(model), theme::BOLD)];
+    for (screen, word) in screens(model) {
         let active = model.screen == screen || (screen == Screen::Sessions && model.screen == Screen::Session);
         if active {
             left.push(Span::styled(format!("[{word}]"), theme::KEY));
@@ -65,7 +90,7 @@ fn lights(model: &Model, room: usize, narrow: bool) -> Line<'static> {
 pub(super) fn light(row: &ProviderRow, model: &Model) -> (&'static str, Style) {
     match (row.state(), row.running) {
         (Some(state), _) => theme::mark(state),
-        (None, Some((_, since))) => (theme::spinner((model.now - since).total(jiff::Unit::Millisecond).unwrap_or(0.0) as i64), theme::WARN),
+        (None, Some((_, since))) => (theme::spinner(model.now.as_millisecond() - since.as_millisecond()), theme::WARN),
         (None, None) => (theme::UNCHECKED, theme::QUIET),
     }
 }

@@ -22,10 +22,44 @@ use ratatui::widgets::{Block, BorderType, Borders, Clear, Widget as _};
 
 use crate::ui::layout::{self, Form};
 use crate::ui::model::{Dialog, Model, Screen};
-use crate::ui::theme;
+use crate::ui::{text, theme};
 
-pub use help::entries as help_entries;
-pub use help::line_count as help_line_count;
+pub use empty::is_first_run;
+pub use failure::report as failure_report;
+pub use header::screen_at;
+pub use providers::report as provider_report;
+pub use session::{info as session_info, tab_at};
+pub use sessions::ending_words;
+
+/// How far the detail of the selected role can be scrolled.
+pub fn detail_scroll_limit(model: &Model) -> usize {
+    detail::scroll_limit(model, layout::parts(model))
+}
+
+/// How far the text of the dialog in front can be scrolled.
+pub fn dialog_scroll_limit(model: &Model) -> usize {
+    let (columns, rows) = model.size;
+    let area = Rect::new(0, 0, columns, rows);
+    match &model.dialog {
+        Some(Dialog::Help { filter, .. }) => {
+            help::line_count(model, &filter.text, columns).saturating_sub(usize::from(rows).saturating_sub(6))
+        }
+        Some(Dialog::Failure { problems, .. }) => {
+            failure::line_count(model, problems, columns).saturating_sub(usize::from(rows).saturating_sub(4))
+        }
+        Some(Dialog::Text { lines, .. }) => dialogs::text_scroll_limit(lines, area),
+        _ => 0,
+    }
+}
+
+/// The title of the terminal's window: where one is, also for people who look at another window.
+pub fn window_title(model: &Model) -> String {
+    match model.sessions.active_tab().filter(|_| model.screen == Screen::Session) {
+        Some(tab) if tab.label.is_empty() => text::cut(&tab.role, 60),
+        Some(tab) => text::cut(&format!("{} {}", tab.label, tab.role), 60),
+        None => "hallpass".to_owned(),
+    }
+}
 
 /// Draws everything. The terminal's cursor goes where the person types.
 pub fn draw(model: &Model, frame: &mut Frame<'_>) {
@@ -59,9 +93,9 @@ fn draw_into(model: &Model, buf: &mut Buffer, area: Rect) -> Option<Position> {
     let parts = layout::parts(model);
     header::draw(model, buf, parts.header);
     hints::draw(model, buf, parts.hints);
-    if let Some(Dialog::Failure { role, problems, scroll }) = &model.dialog {
+    if let Some(Dialog::Failure { request, problems, scroll }) = &model.dialog {
         let below = Rect { y: 1, height: area.height - 2, ..area };
-        failure::draw(model, role, problems, *scroll, buf, below);
+        failure::draw(model, &request.role, problems, *scroll, buf, below);
         return None;
     }
     let mut cursor = None;

@@ -15,7 +15,7 @@ use super::{empty, panel, put};
 use crate::domain::status::{RoleStatus, State};
 use crate::ui::layout::{self, Parts};
 use crate::ui::model::{Check, Model, Pane, RoleRow, RowOf};
-use crate::ui::{search, text, theme};
+use crate::ui::{text, theme};
 
 /// Widths of the columns in a list of some width. The name is what never goes.
 struct Columns {
@@ -67,9 +67,10 @@ pub(super) fn draw(model: &Model, buf: &mut Buffer, parts: Parts) {
     let area = layout::list_rows(model);
     let columns = Columns::of(area.width.into());
     let visible = roles.shown.iter().enumerate().skip(roles.top).take(area.height.into());
-    for (y, (i, found)) in visible.enumerate() {
-        if let Some(row) = roles.rows.get(found.row) {
-            put(buf, area, y, row_line(model, row, i == roles.selected, &columns));
+    for (y, (i, place)) in visible.enumerate() {
+        if let Some(row) = roles.rows.get(*place) {
+            let hits = roles.hits.get(place).map_or(&[][..], Vec::as_slice);
+            put(buf, area, y, row_line(model, row, hits, i == roles.selected, &columns));
         }
     }
     if parts.framed && roles.shown.len() + 3 <= usize::from(area.height) {
@@ -82,9 +83,9 @@ pub(super) fn frame_style(focused: bool) -> Style {
     if focused { theme::ACCENT } else { theme::QUIET }
 }
 
-fn row_line(model: &Model, row: &RoleRow, selected: bool, columns: &Columns) -> Line<'static> {
+fn row_line(model: &Model, row: &RoleRow, hits: &[usize], selected: bool, columns: &Columns) -> Line<'static> {
     let mut spans = vec![Span::styled(if selected { theme::CURSOR } else { " " }, theme::KEY), Span::raw(" ")];
-    spans.extend(name_spans(model, row, columns.name));
+    spans.extend(name_spans(row, hits, columns.name));
     if columns.kind > 0 {
         spans.push(Span::styled(text::fit(kind_word(&row.kind, columns.kind), columns.kind), theme::QUIET));
     }
@@ -108,9 +109,8 @@ fn kind_word(kind: &str, columns: usize) -> &str {
     }
 }
 
-fn name_spans(model: &Model, row: &RoleRow, columns: usize) -> Vec<Span<'static>> {
+fn name_spans(row: &RoleRow, hits: &[usize], columns: usize) -> Vec<Span<'static>> {
     let name = text::fit(&row.name, columns.saturating_sub(1)) + " ";
-    let hits = search::hits(&model.roles.filter.text, &row.name);
     if hits.is_empty() {
         return vec![Span::raw(name)];
     }
