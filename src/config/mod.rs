@@ -1,6 +1,24 @@
 //! Finds, reads and layers the TOML files. Every error has file, line, column; one broken file or role does not take the others down.
 
+//!
+//! [`load`] never fails: what is wrong is in [`Config::problems`], and everything that is not touched by it works.
+
+mod connectors;
+mod discover;
+mod duration;
+mod fields;
+mod folders;
+mod load;
+mod provider_settings;
+mod roles;
+mod settings;
+mod source;
+#[cfg(test)]
+mod tests;
+mod walk;
+
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 use crate::domain::connector::Connector;
@@ -9,17 +27,37 @@ use crate::domain::reference::ProviderNames;
 use crate::domain::role::Role;
 use crate::providers::ProviderConfig;
 
-/// Where everything of hallpass lies.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Folders {
-    pub config: PathBuf,
-    /// The local store.
-    pub data: PathBuf,
-    /// Logs, recordings, the audit log.
-    pub state: PathBuf,
-    pub cache: PathBuf,
-    /// Sockets and files that live as long as a session; 0700.
-    pub runtime: PathBuf,
+pub use duration::parse as parse_duration;
+pub use folders::{FolderFlags, Folders};
+pub use load::load;
+
+/// What [`load`] goes by; tests give their own world.
+#[derive(Clone)]
+pub struct LoadOptions {
+    pub flags: FolderFlags,
+    /// `--profile`: the files of `[profiles.NAME]` instead of the usual ones.
+    pub profile: Option<String>,
+    /// The environment of hallpass. No `Debug`: it may hold credentials.
+    pub env: BTreeMap<String, OsString>,
+    pub home: Option<PathBuf>,
+    /// The folder whose files lie below the person's own.
+    pub system_dir: PathBuf,
+}
+
+impl LoadOptions {
+    /// The environment, home and system folder of this process.
+    pub fn of_process(flags: FolderFlags, profile: Option<String>) -> Self {
+        let env = std::env::vars_os()
+            .filter_map(|(name, value)| Some((name.into_string().ok()?, value)))
+            .collect();
+        Self {
+            flags,
+            profile,
+            env,
+            home: directories::BaseDirs::new().map(|dirs| dirs.home_dir().to_owned()),
+            system_dir: PathBuf::from("/etc/hallpass"),
+        }
+    }
 }
 
 /// `[environments.NAME]`: how an environment is shown and guarded.
@@ -32,12 +70,22 @@ pub struct Environment {
 }
 
 /// `[ui]`.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UiSettings {
     pub theme: Option<String>,
     /// ASCII symbols only.
     pub ascii: bool,
     pub mouse: bool,
+}
+
+impl Default for UiSettings {
+    fn default() -> Self {
+        Self {
+            theme: None,
+            ascii: false,
+            mouse: true,
+        }
+    }
 }
 
 /// `[session]`.
@@ -47,6 +95,15 @@ pub struct SessionSettings {
     pub prefix: String,
     /// Lines of scrollback a session.
     pub scrollback: usize,
+}
+
+impl Default for SessionSettings {
+    fn default() -> Self {
+        Self {
+            prefix: "ctrl-\\".to_owned(),
+            scrollback: 10_000,
+        }
+    }
 }
 
 /// `[connect] mode`: what `hallpass connect` does without `--tui`.
