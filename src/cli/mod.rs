@@ -28,7 +28,7 @@ use std::sync::Arc;
 
 use clap::{Args, CommandFactory as _, Parser, Subcommand};
 
-use crate::config::{Config, FolderChoice, Folders, load};
+use crate::config::{Config, FolderFlags, LoadOptions, load};
 use crate::domain::catalogue::{self, Code};
 use crate::domain::problem::Problem;
 use crate::launch::Request;
@@ -135,25 +135,29 @@ pub(crate) struct Frame {
 impl Frame {
     fn new(global: &Global, env: BTreeMap<String, OsString>, run_tui: RunTui) -> Result<Self, Problem> {
         let home = env.get("HOME").map(PathBuf::from).filter(|home| home.is_absolute());
-        let choice = FolderChoice {
-            config: global.config_dir.clone(),
-            data: global.data_dir.clone(),
-            state: global.state_dir.clone(),
+        let home = home.or_else(|| directories::BaseDirs::new().map(|dirs| dirs.home_dir().to_owned()));
+        let options = LoadOptions {
+            flags: FolderFlags {
+                config: global.config_dir.clone(),
+                data: global.data_dir.clone(),
+                state: global.state_dir.clone(),
+            },
+            profile: global.profile.clone(),
+            system_dir: env
+                .get("HALLPASS_SYSTEM_DIR")
+                .map_or_else(|| PathBuf::from("/etc/hallpass"), PathBuf::from),
+            home: home.clone(),
+            env: env.clone(),
         };
-        let folders = Folders::find(&choice, &env, home.as_deref())?;
-        let env = Arc::new(env);
-        let world = World {
-            env: Arc::clone(&env),
-            home,
-            data_folder: folders.data.clone(),
-        };
-        let reload = {
-            let (profile, world) = (global.profile.clone(), world.clone());
-            Arc::new(move || load(folders.clone(), profile.as_deref(), &world))
-        };
+        let reload = Arc::new(move || load(&options));
         let config = reload();
+        let world = World {
+            env: Arc::new(env),
+            home,
+            data_folder: config.folders.data.clone(),
+        };
         let providers = Providers::new(&config.providers, &world);
-        let ci = env.get("CI").is_some_and(|ci| ci == "true");
+        let ci = world.env.get("CI").is_some_and(|ci| ci == "true");
         Ok(Self {
             config: Arc::new(config),
             providers: Arc::new(providers),

@@ -44,22 +44,6 @@ pub struct LoadOptions {
     pub system_dir: PathBuf,
 }
 
-impl LoadOptions {
-    /// The environment, home and system folder of this process.
-    pub fn of_process(flags: FolderFlags, profile: Option<String>) -> Self {
-        let env = std::env::vars_os()
-            .filter_map(|(name, value)| Some((name.into_string().ok()?, value)))
-            .collect();
-        Self {
-            flags,
-            profile,
-            env,
-            home: directories::BaseDirs::new().map(|dirs| dirs.home_dir().to_owned()),
-            system_dir: PathBuf::from("/etc/hallpass"),
-        }
-    }
-}
-
 /// `[environments.NAME]`: how an environment is shown and guarded.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Environment {
@@ -153,47 +137,4 @@ pub struct Config {
     pub ui: UiSettings,
     pub session: SessionSettings,
     pub connect: ConnectMode,
-}
-
-pub struct FolderChoice {
-    pub config: Option<PathBuf>,
-    pub data: Option<PathBuf>,
-    pub state: Option<PathBuf>,
-}
-impl Folders {
-    pub fn find(
-        _c: &FolderChoice,
-        _env: &BTreeMap<String, std::ffi::OsString>,
-        _home: Option<&std::path::Path>,
-    ) -> Result<Self, Problem> {
-        let p = PathBuf::from("/nonexistent");
-        Ok(Self {
-            config: p.clone(),
-            data: p.clone(),
-            state: p.clone(),
-            cache: p.clone(),
-            runtime: p,
-        })
-    }
-}
-pub fn load(folders: Folders, _p: Option<&str>, _w: &crate::providers::World) -> Config {
-    Config {
-        folders,
-        files: vec![],
-        roles: vec![],
-        broken: vec![],
-        problems: vec![],
-        warnings: vec![],
-        not_in_force: vec![],
-        providers: BTreeMap::new(),
-        names: ProviderNames::default(),
-        environments: BTreeMap::new(),
-        connectors: BTreeMap::new(),
-        ui: UiSettings::default(),
-        session: SessionSettings {
-            prefix: String::new(),
-            scrollback: 1,
-        },
-        connect: ConnectMode::Plain,
-    }
 }
