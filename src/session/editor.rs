@@ -12,7 +12,13 @@ use crate::providers::World;
 /// # Errors
 /// `E-CLIENT-START`: there is no such program.
 pub fn edit(file: &Path, line: usize, world: &World) -> Result<(), Problem> {
-    let set = |name: &str| world.env.get(name).and_then(|value| value.to_str()).filter(|value| !value.trim().is_empty());
+    let set = |name: &str| {
+        world
+            .env
+            .get(name)
+            .and_then(|value| value.to_str())
+            .filter(|value| !value.trim().is_empty())
+    };
     let editor = set("VISUAL").or_else(|| set("EDITOR")).unwrap_or("vi");
     let mut words = editor.split_whitespace();
     let program = words.next().unwrap_or("vi");
@@ -20,12 +26,17 @@ pub fn edit(file: &Path, line: usize, world: &World) -> Result<(), Problem> {
     command.args(words);
     match program.rsplit('/').next().unwrap_or(program) {
         "hx" | "helix" | "subl" | "zed" => command.arg(format!("{}:{line}", file.display())),
-        "code" | "codium" => command.args(["--wait", "--goto"]).arg(format!("{}:{line}", file.display())),
+        "code" | "codium" => command
+            .args(["--wait", "--goto"])
+            .arg(format!("{}:{line}", file.display())),
         _ => command.arg(format!("+{line}")).arg(file),
     };
     match command.status() {
         Ok(_) => Ok(()),
-        Err(_) => Err(Problem::new(&catalogue::CLIENT_START, format!("the editor {program} could not be started"))
-            .fix("export EDITOR=vi")),
+        Err(_) => Err(Problem::new(
+            &catalogue::CLIENT_START,
+            format!("the editor {program} could not be started"),
+        )
+        .fix("export EDITOR=vi")),
     }
 }

@@ -24,17 +24,42 @@ use crate::ui::terminal;
 /// What must happen outside the model.
 #[derive(Debug)]
 pub enum Effect {
-    CheckRole { generation: u64, role: String },
-    CheckProvider { generation: u64, provider: String },
+    CheckRole {
+        generation: u64,
+        role: String,
+    },
+    CheckProvider {
+        generation: u64,
+        provider: String,
+    },
     CancelChecks,
-    Launch { generation: u64, tab: u64, request: Request, size: Size },
+    Launch {
+        generation: u64,
+        tab: u64,
+        request: Request,
+        size: Size,
+    },
     CancelLaunch,
-    Unlock { generation: u64, provider: String, passphrase: SecretString },
-    Send { tab: u64, bytes: Vec<u8> },
-    Resize { tab: u64, size: Size },
-    HangUp { tab: u64 },
+    Unlock {
+        generation: u64,
+        provider: String,
+        passphrase: SecretString,
+    },
+    Send {
+        tab: u64,
+        bytes: Vec<u8>,
+    },
+    Resize {
+        tab: u64,
+        size: Size,
+    },
+    HangUp {
+        tab: u64,
+    },
     /// The tab is gone: so is what is kept of its session.
-    Forget { tab: u64 },
+    Forget {
+        tab: u64,
+    },
     Copy(String),
     Edit(Location),
     Reload,
@@ -46,7 +71,11 @@ pub enum Effect {
 /// What comes back to the loop. A session is no part of a message: it stays with the runner, the model gets its screen.
 pub(super) enum Reply {
     Message(Message),
-    Started { generation: u64, session: Box<Session>, opened: Opened },
+    Started {
+        generation: u64,
+        session: Box<Session>,
+        opened: Opened,
+    },
 }
 
 /// What the loop itself must do, because it owns the terminal.
@@ -95,7 +124,11 @@ impl Runner {
         let starter = std::env::current_exe()
             .map_err(|_| Problem::new(&catalogue::IO, "the system does not say where hallpass itself lies"))?;
         Ok(Self {
-            ground: Ground { config, providers, world },
+            ground: Ground {
+                config,
+                providers,
+                world,
+            },
             reload,
             starter,
             replies,
@@ -111,13 +144,22 @@ impl Runner {
             Effect::CheckRole { generation, role } => self.check_role(generation, role),
             Effect::CheckProvider { generation, provider } => self.check_provider(generation, provider),
             Effect::CancelChecks => self.checks.drain(..).for_each(|task| task.abort()),
-            Effect::Launch { generation, tab, request, size } => self.launch(generation, tab, request, size),
+            Effect::Launch {
+                generation,
+                tab,
+                request,
+                size,
+            } => self.launch(generation, tab, request, size),
             Effect::CancelLaunch => {
                 if let Some(task) = self.launch.take() {
                     task.abort();
                 }
             }
-            Effect::Unlock { generation, provider, passphrase } => self.unlock(generation, provider, passphrase),
+            Effect::Unlock {
+                generation,
+                provider,
+                passphrase,
+            } => self.unlock(generation, provider, passphrase),
             Effect::Send { tab, bytes } => self.with(tab, |session| session.send(&bytes)),
             Effect::Resize { tab, size } => self.with(tab, |session| session.resize(size)),
             Effect::HangUp { tab } => self.with(tab, Session::hang_up),
@@ -154,7 +196,11 @@ impl Runner {
         let (ground, replies) = (self.ground.clone(), self.replies.clone());
         self.checks.retain(|task| !task.is_finished());
         self.checks.push(tokio::spawn(async move {
-            let checker = Checker { config: &ground.config, providers: &ground.providers, world: &ground.world };
+            let checker = Checker {
+                config: &ground.config,
+                providers: &ground.providers,
+                world: &ground.world,
+            };
             if let Some(status) = checker.role(&role).await {
                 let _ = replies.send(Reply::Message(Message::RoleChecked { generation, status }));
             }
@@ -164,7 +210,11 @@ impl Runner {
     fn check_provider(&mut self, generation: u64, provider: String) {
         let (ground, replies) = (self.ground.clone(), self.replies.clone());
         self.checks.push(tokio::spawn(async move {
-            let checker = Checker { config: &ground.config, providers: &ground.providers, world: &ground.world };
+            let checker = Checker {
+                config: &ground.config,
+                providers: &ground.providers,
+                world: &ground.world,
+            };
             let status = checker.provider(&provider).await;
             let _ = replies.send(Reply::Message(Message::ProviderChecked { generation, status }));
         }));
@@ -179,13 +229,26 @@ impl Runner {
             let started = match plan {
                 Ok(plan) => {
                     // Starting a process waits for the child's first step: not on a thread that others need.
-                    let start = tokio::task::spawn_blocking(move || start(plan, tab, size, scrollback, &starter, notify));
-                    start.await.unwrap_or_else(|_| Err(Problem::new(&catalogue::CLIENT_START, "the session could not be started"))).map_err(|p| vec![p])
+                    let start =
+                        tokio::task::spawn_blocking(move || start(plan, tab, size, scrollback, &starter, notify));
+                    start
+                        .await
+                        .unwrap_or_else(|_| {
+                            Err(Problem::new(
+                                &catalogue::CLIENT_START,
+                                "the session could not be started",
+                            ))
+                        })
+                        .map_err(|p| vec![p])
                 }
                 Err(problems) => Err(problems),
             };
             let _ = replies.send(match started {
-                Ok((session, opened)) => Reply::Started { generation, session: Box::new(session), opened },
+                Ok((session, opened)) => Reply::Started {
+                    generation,
+                    session: Box::new(session),
+                    opened,
+                },
                 Err(problems) => Reply::Message(Message::OpenFailed { generation, problems }),
             });
         }));
@@ -213,8 +276,18 @@ impl Runner {
     fn copy(&self, text: &str) {
         let done = terminal::copy(text);
         let said = match done {
-            Ok(()) => Message::Said { text: format!("copied {} B to the terminal's clipboard: {}", text.len(), first_words(text)), bad: false },
-            Err(_) => Message::Said { text: "the terminal took no clipboard text".to_owned(), bad: true },
+            Ok(()) => Message::Said {
+                text: format!(
+                    "copied {} B to the terminal's clipboard: {}",
+                    text.len(),
+                    first_words(text)
+                ),
+                bad: false,
+            },
+            Err(_) => Message::Said {
+                text: "the terminal took no clipboard text".to_owned(),
+                bad: true,
+            },
         };
         let _ = self.replies.send(Reply::Message(said));
     }
@@ -224,7 +297,10 @@ impl Runner {
         match editor::edit(&at.file, at.line, &self.ground.world) {
             Ok(()) => self.reload(),
             Err(problem) => {
-                let _ = self.replies.send(Reply::Message(Message::Said { text: problem.what, bad: true }));
+                let _ = self.replies.send(Reply::Message(Message::Said {
+                    text: problem.what,
+                    bad: true,
+                }));
             }
         }
     }
@@ -232,7 +308,11 @@ impl Runner {
 
 /// The beginning of a copied text, where it is one line.
 fn first_words(text: &str) -> String {
-    if text.contains('\n') { format!("{} lines", text.lines().count()) } else { crate::ui::text::cut(text, 40) }
+    if text.contains('\n') {
+        format!("{} lines", text.lines().count())
+    } else {
+        crate::ui::text::cut(text, 40)
+    }
 }
 
 fn start(
@@ -248,7 +328,10 @@ fn start(
         tab,
         session_id: plan.session_id.clone(),
         program: plan.program.display().to_string(),
-        emulator: Arc::new(std::sync::Mutex::new(crate::session::emulator::Emulator::new(Size { columns: 2, rows: 1 }, 0))),
+        emulator: Arc::new(std::sync::Mutex::new(crate::session::emulator::Emulator::new(
+            Size { columns: 2, rows: 1 },
+            0,
+        ))),
         size,
         secrets: plan.secrets.clone(),
         warnings: plan.warnings.clone(),

@@ -26,10 +26,7 @@ impl Input {
 
     pub fn insert(&mut self, text: &str) {
         // A pasted line break would otherwise end up inside a filter that nobody can see.
-        let clean: String = text
-            .chars()
-            .map(|c| if c.is_control() { ' ' } else { c })
-            .collect();
+        let clean: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
         let at = self.byte(self.cursor);
         self.text.insert_str(at, &clean);
         self.cursor += clean.chars().count();
@@ -39,13 +36,21 @@ impl Input {
     pub fn key(&mut self, key: Chord) -> bool {
         match (key.ctrl, key.alt, key.code) {
             (false, false, KeyCode::Char(c)) => self.insert(c.encode_utf8(&mut [0; 4])),
-            (false, false, KeyCode::Backspace) | (true, false, KeyCode::Char('h')) => self.remove(self.cursor.saturating_sub(1), self.cursor),
+            (false, false, KeyCode::Backspace) | (true, false, KeyCode::Char('h')) => {
+                self.remove(self.cursor.saturating_sub(1), self.cursor)
+            }
             (false, false, KeyCode::Delete) => self.remove(self.cursor, self.cursor + 1),
             (true, false, KeyCode::Char('u')) => self.remove(0, self.cursor),
             (true, false, KeyCode::Char('k')) => self.remove(self.cursor, usize::MAX),
-            (true, false, KeyCode::Char('w')) | (true | false, true, KeyCode::Backspace) => self.remove(self.word_start(), self.cursor),
-            (false, false, KeyCode::Left) | (true, false, KeyCode::Char('b')) => self.cursor = self.cursor.saturating_sub(1),
-            (false, false, KeyCode::Right) | (true, false, KeyCode::Char('f')) => self.cursor = (self.cursor + 1).min(self.length()),
+            (true, false, KeyCode::Char('w')) | (true | false, true, KeyCode::Backspace) => {
+                self.remove(self.word_start(), self.cursor)
+            }
+            (false, false, KeyCode::Left) | (true, false, KeyCode::Char('b')) => {
+                self.cursor = self.cursor.saturating_sub(1)
+            }
+            (false, false, KeyCode::Right) | (true, false, KeyCode::Char('f')) => {
+                self.cursor = (self.cursor + 1).min(self.length())
+            }
             (false, false, KeyCode::Home) | (true, false, KeyCode::Char('a')) => self.cursor = 0,
             (false, false, KeyCode::End) | (true, false, KeyCode::Char('e')) => self.cursor = self.length(),
             _ => return false,
@@ -58,7 +63,10 @@ impl Input {
     }
 
     fn byte(&self, character: usize) -> usize {
-        self.text.char_indices().nth(character).map_or(self.text.len(), |(at, _)| at)
+        self.text
+            .char_indices()
+            .nth(character)
+            .map_or(self.text.len(), |(at, _)| at)
     }
 
     fn remove(&mut self, from: usize, to: usize) {

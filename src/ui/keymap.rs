@@ -273,12 +273,7 @@ impl Chord {
                 "pgdn" => KeyCode::PageDown,
                 "backspace" => KeyCode::Backspace,
                 "delete" => KeyCode::Delete,
-                _ => KeyCode::F(
-                    rest.strip_prefix('f')?
-                        .parse()
-                        .ok()
-                        .filter(|n| (1..=24).contains(n))?,
-                ),
+                _ => KeyCode::F(rest.strip_prefix('f')?.parse().ok().filter(|n| (1..=24).contains(n))?),
             },
         };
         Some(Self { code, ctrl, alt, shift })

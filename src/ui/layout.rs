@@ -59,7 +59,16 @@ pub fn parts(model: &Model) -> Parts {
                 Screen::Roles => split_columns(body, (columns / 2).min(68)),
                 Screen::Sessions | Screen::Session => (body, Rect::ZERO),
             };
-            Parts { header: row(0, 1), filter: row(1, 1), body, list, detail, rule: row(rows - 2, 1), hints, framed: true }
+            Parts {
+                header: row(0, 1),
+                filter: row(1, 1),
+                body,
+                list,
+                detail,
+                rule: row(rows - 2, 1),
+                hints,
+                framed: true,
+            }
         }
         Form::Stacked => {
             let body = row(2, rows - 3);
@@ -71,17 +80,40 @@ pub fn parts(model: &Model) -> Parts {
             } else if alone {
                 (Rect::ZERO, Rect::ZERO, body)
             } else {
-                let below = if model.screen == Screen::Providers { body.height / 2 } else { below };
-                let list = Rect { height: body.height - below - 1, ..body };
+                let below = if model.screen == Screen::Providers {
+                    body.height / 2
+                } else {
+                    below
+                };
+                let list = Rect {
+                    height: body.height - below - 1,
+                    ..body
+                };
                 (list, row(list.bottom(), 1), row(list.bottom() + 1, below))
             };
-            Parts { header: row(0, 1), filter: row(1, 1), body, list, detail, rule, hints, framed: false }
+            Parts {
+                header: row(0, 1),
+                filter: row(1, 1),
+                body,
+                list,
+                detail,
+                rule,
+                hints,
+                framed: false,
+            }
         }
         Form::ListOnly => {
             let body = row(1, rows - 2);
             let alone = model.screen == Screen::Roles && (focus || model.roles.wide);
             let (list, detail) = if alone { (Rect::ZERO, body) } else { (body, Rect::ZERO) };
-            Parts { header: row(0, 1), body, list, detail, hints, ..Parts::default() }
+            Parts {
+                header: row(0, 1),
+                body,
+                list,
+                detail,
+                hints,
+                ..Parts::default()
+            }
         }
         Form::TooSmall => Parts::default(),
     }
@@ -89,13 +121,21 @@ pub fn parts(model: &Model) -> Parts {
 
 fn split_columns(area: Rect, left: u16) -> (Rect, Rect) {
     let a = Rect { width: left, ..area };
-    let b = Rect { x: area.x + left, width: area.width - left, ..area };
+    let b = Rect {
+        x: area.x + left,
+        width: area.width - left,
+        ..area
+    };
     (a, b)
 }
 
 fn split_rows(area: Rect, top: u16) -> (Rect, Rect) {
     let a = Rect { height: top, ..area };
-    let b = Rect { y: area.y + top, height: area.height - top, ..area };
+    let b = Rect {
+        y: area.y + top,
+        height: area.height - top,
+        ..area
+    };
     (a, b)
 }
 
@@ -125,7 +165,11 @@ pub fn list_rows(model: &Model) -> Rect {
     if !parts.framed {
         return inside;
     }
-    Rect { y: inside.y + inside.height.min(1), height: inside.height.saturating_sub(1), ..inside }
+    Rect {
+        y: inside.y + inside.height.min(1),
+        height: inside.height.saturating_sub(1),
+        ..inside
+    }
 }
 
 /// The parts of the session view: what is missing has no area. Chrome goes first, the session keeps its rows.
@@ -142,22 +186,47 @@ pub fn session_parts((columns, rows): (u16, u16), bare: bool) -> SessionParts {
     match (columns, rows) {
         (80.., 24..) if !bare => {
             let frame = row(1, rows - 2);
-            SessionParts { tabs: row(0, 1), frame, screen: inner(frame, true), status: row(rows - 1, 1) }
+            SessionParts {
+                tabs: row(0, 1),
+                frame,
+                screen: inner(frame, true),
+                status: row(rows - 1, 1),
+            }
         }
-        (_, 10..) => SessionParts { tabs: row(0, 1), frame: Rect::ZERO, screen: row(1, rows - 2), status: row(rows - 1, 1) },
-        (_, 4..) => SessionParts { tabs: row(0, 1), screen: row(1, rows - 1), ..SessionParts::default() },
-        _ => SessionParts { screen: row(0, rows), ..SessionParts::default() },
+        (_, 10..) => SessionParts {
+            tabs: row(0, 1),
+            frame: Rect::ZERO,
+            screen: row(1, rows - 2),
+            status: row(rows - 1, 1),
+        },
+        (_, 4..) => SessionParts {
+            tabs: row(0, 1),
+            screen: row(1, rows - 1),
+            ..SessionParts::default()
+        },
+        _ => SessionParts {
+            screen: row(0, rows),
+            ..SessionParts::default()
+        },
     }
 }
 
 /// The size that a session's terminal has; an emulator needs two columns.
 pub fn session_size(size: (u16, u16), bare: bool) -> Size {
     let screen = session_parts(size, bare).screen;
-    Size { columns: screen.width.max(2), rows: screen.height.max(1) }
+    Size {
+        columns: screen.width.max(2),
+        rows: screen.height.max(1),
+    }
 }
 
 /// A dialog of this size in the middle, as much of it as fits.
 pub fn centred(area: Rect, width: u16, height: u16) -> Rect {
     let (width, height) = (width.min(area.width), height.min(area.height));
-    Rect { x: area.x + (area.width - width) / 2, y: area.y + (area.height - height) / 2, width, height }
+    Rect {
+        x: area.x + (area.width - width) / 2,
+        y: area.y + (area.height - height) / 2,
+        width,
+        height,
+    }
 }

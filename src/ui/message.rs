@@ -30,19 +30,45 @@ pub enum Message {
     Key(KeyEvent),
     Paste(String),
     Mouse(MouseEvent),
-    Resize { columns: u16, rows: u16 },
+    Resize {
+        columns: u16,
+        rows: u16,
+    },
     /// The terminal's window got or lost the focus.
     Focus(bool),
     Tick,
-    RoleChecked { generation: u64, status: RoleStatus },
-    ProviderChecked { generation: u64, status: ProviderStatus },
-    Opened { generation: u64, opened: Opened },
-    OpenFailed { generation: u64, problems: Vec<Problem> },
-    Unlocked { generation: u64, result: Result<(), Problem> },
-    Session { tab: u64, event: SessionEvent },
-    Reloaded { config: Arc<Config> },
+    RoleChecked {
+        generation: u64,
+        status: RoleStatus,
+    },
+    ProviderChecked {
+        generation: u64,
+        status: ProviderStatus,
+    },
+    Opened {
+        generation: u64,
+        opened: Opened,
+    },
+    OpenFailed {
+        generation: u64,
+        problems: Vec<Problem>,
+    },
+    Unlocked {
+        generation: u64,
+        result: Result<(), Problem>,
+    },
+    Session {
+        tab: u64,
+        event: SessionEvent,
+    },
+    Reloaded {
+        config: Arc<Config>,
+    },
     /// An effect has something to say on the last row.
-    Said { text: String, bad: bool },
+    Said {
+        text: String,
+        bad: bool,
+    },
     /// SIGTERM, SIGHUP or SIGINT: leave at once with this exit code.
     Signal(i32),
 }

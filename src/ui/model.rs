@@ -96,8 +96,15 @@ pub struct RoleRow {
 /// What is known of a role's readiness.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Check {
-    Running { generation: u64, since: Timestamp, before: Option<Box<RoleStatus>> },
-    Done { status: RoleStatus, at: Timestamp },
+    Running {
+        generation: u64,
+        since: Timestamp,
+        before: Option<Box<RoleStatus>>,
+    },
+    Done {
+        status: RoleStatus,
+        at: Timestamp,
+    },
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -368,7 +375,9 @@ impl Model {
         self.roles.rows = role_rows(&self.config);
         self.roles.index = crate::ui::search::index(self, &self.roles.rows);
         let rows = &self.roles.rows;
-        self.roles.checks.retain(|name, _| rows.iter().any(|row| row.name == *name));
+        self.roles
+            .checks
+            .retain(|name, _| rows.iter().any(|row| row.name == *name));
         let mut old: Vec<ProviderRow> = std::mem::take(&mut self.providers.rows);
         self.providers.rows = provider_rows(&self.config);
         for row in &mut self.providers.rows {
@@ -412,7 +421,11 @@ impl Model {
         self.opening.is_some()
             || self.leaving.is_some()
             || self.providers.rows.iter().any(|row| row.running.is_some())
-            || self.roles.checks.values().any(|check| matches!(check, Check::Running { .. }))
+            || self
+                .roles
+                .checks
+                .values()
+                .any(|check| matches!(check, Check::Running { .. }))
             || matches!(self.dialog, Some(Dialog::Passphrase { waiting: Some(_), .. }))
     }
 }

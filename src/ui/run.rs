@@ -83,10 +83,19 @@ enum Woken {
 
 impl Loop {
     async fn start(options: UiOptions) -> Result<i32, Problem> {
-        let look = Look { color: options.color, ascii: options.ascii || options.config.ui.ascii };
+        let look = Look {
+            color: options.color,
+            ascii: options.ascii || options.config.ui.ascii,
+        };
         let screen = Screen::take(options.config.ui.mouse)?;
         let (sender, replies) = unbounded_channel();
-        let runner = Runner::new(Arc::clone(&options.config), options.providers, options.world, options.reload, sender)?;
+        let runner = Runner::new(
+            Arc::clone(&options.config),
+            options.providers,
+            options.world,
+            options.reload,
+            sender,
+        )?;
         let mut model = Model::new(options.config, screen.size()?, Timestamp::now(), look);
         let mut effects = Vec::new();
         if let Some(request) = options.open {
@@ -172,12 +181,20 @@ impl Loop {
     async fn reply(&mut self, reply: Reply) -> Result<(), Problem> {
         match reply {
             Reply::Message(message) => {
-                if let Message::Session { tab, event: SessionEvent::Output } = message {
+                if let Message::Session {
+                    tab,
+                    event: SessionEvent::Output,
+                } = message
+                {
                     self.runner.seen(tab);
                 }
                 self.take(message).await
             }
-            Reply::Started { generation, session, opened } => {
+            Reply::Started {
+                generation,
+                session,
+                opened,
+            } => {
                 self.runner.adopt(opened.tab, session, Arc::clone(&opened.told));
                 self.take(Message::Opened { generation, opened }).await
             }

@@ -96,7 +96,9 @@ fn parse(index: &Index, text: &str, typing: bool) -> Result<Filter, (String, Opt
 }
 
 fn completed(index: &Index, text: &str) -> Option<String> {
-    let (before, last) = text.rsplit_once(' ').map_or(("", text), |(before, last)| (before, last));
+    let (before, last) = text
+        .rsplit_once(' ')
+        .map_or(("", text), |(before, last)| (before, last));
     let (word, begun) = last.trim_start_matches('!').split_once(':')?;
     let field = Field::ALL.iter().find(|field| field.word() == word)?;
     let begun = begun.to_lowercase();

@@ -5,11 +5,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use base64::Engine as _;
 use crossterm::event::{
-    DisableBracketedPaste, DisableFocusChange, DisableMouseCapture, EnableBracketedPaste, EnableFocusChange, EnableMouseCapture,
+    DisableBracketedPaste, DisableFocusChange, DisableMouseCapture, EnableBracketedPaste, EnableFocusChange,
+    EnableMouseCapture,
 };
 use crossterm::style::Print;
 use crossterm::terminal::{
-    BeginSynchronizedUpdate, EndSynchronizedUpdate, EnterAlternateScreen, LeaveAlternateScreen, SetTitle, disable_raw_mode, enable_raw_mode,
+    BeginSynchronizedUpdate, EndSynchronizedUpdate, EnterAlternateScreen, LeaveAlternateScreen, SetTitle,
+    disable_raw_mode, enable_raw_mode,
 };
 use crossterm::{cursor, execute, queue};
 use ratatui::Terminal;
@@ -41,7 +43,10 @@ impl Screen {
             give_back();
             no_terminal(error)
         })?;
-        Ok(Self { terminal, title: String::new() })
+        Ok(Self {
+            terminal,
+            title: String::new(),
+        })
     }
 
     /// Columns and rows.
@@ -57,7 +62,9 @@ impl Screen {
             self.title = title;
         }
         queue!(self.terminal.backend_mut(), BeginSynchronizedUpdate).map_err(no_terminal)?;
-        self.terminal.draw(|frame| view::draw(model, frame)).map_err(no_terminal)?;
+        self.terminal
+            .draw(|frame| view::draw(model, frame))
+            .map_err(no_terminal)?;
         execute!(self.terminal.backend_mut(), EndSynchronizedUpdate).map_err(no_terminal)
     }
 
@@ -65,7 +72,9 @@ impl Screen {
     pub(super) fn forget(&mut self) -> Result<(), Problem> {
         // `Terminal::clear` asks the terminal for the cursor's place and waits for the answer on the input that we read.
         let area = self.terminal.size().map_err(no_terminal)?;
-        self.terminal.resize(ratatui::layout::Rect::from((ratatui::layout::Position::ORIGIN, area))).map_err(no_terminal)
+        self.terminal
+            .resize(ratatui::layout::Rect::from((ratatui::layout::Position::ORIGIN, area)))
+            .map_err(no_terminal)
     }
 
     /// Gives the terminal back, runs something in it, and takes it again.
@@ -143,7 +152,11 @@ fn restore_on_panic() {
 
 pub(super) fn set_mouse(on: bool) {
     MOUSE.store(on, Ordering::Relaxed);
-    let _ = if on { execute!(stdout(), EnableMouseCapture) } else { execute!(stdout(), DisableMouseCapture) };
+    let _ = if on {
+        execute!(stdout(), EnableMouseCapture)
+    } else {
+        execute!(stdout(), DisableMouseCapture)
+    };
 }
 
 /// Puts a text on the terminal's clipboard (OSC 52). Written only, never read.

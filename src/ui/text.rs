@@ -96,9 +96,7 @@ fn take(text: &str, columns: usize) -> String {
 
 /// A file name or a value of a role may hold control characters: none may reach the terminal.
 fn printable(text: &str) -> String {
-    text.chars()
-        .map(|c| if c.is_control() { ' ' } else { c })
-        .collect()
+    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
 }
 
 /// `9s`, `11m32s`, `3h05m`, `2d`.

@@ -43,7 +43,11 @@ fn filter_key(model: &mut Model, chord: Chord) -> Vec<Effect> {
             if model.roles.filter.key(chord) && model.roles.filter.text != before {
                 // The best match of what was typed is what the person wants; without words there is no best one.
                 let name = model.roles.selected_row().map(|row| row.name.clone());
-                let keep = if model.roles.filter.text.trim().is_empty() { name } else { None };
+                let keep = if model.roles.filter.text.trim().is_empty() {
+                    name
+                } else {
+                    None
+                };
                 search::refilter(model, keep.as_deref());
             }
         }
@@ -52,7 +56,9 @@ fn filter_key(model: &mut Model, chord: Chord) -> Vec<Effect> {
 }
 
 fn take_suggestion(model: &mut Model) -> bool {
-    let Some(suggestion) = model.roles.suggestion.take() else { return false };
+    let Some(suggestion) = model.roles.suggestion.take() else {
+        return false;
+    };
     model.roles.filter = Input::new(&suggestion);
     search::refilter(model, None);
     true
@@ -61,8 +67,18 @@ fn take_suggestion(model: &mut Model) -> bool {
 /// Does what a key of the lists, or a name in the palette, says.
 pub(super) fn act(model: &mut Model, action: Action) -> Vec<Effect> {
     match action {
-        Action::Help => model.dialog = Some(Dialog::Help { filter: Input::default(), scroll: 0 }),
-        Action::Palette => model.dialog = Some(Dialog::Palette { input: Input::default(), selected: 0 }),
+        Action::Help => {
+            model.dialog = Some(Dialog::Help {
+                filter: Input::default(),
+                scroll: 0,
+            })
+        }
+        Action::Palette => {
+            model.dialog = Some(Dialog::Palette {
+                input: Input::default(),
+                selected: 0,
+            })
+        }
         Action::ShowRoles => model.screen = Screen::Roles,
         Action::ShowProviders => model.screen = Screen::Providers,
         Action::ShowSessions => model.screen = Screen::Sessions,
@@ -79,13 +95,24 @@ pub(super) fn act(model: &mut Model, action: Action) -> Vec<Effect> {
             model.roles.wide = false;
             model.roles.editing = true;
         }
-        Action::Down | Action::Up | Action::First | Action::Last | Action::HalfPageDown | Action::HalfPageUp | Action::PageDown | Action::PageUp => {
+        Action::Down
+        | Action::Up
+        | Action::First
+        | Action::Last
+        | Action::HalfPageDown
+        | Action::HalfPageUp
+        | Action::PageDown
+        | Action::PageUp => {
             move_by(model, action);
         }
         Action::NextMatch => wrap_step(model, true),
         Action::PreviousMatch => wrap_step(model, false),
         Action::FocusNext => {
-            model.roles.focus = if model.roles.focus == Pane::List { Pane::Detail } else { Pane::List };
+            model.roles.focus = if model.roles.focus == Pane::List {
+                Pane::Detail
+            } else {
+                Pane::List
+            };
         }
         Action::FocusList => (model.roles.focus, model.roles.wide) = (Pane::List, false),
         Action::FocusDetail => model.roles.focus = Pane::Detail,
@@ -178,7 +205,9 @@ fn on_provider(model: &mut Model, action: Action) -> Vec<Effect> {
         Action::Edit => {
             let at = model.config.providers.get(&name).and_then(|p| p.at.clone());
             if at.is_none() {
-                model.complain(format!("{name} is configured by the environment alone, no file names it"));
+                model.complain(format!(
+                    "{name} is configured by the environment alone, no file names it"
+                ));
             }
             edit(at)
         }

@@ -64,9 +64,16 @@ fn enqueue(model: &mut Model, name: String) {
 /// Starts waiting checks while fewer than [`AT_ONCE`] run.
 fn pump(model: &mut Model) -> Vec<Effect> {
     let mut effects = Vec::new();
-    let mut running = model.roles.checks.values().filter(|check| matches!(check, Check::Running { .. })).count();
+    let mut running = model
+        .roles
+        .checks
+        .values()
+        .filter(|check| matches!(check, Check::Running { .. }))
+        .count();
     while running < AT_ONCE {
-        let Some(role) = model.roles.queue.pop_front() else { break };
+        let Some(role) = model.roles.queue.pop_front() else {
+            break;
+        };
         let before = match model.roles.checks.remove(&role) {
             Some(Check::Done { status, .. }) => Some(Box::new(status)),
             Some(check @ Check::Running { .. }) => {
@@ -76,7 +83,14 @@ fn pump(model: &mut Model) -> Vec<Effect> {
             None => None,
         };
         let generation = model.next_generation();
-        model.roles.checks.insert(role.clone(), Check::Running { generation, since: model.now, before });
+        model.roles.checks.insert(
+            role.clone(),
+            Check::Running {
+                generation,
+                since: model.now,
+                before,
+            },
+        );
         effects.push(Effect::CheckRole { generation, role });
         running += 1;
     }
@@ -90,8 +104,13 @@ pub(super) fn one(model: &mut Model, name: &str) -> Vec<Effect> {
 }
 
 pub(super) fn all(model: &mut Model) -> Vec<Effect> {
-    let names: VecDeque<String> =
-        model.roles.rows.iter().filter(|row| matches!(row.of, RowOf::Role(_))).map(|row| row.name.clone()).collect();
+    let names: VecDeque<String> = model
+        .roles
+        .rows
+        .iter()
+        .filter(|row| matches!(row.of, RowOf::Role(_)))
+        .map(|row| row.name.clone())
+        .collect();
     model.notify(format!("checking {} roles, Ctrl-C cancels", names.len()));
     model.roles.queue = names;
     let mut effects = all_providers(model);
@@ -113,8 +132,17 @@ pub(super) fn cancel(model: &mut Model) -> Vec<Effect> {
         .collect();
     for name in running {
         any = true;
-        if let Some(Check::Running { before: Some(status), .. }) = model.roles.checks.remove(&name) {
-            model.roles.checks.insert(name, Check::Done { status: *status, at: now });
+        if let Some(Check::Running {
+            before: Some(status), ..
+        }) = model.roles.checks.remove(&name)
+        {
+            model.roles.checks.insert(
+                name,
+                Check::Done {
+                    status: *status,
+                    at: now,
+                },
+            );
         }
     }
     for row in &mut model.providers.rows {
@@ -127,10 +155,14 @@ pub(super) fn cancel(model: &mut Model) -> Vec<Effect> {
 }
 
 pub(super) fn role_checked(model: &mut Model, generation: u64, status: RoleStatus) -> Vec<Effect> {
-    let expected = matches!(model.roles.checks.get(&status.name), Some(Check::Running { generation: g, .. }) if *g == generation);
+    let expected =
+        matches!(model.roles.checks.get(&status.name), Some(Check::Running { generation: g, .. }) if *g == generation);
     if expected {
         let at = model.now;
-        model.roles.checks.insert(status.name.clone(), Check::Done { status, at });
+        model
+            .roles
+            .checks
+            .insert(status.name.clone(), Check::Done { status, at });
     }
     pump(model)
 }
@@ -144,11 +176,16 @@ pub(super) fn provider(model: &mut Model, index: usize) -> Option<Effect> {
         return None;
     }
     row.running = Some((generation, now));
-    Some(Effect::CheckProvider { generation, provider: row.name.clone() })
+    Some(Effect::CheckProvider {
+        generation,
+        provider: row.name.clone(),
+    })
 }
 
 pub(super) fn all_providers(model: &mut Model) -> Vec<Effect> {
-    (0..model.providers.rows.len()).filter_map(|i| provider(model, i)).collect()
+    (0..model.providers.rows.len())
+        .filter_map(|i| provider(model, i))
+        .collect()
 }
 
 pub(super) fn provider_checked(model: &mut Model, generation: u64, status: ProviderStatus) -> Vec<Effect> {
@@ -158,10 +195,16 @@ pub(super) fn provider_checked(model: &mut Model, generation: u64, status: Provi
         row.running = None;
         row.checked = Some(now);
         row.since = match row.since {
-            Some((since, times)) if row.status.as_ref().is_some_and(|old| old.state == status.state) => Some((since, times + 1)),
+            Some((since, times)) if row.status.as_ref().is_some_and(|old| old.state == status.state) => {
+                Some((since, times + 1))
+            }
             _ => Some((now, 1)),
         };
-        row.history.push_back(if status.state == State::Fail { None } else { Some(status.latency_ms.unwrap_or(0)) });
+        row.history.push_back(if status.state == State::Fail {
+            None
+        } else {
+            Some(status.latency_ms.unwrap_or(0))
+        });
         while row.history.len() > HISTORY {
             row.history.pop_front();
         }

@@ -17,7 +17,9 @@ const PAGE: usize = 10;
 
 pub(super) fn key(model: &mut Model, chord: Chord) -> Vec<Effect> {
     let escape = chord.code == KeyCode::Esc || (chord.ctrl && chord.code == KeyCode::Char('c'));
-    let Some(dialog) = model.dialog.take() else { return Vec::new() };
+    let Some(dialog) = model.dialog.take() else {
+        return Vec::new();
+    };
     match dialog {
         _ if escape => return closed(model, dialog),
         Dialog::Help { mut filter, mut scroll } => {
@@ -29,11 +31,16 @@ pub(super) fn key(model: &mut Model, chord: Chord) -> Vec<Effect> {
             }
             model.dialog = Some(Dialog::Help { filter, scroll });
         }
-        Dialog::Palette { mut input, mut selected } => {
+        Dialog::Palette {
+            mut input,
+            mut selected,
+        } => {
             let found = palette::commands(model, &input.text);
             match (chord.ctrl, chord.code) {
                 (_, KeyCode::Enter) => return run_palette(model, &input.text, found, selected),
-                (_, KeyCode::Down) | (true, KeyCode::Char('n')) => selected = (selected + 1).min(found.len().saturating_sub(1)),
+                (_, KeyCode::Down) | (true, KeyCode::Char('n')) => {
+                    selected = (selected + 1).min(found.len().saturating_sub(1))
+                }
                 (_, KeyCode::Up) | (true, KeyCode::Char('p')) => selected = selected.saturating_sub(1),
                 (_, KeyCode::Tab) => {
                     if let Some(command) = found.get(selected) {
@@ -52,11 +59,35 @@ pub(super) fn key(model: &mut Model, chord: Chord) -> Vec<Effect> {
         }
         Dialog::Quit { leave: marked } => return quit_key(model, chord, marked),
         Dialog::Close { tab, close } => return close_key(model, chord, tab, close),
-        Dialog::Failure { request, problems, scroll } => return failure_key(model, chord, request, problems, scroll),
-        Dialog::Passphrase { request, provider, input, problem, waiting } => {
-            return passphrase_key(model, chord, Dialog::Passphrase { request, provider, input, problem, waiting });
+        Dialog::Failure {
+            request,
+            problems,
+            scroll,
+        } => return failure_key(model, chord, request, problems, scroll),
+        Dialog::Passphrase {
+            request,
+            provider,
+            input,
+            problem,
+            waiting,
+        } => {
+            return passphrase_key(
+                model,
+                chord,
+                Dialog::Passphrase {
+                    request,
+                    provider,
+                    input,
+                    problem,
+                    waiting,
+                },
+            );
         }
-        Dialog::Text { title, lines, mut scroll } => {
+        Dialog::Text {
+            title,
+            lines,
+            mut scroll,
+        } => {
             if !scrolled(&mut scroll, chord, true) {
                 if matches!(chord.code, KeyCode::Enter | KeyCode::Char('q')) {
                     return Vec::new();
@@ -76,7 +107,10 @@ pub(super) fn key(model: &mut Model, chord: Chord) -> Vec<Effect> {
 
 /// Esc: the dialog goes away, nothing else happens.
 fn closed(model: &mut Model, dialog: Dialog) -> Vec<Effect> {
-    if model.single && model.sessions.tabs.is_empty() && matches!(dialog, Dialog::Failure { .. } | Dialog::Passphrase { .. }) {
+    if model.single
+        && model.sessions.tabs.is_empty()
+        && matches!(dialog, Dialog::Failure { .. } | Dialog::Passphrase { .. })
+    {
         // Started for one role that cannot be opened: there is nothing behind the panel.
         return leave(model, 125);
     }
@@ -88,7 +122,9 @@ fn scrolled(scroll: &mut usize, chord: Chord, letters: bool) -> bool {
         (false, KeyCode::Down) => *scroll + 1,
         (false, KeyCode::Up) => scroll.saturating_sub(1),
         (false, KeyCode::PageDown) | (true, KeyCode::Char('d' | 'f')) => *scroll + PAGE,
-        (false, KeyCode::PageUp) | (true, KeyCode::Char('u' | 'b')) if letters || !chord.ctrl => scroll.saturating_sub(PAGE),
+        (false, KeyCode::PageUp) | (true, KeyCode::Char('u' | 'b')) if letters || !chord.ctrl => {
+            scroll.saturating_sub(PAGE)
+        }
         (true, KeyCode::Char('n')) => *scroll + 1,
         (true, KeyCode::Char('p')) => scroll.saturating_sub(1),
         (false, KeyCode::Char('j')) if letters => *scroll + 1,
@@ -103,7 +139,9 @@ fn scrolled(scroll: &mut usize, chord: Chord, letters: bool) -> bool {
 /// Keeps a scrolled text from running out of its panel.
 pub(super) fn clamp_scroll(model: &mut Model) {
     let limit = view::dialog_scroll_limit(model);
-    if let Some(Dialog::Help { scroll, .. } | Dialog::Failure { scroll, .. } | Dialog::Text { scroll, .. }) = &mut model.dialog {
+    if let Some(Dialog::Help { scroll, .. } | Dialog::Failure { scroll, .. } | Dialog::Text { scroll, .. }) =
+        &mut model.dialog
+    {
         *scroll = (*scroll).min(limit);
     }
 }
@@ -115,7 +153,10 @@ fn run_palette(model: &mut Model, typed: &str, found: Vec<palette::Command>, sel
     let chosen = found.into_iter().nth(selected).map(|command| command.text);
     match chosen {
         Some(text) if !exact && text.ends_with(' ') => {
-            model.dialog = Some(Dialog::Palette { input: crate::ui::input::Input::new(&text), selected: 0 });
+            model.dialog = Some(Dialog::Palette {
+                input: crate::ui::input::Input::new(&text),
+                selected: 0,
+            });
             Vec::new()
         }
         Some(text) if !exact => palette::run(model, &text),
@@ -128,7 +169,12 @@ fn quit_key(model: &mut Model, chord: Chord, marked: bool) -> Vec<Effect> {
         KeyCode::Char('q' | 'y') if !chord.ctrl => return leave(model, 0),
         KeyCode::Enter if marked => return leave(model, 0),
         KeyCode::Enter | KeyCode::Char('s' | 'n') => {}
-        KeyCode::Tab | KeyCode::Left | KeyCode::Right | KeyCode::Up | KeyCode::Down | KeyCode::Char('h' | 'j' | 'k' | 'l') => {
+        KeyCode::Tab
+        | KeyCode::Left
+        | KeyCode::Right
+        | KeyCode::Up
+        | KeyCode::Down
+        | KeyCode::Char('h' | 'j' | 'k' | 'l') => {
             model.dialog = Some(Dialog::Quit { leave: !marked });
         }
         _ => model.dialog = Some(Dialog::Quit { leave: marked }),
@@ -141,7 +187,12 @@ fn close_key(model: &mut Model, chord: Chord, tab: u64, marked: bool) -> Vec<Eff
         KeyCode::Char('x' | 'y') if !chord.ctrl => return vec![Effect::HangUp { tab }],
         KeyCode::Enter if marked => return vec![Effect::HangUp { tab }],
         KeyCode::Enter | KeyCode::Char('s' | 'n' | 'q') => {}
-        KeyCode::Tab | KeyCode::Left | KeyCode::Right | KeyCode::Up | KeyCode::Down | KeyCode::Char('h' | 'j' | 'k' | 'l') => {
+        KeyCode::Tab
+        | KeyCode::Left
+        | KeyCode::Right
+        | KeyCode::Up
+        | KeyCode::Down
+        | KeyCode::Char('h' | 'j' | 'k' | 'l') => {
             model.dialog = Some(Dialog::Close { tab, close: !marked });
         }
         _ => model.dialog = Some(Dialog::Close { tab, close: marked }),
@@ -149,11 +200,26 @@ fn close_key(model: &mut Model, chord: Chord, tab: u64, marked: bool) -> Vec<Eff
     Vec::new()
 }
 
-fn failure_key(model: &mut Model, chord: Chord, request: Request, problems: Vec<Problem>, mut scroll: usize) -> Vec<Effect> {
+fn failure_key(
+    model: &mut Model,
+    chord: Chord,
+    request: Request,
+    problems: Vec<Problem>,
+    mut scroll: usize,
+) -> Vec<Effect> {
     let action = keymap::action(&[Context::Failure], chord);
     let effects = match action {
         Some(Action::Retry) => return launch::open(model, request),
-        Some(Action::Cancel) => return closed(model, Dialog::Failure { request, problems, scroll }),
+        Some(Action::Cancel) => {
+            return closed(
+                model,
+                Dialog::Failure {
+                    request,
+                    problems,
+                    scroll,
+                },
+            );
+        }
         Some(Action::CheckOne) => {
             model.notify(format!("checking {}", request.role));
             checks::one(model, &request.role)
@@ -169,13 +235,24 @@ fn failure_key(model: &mut Model, chord: Chord, request: Request, problems: Vec<
             Vec::new()
         }
     };
-    model.dialog = Some(Dialog::Failure { request, problems, scroll });
+    model.dialog = Some(Dialog::Failure {
+        request,
+        problems,
+        scroll,
+    });
     clamp_scroll(model);
     effects
 }
 
 fn passphrase_key(model: &mut Model, chord: Chord, mut dialog: Dialog) -> Vec<Effect> {
-    let Dialog::Passphrase { provider, input, problem, waiting, .. } = &mut dialog else {
+    let Dialog::Passphrase {
+        provider,
+        input,
+        problem,
+        waiting,
+        ..
+    } = &mut dialog
+    else {
         return Vec::new();
     };
     let mut effects = Vec::new();
@@ -188,7 +265,11 @@ fn passphrase_key(model: &mut Model, chord: Chord, mut dialog: Dialog) -> Vec<Ef
                 model.generation += 1;
                 *waiting = Some((model.generation, model.now));
                 *problem = None;
-                effects.push(Effect::Unlock { generation: model.generation, provider: provider.clone(), passphrase });
+                effects.push(Effect::Unlock {
+                    generation: model.generation,
+                    provider: provider.clone(),
+                    passphrase,
+                });
             }
             (_, _, KeyCode::Backspace) => {
                 input.pop();
@@ -204,7 +285,13 @@ fn passphrase_key(model: &mut Model, chord: Chord, mut dialog: Dialog) -> Vec<Ef
 
 /// The store's answer to a passphrase: open the role, ask again, or show what is wrong.
 pub(super) fn unlocked(model: &mut Model, generation: u64, result: Result<(), Problem>) -> Vec<Effect> {
-    let Some(Dialog::Passphrase { request, problem, waiting, .. }) = &mut model.dialog else {
+    let Some(Dialog::Passphrase {
+        request,
+        problem,
+        waiting,
+        ..
+    }) = &mut model.dialog
+    else {
         return Vec::new();
     };
     if waiting.is_none_or(|(asked, _)| asked != generation) {
@@ -216,14 +303,20 @@ pub(super) fn unlocked(model: &mut Model, generation: u64, result: Result<(), Pr
             model.dialog = None;
             launch::open(model, request)
         }
-        Err(failed) if failed.code.id == catalogue::LOCAL_LOCKED.id || failed.code.id == catalogue::LOCAL_CORRUPT.id => {
+        Err(failed)
+            if failed.code.id == catalogue::LOCAL_LOCKED.id || failed.code.id == catalogue::LOCAL_CORRUPT.id =>
+        {
             *waiting = None;
             *problem = Some(failed.what);
             Vec::new()
         }
         Err(failed) => {
             let request = request.clone();
-            model.dialog = Some(Dialog::Failure { request, problems: vec![failed], scroll: 0 });
+            model.dialog = Some(Dialog::Failure {
+                request,
+                problems: vec![failed],
+                scroll: 0,
+            });
             Vec::new()
         }
     }
@@ -233,7 +326,11 @@ pub(super) fn unlocked(model: &mut Model, generation: u64, result: Result<(), Pr
 pub(super) fn show_problems(model: &mut Model) {
     let text: Vec<String> = model.config.problems.iter().map(ToString::to_string).collect();
     let lines = text.join("\n\n").lines().map(str::to_owned).collect();
-    model.dialog = Some(Dialog::Text { title: "Configuration problems".to_owned(), lines, scroll: 0 });
+    model.dialog = Some(Dialog::Text {
+        title: "Configuration problems".to_owned(),
+        lines,
+        scroll: 0,
+    });
 }
 
 /// The problem of a role that cannot be opened.
@@ -241,8 +338,15 @@ pub(super) fn show_broken(model: &mut Model, index: usize) {
     if let Some(broken) = model.config.broken.get(index)
         && let Some(problem) = model.config.problems.get(broken.problem)
     {
-        let request = Request { role: broken.name.clone(), ..Request::default() };
+        let request = Request {
+            role: broken.name.clone(),
+            ..Request::default()
+        };
         let problems = vec![problem.clone()];
-        model.dialog = Some(Dialog::Failure { request, problems, scroll: 0 });
+        model.dialog = Some(Dialog::Failure {
+            request,
+            problems,
+            scroll: 0,
+        });
     }
 }

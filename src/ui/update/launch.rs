@@ -11,7 +11,10 @@ use crate::ui::model::{Dialog, Model, Opening, RowOf, Screen, Tab, TabState, is_
 
 /// Starts opening a role. `behind` leaves the list in front when the session is there.
 pub(super) fn open_role(model: &mut Model, name: &str, behind: bool) -> Vec<Effect> {
-    let request = Request { role: name.to_owned(), ..Request::default() };
+    let request = Request {
+        role: name.to_owned(),
+        ..Request::default()
+    };
     start(model, request, behind, None)
 }
 
@@ -22,7 +25,9 @@ pub fn open(model: &mut Model, request: Request) -> Vec<Effect> {
 
 /// Opens the session of a tab again, in its place.
 pub(super) fn reopen(model: &mut Model, index: usize) -> Vec<Effect> {
-    let Some(tab) = model.sessions.tabs.get(index) else { return Vec::new() };
+    let Some(tab) = model.sessions.tabs.get(index) else {
+        return Vec::new();
+    };
     let (request, id) = (tab.request.clone(), tab.id);
     start(model, request, false, Some(id))
 }
@@ -53,14 +58,27 @@ fn start(model: &mut Model, request: Request, behind: bool, replaces: Option<u64
     let generation = model.next_generation();
     let tab = model.next_tab;
     model.next_tab += 1;
-    model.opening = Some(Opening { generation, request: request.clone(), since: model.now, behind, replaces });
+    model.opening = Some(Opening {
+        generation,
+        request: request.clone(),
+        since: model.now,
+        behind,
+        replaces,
+    });
     let size = layout::session_size(model.size, model.sessions.bare);
-    vec![Effect::Launch { generation, tab, request, size }]
+    vec![Effect::Launch {
+        generation,
+        tab,
+        request,
+        size,
+    }]
 }
 
 /// Gives up the launch that runs, if any; its answer will be dropped.
 pub(super) fn cancel(model: &mut Model) -> Vec<Effect> {
-    let Some(opening) = model.opening.take() else { return Vec::new() };
+    let Some(opening) = model.opening.take() else {
+        return Vec::new();
+    };
     if model.leaving.is_none() {
         model.notify(format!("{} was not opened", opening.request.role));
     }
@@ -79,7 +97,9 @@ pub(super) fn opened(model: &mut Model, generation: u64, opened: Opened) -> Vec<
         model.complain(warning.clone());
     }
     let mut effects = Vec::new();
-    let replaced = opening.replaces.and_then(|old| model.sessions.tabs.iter().position(|t| t.id == old));
+    let replaced = opening
+        .replaces
+        .and_then(|old| model.sessions.tabs.iter().position(|t| t.id == old));
     match replaced {
         Some(index) => {
             let old = std::mem::replace(&mut model.sessions.tabs[index], tab);
@@ -107,7 +127,11 @@ fn new_tab(model: &Model, request: Request, opened: Opened) -> Tab {
         label: label(&model.config, env),
         prod: is_prod(env),
         access: role.and_then(|role| role.access_mode.clone()).unwrap_or_default(),
-        program: if opened.program.is_empty() { role.map(kind_of).unwrap_or_default() } else { opened.program },
+        program: if opened.program.is_empty() {
+            role.map(kind_of).unwrap_or_default()
+        } else {
+            opened.program
+        },
         emulator: opened.emulator,
         size: opened.size,
         state: TabState::Live,
@@ -123,7 +147,9 @@ pub(super) fn failed(model: &mut Model, generation: u64, problems: Vec<Problem>)
     let Some(opening) = model.opening.take_if(|opening| opening.generation == generation) else {
         return Vec::new();
     };
-    let locked = problems.iter().any(|problem| problem.code.id == catalogue::LOCAL_LOCKED.id);
+    let locked = problems
+        .iter()
+        .any(|problem| problem.code.id == catalogue::LOCAL_LOCKED.id);
     let store = locked.then(|| locked_store(model, &opening.request.role)).flatten();
     model.dialog = Some(match store {
         Some(provider) => Dialog::Passphrase {
@@ -134,7 +160,11 @@ pub(super) fn failed(model: &mut Model, generation: u64, problems: Vec<Problem>)
             problem: None,
             waiting: None,
         },
-        None => Dialog::Failure { request: opening.request, problems, scroll: 0 },
+        None => Dialog::Failure {
+            request: opening.request,
+            problems,
+            scroll: 0,
+        },
     });
     if model.screen == Screen::Session && model.sessions.tabs.is_empty() {
         model.screen = Screen::Roles;

@@ -41,7 +41,11 @@ pub fn update(model: &mut Model, message: Message) -> Vec<Effect> {
         Message::Session { tab, event } => session::event(model, tab, event),
         Message::Reloaded { config } => reloaded(model, config),
         Message::Said { text, bad } => {
-            if bad { model.complain(text) } else { model.notify(text) }
+            if bad {
+                model.complain(text)
+            } else {
+                model.notify(text)
+            }
             Vec::new()
         }
         Message::Signal(code) => leave(model, code),
@@ -71,7 +75,13 @@ pub fn contexts(model: &Model) -> Vec<Context> {
 
 fn key_pressed(model: &mut Model, chord: Chord, key: crossterm::event::KeyEvent) -> Vec<Effect> {
     model.notice = None;
-    let interrupt = chord == (Chord { code: crossterm::event::KeyCode::Char('c'), ctrl: true, alt: false, shift: false });
+    let interrupt = chord
+        == (Chord {
+            code: crossterm::event::KeyCode::Char('c'),
+            ctrl: true,
+            alt: false,
+            shift: false,
+        });
     if model.leaving.is_some() {
         // They do not end: a second thought is not possible any more, leaving at once is.
         if interrupt {
@@ -99,7 +109,9 @@ fn key_pressed(model: &mut Model, chord: Chord, key: crossterm::event::KeyEvent)
 
 /// Cancels what runs; the second time within two seconds it asks to leave.
 fn interrupted(model: &mut Model) -> Vec<Effect> {
-    let twice = model.interrupted.is_some_and(|at| seconds_between(at, model.now) < INTERRUPT_TWICE);
+    let twice = model
+        .interrupted
+        .is_some_and(|at| seconds_between(at, model.now) < INTERRUPT_TWICE);
     model.interrupted = Some(model.now);
     if twice {
         return quit(model);
@@ -134,8 +146,13 @@ fn exit_code(model: &Model) -> i32 {
 
 /// Ends all sessions, then the program.
 fn leave(model: &mut Model, code: i32) -> Vec<Effect> {
-    let effects: Vec<Effect> =
-        model.sessions.tabs.iter().filter(|tab| tab.is_live()).map(|tab| Effect::HangUp { tab: tab.id }).collect();
+    let effects: Vec<Effect> = model
+        .sessions
+        .tabs
+        .iter()
+        .filter(|tab| tab.is_live())
+        .map(|tab| Effect::HangUp { tab: tab.id })
+        .collect();
     model.dialog = None;
     model.leaving = Some((model.now, code));
     model.screen = Screen::Roles;
@@ -154,7 +171,9 @@ fn pasted(model: &mut Model, text: &str) -> Vec<Effect> {
             input.insert(text);
             *selected = 0;
         }
-        Some(Dialog::Passphrase { input, waiting: None, .. }) => input.push_str(text.trim_end_matches(['\r', '\n'])),
+        Some(Dialog::Passphrase {
+            input, waiting: None, ..
+        }) => input.push_str(text.trim_end_matches(['\r', '\n'])),
         Some(_) => {}
         None if model.opening.is_some() || model.leaving.is_some() => {}
         None if model.screen == Screen::Session => return session::paste(model, text),
@@ -190,7 +209,10 @@ fn reloaded(model: &mut Model, config: std::sync::Arc<crate::config::Config>) ->
     if problems == 0 {
         model.notify(format!("configuration read: {} roles", model.roles.rows.len()));
     } else {
-        model.complain(format!("configuration read, {problems} problem{}", if problems == 1 { "" } else { "s" }));
+        model.complain(format!(
+            "configuration read, {problems} problem{}",
+            if problems == 1 { "" } else { "s" }
+        ));
     }
     checks::due(model)
 }

@@ -47,7 +47,10 @@ fn wheel(model: &mut Model, at: Position, direction: isize) {
     let over_detail = model.screen == Screen::Roles && layout::parts(model).detail.contains(at);
     if over_detail {
         let limit = view::detail_scroll_limit(model);
-        let moved = model.roles.detail_scroll.saturating_add_signed(direction * NOTCH as isize);
+        let moved = model
+            .roles
+            .detail_scroll
+            .saturating_add_signed(direction * NOTCH as isize);
         model.roles.detail_scroll = moved.min(limit);
     } else {
         browse::step(model, direction);
@@ -93,7 +96,11 @@ fn click(model: &mut Model, at: Position) -> Vec<Effect> {
         .clicked
         .is_some_and(|(when, on)| on == row && now.as_millisecond() - when.as_millisecond() < DOUBLE_CLICK_MS);
     model.clicked = if twice { None } else { Some((now, row)) };
-    if twice { browse::act(model, Action::Open) } else { Vec::new() }
+    if twice {
+        browse::act(model, Action::Open)
+    } else {
+        Vec::new()
+    }
 }
 
 /// The tabs are ours; the rest belongs to the program where it asked for the mouse, else the wheel scrolls back.
@@ -107,14 +114,20 @@ fn in_session(model: &mut Model, event: MouseEvent, at: Position) -> Vec<Effect>
         }
         return Vec::new();
     }
-    let Some(tab) = model.sessions.active_tab() else { return Vec::new() };
+    let Some(tab) = model.sessions.active_tab() else {
+        return Vec::new();
+    };
     if !parts.screen.contains(at) {
         return Vec::new();
     }
     let modes = session::with_emulator(tab, |emulator| emulator.modes());
     if tab.is_live() && (modes.mouse || modes.alternate_screen) {
         let bytes = keys::encode_mouse(inside(event, parts.screen), modes);
-        return if bytes.is_empty() { Vec::new() } else { vec![Effect::Send { tab: tab.id, bytes }] };
+        return if bytes.is_empty() {
+            Vec::new()
+        } else {
+            vec![Effect::Send { tab: tab.id, bytes }]
+        };
     }
     match event.kind {
         MouseEventKind::ScrollUp => session::scroll_lines(model, NOTCH),
@@ -125,5 +138,9 @@ fn in_session(model: &mut Model, event: MouseEvent, at: Position) -> Vec<Effect>
 }
 
 fn inside(event: MouseEvent, screen: Rect) -> MouseEvent {
-    MouseEvent { column: event.column - screen.x, row: event.row - screen.y, ..event }
+    MouseEvent {
+        column: event.column - screen.x,
+        row: event.row - screen.y,
+        ..event
+    }
 }

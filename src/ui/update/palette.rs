@@ -20,26 +20,58 @@ pub fn commands(model: &Model, typed: &str) -> Vec<Command> {
     let typed = typed.trim_start();
     if let Some(name) = typed.strip_prefix("connect ") {
         let name = name.trim().to_lowercase();
-        let rows = model.roles.rows.iter().filter(|row| row.name.to_lowercase().contains(&name));
+        let rows = model
+            .roles
+            .rows
+            .iter()
+            .filter(|row| row.name.to_lowercase().contains(&name));
         let mut rows: Vec<_> = rows.collect();
-        rows.sort_by_key(|row| (row.name.to_lowercase() != name, !row.name.to_lowercase().starts_with(&name)));
+        rows.sort_by_key(|row| {
+            (
+                row.name.to_lowercase() != name,
+                !row.name.to_lowercase().starts_with(&name),
+            )
+        });
         return rows
             .into_iter()
             .take(50)
-            .map(|row| Command { text: format!("connect {}", row.name), help: format!("{} {}", row.kind, row.label), key: String::new() })
+            .map(|row| Command {
+                text: format!("connect {}", row.name),
+                help: format!("{} {}", row.kind, row.label),
+                key: String::new(),
+            })
             .collect();
     }
-    let words = [("connect ", "connect NAME: open a role", ""), ("q", "quit", "q"), ("check.failed", "show the roles that failed", "")];
-    let words = words.iter().map(|(text, help, key)| Command { text: (*text).to_owned(), help: (*help).to_owned(), key: (*key).to_owned() });
-    let actions = KEYMAP.iter().filter(|binding| offered(model, binding)).map(|binding| Command {
-        text: binding.name.to_owned(),
-        help: binding.help.to_owned(),
-        key: crate::ui::keymap::key_text(binding.keys[0]),
+    let words = [
+        ("connect ", "connect NAME: open a role", ""),
+        ("q", "quit", "q"),
+        ("check.failed", "show the roles that failed", ""),
+    ];
+    let words = words.iter().map(|(text, help, key)| Command {
+        text: (*text).to_owned(),
+        help: (*help).to_owned(),
+        key: (*key).to_owned(),
     });
+    let actions = KEYMAP
+        .iter()
+        .filter(|binding| offered(model, binding))
+        .map(|binding| Command {
+            text: binding.name.to_owned(),
+            help: binding.help.to_owned(),
+            key: crate::ui::keymap::key_text(binding.keys[0]),
+        });
     let typed = typed.trim_end().to_lowercase();
-    let mut found: Vec<Command> =
-        words.chain(actions).filter(|c| c.text.contains(&typed) || c.help.to_lowercase().contains(&typed)).collect();
-    found.sort_by_key(|c| (c.text.trim_end() != typed, !c.text.starts_with(&typed), !c.text.contains(&typed)));
+    let mut found: Vec<Command> = words
+        .chain(actions)
+        .filter(|c| c.text.contains(&typed) || c.help.to_lowercase().contains(&typed))
+        .collect();
+    found.sort_by_key(|c| {
+        (
+            c.text.trim_end() != typed,
+            !c.text.starts_with(&typed),
+            !c.text.contains(&typed),
+        )
+    });
     found
 }
 
@@ -74,7 +106,10 @@ pub(super) fn run(model: &mut Model, line: &str) -> Vec<Effect> {
         }
         _ => {}
     }
-    let found = KEYMAP.iter().filter(|binding| offered(model, binding)).find(|binding| binding.name == line);
+    let found = KEYMAP
+        .iter()
+        .filter(|binding| offered(model, binding))
+        .find(|binding| binding.name == line);
     match found {
         Some(binding) if binding.context == Context::Prefix => session::act(model, binding.action),
         Some(binding) => browse::act(model, binding.action),

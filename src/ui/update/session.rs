@@ -48,7 +48,11 @@ fn send_key(tab: &Tab, key: KeyEvent) -> Vec<Effect> {
 }
 
 fn send(tab: &Tab, bytes: Vec<u8>) -> Vec<Effect> {
-    if bytes.is_empty() { Vec::new() } else { vec![Effect::Send { tab: tab.id, bytes }] }
+    if bytes.is_empty() {
+        Vec::new()
+    } else {
+        vec![Effect::Send { tab: tab.id, bytes }]
+    }
 }
 
 /// The key after the prefix: one of ours, the prefix itself, or nothing at all.
@@ -176,7 +180,10 @@ fn reconnect(model: &mut Model, index: usize) -> Vec<Effect> {
 fn close(model: &mut Model, index: usize) -> Vec<Effect> {
     match model.sessions.tabs.get(index) {
         Some(tab) if tab.is_live() => {
-            model.dialog = Some(Dialog::Close { tab: tab.id, close: false });
+            model.dialog = Some(Dialog::Close {
+                tab: tab.id,
+                close: false,
+            });
             Vec::new()
         }
         Some(_) => remove(model, index),
@@ -221,7 +228,11 @@ pub(super) fn event(model: &mut Model, id: u64, event: SessionEvent) -> Vec<Effe
 /// Tells every session the size that its screen has now.
 pub(super) fn resize_all(model: &mut Model) -> Vec<Effect> {
     let size = layout::session_size(model.size, model.sessions.bare);
-    let changed = model.sessions.tabs.iter_mut().filter(|tab| tab.size != size && tab.is_live());
+    let changed = model
+        .sessions
+        .tabs
+        .iter_mut()
+        .filter(|tab| tab.size != size && tab.is_live());
     changed
         .map(|tab| {
             tab.size = size;
@@ -243,7 +254,12 @@ pub(super) fn paste(model: &mut Model, text: &str) -> Vec<Effect> {
 pub(super) fn focus_changed(model: &mut Model, gained: bool) -> Vec<Effect> {
     match model.sessions.active_tab().filter(|_| model.screen == Screen::Session) {
         Some(tab) if tab.is_live() => {
-            let bytes = with_emulator(tab, |emulator| keys::encode(&if gained { Event::FocusGained } else { Event::FocusLost }, emulator.modes()));
+            let bytes = with_emulator(tab, |emulator| {
+                keys::encode(
+                    &if gained { Event::FocusGained } else { Event::FocusLost },
+                    emulator.modes(),
+                )
+            });
             send(tab, bytes)
         }
         _ => Vec::new(),
@@ -275,7 +291,9 @@ pub(super) fn toggle_mouse(model: &mut Model) -> Vec<Effect> {
 }
 
 fn copy_screen(model: &Model) -> Vec<Effect> {
-    let Some(tab) = model.sessions.active_tab() else { return Vec::new() };
+    let Some(tab) = model.sessions.active_tab() else {
+        return Vec::new();
+    };
     let text = with_emulator(tab, |emulator| {
         let rows: Vec<String> = (0..emulator.size().rows).map(|row| emulator.row_text(row)).collect();
         rows.join("\n").trim_end().to_owned()
@@ -286,7 +304,10 @@ fn copy_screen(model: &Model) -> Vec<Effect> {
 fn info(model: &mut Model) {
     if let Some(tab) = model.sessions.active_tab() {
         let lines = view::session_info(model, tab);
-        model.dialog = Some(Dialog::Text { title: format!("Session {}", tab.session_id), lines, scroll: 0 });
+        model.dialog = Some(Dialog::Text {
+            title: format!("Session {}", tab.session_id),
+            lines,
+            scroll: 0,
+        });
     }
 }
-

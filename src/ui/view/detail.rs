@@ -1,7 +1,6 @@
 //! The detail of the selected role: what it opens, every field with its source, reference, version, state and delivery. Never a value.
 
 use ratatui::buffer::Buffer;
-use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 
 use super::roles::frame_style;
@@ -58,7 +57,9 @@ fn scroll(model: &Model, lines: usize, height: usize) -> usize {
 
 /// How far the detail of the selected role can be scrolled at the size it has now.
 pub fn scroll_limit(model: &Model, parts: Parts) -> usize {
-    let Some(row) = model.roles.selected_row() else { return 0 };
+    let Some(row) = model.roles.selected_row() else {
+        return 0;
+    };
     let frame = if parts.framed { 2 } else { 0 };
     let width = usize::from(parts.detail.width).saturating_sub(frame);
     let height = usize::from(parts.detail.height).saturating_sub(frame);
@@ -87,13 +88,30 @@ fn lines(model: &Model, row: &RoleRow, width: usize) -> Vec<Line<'static>> {
     let status = status_of(model, &row.name);
     let mut lines = vec![Line::raw(""), access_line(row, role)];
     if let Some(description) = &role.description {
-        lines.extend(text::wrap(description, width.saturating_sub(2)).into_iter().map(|l| Line::raw(format!(" {l}"))));
+        lines.extend(
+            text::wrap(description, width.saturating_sub(2))
+                .into_iter()
+                .map(|l| Line::raw(format!(" {l}"))),
+        );
     }
     lines.push(Line::raw(""));
-    lines.push(Line::styled(format!(" {}", text::cut(&command_text(model, role), width.saturating_sub(2))), theme::ACCENT));
+    lines.push(Line::styled(
+        format!(" {}", text::cut(&command_text(model, role), width.saturating_sub(2))),
+        theme::ACCENT,
+    ));
     lines.push(Line::raw(""));
-    let name_width = role.fields.iter().map(|f| text::width(&f.name)).max().unwrap_or(0).clamp(11, 20);
-    let heading = format!(" {} {} REFERENCE", text::fit("FIELD", name_width), text::fit("SOURCE", 9));
+    let name_width = role
+        .fields
+        .iter()
+        .map(|f| text::width(&f.name))
+        .max()
+        .unwrap_or(0)
+        .clamp(11, 20);
+    let heading = format!(
+        " {} {} REFERENCE",
+        text::fit("FIELD", name_width),
+        text::fit("SOURCE", 9)
+    );
     lines.push(Line::styled(heading, theme::HEADING));
     for field in &role.fields {
         let known = status.and_then(|s| s.fields.iter().find(|f| f.name == field.name));
@@ -104,7 +122,11 @@ fn lines(model: &Model, row: &RoleRow, width: usize) -> Vec<Line<'static>> {
     lines.push(Line::raw(""));
     if let Some(problem) = status.and_then(|s| s.problem.as_ref()) {
         let text = format!("{}: {}", problem.code.id, problem.what);
-        lines.extend(text::wrap(&text, width.saturating_sub(2)).into_iter().map(|l| Line::styled(format!(" {l}"), theme::FAIL)));
+        lines.extend(
+            text::wrap(&text, width.saturating_sub(2))
+                .into_iter()
+                .map(|l| Line::styled(format!(" {l}"), theme::FAIL)),
+        );
     }
     fact_lines(model, role, width, &mut lines);
     lines.push(Line::raw(""));
@@ -115,7 +137,10 @@ fn lines(model: &Model, row: &RoleRow, width: usize) -> Vec<Line<'static>> {
 fn access_line(row: &RoleRow, role: &Role) -> Line<'static> {
     let mut spans = vec![Span::raw(" ")];
     if !row.label.is_empty() {
-        spans.push(Span::styled(row.label.clone(), theme::environment(None, row.prod).patch(theme::BOLD)));
+        spans.push(Span::styled(
+            row.label.clone(),
+            theme::environment(None, row.prod).patch(theme::BOLD),
+        ));
         spans.push(Span::raw("  "));
     }
     spans.push(Span::raw(row.kind.clone()));
@@ -135,13 +160,18 @@ fn command_text(model: &Model, role: &Role) -> String {
     let has = |name: &str| role.fields.iter().any(|f| f.name == name);
     if let Some(command) = &role.command {
         words.extend(command.iter().cloned());
-    } else if let Some(connector) = role.connector.as_ref().and_then(|name| model.config.connectors.get(name)) {
+    } else if let Some(connector) = role
+        .connector
+        .as_ref()
+        .and_then(|name| model.config.connectors.get(name))
+    {
         words.extend(connector.programs.first().cloned());
         for group in &connector.arguments {
             let named: Vec<&str> = group.words.iter().flat_map(|w| placeholders(w)).collect();
-            let unless = group.unless_secret.as_deref().is_some_and(|name| {
-                role.fields.iter().any(|f| f.name == name && f.source.is_secret())
-            });
+            let unless = group
+                .unless_secret
+                .as_deref()
+                .is_some_and(|name| role.fields.iter().any(|f| f.name == name && f.source.is_secret()));
             if !unless && named.iter().all(|name| has(name)) && group.when.as_deref().is_none_or(has) {
                 words.extend(group.words.iter().cloned());
             }
@@ -154,7 +184,10 @@ fn command_text(model: &Model, role: &Role) -> String {
 
 /// The names in `{…}` of a word of an argument.
 fn placeholders(word: &str) -> Vec<&str> {
-    word.split('{').skip(1).filter_map(|rest| rest.split_once('}').map(|(name, _)| name)).collect()
+    word.split('{')
+        .skip(1)
+        .filter_map(|rest| rest.split_once('}').map(|(name, _)| name))
+        .collect()
 }
 
 /// A plain field shows its value, one of a provider its name.
@@ -171,11 +204,22 @@ fn variable_text(word: &str, role: &Role) -> String {
     out
 }
 
-fn field_lines(model: &Model, field: &Field, known: Option<&FieldStatus>, name_width: usize, width: usize, lines: &mut Vec<Line<'static>>) {
+fn field_lines(
+    model: &Model,
+    field: &Field,
+    known: Option<&FieldStatus>,
+    name_width: usize,
+    width: usize,
+    lines: &mut Vec<Line<'static>>,
+) {
     let indent = name_width + 12;
     let room = width.saturating_sub(indent + 1);
     let (source, reference) = source_words(field);
-    let shown = if field.source.is_secret() { text::cut_start(&reference, room) } else { text::cut(&reference, room) };
+    let shown = if field.source.is_secret() {
+        text::cut_start(&reference, room)
+    } else {
+        text::cut(&reference, room)
+    };
     lines.push(Line::from(vec![
         Span::raw(format!(" {} ", text::fit(&field.name, name_width))),
         Span::styled(text::fit(&source, 9) + " ", theme::QUIET),
@@ -186,7 +230,11 @@ fn field_lines(model: &Model, field: &Field, known: Option<&FieldStatus>, name_w
     }
     let mut second = vec![Span::raw(" ".repeat(indent))];
     if let Some(version) = known.and_then(|k| k.version.as_ref()) {
-        let v = if version.chars().all(|c| c.is_ascii_digit()) { "v" } else { "" };
+        let v = if version.chars().all(|c| c.is_ascii_digit()) {
+            "v"
+        } else {
+            ""
+        };
         second.push(Span::raw(format!("{v}{} · ", text::cut(version, 12))));
     }
     match known {
@@ -213,7 +261,10 @@ fn field_lines(model: &Model, field: &Field, known: Option<&FieldStatus>, name_w
     let remark = known.and_then(|k| k.warning.clone());
     let problem = known.and_then(|k| k.problem.as_ref()).map(|p| p.what.clone());
     for (words, style) in [(problem, theme::FAIL), (remark, theme::WARN)] {
-        for part in words.iter().flat_map(|words| text::wrap(words, width.saturating_sub(4))) {
+        for part in words
+            .iter()
+            .flat_map(|words| text::wrap(words, width.saturating_sub(4)))
+        {
             lines.push(Line::styled(format!("   {part}"), style));
         }
     }
@@ -224,7 +275,10 @@ fn source_words(field: &Field) -> (String, String) {
     match &field.source {
         Source::Plain(_) if field.masked => ("plain".to_owned(), "(given as text, not shown)".to_owned()),
         Source::Plain(value) => ("plain".to_owned(), value.clone()),
-        Source::Secret(reference) => (provider_word(reference), reference_words(reference, reference.key.as_deref())),
+        Source::Secret(reference) => (
+            provider_word(reference),
+            reference_words(reference, reference.key.as_deref()),
+        ),
         Source::From { secret, keys, .. } => {
             let keys = match keys.as_slice() {
                 [] => None,
@@ -258,9 +312,15 @@ fn reference_words(reference: &SecretRef, key: Option<&str>) -> String {
 fn fact_lines(model: &Model, role: &Role, width: usize, lines: &mut Vec<Line<'static>>) {
     let mut fact = |name: &str, value: String| {
         let value = text::cut_start(&value, width.saturating_sub(13));
-        lines.push(Line::from(vec![Span::styled(format!(" {name:<10} "), theme::QUIET), Span::raw(value)]));
+        lines.push(Line::from(vec![
+            Span::styled(format!(" {name:<10} "), theme::QUIET),
+            Span::raw(value),
+        ]));
     };
-    if let Some(connector) = role.connector.as_ref().and_then(|name| model.config.connectors.get(name))
+    if let Some(connector) = role
+        .connector
+        .as_ref()
+        .and_then(|name| model.config.connectors.get(name))
         && !connector.delivery.is_empty()
     {
         fact("Delivery", text::cut(&connector.delivery, width.saturating_sub(13)));
@@ -269,7 +329,11 @@ fn fact_lines(model: &Model, role: &Role, width: usize, lines: &mut Vec<Line<'st
         fact("Resource", resource.clone());
     }
     if !role.tags.is_empty() {
-        let tags: Vec<String> = role.tags.iter().map(|(k, v)| if v.is_empty() { k.clone() } else { format!("{k}={v}") }).collect();
+        let tags: Vec<String> = role
+            .tags
+            .iter()
+            .map(|(k, v)| if v.is_empty() { k.clone() } else { format!("{k}={v}") })
+            .collect();
         fact("Tags", text::cut(&tags.join(" "), width.saturating_sub(13)));
     }
     if let Some(safer) = &role.safer {
@@ -301,7 +365,11 @@ fn check_line(model: &Model, name: &str) -> Line<'static> {
 
 fn broken_lines(model: &Model, row: &RoleRow, width: usize) -> Vec<Line<'static>> {
     let RowOf::Broken(i) = row.of else { return Vec::new() };
-    let problem = model.config.broken.get(i).and_then(|broken| model.config.problems.get(broken.problem));
+    let problem = model
+        .config
+        .broken
+        .get(i)
+        .and_then(|broken| model.config.problems.get(broken.problem));
     let mut lines = vec![
         Line::raw(""),
         Line::styled(" invalid: this role cannot be opened", theme::FAIL),
@@ -313,14 +381,21 @@ fn broken_lines(model: &Model, row: &RoleRow, width: usize) -> Vec<Line<'static>
         }
         lines.push(Line::raw(""));
     }
-    lines.push(Line::styled(" Enter shows the problem   e edits the file   R reads it again", theme::QUIET));
+    lines.push(Line::styled(
+        " Enter shows the problem   e edits the file   R reads it again",
+        theme::QUIET,
+    ));
     lines
 }
 
 /// The few lines below the list on a small screen.
 fn summary(model: &Model, row: &RoleRow, width: usize) -> Vec<Line<'static>> {
     let Some(role) = role_of(model, row) else {
-        return broken_lines(model, row, width).into_iter().skip(1).filter(|l| l.width() > 0).collect();
+        return broken_lines(model, row, width)
+            .into_iter()
+            .skip(1)
+            .filter(|l| l.width() > 0)
+            .collect();
     };
     let status = status_of(model, &row.name);
     let mut first = vec![Span::styled(format!(" {}", row.name), theme::BOLD)];
@@ -342,18 +417,31 @@ fn summary(model: &Model, row: &RoleRow, width: usize) -> Vec<Line<'static>> {
     }
     for (reference, names) in groups {
         let known = status.and_then(|s| s.fields.iter().find(|f| names.contains(&f.name.as_str())));
-        let version = known.and_then(|k| k.version.as_ref()).map_or_else(String::new, |v| format!(" v{}", text::cut(v, 8)));
+        let version = known
+            .and_then(|k| k.version.as_ref())
+            .map_or_else(String::new, |v| format!(" v{}", text::cut(v, 8)));
         let (mark, style) = known.map_or((theme::UNCHECKED, theme::QUIET), |k| theme::mark(k.state));
         let names = names.join(",");
-        let room = width.saturating_sub(text::width(&names) + text::width(&version) + 8 + text::width(&reference.id.provider));
+        let room =
+            width.saturating_sub(text::width(&names) + text::width(&version) + 8 + text::width(&reference.id.provider));
         let path = text::cut_start(&reference.id.path, room.max(8));
         lines.push(Line::from(vec![
             Span::raw(format!(" {names} ← {} {path}{version} ", reference.id.provider)),
             Span::styled(mark, style),
         ]));
     }
-    if let Some(problem) = status.and_then(|s| s.problem.as_ref().or_else(|| s.fields.iter().find_map(|f| f.problem.as_ref()))) {
-        lines.insert(1, Line::styled(format!(" ✗ {}", text::cut(&problem.what, width.saturating_sub(4))), theme::FAIL));
+    if let Some(problem) = status.and_then(|s| {
+        s.problem
+            .as_ref()
+            .or_else(|| s.fields.iter().find_map(|f| f.problem.as_ref()))
+    }) {
+        lines.insert(
+            1,
+            Line::styled(
+                format!(" ✗ {}", text::cut(&problem.what, width.saturating_sub(4))),
+                theme::FAIL,
+            ),
+        );
     }
     lines.push(Line::styled(format!(" {PROMISE}"), theme::QUIET));
     lines

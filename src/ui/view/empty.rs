@@ -14,7 +14,13 @@ pub fn is_first_run(model: &Model) -> bool {
 }
 
 pub(super) fn first_run(model: &Model, buf: &mut Buffer, area: Rect) {
-    let inside = panel(buf, area, Line::styled("hallpass — first run", theme::BOLD), "", theme::PLAIN);
+    let inside = panel(
+        buf,
+        area,
+        Line::styled("hallpass — first run", theme::BOLD),
+        "",
+        theme::PLAIN,
+    );
     let roles = model.config.folders.config.join("roles.toml");
     let lines = [
         String::new(),
@@ -36,9 +42,18 @@ pub(super) fn first_run(model: &Model, buf: &mut Buffer, area: Rect) {
     let mut y = 0;
     for line in &lines {
         let code = line.starts_with("    ");
-        let wrapped = if code { vec![line.clone()] } else { text::wrap(line, usize::from(inside.width).saturating_sub(4)) };
+        let wrapped = if code {
+            vec![line.clone()]
+        } else {
+            text::wrap(line, usize::from(inside.width).saturating_sub(4))
+        };
         for part in wrapped {
-            put(buf, inside, y, Line::styled(format!("  {part}"), if code { theme::ACCENT } else { theme::PLAIN }));
+            put(
+                buf,
+                inside,
+                y,
+                Line::styled(format!("  {part}"), if code { theme::ACCENT } else { theme::PLAIN }),
+            );
             y += 1;
         }
     }
@@ -50,10 +65,26 @@ pub(super) fn no_match(model: &Model, buf: &mut Buffer, area: Rect) {
     if roles.rows.is_empty() {
         put(buf, area, 1, Line::raw(" No role can be read."));
         let problems = model.config.problems.len();
-        put(buf, area, 3, Line::raw(format!("   {problems} config problem{}   [Enter] shows them", if problems == 1 { "" } else { "s" })));
+        put(
+            buf,
+            area,
+            3,
+            Line::raw(format!(
+                "   {problems} config problem{}   [Enter] shows them",
+                if problems == 1 { "" } else { "s" }
+            )),
+        );
         return;
     }
-    put(buf, area, 1, Line::from(vec![Span::raw(" No role matches  "), Span::styled(roles.filter.text.clone(), theme::BOLD)]));
+    put(
+        buf,
+        area,
+        1,
+        Line::from(vec![
+            Span::raw(" No role matches  "),
+            Span::styled(roles.filter.text.clone(), theme::BOLD),
+        ]),
+    );
     let mut y = 3;
     if let Some(error) = &roles.filter_error {
         for part in text::wrap(error, usize::from(area.width).saturating_sub(4)) {
@@ -70,7 +101,10 @@ pub(super) fn no_match(model: &Model, buf: &mut Buffer, area: Rect) {
             Line::from(vec![
                 Span::raw("   did you mean  "),
                 Span::styled(suggestion.clone(), theme::KEY),
-                Span::raw(format!("  ({count} role{})   [Enter]", if count == 1 { "" } else { "s" })),
+                Span::raw(format!(
+                    "  ({count} role{})   [Enter]",
+                    if count == 1 { "" } else { "s" }
+                )),
             ]),
         );
         y += 1;
@@ -84,7 +118,19 @@ pub(super) fn no_match(model: &Model, buf: &mut Buffer, area: Rect) {
         }
     }
     envs.sort_by(|a, b| b.1.cmp(&a.1).then(a.0.cmp(b.0)));
-    let in_use: Vec<String> = envs.iter().take(6).map(|(name, count)| format!("{name} {count}")).collect();
-    put(buf, area, y, Line::raw(text::cut(&format!("   environments in use: {}", in_use.join(", ")), area.width.into())));
+    let in_use: Vec<String> = envs
+        .iter()
+        .take(6)
+        .map(|(name, count)| format!("{name} {count}"))
+        .collect();
+    put(
+        buf,
+        area,
+        y,
+        Line::raw(text::cut(
+            &format!("   environments in use: {}", in_use.join(", ")),
+            area.width.into(),
+        )),
+    );
     put(buf, area, y + 2, Line::raw(" Esc clears the filter"));
 }

@@ -25,7 +25,16 @@ pub(super) fn draw(model: &Model, role: &str, problems: &[Problem], scroll: usiz
         put(buf, inside, y, line);
     }
     if more {
-        put(buf, Rect { y: area.bottom() - 1, height: 1, ..area }, 0, Line::styled("↓ more ", theme::KEY).right_aligned());
+        put(
+            buf,
+            Rect {
+                y: area.bottom() - 1,
+                height: 1,
+                ..area
+            },
+            0,
+            Line::styled("↓ more ", theme::KEY).right_aligned(),
+        );
     }
 }
 
@@ -48,8 +57,14 @@ fn lines(model: &Model, problems: &[Problem], width: usize) -> Vec<Line<'static>
         .iter()
         .filter(|b| b.context == Context::Failure && !matches!(b.action, Action::Up | Action::Down | Action::Cancel))
         .map(|b| {
-            let place = problems.iter().find_map(|p| p.at.as_ref()).filter(|_| b.action == Action::Edit);
-            let help = place.map_or_else(|| b.help.to_owned(), |at| format!("edit {}", super::detail::place(model, at)));
+            let place = problems
+                .iter()
+                .find_map(|p| p.at.as_ref())
+                .filter(|_| b.action == Action::Edit);
+            let help = place.map_or_else(
+                || b.help.to_owned(),
+                |at| format!("edit {}", super::detail::place(model, at)),
+            );
             (key_text(b.keys[0]), help)
         })
         .collect();
@@ -68,25 +83,44 @@ fn lines(model: &Model, problems: &[Problem], width: usize) -> Vec<Line<'static>
 fn problem_lines(model: &Model, problem: &Problem, width: usize, first: bool, lines: &mut Vec<Line<'static>>) {
     let indented = |prefix: &str, words: &str, style, lines: &mut Vec<Line<'static>>| {
         let indent = text::width(prefix);
-        for (i, part) in text::wrap(words, width.saturating_sub(indent + 1)).into_iter().enumerate() {
+        for (i, part) in text::wrap(words, width.saturating_sub(indent + 1))
+            .into_iter()
+            .enumerate()
+        {
             let lead = if i == 0 { prefix.to_owned() } else { " ".repeat(indent) };
             lines.push(Line::from(vec![Span::styled(lead, style), Span::raw(part)]));
         }
     };
     lines.push(Line::raw(""));
     let told = if first { " No program was started." } else { "" };
-    indented("✗  ", &format!("{}.{told}", problem.what.trim_end_matches('.')), theme::FAIL, lines);
+    indented(
+        "✗  ",
+        &format!("{}.{told}", problem.what.trim_end_matches('.')),
+        theme::FAIL,
+        lines,
+    );
     lines.push(Line::raw(""));
     for (name, value) in &problem.facts {
         indented(&format!("   {} ", text::fit(name, 11)), value, theme::QUIET, lines);
     }
     if let Some(at) = &problem.at {
         let column = format!("{}:{}", super::detail::place(model, at), at.column);
-        indented(&format!("   {} ", text::fit("Written", 11)), &column, theme::QUIET, lines);
+        indented(
+            &format!("   {} ", text::fit("Written", 11)),
+            &column,
+            theme::QUIET,
+            lines,
+        );
         if let Some(snippet) = &problem.snippet {
-            lines.push(Line::raw(format!("     {}", text::cut(&snippet.line, width.saturating_sub(6)))));
+            lines.push(Line::raw(format!(
+                "     {}",
+                text::cut(&snippet.line, width.saturating_sub(6))
+            )));
             let indent = " ".repeat(at.column.saturating_sub(1) + 5);
-            lines.push(Line::styled(format!("{indent}{}", "^".repeat(snippet.width.max(1))), theme::FAIL));
+            lines.push(Line::styled(
+                format!("{indent}{}", "^".repeat(snippet.width.max(1))),
+                theme::FAIL,
+            ));
         }
     }
     if let Some(note) = &problem.note {
@@ -99,7 +133,11 @@ fn problem_lines(model: &Model, problem: &Problem, width: usize, first: bool, li
     }
     if !problem.causes.is_empty() {
         lines.push(Line::raw(""));
-        let heading = if problem.causes.len() == 1 { "Most likely cause" } else { "Most likely causes, in order" };
+        let heading = if problem.causes.len() == 1 {
+            "Most likely cause"
+        } else {
+            "Most likely causes, in order"
+        };
         lines.push(Line::styled(heading, theme::BOLD));
         for (i, cause) in problem.causes.iter().enumerate() {
             indented(&format!(" {}  ", i + 1), cause, theme::KEY, lines);
@@ -116,7 +154,10 @@ fn problem_lines(model: &Model, problem: &Problem, width: usize, first: bool, li
             indented(" ›  ", fix, theme::KEY, lines);
         }
     }
-    lines.push(Line::styled(format!("    hallpass help {}", problem.code.id), theme::QUIET));
+    lines.push(Line::styled(
+        format!("    hallpass help {}", problem.code.id),
+        theme::QUIET,
+    ));
 }
 
 /// `dns ● 2ms   tcp ● 11ms   tls ✗   login ○`
@@ -146,7 +187,11 @@ pub fn report(role: &str, problems: &[Problem]) -> String {
             out.push_str(&format!("   {name}: {value}\n"));
         }
         if !problem.steps.is_empty() {
-            let steps: Vec<String> = problem.steps.iter().map(|s| format!("{} {}", s.name, s.state.word())).collect();
+            let steps: Vec<String> = problem
+                .steps
+                .iter()
+                .map(|s| format!("{} {}", s.name, s.state.word()))
+                .collect();
             out.push_str(&format!("   steps: {}\n", steps.join(", ")));
         }
     }

@@ -21,8 +21,18 @@ fn screens(model: &Model) -> [(Screen, String); 3] {
     let count = if live > 0 { format!("·{live}") } else { String::new() };
     [
         (Screen::Roles, if narrow { "Roles" } else { "1 Roles" }.to_owned()),
-        (Screen::Providers, if narrow { "Prov" } else { "2 Providers" }.to_owned()),
-        (Screen::Sessions, if narrow { format!("Sess{count}") } else { format!("3 Sessions{count}") }),
+        (
+            Screen::Providers,
+            if narrow { "Prov" } else { "2 Providers" }.to_owned(),
+        ),
+        (
+            Screen::Sessions,
+            if narrow {
+                format!("Sess{count}")
+            } else {
+                format!("3 Sessions{count}")
+            },
+        ),
     ]
 }
 
@@ -73,7 +83,11 @@ fn lights(model: &Model, room: usize, narrow: bool) -> Line<'static> {
     let mut used = 0;
     for row in &model.providers.rows {
         let (mark, style) = light(row, model);
-        let name: String = if narrow { row.name.chars().take(1).collect() } else { format!("{} ", row.name) };
+        let name: String = if narrow {
+            row.name.chars().take(1).collect()
+        } else {
+            format!("{} ", row.name)
+        };
         let wide = text::width(&name) + 2;
         if used + wide > room {
             break;
@@ -90,7 +104,10 @@ fn lights(model: &Model, room: usize, narrow: bool) -> Line<'static> {
 pub(super) fn light(row: &ProviderRow, model: &Model) -> (&'static str, Style) {
     match (row.state(), row.running) {
         (Some(state), _) => theme::mark(state),
-        (None, Some((_, since))) => (theme::spinner(model.now.as_millisecond() - since.as_millisecond()), theme::WARN),
+        (None, Some((_, since))) => (
+            theme::spinner(model.now.as_millisecond() - since.as_millisecond()),
+            theme::WARN,
+        ),
         (None, None) => (theme::UNCHECKED, theme::QUIET),
     }
 }
@@ -125,13 +142,22 @@ pub(super) fn draw_filter(model: &Model, buf: &mut Buffer, area: Rect) -> Option
     let room = usize::from(area.width).saturating_sub(right.width() + lead.len() + 2);
     let mut spans = vec![Span::styled(lead, theme::KEY)];
     if roles.filter.text.is_empty() && !roles.editing {
-        spans.push(Span::styled(text::cut("filter: part of a name, env:prod, type:postgres", room), theme::QUIET));
+        spans.push(Span::styled(
+            text::cut("filter: part of a name, env:prod, type:postgres", room),
+            theme::QUIET,
+        ));
     } else {
         spans.extend(filter_spans(&roles.filter.text));
     }
     put(buf, area, 0, Line::from(spans));
-    let under = Rect { x: area.x + area.width.saturating_sub(u16::try_from(right.width()).unwrap_or(0)), ..area };
-    let under = Rect { width: area.right() - under.x, ..under };
+    let under = Rect {
+        x: area.x + area.width.saturating_sub(u16::try_from(right.width()).unwrap_or(0)),
+        ..area
+    };
+    let under = Rect {
+        width: area.right() - under.x,
+        ..under
+    };
     ratatui::widgets::Widget::render(ratatui::widgets::Clear, under, buf);
     put(buf, under, 0, right);
     let before: String = roles.filter.text.chars().take(roles.filter.cursor).collect();

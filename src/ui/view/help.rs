@@ -31,7 +31,8 @@ pub struct Section {
 /// Every section of the help with what matches; the screen in front comes first.
 pub fn entries(model: &Model, filter: &str) -> Vec<Section> {
     let filter = filter.to_lowercase();
-    let matches = |keys: &str, help: &str| keys.to_lowercase().contains(&filter) || help.to_lowercase().contains(&filter);
+    let matches =
+        |keys: &str, help: &str| keys.to_lowercase().contains(&filter) || help.to_lowercase().contains(&filter);
     let first = match model.screen {
         Screen::Roles => Context::Roles,
         Screen::Providers => Context::Providers,
@@ -56,8 +57,13 @@ pub fn entries(model: &Model, filter: &str) -> Vec<Section> {
         lines.retain(|(keys, help)| matches(keys, help));
         sections.push(Section { heading, lines });
     }
-    let words = FILTER_WORDS.iter().map(|(word, help)| ((*word).to_owned(), (*help).to_owned()));
-    sections.push(Section { heading: "FILTER WORDS".to_owned(), lines: words.filter(|(w, h)| matches(w, h)).collect() });
+    let words = FILTER_WORDS
+        .iter()
+        .map(|(word, help)| ((*word).to_owned(), (*help).to_owned()));
+    sections.push(Section {
+        heading: "FILTER WORDS".to_owned(),
+        lines: words.filter(|(w, h)| matches(w, h)).collect(),
+    });
     sections.retain(|section| !section.lines.is_empty());
     sections
 }
@@ -78,14 +84,19 @@ fn laid_out(model: &Model, filter: &str, width: u16) -> Vec<Vec<Line<'static>>> 
     let target = total.div_ceil(columns);
     let mut out: Vec<Vec<Line<'static>>> = vec![Vec::new()];
     for section in sections {
-        let full = out.last().is_some_and(|c| !c.is_empty() && c.len() + section.lines.len() / 2 >= target);
+        let full = out
+            .last()
+            .is_some_and(|c| !c.is_empty() && c.len() + section.lines.len() / 2 >= target);
         if full && out.len() < columns {
             out.push(Vec::new());
         }
         let Some(column) = out.last_mut() else { continue };
         column.push(Line::styled(section.heading, theme::HEADING));
         for (keys, help) in section.lines {
-            column.push(Line::from(vec![Span::styled(text::fit(&keys, 15) + " ", theme::KEY), Span::raw(help)]));
+            column.push(Line::from(vec![
+                Span::styled(text::fit(&keys, 15) + " ", theme::KEY),
+                Span::raw(help),
+            ]));
         }
         column.push(Line::raw(""));
     }
@@ -106,23 +117,44 @@ pub(super) fn draw(model: &Model, filter: &Input, scroll: usize, buf: &mut Buffe
         Screen::Session => "Session",
     };
     let footer = format!("generated from the keymap · hallpass {}", env!("CARGO_PKG_VERSION"));
-    let inside = panel(buf, area, Line::styled(format!("Help — {screen} screen"), theme::BOLD), &footer, theme::ACCENT);
+    let inside = panel(
+        buf,
+        area,
+        Line::styled(format!("Help — {screen} screen"), theme::BOLD),
+        &footer,
+        theme::ACCENT,
+    );
     put(
         buf,
         inside,
         0,
-        Line::from(vec![Span::styled("  / filter keys: ", theme::QUIET), Span::raw(filter.text.clone())]),
+        Line::from(vec![
+            Span::styled("  / filter keys: ", theme::QUIET),
+            Span::raw(filter.text.clone()),
+        ]),
     );
-    let below = Rect { x: inside.x + 2, y: inside.y + 2, width: inside.width.saturating_sub(3), height: inside.height.saturating_sub(2) };
+    let below = Rect {
+        x: inside.x + 2,
+        y: inside.y + 2,
+        width: inside.width.saturating_sub(3),
+        height: inside.height.saturating_sub(2),
+    };
     let columns = laid_out(model, &filter.text, area.width);
     let width = below.width / u16::try_from(columns_of(area.width)).unwrap_or(1);
     for (i, column) in columns.into_iter().enumerate() {
-        let left = Rect { x: below.x + width * u16::try_from(i).unwrap_or(0), width: width.saturating_sub(1), ..below };
+        let left = Rect {
+            x: below.x + width * u16::try_from(i).unwrap_or(0),
+            width: width.saturating_sub(1),
+            ..below
+        };
         for (y, line) in column.into_iter().skip(scroll).take(below.height.into()).enumerate() {
             put(buf, left, y, line);
         }
     }
     let before: String = filter.text.chars().take(filter.cursor).collect();
-    let x = inside.x.saturating_add(17).saturating_add(u16::try_from(text::width(&before)).unwrap_or(0));
+    let x = inside
+        .x
+        .saturating_add(17)
+        .saturating_add(u16::try_from(text::width(&before)).unwrap_or(0));
     (x.min(inside.right().saturating_sub(1)), inside.y)
 }

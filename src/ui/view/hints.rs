@@ -13,23 +13,47 @@ use crate::ui::{text, theme};
 pub(super) fn draw(model: &Model, buf: &mut Buffer, area: Rect) {
     if let Some(notice) = &model.notice {
         let style = if notice.bad { theme::WARN } else { theme::OK };
-        put(buf, area, 0, Line::styled(format!(" {}", text::cut(&notice.text, usize::from(area.width).saturating_sub(2))), style));
+        put(
+            buf,
+            area,
+            0,
+            Line::styled(
+                format!(
+                    " {}",
+                    text::cut(&notice.text, usize::from(area.width).saturating_sub(2))
+                ),
+                style,
+            ),
+        );
         return;
     }
     if let Some((since, _)) = model.leaving {
         let live = model.sessions.live();
         let spinner = theme::spinner(model.now.as_millisecond() - since.as_millisecond());
-        put(buf, area, 0, Line::raw(format!(" {spinner} closing {} …", sessions(live))));
+        put(
+            buf,
+            area,
+            0,
+            Line::raw(format!(" {spinner} closing {} …", sessions(live))),
+        );
         return;
     }
     let (hints, right) = match &model.dialog {
         None if model.roles.editing => (
-            vec![("Enter".into(), "done".into()), ("Esc".into(), "clear".into()), ("↑↓".into(), "choose".into())],
+            vec![
+                ("Enter".into(), "done".into()),
+                ("Esc".into(), "clear".into()),
+                ("↑↓".into(), "choose".into()),
+            ],
             String::new(),
         ),
         None => table_hints(model),
         Some(Dialog::Help { .. }) => (
-            vec![("type".into(), "to filter".into()), ("↑↓".into(), "scroll".into()), ("Esc".into(), "close".into())],
+            vec![
+                ("type".into(), "to filter".into()),
+                ("↑↓".into(), "scroll".into()),
+                ("Esc".into(), "close".into()),
+            ],
             format!("hallpass {} ", env!("CARGO_PKG_VERSION")),
         ),
         Some(Dialog::Failure { .. }) => (context_hints(&[Context::Failure]), "CLI exit: 125 ".to_owned()),
@@ -77,5 +101,9 @@ fn line_of(hints: Vec<(String, String)>, room: usize) -> Line<'static> {
 
 /// `1 session`, `3 sessions`.
 pub(super) fn sessions(count: usize) -> String {
-    if count == 1 { "1 session".to_owned() } else { format!("{count} sessions") }
+    if count == 1 {
+        "1 session".to_owned()
+    } else {
+        format!("{count} sessions")
+    }
 }

@@ -86,21 +86,42 @@ fn draw_into(model: &Model, buf: &mut Buffer, area: Rect) -> Option<Position> {
     }
     if Form::of(model.size) == Form::TooSmall {
         let text = format!("Too small: {}x{}, need 40x10", area.width, area.height);
-        let row = Rect { y: area.y + area.height / 2, height: 1, ..area };
+        let row = Rect {
+            y: area.y + area.height / 2,
+            height: 1,
+            ..area
+        };
         put(buf, row, 0, Line::raw(text).centered());
         return None;
     }
     let parts = layout::parts(model);
     header::draw(model, buf, parts.header);
     hints::draw(model, buf, parts.hints);
-    if let Some(Dialog::Failure { request, problems, scroll }) = &model.dialog {
-        let below = Rect { y: 1, height: area.height - 2, ..area };
+    if let Some(Dialog::Failure {
+        request,
+        problems,
+        scroll,
+    }) = &model.dialog
+    {
+        let below = Rect {
+            y: 1,
+            height: area.height - 2,
+            ..area
+        };
         failure::draw(model, &request.role, problems, *scroll, buf, below);
         return None;
     }
     let mut cursor = None;
-    if empty::is_first_run(model) && model.screen == Screen::Roles {
-        empty::first_run(model, buf, Rect { y: 1, height: area.height - 2, ..area });
+    if is_first_run(model) && model.screen == Screen::Roles {
+        empty::first_run(
+            model,
+            buf,
+            Rect {
+                y: 1,
+                height: area.height - 2,
+                ..area
+            },
+        );
     } else {
         match model.screen {
             Screen::Roles => {
@@ -120,7 +141,14 @@ fn draw_into(model: &Model, buf: &mut Buffer, area: Rect) -> Option<Position> {
 fn put(buf: &mut Buffer, area: Rect, row: usize, line: Line<'_>) {
     let Ok(row) = u16::try_from(row) else { return };
     if row < area.height {
-        line.render(Rect { y: area.y + row, height: 1, ..area }, buf);
+        line.render(
+            Rect {
+                y: area.y + row,
+                height: 1,
+                ..area
+            },
+            buf,
+        );
     }
 }
 

@@ -22,11 +22,25 @@ pub(super) fn draw(model: &Model, buf: &mut Buffer, area: Rect) {
     let rows = if wide { items.len().div_ceil(2) } else { items.len() };
     let height = u16::try_from(rows + 4).unwrap_or(u16::MAX);
     // At the bottom, so that the line that the person was typing on stays in sight as long as there is room.
-    let room = Rect { height: area.height.saturating_sub(2), ..area };
-    let place = Rect { y: room.y + room.height.saturating_sub(height), height: height.min(room.height), ..room };
+    let room = Rect {
+        height: area.height.saturating_sub(2),
+        ..area
+    };
+    let place = Rect {
+        y: room.y + room.height.saturating_sub(height),
+        height: height.min(room.height),
+        ..room
+    };
     let title = format!("{} … pick a key", model.prefix);
     let size = (if wide { 62 } else { 36 }, height);
-    let inside = dialog_box(buf, place, &title, "Esc cancel · nothing is sent to the program", size, false);
+    let inside = dialog_box(
+        buf,
+        place,
+        &title,
+        "Esc cancel · nothing is sent to the program",
+        size,
+        false,
+    );
     let width = usize::from(inside.width);
     let column = if wide { width / 2 } else { width };
     for row in 0..rows {

@@ -33,7 +33,12 @@ impl Columns {
             38.. => (5, 8, 6),
             _ => (0, 5, 2),
         };
-        Self { name: width.saturating_sub(2 + kind + env + state), kind, env, state }
+        Self {
+            name: width.saturating_sub(2 + kind + env + state),
+            kind,
+            env,
+            state,
+        }
     }
 }
 
@@ -84,21 +89,45 @@ pub(super) fn frame_style(focused: bool) -> Style {
 }
 
 fn row_line(model: &Model, row: &RoleRow, hits: &[usize], selected: bool, columns: &Columns) -> Line<'static> {
-    let mut spans = vec![Span::styled(if selected { theme::CURSOR } else { " " }, theme::KEY), Span::raw(" ")];
+    let mut spans = vec![
+        Span::styled(if selected { theme::CURSOR } else { " " }, theme::KEY),
+        Span::raw(" "),
+    ];
     spans.extend(name_spans(row, hits, columns.name));
     if columns.kind > 0 {
-        spans.push(Span::styled(text::fit(kind_word(&row.kind, columns.kind), columns.kind), theme::QUIET));
+        spans.push(Span::styled(
+            text::fit(kind_word(&row.kind, columns.kind), columns.kind),
+            theme::QUIET,
+        ));
     }
     let env = model.config.environments.get(row.env.as_deref().unwrap_or_default());
     let style = theme::environment(env.and_then(|e| e.color.as_deref()), row.prod);
     let ro = if row.read_only && columns.env >= 8 { " RO" } else { "" };
-    spans.push(Span::styled(text::fit(&format!("{}{ro}", row.label), columns.env), style));
+    spans.push(Span::styled(
+        text::fit(&format!("{}{ro}", row.label), columns.env),
+        style,
+    ));
     let (mark, word, style) = state(model, row);
     spans.push(Span::styled(mark, style));
-    let word = if columns.state > 2 { format!(" {}", text::cut(&word, columns.state - 2)) } else { String::new() };
-    spans.push(Span::styled(text::fit(&word, columns.state.saturating_sub(1)), if style == theme::FAIL { theme::FAIL } else { theme::PLAIN }));
+    let word = if columns.state > 2 {
+        format!(" {}", text::cut(&word, columns.state - 2))
+    } else {
+        String::new()
+    };
+    spans.push(Span::styled(
+        text::fit(&word, columns.state.saturating_sub(1)),
+        if style == theme::FAIL {
+            theme::FAIL
+        } else {
+            theme::PLAIN
+        },
+    ));
     let line = Line::from(spans);
-    if selected { line.style(Style::new().add_modifier(Modifier::REVERSED)) } else { line }
+    if selected {
+        line.style(Style::new().add_modifier(Modifier::REVERSED))
+    } else {
+        line
+    }
 }
 
 fn kind_word(kind: &str, columns: usize) -> &str {
@@ -148,7 +177,10 @@ pub(super) fn state(model: &Model, row: &RoleRow) -> (&'static str, String, Styl
 
 /// `ok`, or the end of the error's code: `403`, `SEALED`.
 fn short_word(status: &RoleStatus) -> String {
-    let problem = status.problem.as_ref().or_else(|| status.fields.iter().find_map(|f| f.problem.as_ref()));
+    let problem = status
+        .problem
+        .as_ref()
+        .or_else(|| status.fields.iter().find_map(|f| f.problem.as_ref()));
     match (status.state, problem) {
         (State::Fail, Some(problem)) => problem.code.id.rsplit('-').next().unwrap_or("fail").to_lowercase(),
         (state, _) => state.word().to_owned(),
@@ -157,6 +189,16 @@ fn short_word(status: &RoleStatus) -> String {
 
 fn legend(buf: &mut Buffer, area: Rect) {
     let rows = usize::from(area.height);
-    put(buf, area, rows - 2, Line::styled(" ▌ cursor   RO read-only role", theme::QUIET));
-    put(buf, area, rows - 1, Line::styled(" ● ok ◐ checking ✗ failed ! warning ○ unchecked", theme::QUIET));
+    put(
+        buf,
+        area,
+        rows - 2,
+        Line::styled(" ▌ cursor   RO read-only role", theme::QUIET),
+    );
+    put(
+        buf,
+        area,
+        rows - 1,
+        Line::styled(" ● ok ◐ checking ✗ failed ! warning ○ unchecked", theme::QUIET),
+    );
 }

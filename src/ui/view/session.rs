@@ -37,7 +37,9 @@ pub(super) fn draw(model: &Model, buf: &mut Buffer) -> Option<Position> {
     let emulator = tab.emulator.lock().unwrap_or_else(PoisonError::into_inner);
     draw_screen(&emulator, buf, parts.screen);
     let scrolled = emulator.scrolled();
-    let cursor = emulator.cursor().map(|(x, y)| Position::new(parts.screen.x.saturating_add(x), parts.screen.y.saturating_add(y)));
+    let cursor = emulator
+        .cursor()
+        .map(|(x, y)| Position::new(parts.screen.x.saturating_add(x), parts.screen.y.saturating_add(y)));
     drop(emulator);
     draw_status(model, tab, scrolled, buf, parts);
     cursor.filter(|at| tab.is_live() && parts.screen.contains(*at))
@@ -83,7 +85,10 @@ fn first_tab(titles: &[(String, Style)], active: usize, room: usize) -> usize {
 fn draw_tabs(model: &Model, tab: &Tab, buf: &mut Buffer, area: Rect) {
     let mut right: Vec<Span<'static>> = Vec::new();
     if !tab.label.is_empty() {
-        right.push(Span::styled(tab.label.clone(), theme::environment(None, tab.prod).patch(theme::BOLD)));
+        right.push(Span::styled(
+            tab.label.clone(),
+            theme::environment(None, tab.prod).patch(theme::BOLD),
+        ));
     }
     if !tab.access.is_empty() {
         right.push(Span::raw(format!("  {}", tab.access)));
@@ -129,7 +134,10 @@ fn draw_frame(tab: &Tab, buf: &mut Buffer, area: Rect) {
     let style = if tab.prod { theme::PROD } else { theme::QUIET };
     let mut title = vec![Span::styled(format!("{dash} "), style)];
     if !tab.label.is_empty() {
-        title.push(Span::styled(format!("{} · ", tab.label), theme::environment(None, tab.prod)));
+        title.push(Span::styled(
+            format!("{} · ", tab.label),
+            theme::environment(None, tab.prod),
+        ));
     }
     let program = tab.program.rsplit('/').next().unwrap_or(&tab.program);
     title.push(Span::styled(format!("{} · {program} ", tab.role), theme::BOLD));
@@ -152,7 +160,11 @@ fn draw_screen(emulator: &Emulator, buf: &mut Buffer, area: Rect) {
         let wide = text::width(symbol);
         // A wide character that would stick out of the pane would overwrite the frame.
         let fits = u16::try_from(wide).is_ok_and(|w| x.saturating_add(w) <= area.right());
-        let symbol = if symbol.is_empty() || !fits || symbol.chars().any(char::is_control) { " " } else { symbol };
+        let symbol = if symbol.is_empty() || !fits || symbol.chars().any(char::is_control) {
+            " "
+        } else {
+            symbol
+        };
         if let Some(cell) = buf.cell_mut((x, y)) {
             cell.set_symbol(symbol).set_style(look(style));
         }
@@ -197,7 +209,12 @@ fn draw_status(model: &Model, tab: &Tab, scrolled: usize, buf: &mut Buffer, part
     put(buf, area, 0, Line::raw(" ".repeat(width)));
     if let Some(notice) = &model.notice {
         let style = if notice.bad { theme::WARN } else { theme::OK };
-        put(buf, area, 0, Line::styled(format!(" {}", text::cut(&notice.text, width.saturating_sub(2))), style));
+        put(
+            buf,
+            area,
+            0,
+            Line::styled(format!(" {}", text::cut(&notice.text, width.saturating_sub(2))), style),
+        );
         return;
     }
     if ended {
@@ -214,7 +231,10 @@ fn draw_status(model: &Model, tab: &Tab, scrolled: usize, buf: &mut Buffer, part
             Span::raw(format!(" menu · {0} {0} sends it", model.prefix)),
         ])
     } else {
-        Line::from(vec![Span::styled(format!(" {}", model.prefix), theme::KEY), Span::raw(" menu")])
+        Line::from(vec![
+            Span::styled(format!(" {}", model.prefix), theme::KEY),
+            Span::raw(" menu"),
+        ])
     };
     let room = width.saturating_sub(left.width() + 2);
     let right = status_facts(model, tab, room);
@@ -224,7 +244,10 @@ fn draw_status(model: &Model, tab: &Tab, scrolled: usize, buf: &mut Buffer, part
 
 /// What fits of: time, size, version of the secrets.
 fn status_facts(model: &Model, tab: &Tab, room: usize) -> String {
-    let mut facts = vec![format!("up {}", text::duration(text::seconds_between(tab.started, model.now)))];
+    let mut facts = vec![format!(
+        "up {}",
+        text::duration(text::seconds_between(tab.started, model.now))
+    )];
     facts.push(format!("{}x{}", tab.size.columns, tab.size.rows));
     let version = tab.secrets.iter().find_map(|used| used.version.as_deref());
     if !tab.secrets.is_empty() {
@@ -246,7 +269,10 @@ fn end_bar(tab: &Tab) -> Line<'static> {
         TabState::Ended(ending) if ending.code == 0 => theme::OK,
         _ => theme::FAIL,
     };
-    let mut spans = vec![Span::styled(format!(" {}", ending_words(tab)), code_style), Span::raw(" — ")];
+    let mut spans = vec![
+        Span::styled(format!(" {}", ending_words(tab)), code_style),
+        Span::raw(" — "),
+    ];
     for (i, binding) in KEYMAP.iter().filter(|b| b.context == Context::Ended).enumerate() {
         if i > 0 {
             spans.push(Span::raw(" · "));
@@ -258,7 +284,10 @@ fn end_bar(tab: &Tab) -> Line<'static> {
         && ending.masked > 0
     {
         let s = if ending.masked == 1 { "" } else { "s" };
-        spans.push(Span::styled(format!("   {} value{s} masked", ending.masked), theme::QUIET));
+        spans.push(Span::styled(
+            format!("   {} value{s} masked", ending.masked),
+            theme::QUIET,
+        ));
     }
     Line::from(spans)
 }
@@ -269,7 +298,10 @@ pub fn info(model: &Model, tab: &Tab) -> Vec<String> {
         format!("Role       {}", tab.role),
         format!("Session    {}", tab.session_id),
         format!("Program    {}", tab.program),
-        format!("Started    {} ago", text::duration(text::seconds_between(tab.started, model.now))),
+        format!(
+            "Started    {} ago",
+            text::duration(text::seconds_between(tab.started, model.now))
+        ),
         format!("Size       {}x{}", tab.size.columns, tab.size.rows),
     ];
     if !tab.label.is_empty() {
@@ -285,7 +317,12 @@ pub fn info(model: &Model, tab: &Tab) -> Vec<String> {
     lines.push("Secrets that were read for it (values are never shown or stored)".to_owned());
     for used in &tab.secrets {
         let version = used.version.as_ref().map_or_else(String::new, |v| format!("  v{v}"));
-        lines.push(format!("  {}  {}{version}  {} ms", used.field, used.reference, used.took.as_millis()));
+        lines.push(format!(
+            "  {}  {}{version}  {} ms",
+            used.field,
+            used.reference,
+            used.took.as_millis()
+        ));
     }
     if tab.secrets.is_empty() {
         lines.push("  none".to_owned());
@@ -295,4 +332,3 @@ pub fn info(model: &Model, tab: &Tab) -> Vec<String> {
     }
     lines
 }
-
