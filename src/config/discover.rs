@@ -6,8 +6,10 @@ use std::path::{Path, PathBuf};
 use toml::de::DeTable;
 
 use super::LoadOptions;
-use super::source::{SourceFile, read, trusted_folder, unreadable};
-use super::walk::{ProblemId, Report, expand_home, unknown_name};
+use super::report::{ProblemId, Report};
+use super::source::SourceFile;
+use super::trust::{read, trusted_folder, unreadable};
+use super::walk::{expand_home, unknown_name};
 use crate::domain::problem::Problem;
 
 /// What a file may hold.

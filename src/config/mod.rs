@@ -3,18 +3,22 @@
 //!
 //! [`load`] never fails: what is wrong is in [`Config::problems`], and everything that is not touched by it works.
 
+mod assembly;
 mod connectors;
+mod dangerous;
 mod discover;
 mod duration;
 mod fields;
 mod folders;
 mod load;
 mod provider_settings;
+mod report;
 mod roles;
 mod settings;
 mod source;
 #[cfg(test)]
 mod tests;
+mod trust;
 mod walk;
 
 use std::collections::BTreeMap;
