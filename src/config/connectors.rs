@@ -15,12 +15,17 @@ use crate::domain::reference::is_variable_name;
 /// The connectors that come with hallpass, by name. A new one is a file and a line here.
 pub(super) const BUILT_IN: &[(&str, &str)] = &[
     ("command", include_str!("../../assets/connectors/command.toml")),
+    (
+        "kubectl-exec",
+        include_str!("../../assets/connectors/kubectl-exec.toml"),
+    ),
     ("mariadb", include_str!("../../assets/connectors/mariadb.toml")),
     ("mysql", include_str!("../../assets/connectors/mysql.toml")),
     ("postgres", include_str!("../../assets/connectors/postgres.toml")),
     ("redis", include_str!("../../assets/connectors/redis.toml")),
     ("shell", include_str!("../../assets/connectors/shell.toml")),
     ("sqlite", include_str!("../../assets/connectors/sqlite.toml")),
+    ("ssh", include_str!("../../assets/connectors/ssh.toml")),
     ("valkey", include_str!("../../assets/connectors/valkey.toml")),
 ];
 
@@ -36,6 +41,7 @@ const CONNECTOR_KEYS: &[Key] = &[
         Takes::Text,
         "\"the password goes in the variable PGPASSWORD\"",
     ),
+    Key::now("not_built", Takes::Text, "\"an agent of the session\""),
     Key::now("packages", Takes::TextMap, "{ debian = \"postgresql-client\" }"),
     Key::now("arguments", Takes::Anything, ""),
     Key::now("fields", Takes::Anything, ""),
@@ -79,6 +85,7 @@ struct Written<'a> {
     command: Option<Vec<String>>,
     programs: Option<Vec<String>>,
     delivery: Option<String>,
+    not_built: Option<String>,
     packages: Vec<(String, String)>,
     arguments: Option<Vec<ArgumentGroup>>,
     fields: Vec<ConnectorField>,
@@ -251,6 +258,7 @@ fn read<'a>(scope: Scope<'_>, name: &str, table: &Table<'a>, place: Place<'a>) -
         command: table.texts("command").filter(|command| !command.is_empty()),
         programs: table.texts("programs"),
         delivery: table.text("delivery"),
+        not_built: table.text("not_built"),
         packages: table.text_map("packages"),
         arguments: table.get("arguments").map(|list| read_arguments(&scope, &list, &what)),
         fields,
@@ -358,6 +366,9 @@ fn merge(name: &str, written: &Written<'_>, base: Connector) -> Connector {
     }
     if let Some(delivery) = &written.delivery {
         connector.delivery.clone_from(delivery);
+    }
+    if written.not_built.is_some() || written.command.is_some() {
+        connector.not_built.clone_from(&written.not_built);
     }
     if !written.packages.is_empty() || written.command.is_some() {
         connector.packages.clone_from(&written.packages);

@@ -11,7 +11,7 @@ use super::provider_settings;
 use super::report::{Place, ProblemId, Report, Scope};
 use super::roles::{self, Declared, World};
 use super::settings::{SETTINGS_KEYS, Settings, sections};
-use super::source::SourceFile;
+use super::source::{SourceFile, shown};
 use super::walk::{Key, Table, Takes};
 use super::{BrokenRole, Config, Folders, LoadOptions};
 use crate::domain::catalogue;
@@ -198,10 +198,10 @@ fn parse<'a>(contents: &'a Contents, file: &'a SourceFile, report: &Report) -> T
         lines.push(line);
         let scope = Scope::new(report, false);
         if error.message().starts_with("duplicate key") {
-            let message = "the key is given twice in one table";
-            scope.problem_without_line(&place, Problem::new(&catalogue::CONFIG_DUPLICATE, message));
+            let role = file.role_header_above(span.start);
+            scope.problem_without_line(&place, given_twice(&place, role.as_deref(), root.get_ref()));
             // Which of two values is meant is not known: their role cannot be opened, the file's others can.
-            if let Some(role) = file.role_header_above(span.start) {
+            if let Some(role) = role {
                 broken_roles.extend(scope.into_problems().into_iter().map(|id| (role.clone(), id)));
                 continue;
             }
@@ -217,6 +217,24 @@ fn parse<'a>(contents: &'a Contents, file: &'a SourceFile, report: &Report) -> T
         root,
         broken,
         broken_roles,
+    }
+}
+
+/// A key that its table has already, with the place of the first if it can be found.
+fn given_twice(place: &Place<'_>, role: Option<&str>, root: &DeTable<'_>) -> Problem {
+    let key = place.file.text.get(place.span.clone()).unwrap_or_default();
+    let key = key.trim_matches(['"', '\'']);
+    let message = format!("`{}` is given twice", shown(key));
+    let problem = Problem::new(&catalogue::CONFIG_DUPLICATE, message);
+    let table = role.and_then(|role| root.get("roles")?.get_ref().as_table()?.get(role)?.get_ref().as_table());
+    let known = |table: Option<&DeTable<'_>>| Some(table?.get_key_value(key)?.0.span().start);
+    let header = role
+        .filter(|role| *role == key)
+        .and_then(|role| place.file.first_role_header(role));
+    let firsts = [header, known(table), known(Some(root))];
+    match firsts.into_iter().flatten().find(|first| *first < place.span.start) {
+        Some(first) => problem.note(format!("first given at {}", place.file.location(first))),
+        None => problem,
     }
 }
 

@@ -94,6 +94,19 @@ impl SourceFile {
         Some(Snippet { line: text, width })
     }
 
+    /// Where the first `[roles.NAME…]` header of this role begins.
+    pub(super) fn first_role_header(&self, role: &str) -> Option<usize> {
+        let begins = |line: &Range<usize>| {
+            let rest = self.text[line.clone()].trim().strip_prefix("[roles.");
+            rest.and_then(|rest| rest.strip_prefix(role))
+                .is_some_and(|rest| rest.starts_with([']', '.']))
+        };
+        (0..self.lines.len())
+            .map(|index| self.line_range(index))
+            .find(begins)
+            .map(|line| line.start)
+    }
+
     /// The name in the nearest `[roles.NAME…]` header at or above the offset.
     pub(super) fn role_header_above(&self, offset: usize) -> Option<String> {
         let last = self.line_index(offset);

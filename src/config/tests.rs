@@ -156,7 +156,16 @@ fn the_connectors_that_come_with_hallpass_are_right() {
     assert_eq!(
         names,
         [
-            "command", "mariadb", "mysql", "postgres", "redis", "shell", "sqlite", "valkey"
+            "command",
+            "kubectl-exec",
+            "mariadb",
+            "mysql",
+            "postgres",
+            "redis",
+            "shell",
+            "sqlite",
+            "ssh",
+            "valkey"
         ]
     );
     for connector in config.connectors.values() {
@@ -238,6 +247,37 @@ fn the_contracts_example() {
         role(&config, "anything").command.as_deref(),
         Some(&["python3".to_owned(), "report.py".to_owned()][..])
     );
+}
+
+#[test]
+fn the_longer_examples() {
+    let config = right(include_str!("../../tests/fixtures/config/right/examples.toml"));
+    assert_eq!(config.roles.len(), 10);
+    let key = &role(&config, "bastion-eu").fields[1];
+    assert_eq!((key.via, key.masked), (Via::Agent, true));
+    assert!(config.connectors["ssh"].not_built.is_some());
+    assert_eq!(role(&config, "stage-billing-ledger").env.as_deref(), Some("stage"));
+    assert_eq!(
+        role(&config, "prod-postgres-explicit").description.as_deref(),
+        Some("Orders, primary")
+    );
+}
+
+#[test]
+fn two_places_of_one_name_are_both_shown() {
+    let home = Home::new();
+    home.file("roles.toml", "[roles.x]\ncommand = [\"true\"]\n");
+    home.file(
+        "roles.d/b.toml",
+        "\n[roles.x]\ncommand = [\"false\"]\n[roles.y]\ncommand = [\"true\"]\n",
+    );
+    let config = home.load();
+    let said = home.said(&config);
+    assert!(
+        said.contains("roles.d/b.toml:2:8") && said.contains("first declared at ~/.config/hallpass/roles.toml:1:8"),
+        "{said}"
+    );
+    assert_eq!((config.roles.len(), config.broken.len()), (1, 1), "{said}");
 }
 
 #[test]
