@@ -6,7 +6,7 @@ use super::dangerous::is_dangerous;
 use super::fields::{WrittenField, not_a_reference};
 use super::report::{Place, Scope};
 use super::roles::{World, Written};
-use super::source::names_a_secret;
+use super::source::{names_a_secret, printable};
 use super::walk::{Entry, unknown_name};
 use crate::domain::catalogue;
 use crate::domain::connector::{Connector, ConnectorField};
@@ -31,13 +31,17 @@ impl<'a> Assembly<'_, 'a> {
         let fields = self.fields(connector);
         let role = Role {
             name: self.name.to_owned(),
-            resource: self.text("resource"),
+            resource: self.words("resource"),
             connector: connector.map(|connector| connector.name.clone()),
-            env: self.text("env"),
-            description: self.text("description").or_else(|| self.text("title")),
-            owner: self.text("owner"),
-            tags: self.maps("tags").into_iter().collect(),
-            safer: self.text("safer"),
+            env: self.words("env"),
+            description: self.words("description").or_else(|| self.words("title")),
+            owner: self.words("owner"),
+            tags: self
+                .maps("tags")
+                .iter()
+                .map(|(tag, value)| (printable(tag), printable(value)))
+                .collect(),
+            safer: self.words("safer"),
             access_mode: self.text("access_mode"),
             fields,
             command: self.texts("command"),
@@ -60,6 +64,11 @@ impl<'a> Assembly<'_, 'a> {
 
     fn text(&self, key: &str) -> Option<String> {
         self.get(key)?.text().map(str::to_owned)
+    }
+
+    /// A text that is there to be read by people: nothing in it that a terminal would obey.
+    fn words(&self, key: &str) -> Option<String> {
+        self.text(key).map(|text| printable(&text))
     }
 
     fn texts(&self, key: &str) -> Option<Vec<String>> {
@@ -198,12 +207,12 @@ impl<'a> Assembly<'_, 'a> {
             .iter()
             .find(|known| strsim::damerau_levenshtein(&known.name, &written.name) <= 2);
         if let Some(known) = typo {
-            self.world.report.warn(format!(
+            self.warn_of(format!(
                 "{} of {} is no field of its connector; did you mean {}?",
                 written.name, self.owner, known.name
             ));
         } else if names_a_secret(&written.name) {
-            self.world.report.warn(format!(
+            self.warn_of(format!(
                 "{} of {} looks like a secret and stands in the file as plain text: hallpass secret set {}#{}",
                 written.name, self.owner, self.name, written.name
             ));
@@ -294,7 +303,7 @@ impl<'a> Assembly<'_, 'a> {
             }
             self.check_dangerous(entry.name, &entry.key_place());
             if fields.iter().any(|field| field.name == entry.name) {
-                self.world.report.warn(format!(
+                self.warn_of(format!(
                     "{} gives {} in fields and in map; the one in fields holds",
                     self.owner, entry.name
                 ));
@@ -386,10 +395,17 @@ impl<'a> Assembly<'_, 'a> {
         }
     }
 
+    /// A remark, unless it would be about what was saved of a broken file.
+    fn warn_of(&self, text: String) {
+        if !self.scope.muted {
+            self.world.report.warn(text);
+        }
+    }
+
     fn warn(&self, role: &Role) {
         if role.env.is_none() && role.name.to_ascii_lowercase().contains("prod") {
             let message = format!("{} has prod in its name and no env", self.owner);
-            self.world.report.warn(message);
+            self.warn_of(message);
         }
     }
 }

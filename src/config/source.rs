@@ -120,14 +120,41 @@ impl SourceFile {
     }
 }
 
-/// Where a line of a file that is no valid TOML is cut: it is shown whole only if it is a header or gives one harmless key a value.
+/// Keys whose value is shown even where the file is no valid TOML.
+const HARMLESS_KEYS: &[&str] = &[
+    "color",
+    "connector",
+    "description",
+    "env",
+    "extends",
+    "kind",
+    "label",
+    "mode",
+    "owner",
+    "prefix",
+    "resource",
+    "safer",
+    "theme",
+    "title",
+    "version",
+];
+
+/// Where a line of a file that is no valid TOML is cut. Shown are headers, keys, and the value of one harmless key; never what only may be
+/// a value: the line can be the middle of a text whose quote is missing.
 fn unparsed_cut(line: &str) -> Option<usize> {
-    let at = line.find(['=', '"', '\'', '#'])?;
+    if line.trim_start().starts_with('[') {
+        return line.find(['=', '"', '\'', '#']);
+    }
+    let Some(at) = line.find('=') else { return Some(0) };
     let key = line[..at].trim();
-    let harmless = line[at..].starts_with('=')
-        && !line.contains('{')
-        && !looks_secret(key)
-        && key.chars().all(|c| c.is_ascii_lowercase() || c == '_');
+    if !key
+        .chars()
+        .all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.'))
+    {
+        return Some(0);
+    }
+    let value = &line[at + 1..];
+    let harmless = HARMLESS_KEYS.contains(&key) && !value.contains(['{', '=', '@']);
     (!harmless).then_some(at + 1)
 }
 

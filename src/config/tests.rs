@@ -1,9 +1,9 @@
 //! Whole configurations: what they load to, and what is said about wrong ones (`tests/fixtures/config`, message beside each file).
 
-use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use proptest::prelude::*;
@@ -51,7 +51,7 @@ impl Home {
                 ..FolderFlags::default()
             },
             profile: None,
-            env: BTreeMap::new(),
+            env: Arc::default(),
             home: Some(self.path("")),
             system_dir: self.path("system"),
         }
@@ -604,6 +604,23 @@ fn five_thousand_roles_load_in_linear_time() {
     let small = time(500).max(Duration::from_millis(5));
     let large = time(5000);
     assert!(large < small * 40, "{small:?} for 500, {large:?} for 5000");
+}
+
+/// One slip of the finger anywhere in a file, and still nothing that is said about it holds a secret.
+#[test]
+fn no_slip_makes_a_message_show_a_secret() {
+    let text = "[roles.a]\nconnector = \"redis\"\nallow_plaintext = true\n# nothing here\nfields.REDISCLI_AUTH = { literal = \"canary\" }\n# nor here\n[roles.b.fields]\nPGPASSWORD = \"canary\"\n";
+    let home = Home::new();
+    for at in 0..text.len() {
+        for with in ["", "\"", "\n", "=", "{"] {
+            let end = if with.is_empty() { at + 1 } else { at };
+            let mut changed = text.to_owned();
+            changed.replace_range(at..end, with);
+            home.file("roles.toml", &changed);
+            let said = home.said(&home.load());
+            assert!(!said.contains("canary"), "{changed}\n---\n{said}");
+        }
+    }
 }
 
 proptest! {

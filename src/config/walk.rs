@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 use std::path::PathBuf;
+use std::rc::Rc;
 
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
@@ -80,11 +81,21 @@ pub(super) struct Entry<'a> {
     pub(super) name: &'a str,
     key_span: Range<usize>,
     pub(super) value: &'a Spanned<DeValue<'a>>,
-    /// `roles.prod.confirm`
-    pub(super) path: String,
+    /// The path of the table that it stands in.
+    parent: Rc<str>,
 }
 
 impl<'a> Entry<'a> {
+    /// `roles.prod.confirm`
+    pub(super) fn path(&self) -> String {
+        let name = shown(self.name);
+        if self.parent.is_empty() {
+            name
+        } else {
+            format!("{}.{name}", self.parent)
+        }
+    }
+
     pub(super) fn key_place(&self) -> Place<'a> {
         Place {
             file: self.file,
@@ -119,7 +130,7 @@ impl<'a> Entry<'a> {
         self.value
             .get_ref()
             .as_table()
-            .map(|table| entries(self.file, table, &self.path))
+            .map(|table| entries(self.file, table, &self.path().into()))
             .unwrap_or_default()
     }
 
@@ -131,7 +142,7 @@ impl<'a> Entry<'a> {
             name: self.name,
             key_span: value.span(),
             value,
-            path: self.path.clone(),
+            parent: self.parent.clone(),
         };
         values.iter().map(element).collect()
     }
@@ -151,7 +162,7 @@ impl<'a> Entry<'a> {
 }
 
 /// All entries of a table.
-pub(super) fn entries<'a>(file: &'a SourceFile, table: &'a DeTable<'a>, path: &str) -> Vec<Entry<'a>> {
+pub(super) fn entries<'a>(file: &'a SourceFile, table: &'a DeTable<'a>, path: &Rc<str>) -> Vec<Entry<'a>> {
     table.iter().map(|(key, value)| entry(file, key, value, path)).collect()
 }
 
@@ -159,7 +170,7 @@ fn entry<'a>(
     file: &'a SourceFile,
     key: &'a Spanned<toml::de::DeString<'a>>,
     value: &'a Spanned<DeValue<'a>>,
-    path: &str,
+    parent: &Rc<str>,
 ) -> Entry<'a> {
     let name: &str = key.get_ref();
     Entry {
@@ -167,11 +178,7 @@ fn entry<'a>(
         name,
         key_span: key.span(),
         value,
-        path: if path.is_empty() {
-            shown(name)
-        } else {
-            format!("{path}.{}", shown(name))
-        },
+        parent: parent.clone(),
     }
 }
 
@@ -179,7 +186,7 @@ fn entry<'a>(
 pub(super) struct Table<'a> {
     file: &'a SourceFile,
     entries: &'a DeTable<'a>,
-    path: String,
+    path: Rc<str>,
 }
 
 impl<'a> Table<'a> {
@@ -190,7 +197,7 @@ impl<'a> Table<'a> {
             scope.problem(&at.place(), Problem::new(&catalogue::CONFIG_TYPE, message));
             return None;
         };
-        Some(Self::of(scope, at.file, table, &at.path, what, keys))
+        Some(Self::of(scope, at.file, table, &at.path(), what, keys))
     }
 
     pub(super) fn of(
@@ -204,7 +211,7 @@ impl<'a> Table<'a> {
         let table = Self {
             file,
             entries,
-            path: path.to_owned(),
+            path: path.into(),
         };
         for entry in table.all() {
             check_entry(scope, &entry, what, keys);
@@ -267,7 +274,7 @@ pub(super) fn check_entry(scope: &Scope<'_>, entry: &Entry<'_>, what: &str, keys
     check_type(scope, entry, what, key);
     if !key.in_force && !scope.muted {
         scope.report.not_in_force.borrow_mut().push(NotInForce {
-            key: entry.path.clone(),
+            key: entry.path(),
             at: entry.key_place().location(),
         });
     }
@@ -429,7 +436,7 @@ pub(super) fn unknown_name<'k>(what: String, name: &str, known: impl IntoIterato
 }
 
 /// Paths and texts of a config with `~/` in front.
-pub(super) fn expand_home(text: &str, home: Option<&std::path::Path>) -> PathBuf {
+pub fn expand_home(text: &str, home: Option<&std::path::Path>) -> PathBuf {
     match (text.strip_prefix("~/"), home) {
         (Some(rest), Some(home)) => home.join(rest),
         _ => PathBuf::from(text),
