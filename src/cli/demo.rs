@@ -292,7 +292,9 @@ fn sweep(parent: &Path) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::{Folders, load};
+    use std::sync::Arc;
+
+    use crate::config::{FolderFlags, LoadOptions, load};
     use crate::domain::role::Source;
     use crate::providers::Providers;
 
@@ -366,14 +368,17 @@ mod tests {
             home: None,
             data_folder: at("data"),
         };
-        let folders = Folders {
-            config: at("config"),
-            data: at("data"),
-            state: at("state"),
-            cache: at("cache"),
-            runtime: at("run"),
-        };
-        let config = load(folders, None, &world);
+        let config = load(&LoadOptions {
+            flags: FolderFlags {
+                config: Some(at("config")),
+                data: Some(at("data")),
+                state: Some(at("state")),
+            },
+            profile: None,
+            env: Arc::clone(&world.env),
+            home: Some(home.path().to_owned()),
+            system_dir: PathBuf::from("/nonexistent"),
+        });
         assert_eq!(config.problems, []);
         assert_eq!((config.roles.len(), config.environments.len()), (7, 3));
         let providers = Providers::new(&config.providers, &world);
