@@ -3,6 +3,8 @@
 mod check;
 mod config;
 mod connect;
+#[cfg(feature = "local")]
+mod demo;
 mod exec;
 mod help;
 mod json;
@@ -26,7 +28,7 @@ use std::sync::Arc;
 
 use clap::{Args, CommandFactory as _, Parser, Subcommand};
 
-use crate::config::{Config, FolderChoice, Folders, load};
+use crate::config::{Config, FolderFlags, LoadOptions, load};
 use crate::domain::catalogue::{self, Code};
 use crate::domain::problem::Problem;
 use crate::launch::Request;
@@ -94,6 +96,8 @@ enum Command {
     #[cfg(feature = "local")]
     Secret(secret::SecretCommand),
     Config(config::ConfigCommand),
+    #[cfg(feature = "local")]
+    Demo(demo::Demo),
     Help(help::Help),
     Version(version::Version),
 }
@@ -131,25 +135,29 @@ pub(crate) struct Frame {
 impl Frame {
     fn new(global: &Global, env: BTreeMap<String, OsString>, run_tui: RunTui) -> Result<Self, Problem> {
         let home = env.get("HOME").map(PathBuf::from).filter(|home| home.is_absolute());
-        let choice = FolderChoice {
-            config: global.config_dir.clone(),
-            data: global.data_dir.clone(),
-            state: global.state_dir.clone(),
+        let home = home.or_else(|| directories::BaseDirs::new().map(|dirs| dirs.home_dir().to_owned()));
+        let options = LoadOptions {
+            flags: FolderFlags {
+                config: global.config_dir.clone(),
+                data: global.data_dir.clone(),
+                state: global.state_dir.clone(),
+            },
+            profile: global.profile.clone(),
+            system_dir: env
+                .get("HALLPASS_SYSTEM_DIR")
+                .map_or_else(|| PathBuf::from("/etc/hallpass"), PathBuf::from),
+            home: home.clone(),
+            env: env.clone(),
         };
-        let folders = Folders::find(&choice, &env, home.as_deref())?;
-        let env = Arc::new(env);
-        let world = World {
-            env: Arc::clone(&env),
-            home,
-            data_folder: folders.data.clone(),
-        };
-        let reload = {
-            let (profile, world) = (global.profile.clone(), world.clone());
-            Arc::new(move || load(folders.clone(), profile.as_deref(), &world))
-        };
+        let reload = Arc::new(move || load(&options));
         let config = reload();
+        let world = World {
+            env: Arc::new(env),
+            home,
+            data_folder: config.folders.data.clone(),
+        };
         let providers = Providers::new(&config.providers, &world);
-        let ci = env.get("CI").is_some_and(|ci| ci == "true");
+        let ci = world.env.get("CI").is_some_and(|ci| ci == "true");
         Ok(Self {
             config: Arc::new(config),
             providers: Arc::new(providers),
@@ -187,23 +195,23 @@ pub fn main(run_tui: RunTui) -> ExitCode {
     let env: BTreeMap<String, OsString> = std::env::vars_os()
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value)))
         .collect();
-    run(std::env::args_os().collect(), &env, run_tui)
+    ExitCode::from(run(std::env::args_os().collect(), &env, run_tui))
 }
 
 /// Runs one command line in this process, with this environment. `demo` comes back through here with its own folders.
-pub(crate) fn run(args: Vec<OsString>, env: &BTreeMap<String, OsString>, run_tui: RunTui) -> ExitCode {
+pub(crate) fn run(args: Vec<OsString>, env: &BTreeMap<String, OsString>, run_tui: RunTui) -> u8 {
     let wraps_child = args.get(1).is_some_and(|word| word == "connect" || word == "exec");
     let cli = match Cli::try_parse_from(args) {
         Ok(cli) => cli,
         Err(error) => return usage(&error, wraps_child),
     };
     match dispatch(cli, env, run_tui) {
-        Ok(code) => ExitCode::from(code),
+        Ok(code) => code,
         Err(problems) => {
             for problem in &problems {
                 complain(problem);
             }
-            ExitCode::from(problems.first().map_or(1, |problem| exit_code(problem, wraps_child)))
+            problems.first().map_or(1, |problem| exit_code(problem, wraps_child))
         }
     }
 }
@@ -224,18 +232,20 @@ fn dispatch(cli: Cli, env: &BTreeMap<String, OsString>, run_tui: RunTui) -> Resu
         #[cfg(feature = "local")]
         Some(Command::Secret(command)) => secret::run(command, &frame()?).map_err(one),
         Some(Command::Config(command)) => Ok(config::run(&command, &frame()?)),
+        #[cfg(feature = "local")]
+        Some(Command::Demo(demo)) => demo::run(demo, &global, env.clone(), run_tui).map_err(one),
         Some(Command::Help(help)) => help::run(&help).map_err(one),
         Some(Command::Version(version)) => Ok(version::run(&version, global.json)),
     }
 }
 
 /// Short help for a command line that is not one; the exit code of the contract.
-fn usage(error: &clap::Error, wraps_child: bool) -> ExitCode {
+fn usage(error: &clap::Error, wraps_child: bool) -> u8 {
     let _ = error.print();
     match error.kind() {
-        clap::error::ErrorKind::DisplayHelp | clap::error::ErrorKind::DisplayVersion => ExitCode::SUCCESS,
-        _ if wraps_child => ExitCode::from(125),
-        _ => ExitCode::from(2),
+        clap::error::ErrorKind::DisplayHelp | clap::error::ErrorKind::DisplayVersion => 0,
+        _ if wraps_child => 125,
+        _ => 2,
     }
 }
 

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use rustix::termios::{LocalModes, OptionalActions, SpecialCodeIndex, Termios, tcgetattr, tcsetattr};
 use secrecy::SecretString;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use zeroize::{Zeroize as _, Zeroizing};
 
 use crate::domain::catalogue;
@@ -80,12 +80,19 @@ fn ask_on(tty: &File, question: &str) -> Result<Option<SecretString>, Problem> {
         .enable_all()
         .build()
         .map_err(failed)?;
-    let quiet = Quiet::new(tty).map_err(|e| failed(e.into()))?;
-    let _ = write!(&mut &*tty, "{question}");
-    let line = runtime.block_on(read_line(tty)).map_err(failed);
-    drop(quiet);
-    let _ = writeln!(&mut &*tty);
-    let Some(line) = line? else { return Ok(None) };
+    let line = runtime.block_on(async {
+        // Before the echo goes: from here on a signal is an answer.
+        let signals = Signals::new()?;
+        let quiet = Quiet::new(tty)?;
+        write!(&mut &*tty, "{question}")?;
+        let line = read_line(tty, signals).await;
+        drop(quiet);
+        writeln!(&mut &*tty)?;
+        line
+    });
+    let Some(line) = line.map_err(failed)? else {
+        return Ok(None);
+    };
     match std::str::from_utf8(&line) {
         Ok(text) => Ok(Some(SecretString::from(Box::<str>::from(text)))),
         Err(_) => Err(Problem::new(
@@ -95,10 +102,32 @@ fn ask_on(tty: &File, question: &str) -> Result<Option<SecretString>, Problem> {
     }
 }
 
-async fn read_line(tty: &File) -> std::io::Result<Option<Zeroizing<Vec<u8>>>> {
-    let mut hangup = signal(SignalKind::hangup())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    let mut terminate = signal(SignalKind::terminate())?;
+/// The signals that end the question instead of the process.
+struct Signals {
+    hangup: Signal,
+    interrupt: Signal,
+    terminate: Signal,
+}
+
+impl Signals {
+    fn new() -> std::io::Result<Self> {
+        Ok(Self {
+            hangup: signal(SignalKind::hangup())?,
+            interrupt: signal(SignalKind::interrupt())?,
+            terminate: signal(SignalKind::terminate())?,
+        })
+    }
+
+    async fn any(&mut self) {
+        tokio::select! {
+            _ = self.hangup.recv() => {}
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+        }
+    }
+}
+
+async fn read_line(tty: &File, mut signals: Signals) -> std::io::Result<Option<Zeroizing<Vec<u8>>>> {
     let mut line = Zeroizing::new(Vec::with_capacity(LONGEST));
     let mut chunk = Zeroizing::new([0; 256]);
     let mut quick = 0;
@@ -127,9 +156,7 @@ async fn read_line(tty: &File) -> std::io::Result<Option<Zeroizing<Vec<u8>>>> {
         }
         chunk.zeroize();
         tokio::select! {
-            _ = hangup.recv() => return Ok(None),
-            _ = interrupt.recv() => return Ok(None),
-            _ = terminate.recv() => return Ok(None),
+            () = signals.any() => return Ok(None),
             () = tokio::time::sleep(Duration::from_millis(1)) => {}
         }
     }

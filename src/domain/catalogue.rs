@@ -35,6 +35,7 @@ catalogue! {
     CONFIG_DUPLICATE = "E-CONFIG-DUPLICATE", "the same name is declared twice", causes: [], fixes: ["rename or remove one of the two"];
     CONFIG_CYCLE = "E-CONFIG-CYCLE", "templates, connectors or provider credentials refer to each other in a circle", causes: [], fixes: ["break the circle at the place shown"];
     CONFIG_INSECURE_MODE = "E-CONFIG-INSECURE-MODE", "a file that others can change is not trusted", causes: ["the file or its folder is writable by other users, or belongs to another user"], fixes: [];
+    CONFIG_NAME = "E-CONFIG-NAME", "a name that cannot be used", causes: [], fixes: ["rename it"];
     CONFIG_PLAIN_SECRET = "E-CONFIG-PLAIN-SECRET", "a secret is written into a role file", causes: ["the connector marks this field secret, and the role gives it as plain text"], fixes: [];
     CONFIG_DANGEROUS_ENV = "E-CONFIG-DANGEROUS-ENV", "a variable that changes how programs load code or are found", causes: [], fixes: ["if it is meant: allow_dangerous_env = [\"NAME\"] in the role"];
     CONFIG_ENV_NAME = "E-CONFIG-ENV-NAME", "a field's name cannot be an environment variable", causes: ["names are letters, digits and _, and do not begin with a digit"], fixes: ["rename the field"];

@@ -94,7 +94,7 @@ fn die_with_parent(parent: u32) -> io::Result<()> {
 
 /// The parent may have died before the signal was set.
 fn check_parent(parent: u32) -> io::Result<()> {
-    let now = rustix::process::getppid().map(|pid| pid.as_raw_pid());
+    let now = rustix::process::getppid().map(rustix::process::Pid::as_raw_pid);
     if now.and_then(|pid| u32::try_from(pid).ok()) == Some(parent) {
         Ok(())
     } else {

@@ -65,11 +65,9 @@ impl Lifetime {
     /// Blocks until the child has ended. One thread calls this.
     pub(super) fn wait(&self) {
         // First without taking the pid away, so that nobody signals a stranger that got it.
-        loop {
-            match rustix::process::waitid(WaitId::Pid(self.pid), WaitIdOptions::EXITED | WaitIdOptions::NOWAIT) {
-                Err(rustix::io::Errno::INTR) => {}
-                _ => break,
-            }
+        let ended = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT;
+        while rustix::process::waitid(WaitId::Pid(self.pid), ended).is_err_and(|error| error == rustix::io::Errno::INTR)
+        {
         }
         let mut state = self.lock();
         let ran = self.started.elapsed();

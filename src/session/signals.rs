@@ -19,7 +19,7 @@ impl Signals {
     pub(super) fn new(signals: &[c_int]) -> io::Result<Self> {
         let (reader, writer) = UnixStream::pair()?;
         let ready = reader.as_fd().try_clone_to_owned()?;
-        let delivery = SignalDelivery::with_pipe(reader, writer, SignalOnly::default(), signals)?;
+        let delivery = SignalDelivery::with_pipe(reader, writer, SignalOnly, signals)?;
         Ok(Self { delivery, ready })
     }
 

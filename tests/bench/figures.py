@@ -87,6 +87,31 @@ def first_frame(folder):
     figure("CPU from start to first frame, 1,000 roles, ms", statistics.median(cpu), 50, f"{statistics.median(cpu):.1f} ms CPU, {statistics.median(wall):.1f} ms on the clock")
 
 
+def keystroke(folder):
+    """From a key's byte on the terminal to the last byte of what it draws, with 5,000 roles: update, filter, draw and the way there and back."""
+    env = home(folder, many_roles(5000))
+    program = Program([HALLPASS], env, folder, 120, 40)
+    program.until(lambda chunk: b"role-0" in chunk, "the list")
+    keys = ["/", *"role", *"-4", *"77"] + ["\x7f"] * 9 + list("db env:prod") + ["\x1b"] + ["j", "k", "j", "G", "g"] * 8
+    times = []
+    for key in keys * 3:
+        while program.drain(0.06):
+            pass  # what a key before, or a check, still draws
+        started = time.perf_counter()
+        os.write(program.terminal, key.encode())
+        if program.drain(0.5):
+            drawn = time.perf_counter()
+            while program.drain(0.012):
+                drawn = time.perf_counter()
+            times.append((drawn - started) * 1000)
+    program.end()
+    if len(times) < len(keys):
+        raise SystemExit(f"only {len(times)} of {len(keys) * 3} keys drew anything")
+    times.sort()
+    p95 = times[len(times) * 95 // 100]
+    figure("a key through update and draw, 5,000 roles, p95, ms", p95, 8, f"median {statistics.median(times):.2f} ms, p95 {p95:.2f} ms of {len(times)} keys")
+
+
 def flood(folder):
     """CPU seconds to swallow `cat` of 100 MB in the pane, beside tmux's."""
     with open(f"{folder}.text", "w") as file:
@@ -136,6 +161,6 @@ def flood(folder):
 
 
 with tempfile.TemporaryDirectory(prefix="hallpass-bench-") as scratch:
-    for measure in (launch_beside_curl, first_frame, flood):
+    for measure in (launch_beside_curl, first_frame, keystroke, flood):
         measure(f"{scratch}/{measure.__name__}")
 sys.exit(1 if over else 0)

@@ -23,9 +23,7 @@ class Program:
             os.chdir(folder)
             os.execve(words[0], words, env)
         fcntl.ioctl(self.terminal, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
-        attributes = termios.tcgetattr(self.terminal)
         os.write(self.terminal, b"\n")
-        termios.tcsetattr(self.terminal, termios.TCSANOW, attributes)
         self.seen = 0
 
     def drain(self, seconds):

@@ -66,6 +66,17 @@ impl SecretValue {
         Self::from_bytes(text.into_bytes())
     }
 
+    /// 24 letters, digits, `-` and `_` that nobody can guess; none if the system gives no random numbers.
+    pub fn random() -> Option<Self> {
+        const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+        let mut bytes = vec![0; 24];
+        getrandom::fill(&mut bytes).ok()?;
+        for byte in &mut bytes {
+            *byte = LETTERS[usize::from(*byte % 64)];
+        }
+        Some(Self::from_bytes(bytes))
+    }
+
     /// What a person typed.
     pub fn from_secret(text: &SecretString) -> Self {
         Self::from_bytes(text.expose_secret().as_bytes().to_vec())
