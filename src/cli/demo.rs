@@ -6,7 +6,8 @@
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fs::{self, File};
-use std::os::unix::fs::PermissionsExt as _;
+use std::io::Write as _;
+use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
 use clap::Args;
@@ -35,11 +36,12 @@ pub(super) struct Demo {
 const PREFIX: &str = "hallpass-demo-";
 /// Locked as long as its home is in use.
 const IN_USE: &str = "in-use";
+/// Stands in a role for the path of the database.
+const SHOP_PATH: &str = "@SHOP@";
 const SHOP: &[u8] = include_bytes!("../../assets/demo/shop.sqlite");
 
-/// Roles of the demo, the clients that they need (any of them; none needs no client), the secrets that they name.
+/// Some roles of the demo, the clients that they need (any of them; none needs no client), the secrets that they name.
 struct DemoRoles {
-    file: &'static str,
     text: &'static str,
     clients: &'static [&'static str],
     /// Path, key, and the value where it is not made up.
@@ -48,25 +50,21 @@ struct DemoRoles {
 
 const ROLES: &[DemoRoles] = &[
     DemoRoles {
-        file: "shell.toml",
         text: include_str!("../../assets/demo/roles/shell.toml"),
         clients: &[],
         secrets: &[("demo/shell", "password", None), ("demo/shell-prod", "password", None)],
     },
     DemoRoles {
-        file: "command.toml",
-        text: include_str!("../../assets/demo/roles/command.toml"),
-        clients: &[],
-        secrets: &[("demo/command", "token", None)],
-    },
-    DemoRoles {
-        file: "sqlite.toml",
         text: include_str!("../../assets/demo/roles/sqlite.toml"),
         clients: &["sqlite3"],
         secrets: &[],
     },
     DemoRoles {
-        file: "postgres.toml",
+        text: include_str!("../../assets/demo/roles/command.toml"),
+        clients: &[],
+        secrets: &[("demo/command", "token", None)],
+    },
+    DemoRoles {
         text: include_str!("../../assets/demo/roles/postgres.toml"),
         clients: &["psql"],
         secrets: &[
@@ -75,13 +73,11 @@ const ROLES: &[DemoRoles] = &[
         ],
     },
     DemoRoles {
-        file: "mysql.toml",
         text: include_str!("../../assets/demo/roles/mysql.toml"),
         clients: &["mysql", "mariadb"],
         secrets: &[("demo/mysql", "password", None)],
     },
     DemoRoles {
-        file: "redis.toml",
         text: include_str!("../../assets/demo/roles/redis.toml"),
         clients: &["redis-cli", "valkey-cli"],
         secrets: &[("demo/redis", "password", None)],
@@ -139,13 +135,14 @@ pub(super) fn run(
     for name in ["HALLPASS_STORE", "HALLPASS_STORE_KEY_FILE", "HALLPASS_PROFILE"] {
         env.remove(name);
     }
-    for (name, folder) in [
-        ("CONFIG", "config"),
-        ("DATA", "data"),
-        ("STATE", "state"),
-        ("CACHE", "cache"),
-    ] {
-        env.insert(format!("HALLPASS_{name}_DIR"), home.path().join(folder).into());
+    let folders = [
+        ("HALLPASS_CONFIG_DIR", "config"),
+        ("HALLPASS_DATA_DIR", "data"),
+        ("HALLPASS_STATE_DIR", "state"),
+        ("XDG_CACHE_HOME", "cache"),
+    ];
+    for (name, folder) in folders {
+        env.insert(name.to_owned(), home.path().join(folder).into());
     }
     let code = super::run(arguments(demo.command, global), &env, run_tui);
     drop(home);
@@ -178,7 +175,7 @@ fn arguments(command: Vec<OsString>, global: &Global) -> Vec<OsString> {
 /// The folder cannot be written.
 pub(super) fn make(parent: &Path, path_dirs: &[PathBuf]) -> Result<DemoHome, Problem> {
     sweep(parent);
-    let cannot = |_| {
+    let cannot = |_: std::io::Error| {
         Problem::new(
             &catalogue::IO,
             format!("cannot make the demo's home in {}", parent.display()),
@@ -190,11 +187,11 @@ pub(super) fn make(parent: &Path, path_dirs: &[PathBuf]) -> Result<DemoHome, Pro
         .tempdir_in(parent)
         .map_err(cannot)?;
     let in_use = mark_in_use(folder.path()).map_err(cannot)?;
-    let roles_folder = folder.path().join("config/roles.d");
-    fs::create_dir_all(&roles_folder).map_err(cannot)?;
-    fs::write(
-        folder.path().join("config/config.toml"),
-        include_str!("../../assets/demo/config.toml"),
+    fs::create_dir(folder.path().join("config")).map_err(cannot)?;
+    write(
+        folder.path(),
+        "config/config.toml",
+        include_bytes!("../../assets/demo/config.toml"),
     )
     .map_err(cannot)?;
 
@@ -211,17 +208,13 @@ pub(super) fn make(parent: &Path, path_dirs: &[PathBuf]) -> Result<DemoHome, Pro
             data_folder: folder.path().join("data"),
         },
     );
-    let shop = folder.path().join("shop.sqlite");
-    let mut names = Vec::new();
+    let mut text = String::new();
     for roles in ROLES
         .iter()
         .filter(|roles| roles.clients.is_empty() || installed(roles.clients, path_dirs))
     {
-        // A basic TOML string takes everything as it is but these two.
-        let path = shop.display().to_string().replace('\\', r"\\").replace('"', "\\\"");
-        let text = roles.text.replace("@SHOP@", &path);
-        fs::write(roles_folder.join(roles.file), &text).map_err(cannot)?;
-        names.extend(names_in(&text));
+        text.push_str(roles.text);
+        text.push('\n');
         for (path, key, value) in roles.secrets {
             store.set(
                 path,
@@ -229,15 +222,29 @@ pub(super) fn make(parent: &Path, path_dirs: &[PathBuf]) -> Result<DemoHome, Pro
                 value.map_or_else(made_up, |value| Ok(SecretValue::from_text(value.to_owned())))?,
             )?;
         }
-        if roles.text.contains("@SHOP@") {
-            fs::write(&shop, SHOP).map_err(cannot)?;
-        }
     }
+    if text.contains(SHOP_PATH) {
+        write(folder.path(), "shop.sqlite", SHOP).map_err(cannot)?;
+        // A basic TOML string takes everything as it is but these two.
+        let shop = folder.path().join("shop.sqlite");
+        text = text.replace(
+            SHOP_PATH,
+            &shop.display().to_string().replace('\\', r"\\").replace('"', "\\\""),
+        );
+    }
+    write(folder.path(), "config/roles.toml", text.as_bytes()).map_err(cannot)?;
     Ok(DemoHome {
         folder,
-        roles: names,
+        roles: names_in(&text).collect(),
         _in_use: in_use,
     })
+}
+
+/// A file that only this user can change, whatever the umask: others are not trusted.
+fn write(home: &Path, name: &str, content: &[u8]) -> std::io::Result<()> {
+    let mut options = File::options();
+    options.write(true).create_new(true).mode(0o600);
+    options.open(home.join(name))?.write_all(content)
 }
 
 fn made_up() -> Result<SecretValue, Problem> {
@@ -285,6 +292,9 @@ fn sweep(parent: &Path) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::{Folders, load};
+    use crate::domain::role::Source;
+    use crate::providers::Providers;
 
     fn entries(folder: &Path) -> usize {
         fs::read_dir(folder).unwrap().count()
@@ -316,7 +326,7 @@ mod tests {
         assert_eq!(fs::metadata(home.path()).unwrap().permissions().mode() & 0o777, 0o700);
         assert!(home.path().join("data/store.age").exists());
         assert_eq!(fs::read(home.path().join("shop.sqlite")).unwrap(), SHOP);
-        let text = fs::read_to_string(home.path().join("config/roles.d/sqlite.toml")).unwrap();
+        let text = fs::read_to_string(home.path().join("config/roles.toml")).unwrap();
         assert!(
             text.contains(&format!("\"{}/shop.sqlite\"", home.path().display())),
             "{text}"
@@ -341,20 +351,51 @@ mod tests {
     }
 
     #[test]
-    fn every_role_names_secrets_that_are_made() {
-        for roles in ROLES {
-            for (path, key, _) in roles.secrets {
-                let key_named =
-                    roles.text.contains(&format!("{path}:{key}")) || roles.text.contains(&format!("{path}#{key}"));
-                assert!(
-                    key_named || roles.text.contains(&format!("from = \"local:{path}\"")),
-                    "{} {path}#{key}",
-                    roles.file
-                );
-            }
-            let named = roles.text.matches("local:demo/").count() + roles.text.matches("_envs/local/demo/").count();
-            assert!(named == 0 || !roles.secrets.is_empty(), "{}", roles.file);
+    fn the_configuration_is_valid_and_every_secret_is_there() {
+        let parent = tempfile::tempdir().unwrap();
+        let bin = parent.path().join("bin");
+        fs::create_dir(&bin).unwrap();
+        for client in ["sqlite3", "psql", "mysql", "redis-cli"] {
+            fs::write(bin.join(client), "").unwrap();
+            fs::set_permissions(bin.join(client), fs::Permissions::from_mode(0o755)).unwrap();
         }
+        let home = make(parent.path(), &[bin]).unwrap();
+        let at = |name: &str| home.path().join(name);
+        let world = World {
+            env: BTreeMap::new().into(),
+            home: None,
+            data_folder: at("data"),
+        };
+        let folders = Folders {
+            config: at("config"),
+            data: at("data"),
+            state: at("state"),
+            cache: at("cache"),
+            runtime: at("run"),
+        };
+        let config = load(folders, None, &world);
+        assert_eq!(config.problems, []);
+        assert_eq!((config.roles.len(), config.environments.len()), (7, 3));
+        let providers = Providers::new(&config.providers, &world);
+        let store = LocalStore::new(&providers.config("local").unwrap(), &world);
+        let stored = store.list().unwrap();
+        let fields = config.roles.iter().flat_map(|role| &role.fields);
+        let mut asked = 0;
+        for field in fields {
+            // What `from` offers for a field may be missing; what a field names may not.
+            let optional = matches!(field.source, Source::From { .. });
+            for reference in field.source.references() {
+                let entry = stored.iter().find(|entry| entry.path == reference.id.path);
+                assert!(entry.is_some(), "{reference}");
+                let key = reference.key.as_deref();
+                assert!(
+                    optional || entry.unwrap().keys.iter().any(|k| Some(k.as_str()) == key),
+                    "{reference}"
+                );
+                asked += 1;
+            }
+        }
+        assert!(asked >= 7);
     }
 
     #[test]
