@@ -85,8 +85,8 @@ pub(super) enum Request4Loop {
     Edit(Location),
 }
 
-/// Reads the configuration again, as the command line said it.
-pub type Reload = Arc<dyn Fn() -> (Arc<Config>, Arc<Providers>) + Send + Sync>;
+/// Reads the configuration again, as it was read for the start.
+pub type Reload = Arc<dyn Fn() -> Config + Send + Sync>;
 
 /// What checks and launches work with; replaced as a whole when the configuration is read again.
 #[derive(Clone)]
@@ -266,9 +266,12 @@ impl Runner {
     }
 
     fn reload(&mut self) {
-        let (config, providers) = (self.reload)();
+        let config = Arc::new((self.reload)());
+        // Providers keep their logins and their unlocked stores as long as nothing about them changes.
+        if config.providers != self.ground.config.providers {
+            self.ground.providers = Arc::new(Providers::new(&config.providers, &self.ground.world));
+        }
         self.ground.config = Arc::clone(&config);
-        self.ground.providers = providers;
         self.checks.drain(..).for_each(|task| task.abort());
         let _ = self.replies.send(Reply::Message(Message::Reloaded { config }));
     }

@@ -6,19 +6,19 @@
 //!  checks, launches +                       +--> effects: the only I/O of this folder
 //! ```
 
-mod effects;
-mod input;
-mod keymap;
-mod layout;
-mod message;
-mod model;
+pub mod effects;
+pub mod input;
+pub mod keymap;
+pub mod layout;
+pub mod message;
+pub mod model;
 mod run;
-mod search;
+pub mod search;
 mod terminal;
-mod text;
-mod theme;
-mod update;
-mod view;
+pub mod text;
+pub mod theme;
+pub mod update;
+pub mod view;
 
 #[cfg(test)]
 mod tests;

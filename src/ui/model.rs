@@ -224,7 +224,6 @@ pub struct Providers {
     pub rows: Vec<ProviderRow>,
     pub selected: usize,
     pub top: usize,
-    pub scroll: usize,
 }
 
 /// How a session is.

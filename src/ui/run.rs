@@ -15,7 +15,7 @@ use crate::domain::catalogue;
 use crate::domain::problem::Problem;
 use crate::launch::Request;
 use crate::providers::{Providers, World};
-use crate::session::SessionEvent;
+use crate::session::{SessionEvent, wait_for_children};
 use crate::ui::effects::{Effect, Reload, Reply, Request4Loop, Runner};
 use crate::ui::message::Message;
 use crate::ui::model::Model;
@@ -30,11 +30,25 @@ pub struct UiOptions {
     pub world: World,
     /// A role to open at once; its session's exit code becomes ours.
     pub open: Option<Request>,
-    /// ASCII symbols only.
+    /// ASCII symbols only, also where the locale knows more.
     pub ascii: bool,
-    /// Attributes only if not.
-    pub color: bool,
     pub reload: Reload,
+}
+
+impl UiOptions {
+    /// What the terminal can show, as the environment says it.
+    fn look(&self) -> Look {
+        let set = |name: &str| {
+            let value = self.world.env.get(name).and_then(|value| value.to_str());
+            value.filter(|value| !value.is_empty())
+        };
+        let locale = ["LC_ALL", "LC_CTYPE", "LANG"].into_iter().find_map(set).unwrap_or_default();
+        let utf8 = locale.to_ascii_uppercase().replace('-', "").contains("UTF8");
+        Look {
+            color: set("NO_COLOR").is_none() && set("TERM") != Some("dumb"),
+            ascii: self.ascii || self.config.ui.ascii || !utf8,
+        }
+    }
 }
 
 /// Between two pictures; right after a key the next one comes sooner, so that typing does not lag behind its echo.
@@ -44,6 +58,8 @@ const KEY_IS_RECENT: Duration = Duration::from_millis(60);
 /// Something moves by itself, or only ages are shown.
 const TICK_ANIMATED: Duration = Duration::from_millis(250);
 const TICK: Duration = Duration::from_secs(1);
+/// For children of tabs that were closed just before the end.
+const LAST_GRACE: Duration = Duration::from_secs(7);
 
 /// Runs the user interface until the person leaves; answers the exit code. Makes its own runtime.
 ///
@@ -56,8 +72,9 @@ pub fn run(options: UiOptions) -> Result<i32, Problem> {
         .build()
         .map_err(|_| Problem::new(&catalogue::IO, "the system gives no threads"))?;
     let code = runtime.block_on(Loop::start(options));
-    // A provider that does not answer must not keep the process.
+    // A provider that does not answer must not keep the process; a child that still ends would be killed with it.
     runtime.shutdown_background();
+    wait_for_children(LAST_GRACE);
     code
 }
 
@@ -83,10 +100,7 @@ enum Woken {
 
 impl Loop {
     async fn start(options: UiOptions) -> Result<i32, Problem> {
-        let look = Look {
-            color: options.color,
-            ascii: options.ascii || options.config.ui.ascii,
-        };
+        let look = options.look();
         let screen = Screen::take(options.config.ui.mouse)?;
         let (sender, replies) = unbounded_channel();
         let runner = Runner::new(

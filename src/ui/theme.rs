@@ -31,7 +31,6 @@ pub const MATCH: Style = Style::new()
     .add_modifier(Modifier::UNDERLINED);
 
 pub const CURSOR: &str = "▌";
-pub const CHECKING: &str = "◐";
 pub const UNCHECKED: &str = "○";
 
 /// The mark of a state; a word always stands beside it.

@@ -8,7 +8,6 @@ mod mouse;
 mod palette;
 mod session;
 
-use crate::domain::status::State;
 use crate::ui::effects::Effect;
 use crate::ui::keymap::{Chord, Context};
 use crate::ui::layout;
@@ -243,14 +242,4 @@ fn keep_in_view(model: &mut Model) {
     if model.screen == Screen::Roles {
         crate::ui::search::highlight(model, height);
     }
-}
-
-/// Roles that cannot be opened now, for the provider screen.
-pub fn failing_roles(model: &Model) -> usize {
-    model
-        .roles
-        .checks
-        .values()
-        .filter(|check| matches!(check, crate::ui::model::Check::Done { status, .. } if status.state == State::Fail))
-        .count()
 }

@@ -56,7 +56,7 @@ fn scroll(model: &Model, lines: usize, height: usize) -> usize {
 }
 
 /// How far the detail of the selected role can be scrolled at the size it has now.
-pub fn scroll_limit(model: &Model, parts: Parts) -> usize {
+pub(super) fn scroll_limit(model: &Model, parts: Parts) -> usize {
     let Some(row) = model.roles.selected_row() else {
         return 0;
     };

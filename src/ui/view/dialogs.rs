@@ -291,7 +291,7 @@ fn wrapped(lines: &[String], width: usize) -> Vec<String> {
 }
 
 /// How far a text of this many lines can be scrolled.
-pub fn text_scroll_limit(lines: &[String], area: Rect) -> usize {
+pub(super) fn text_scroll_limit(lines: &[String], area: Rect) -> usize {
     let (width, height) = text_size(area);
     let rect = centred(area, width, height);
     wrapped(lines, usize::from(rect.width).saturating_sub(4))

@@ -39,7 +39,7 @@ pub(super) fn draw(model: &Model, role: &str, problems: &[Problem], scroll: usiz
 }
 
 /// Lines that the panel has at this width, for scrolling.
-pub fn line_count(model: &Model, problems: &[Problem], width: u16) -> usize {
+pub(super) fn line_count(model: &Model, problems: &[Problem], width: u16) -> usize {
     lines(model, problems, usize::from(width).saturating_sub(2)).len()
 }
 

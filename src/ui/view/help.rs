@@ -23,13 +23,13 @@ const FILTER_WORDS: &[(&str, &str)] = &[
 ];
 
 /// A heading with its lines (keys, what they do).
-pub struct Section {
-    pub heading: String,
-    pub lines: Vec<(String, String)>,
+pub(super) struct Section {
+    pub(super) heading: String,
+    pub(super) lines: Vec<(String, String)>,
 }
 
 /// Every section of the help with what matches; the screen in front comes first.
-pub fn entries(model: &Model, filter: &str) -> Vec<Section> {
+pub(super) fn entries(model: &Model, filter: &str) -> Vec<Section> {
     let filter = filter.to_lowercase();
     let matches =
         |keys: &str, help: &str| keys.to_lowercase().contains(&filter) || help.to_lowercase().contains(&filter);
@@ -104,7 +104,7 @@ fn laid_out(model: &Model, filter: &str, width: u16) -> Vec<Vec<Line<'static>>> 
 }
 
 /// Lines of the longest column, for scrolling.
-pub fn line_count(model: &Model, filter: &str, width: u16) -> usize {
+pub(super) fn line_count(model: &Model, filter: &str, width: u16) -> usize {
     laid_out(model, filter, width).iter().map(Vec::len).max().unwrap_or(0)
 }
 
