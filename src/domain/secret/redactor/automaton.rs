@@ -1,7 +1,5 @@
 //! The automaton that finds every form of every value in one pass, stepped by hand, one printed byte at a time.
 
-use std::collections::VecDeque;
-
 use aho_corasick::automaton::{Automaton, StateID};
 use aho_corasick::{Anchored, MatchKind, dfa, nfa::contiguous};
 
@@ -62,12 +60,7 @@ impl Matcher {
 impl<A: Automaton> Machine<A> {
     fn new(automaton: A, forms: &[Form]) -> Self {
         let start = automaton.start_state(Anchored::No).unwrap_or_default();
-        let mut used = [false; 256];
-        for &byte in forms.iter().flat_map(|form| form.text.iter()) {
-            used[usize::from(byte)] = true;
-        }
-        let alphabet: Vec<u8> = (0..=255).filter(|byte| used[usize::from(*byte)]).collect();
-        let (pending, shift) = pending_lengths(&automaton, start, &alphabet);
+        let (pending, shift) = pending_lengths(&automaton, start, forms);
         let mut idle_bytes = [false; 256];
         for byte in 0..=255_u8 {
             let printed = CLASS[usize::from(byte)] & TEXT != 0 || byte == b' ';
@@ -151,42 +144,80 @@ impl<A: Automaton> Machine<A> {
 
 /// For each state the number of bytes that could still become more, and the shift that makes an index of a state's number.
 ///
-/// A state's depth is the length of the shortest way to it, because each stands for one beginning of a form. What follows from a state
-/// leads one deeper if the state's own beginning goes on, and else to where its longest ending that goes on leads: so the deepest
-/// successor tells how much is pending.
-fn pending_lengths<A: Automaton>(automaton: &A, start: StateID, alphabet: &[u8]) -> (Vec<u32>, u32) {
-    const UNSEEN: u32 = u32::MAX;
-    fn slot(list: &mut Vec<u32>, state: StateID) -> &mut u32 {
-        let index = state.as_usize();
-        if list.len() <= index {
-            list.resize(index + 1, UNSEEN);
+/// Each state stands for one beginning of a form, and reading that beginning leads to it. If the form goes on, all of it is pending;
+/// else what is pending in the state that the same text without its first byte leads to: the longest ending that begins a form.
+fn pending_lengths<A: Automaton>(automaton: &A, start: StateID, forms: &[Form]) -> (Vec<u32>, u32) {
+    let next = |state: StateID, byte: &u8| automaton.next_state(Anchored::No, state, *byte);
+    let mut bits = start.as_usize();
+    let mut last = bits;
+    for form in forms {
+        let mut state = start;
+        for byte in form.text.iter() {
+            state = next(state, byte);
+            bits |= state.as_usize();
+            last = last.max(state.as_usize());
         }
-        &mut list[index]
-    }
-    let mut depth = Vec::new();
-    let mut found: Vec<(StateID, u32)> = Vec::new();
-    let mut queue = VecDeque::from([start]);
-    *slot(&mut depth, start) = 0;
-    let mut bits = 0;
-    while let Some(state) = queue.pop_front() {
-        bits |= state.as_usize();
-        let here = *slot(&mut depth, state);
-        let mut deepest = 0;
-        for &byte in alphabet {
-            let next = automaton.next_state(Anchored::No, state, byte);
-            let there = slot(&mut depth, next);
-            if *there == UNSEEN {
-                *there = here + 1;
-                queue.push_back(next);
-            }
-            deepest = deepest.max(*there);
-        }
-        found.push((state, deepest.saturating_sub(1)));
     }
     let shift = if bits == 0 { 0 } else { bits.trailing_zeros() };
-    let mut pending = vec![0; (depth.len() >> shift) + 1];
-    for (state, length) in found {
-        pending[state.as_usize() >> shift] = length;
+    let mut pending = vec![0; (last >> shift) + 1];
+    for form in forms {
+        let mut state = start;
+        for (length, byte) in (0..).zip(form.text.iter()) {
+            if length > 0 {
+                pending[state.as_usize() >> shift] = length;
+            }
+            state = next(state, byte);
+        }
+    }
+    // Shorter forms first: where the longest ending is a whole form itself, that one is known by then.
+    let mut by_length: Vec<&Form> = forms.iter().collect();
+    by_length.sort_by_key(|form| form.text.len());
+    for form in by_length {
+        let whole = form.text.iter().fold(start, next);
+        if pending[whole.as_usize() >> shift] == 0 {
+            let ending = form.text.iter().skip(1).fold(start, next);
+            pending[whole.as_usize() >> shift] = pending[ending.as_usize() >> shift];
+        }
     }
     (pending, shift)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_pending() {
+        let forms: Vec<Form> = ["abcdef", "cdefgh", "abcd", "efab", "xyabcdef"]
+            .into_iter()
+            .map(|text| Form {
+                text: zeroize::Zeroizing::new(text.as_bytes().to_vec()),
+                whole_token: false,
+            })
+            .collect();
+        let Ok(Some(Matcher::Table(machine))) = Matcher::new(&forms) else {
+            panic!("a small table");
+        };
+        let pending = |text: &str| {
+            let state = text
+                .bytes()
+                .fold(machine.start(), |state, byte| machine.next(state, byte));
+            machine.pending(state)
+        };
+        for (text, length) in [
+            ("", 0),
+            ("q", 0),
+            ("a", 1),
+            ("abc", 3),
+            ("abcd", 4),      // abcdef
+            ("abcdef", 4),    // cdefgh
+            ("xyabcdef", 4),  // cdefgh
+            ("xyabcdefg", 5), // cdefgh
+            ("cdefgh", 0),
+            ("efab", 2), // abcd
+            ("efabq", 0),
+        ] {
+            assert_eq!(pending(text), length, "{text}");
+        }
+    }
 }

@@ -221,8 +221,8 @@ impl Stream {
         }
         if class & TEXT != 0 {
             let place = self.base.wrapping_add(at as u32) << 2;
-            let flags = u32::from(!self.after_word) * AFTER_NO_WORD
-                | u32::from(self.line_addressed | self.alternate_screen) * ADDRESSED;
+            let addressed = self.line_addressed || self.alternate_screen;
+            let flags = (u32::from(!self.after_word) * AFTER_NO_WORD) | (u32::from(addressed) * ADDRESSED);
             self.places[self.text % PLACES] = place | flags;
             self.text += 1;
             self.after_word = class & WORD != 0;
