@@ -3,8 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
+use super::report::{Place, ProblemId, Report, Scope};
 use super::source::{SourceFile, shown};
-use super::walk::{Entry, Key, Place, Report, Scope, Table, Takes, check_name, duplicate, unknown_name};
+use super::walk::{Entry, Key, Table, Takes, check_name, duplicate, unknown_name};
 use crate::domain::catalogue;
 use crate::domain::connector::{ArgumentGroup, Connector, ConnectorField, ConnectorFile, FileLine};
 use crate::domain::placeholder;
@@ -14,12 +15,17 @@ use crate::domain::reference::is_variable_name;
 /// The connectors that come with hallpass, by name. A new one is a file and a line here.
 pub(super) const BUILT_IN: &[(&str, &str)] = &[
     ("command", include_str!("../../assets/connectors/command.toml")),
+    (
+        "kubectl-exec",
+        include_str!("../../assets/connectors/kubectl-exec.toml"),
+    ),
     ("mariadb", include_str!("../../assets/connectors/mariadb.toml")),
     ("mysql", include_str!("../../assets/connectors/mysql.toml")),
     ("postgres", include_str!("../../assets/connectors/postgres.toml")),
     ("redis", include_str!("../../assets/connectors/redis.toml")),
     ("shell", include_str!("../../assets/connectors/shell.toml")),
     ("sqlite", include_str!("../../assets/connectors/sqlite.toml")),
+    ("ssh", include_str!("../../assets/connectors/ssh.toml")),
     ("valkey", include_str!("../../assets/connectors/valkey.toml")),
 ];
 
@@ -35,6 +41,7 @@ const CONNECTOR_KEYS: &[Key] = &[
         Takes::Text,
         "\"the password goes in the variable PGPASSWORD\"",
     ),
+    Key::now("not_built", Takes::Text, "\"an agent of the session\""),
     Key::now("packages", Takes::TextMap, "{ debian = \"postgresql-client\" }"),
     Key::now("arguments", Takes::Anything, ""),
     Key::now("fields", Takes::Anything, ""),
@@ -78,10 +85,13 @@ struct Written<'a> {
     command: Option<Vec<String>>,
     programs: Option<Vec<String>>,
     delivery: Option<String>,
+    not_built: Option<String>,
     packages: Vec<(String, String)>,
     arguments: Option<Vec<ArgumentGroup>>,
     fields: Vec<ConnectorField>,
     files: Option<Vec<ConnectorFile>>,
+    /// What is wrong with it: roles that use it cannot be opened.
+    problems: Vec<ProblemId>,
     muted: bool,
 }
 
@@ -108,45 +118,50 @@ impl<'a> Catalog<'a> {
         }
     }
 
-    pub(super) fn declare_built_in(&mut self, scope: &Scope<'_>, name: &str, table: &Table<'a>, place: Place<'a>) {
+    pub(super) fn declare_built_in(&mut self, scope: Scope<'_>, name: &str, table: &Table<'a>, place: Place<'a>) {
         let written = read(scope, name, table, place);
         self.built_in.insert(name.to_owned(), written);
     }
 
     /// One `[connectors.NAME]`.
-    pub(super) fn declare(&mut self, scope: &Scope<'_>, entry: &Entry<'a>) {
-        if !check_name(scope, entry, "connector") {
+    pub(super) fn declare(&mut self, scope: Scope<'_>, entry: &Entry<'a>) {
+        if !check_name(&scope, entry, "connector") {
             return;
         }
         let what = format!("connector \"{}\"", entry.name);
-        if let Some(table) = Table::open(scope, entry, &what, CONNECTOR_KEYS) {
+        if let Some(table) = Table::open(&scope, entry, &what, CONNECTOR_KEYS) {
             self.add(scope, entry.name, &table, entry.key_place());
         }
     }
 
     /// A file of `connectors/`.
-    pub(super) fn declare_file(&mut self, scope: &Scope<'_>, name: &str, table: &Table<'a>, place: Place<'a>) {
+    pub(super) fn declare_file(&mut self, scope: Scope<'_>, name: &str, table: &Table<'a>, place: Place<'a>) {
         self.add(scope, name, table, place);
     }
 
-    fn add(&mut self, scope: &Scope<'_>, name: &str, table: &Table<'a>, place: Place<'a>) {
+    fn add(&mut self, scope: Scope<'_>, name: &str, table: &Table<'a>, place: Place<'a>) {
         if let Some(first) = self.own.get(name) {
-            duplicate(scope, "connector", name, &place, &first.place.location());
+            duplicate(&scope, "connector", name, &place, &first.place.location());
             return;
         }
         let written = read(scope, name, table, place);
         self.own.insert(name.to_owned(), written);
     }
 
-    /// All connectors with what they extend, by name.
-    pub(super) fn finish(self, report: &Report) -> BTreeMap<String, Connector> {
+    /// All connectors with what they extend, by name, and what is wrong with some of them.
+    pub(super) fn finish(self, report: &Report) -> (BTreeMap<String, Connector>, BTreeMap<String, Vec<ProblemId>>) {
         let mut done = BTreeMap::new();
+        let mut connectors = BTreeMap::new();
+        let mut broken = BTreeMap::new();
         let names: BTreeSet<&String> = self.built_in.keys().chain(self.own.keys()).collect();
-        let resolved = names.into_iter().filter_map(|name| {
-            let connector = self.resolve(report, &self.node(name), &mut Vec::new(), &mut done)?;
-            Some((name.clone(), connector))
-        });
-        resolved.collect()
+        for name in names {
+            let (connector, problems) = self.resolve(report, &self.node(name), &mut Vec::new(), &mut done);
+            connectors.extend(connector.map(|connector| (name.clone(), connector)));
+            if !problems.is_empty() {
+                broken.insert(name.clone(), problems);
+            }
+        }
+        (connectors, broken)
     }
 
     fn node(&self, name: &str) -> Node {
@@ -162,46 +177,45 @@ impl<'a> Catalog<'a> {
         report: &Report,
         node: &Node,
         path: &mut Vec<Node>,
-        done: &mut BTreeMap<Node, Option<Connector>>,
-    ) -> Option<Connector> {
-        if let Some(connector) = done.get(node) {
-            return connector.clone();
+        done: &mut BTreeMap<Node, Resolved>,
+    ) -> Resolved {
+        if let Some(resolved) = done.get(node) {
+            return resolved.clone();
         }
         let declared = if node.own { &self.own } else { &self.built_in };
-        let written = declared.get(&node.name)?;
+        let Some(written) = declared.get(&node.name) else {
+            return (None, Vec::new());
+        };
         let scope = Scope::new(report, written.muted);
-        path.push(node.clone());
+        scope.adopt(&written.problems);
         let base = match &written.extends {
             None => Some(Connector::default()),
-            Some((base, place)) => self.resolve_base(report, &scope, node, base, place, path, done),
+            Some((base, place)) => self.base_node(&scope, node, base, place, path).and_then(|next| {
+                path.push(node.clone());
+                let (base, problems) = self.resolve(report, &next, path, done);
+                path.pop();
+                scope.adopt(&problems);
+                base
+            }),
         };
-        path.pop();
         let connector = base.map(|base| merge(&node.name, written, base));
         if let Some(connector) = &connector {
             check(&scope, written, connector);
         }
-        done.insert(node.clone(), connector.clone());
-        connector
+        let resolved = (connector, scope.into_problems());
+        done.insert(node.clone(), resolved.clone());
+        resolved
     }
 
-    #[allow(clippy::too_many_arguments)] // one recursion in two functions
-    fn resolve_base(
-        &self,
-        report: &Report,
-        scope: &Scope<'_>,
-        node: &Node,
-        base: &str,
-        place: &Place<'_>,
-        path: &mut Vec<Node>,
-        done: &mut BTreeMap<Node, Option<Connector>>,
-    ) -> Option<Connector> {
+    /// What `extends` means; none with a problem if there is no such connector, or it is on the path already.
+    fn base_node(&self, scope: &Scope<'_>, node: &Node, base: &str, place: &Place<'_>, path: &[Node]) -> Option<Node> {
         // One that extends its own name extends the one that comes with hallpass.
         let next = Node {
             name: base.to_owned(),
             own: node.own && base != node.name && self.own.contains_key(base),
         };
         let name = &node.name;
-        if path.contains(&next) {
+        if path.contains(&next) || next == *node {
             let message = format!("connector \"{name}\" extends itself by way of \"{}\"", shown(base));
             scope.problem(place, Problem::new(&catalogue::CONFIG_CYCLE, message));
             return None;
@@ -212,9 +226,12 @@ impl<'a> Catalog<'a> {
             scope.problem(place, unknown_name(message, base, known));
             return None;
         }
-        self.resolve(report, &next, path, done)
+        Some(next)
     }
 }
+
+/// A connector, unless what it extends is missing, and what is wrong with it.
+type Resolved = (Option<Connector>, Vec<ProblemId>);
 
 /// A connector on the way to being resolved: one of the configuration's own, or the built-in one of that name.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -224,14 +241,14 @@ struct Node {
 }
 
 /// Reads one connector's table.
-fn read<'a>(scope: &Scope<'_>, name: &str, table: &Table<'a>, place: Place<'a>) -> Written<'a> {
+fn read<'a>(scope: Scope<'_>, name: &str, table: &Table<'a>, place: Place<'a>) -> Written<'a> {
     let what = format!("connector \"{name}\"");
     let extends = table
         .get("extends")
         .and_then(|entry| Some((entry.text()?.to_owned(), entry.place())));
     let fields = table
         .get("fields")
-        .map(|fields| read_fields(scope, &fields, &what))
+        .map(|fields| read_fields(&scope, &fields, &what))
         .unwrap_or_default();
     Written {
         place,
@@ -241,11 +258,13 @@ fn read<'a>(scope: &Scope<'_>, name: &str, table: &Table<'a>, place: Place<'a>) 
         command: table.texts("command").filter(|command| !command.is_empty()),
         programs: table.texts("programs"),
         delivery: table.text("delivery"),
+        not_built: table.text("not_built"),
         packages: table.text_map("packages"),
-        arguments: table.get("arguments").map(|list| read_arguments(scope, &list, &what)),
+        arguments: table.get("arguments").map(|list| read_arguments(&scope, &list, &what)),
         fields,
-        files: table.get("files").map(|list| read_files(scope, &list, &what)),
+        files: table.get("files").map(|list| read_files(&scope, &list, &what)),
         muted: scope.muted,
+        problems: scope.into_problems(),
     }
 }
 
@@ -347,6 +366,9 @@ fn merge(name: &str, written: &Written<'_>, base: Connector) -> Connector {
     }
     if let Some(delivery) = &written.delivery {
         connector.delivery.clone_from(delivery);
+    }
+    if written.not_built.is_some() || written.command.is_some() {
+        connector.not_built.clone_from(&written.not_built);
     }
     if !written.packages.is_empty() || written.command.is_some() {
         connector.packages.clone_from(&written.packages);

@@ -6,8 +6,10 @@ use std::path::{Path, PathBuf};
 use toml::de::DeTable;
 
 use super::LoadOptions;
-use super::source::{SourceFile, read, trusted_folder, unreadable};
-use super::walk::{ProblemId, Report, expand_home, unknown_name};
+use super::report::{ProblemId, Report};
+use super::source::SourceFile;
+use super::trust::{read, trusted_folder, unreadable};
+use super::walk::{expand_home, unknown_name};
 use crate::domain::problem::Problem;
 
 /// What a file may hold.
@@ -154,7 +156,7 @@ impl Files<'_> {
             let parent = path.parent().unwrap_or(folder).to_owned();
             if name.contains(['*', '?']) {
                 self.add_all(&Contents::Roles, &parent, &name);
-            } else if path.symlink_metadata().is_err() && !["roles.toml"].contains(&text.as_str()) {
+            } else if path.symlink_metadata().is_err() && text != "roles.toml" {
                 self.problem(unreadable(&path, "`include` names it, and there is no such file"));
             } else if self.folder_is_trusted(&parent) {
                 self.add_if_there(Contents::Roles, path);

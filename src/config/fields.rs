@@ -2,13 +2,21 @@
 
 use toml::de::{DeTable, DeValue};
 
+use super::report::{Place, Scope};
 use super::source::shown;
-use super::walk::{Entry, Key, Place, Scope, Takes, noun, number, unknown_key};
+use super::walk::{Entry, Key, Takes, noun, number, unknown_key};
 use crate::domain::catalogue;
 use crate::domain::placeholder;
 use crate::domain::problem::Problem;
 use crate::domain::reference::{self, Parsed, Pin, ProviderNames, RefError, is_variable_name};
 use crate::domain::role::{Source, Via};
+
+/// A text that can only be a reference and is none.
+pub(super) fn not_a_reference(message: String, similar: Vec<String>) -> Problem {
+    Problem::new(&catalogue::REF_SYNTAX, message)
+        .similar(similar)
+        .fixes(vec!["correct the reference, then: hallpass config check".to_owned()])
+}
 
 /// What a field's table may say beside where the value comes from.
 const OPTION_KEYS: &[Key] = &[
@@ -42,62 +50,6 @@ pub(super) struct WrittenField<'a> {
     pub(super) literal: bool,
     pub(super) key_place: Place<'a>,
     pub(super) place: Place<'a>,
-}
-
-/// Names that change how programs load code, what they start, or where they are found.
-const DANGEROUS: &[&str] = &[
-    "BASH_ENV",
-    "BASHOPTS",
-    "CDPATH",
-    "EDITOR",
-    "ENV",
-    "GCONV_PATH",
-    "GIT_ASKPASS",
-    "GIT_EXEC_PATH",
-    "GIT_EXTERNAL_DIFF",
-    "GIT_PAGER",
-    "GIT_SSH",
-    "GIT_SSH_COMMAND",
-    "HOME",
-    "IFS",
-    "JAVA_TOOL_OPTIONS",
-    "JDK_JAVA_OPTIONS",
-    "LESSCLOSE",
-    "LESSOPEN",
-    "MYSQL_TEST_LOGIN_FILE",
-    "NODE_OPTIONS",
-    "NODE_PATH",
-    "PAGER",
-    "PATH",
-    "PERL5DB",
-    "PERL5LIB",
-    "PERL5OPT",
-    "PGSERVICEFILE",
-    "PGSSLKEYLOGFILE",
-    "PGSYSCONFDIR",
-    "PROMPT_COMMAND",
-    "PSQLRC",
-    "PSQL_EDITOR",
-    "PSQL_PAGER",
-    "PYTHONHOME",
-    "PYTHONPATH",
-    "PYTHONSTARTUP",
-    "RUBYLIB",
-    "RUBYOPT",
-    "SHELL",
-    "SHELLOPTS",
-    "SSH_ASKPASS",
-    "SSLKEYLOGFILE",
-    "VISUAL",
-    "ZDOTDIR",
-    "_JAVA_OPTIONS",
-];
-
-/// The same by how they begin: the dynamic loaders of Linux and macOS, bash functions.
-const DANGEROUS_BEGINNINGS: &[&str] = &["LD_", "DYLD_", "BASH_FUNC_"];
-
-pub(super) fn is_dangerous(name: &str) -> bool {
-    DANGEROUS.contains(&name) || DANGEROUS_BEGINNINGS.iter().any(|begin| name.starts_with(begin))
 }
 
 /// Whether the name can be a field; a problem if not.
@@ -260,7 +212,12 @@ impl FieldReader<'_, '_> {
             "literal" => Some(Source::Plain(text.to_owned())),
             "secret" => match reference::parse_canonical(text, self.names) {
                 Ok(secret) => Some(Source::Secret(secret)),
-                Err(error) => self.not_a_reference(origin, error),
+                Err(error) => {
+                    let message = format!("{}: {}", self.what, error.what);
+                    self.scope
+                        .problem(&origin.place(), not_a_reference(message, error.similar));
+                    None
+                }
             },
             "rds_iam" if !text.is_empty() => Some(Source::RdsIam { user: text.to_owned() }),
             "template" => self.template(origin, text, members),
@@ -366,18 +323,5 @@ impl FieldReader<'_, '_> {
                 Some(pinned.map(Pin::Version))
             }
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn dangerous_names() {
-        for name in ["LD_PRELOAD", "DYLD_INSERT_LIBRARIES", "PATH", "PSQLRC", "_JAVA_OPTIONS"] {
-            assert!(is_dangerous(name), "{name}");
-        }
-        assert!(!is_dangerous("PGPASSWORD"));
     }
 }

@@ -8,10 +8,11 @@ use toml::de::DeTable;
 use super::connectors::{self, Catalog};
 use super::discover::{Contents, discover};
 use super::provider_settings;
+use super::report::{Place, ProblemId, Report, Scope};
 use super::roles::{self, Declared, World};
 use super::settings::{SETTINGS_KEYS, Settings, sections};
-use super::source::SourceFile;
-use super::walk::{Key, Place, ProblemId, Report, Scope, Table, Takes};
+use super::source::{SourceFile, shown};
+use super::walk::{Key, Table, Takes};
 use super::{BrokenRole, Config, Folders, LoadOptions};
 use crate::domain::catalogue;
 use crate::domain::problem::Problem;
@@ -37,9 +38,16 @@ struct Tree<'a> {
     broken_roles: Vec<(String, ProblemId)>,
 }
 
-impl Tree<'_> {
+impl<'a> Tree<'a> {
     fn muted(&self) -> bool {
         !self.broken.is_empty()
+    }
+
+    fn beginning(&self) -> Place<'a> {
+        Place {
+            file: self.file,
+            span: 0..0,
+        }
     }
 }
 
@@ -65,30 +73,14 @@ pub fn load(options: &LoadOptions) -> Config {
     for (name, tree) in &built_in {
         let scope = Scope::new(&report, false);
         let table = connectors::open_file(&scope, tree.file, tree.root.get_ref(), name);
-        catalog.declare_built_in(
-            &scope,
-            name,
-            &table,
-            Place {
-                file: tree.file,
-                span: 0..0,
-            },
-        );
+        catalog.declare_built_in(scope, name, &table, tree.beginning());
     }
     let mut roots = Vec::new();
     for tree in &trees {
         let scope = Scope::new(&report, tree.muted());
         if let Contents::Connector(name) = tree.contents {
             let table = connectors::open_file(&scope, tree.file, tree.root.get_ref(), name);
-            catalog.declare_file(
-                &scope,
-                name,
-                &table,
-                Place {
-                    file: tree.file,
-                    span: 0..0,
-                },
-            );
+            catalog.declare_file(scope, name, &table, tree.beginning());
             continue;
         }
         let root = open_root(&scope, tree);
@@ -99,21 +91,24 @@ pub fn load(options: &LoadOptions) -> Config {
             }
         }
         for entry in sections(&scope, &root, "connectors") {
-            catalog.declare(&scope, &entry);
+            let scope = Scope::new(&report, tree.muted());
+            scope.adopt(&tree.broken);
+            catalog.declare(scope, &entry);
         }
         roots.push((tree, root));
     }
     let providers = provider_settings::finish(&report, &declared_providers, &names);
-    let connectors = catalog.finish(&report);
+    let (connectors, broken_connectors) = catalog.finish(&report);
 
     let world = World {
         report: &report,
         names: &names,
         connectors: &connectors,
+        broken_connectors: &broken_connectors,
         connector_names: connectors::all_names(&connectors),
     };
     let (roles, broken) = read_roles(&world, &roots);
-    roles::warn_environments(&report, &roles, settings.environments.keys().map(String::as_str));
+    roles::warn_environments(&report, &roles, &settings.environments.keys().map(String::as_str));
 
     drop(world);
     let sorted = report.sorted();
@@ -165,7 +160,11 @@ fn open_root<'a>(scope: &Scope<'_>, tree: &'a Tree<'a>) -> Table<'a> {
     let keys: Vec<Key> = if is_settings {
         SETTINGS_KEYS.iter().chain(ROLE_FILE_KEYS).copied().collect()
     } else {
-        ROLE_FILE_KEYS.to_vec()
+        let elsewhere = SETTINGS_KEYS.iter().map(|key| Key {
+            takes: Takes::NotHere,
+            ..*key
+        });
+        ROLE_FILE_KEYS.iter().copied().chain(elsewhere).collect()
     };
     let name = tree
         .file
@@ -199,10 +198,10 @@ fn parse<'a>(contents: &'a Contents, file: &'a SourceFile, report: &Report) -> T
         lines.push(line);
         let scope = Scope::new(report, false);
         if error.message().starts_with("duplicate key") {
-            let message = "the key is given twice in one table";
-            scope.problem_without_line(&place, Problem::new(&catalogue::CONFIG_DUPLICATE, message));
+            let role = file.role_header_above(span.start);
+            scope.problem_without_line(&place, given_twice(&place, role.as_deref(), root.get_ref()));
             // Which of two values is meant is not known: their role cannot be opened, the file's others can.
-            if let Some(role) = file.role_header_above(span.start) {
+            if let Some(role) = role {
                 broken_roles.extend(scope.into_problems().into_iter().map(|id| (role.clone(), id)));
                 continue;
             }
@@ -218,6 +217,24 @@ fn parse<'a>(contents: &'a Contents, file: &'a SourceFile, report: &Report) -> T
         root,
         broken,
         broken_roles,
+    }
+}
+
+/// A key that its table has already, with the place of the first if it can be found.
+fn given_twice(place: &Place<'_>, role: Option<&str>, root: &DeTable<'_>) -> Problem {
+    let key = place.file.text.get(place.span.clone()).unwrap_or_default();
+    let key = key.trim_matches(['"', '\'']);
+    let message = format!("`{}` is given twice", shown(key));
+    let problem = Problem::new(&catalogue::CONFIG_DUPLICATE, message);
+    let table = role.and_then(|role| root.get("roles")?.get_ref().as_table()?.get(role)?.get_ref().as_table());
+    let known = |table: Option<&DeTable<'_>>| Some(table?.get_key_value(key)?.0.span().start);
+    let header = role
+        .filter(|role| *role == key)
+        .and_then(|role| place.file.first_role_header(role));
+    let firsts = [header, known(table), known(Some(root))];
+    match firsts.into_iter().flatten().find(|first| *first < place.span.start) {
+        Some(first) => problem.note(format!("first given at {}", place.file.location(first))),
+        None => problem,
     }
 }
 

@@ -3,23 +3,28 @@
 //!
 //! [`load`] never fails: what is wrong is in [`Config::problems`], and everything that is not touched by it works.
 
+mod assembly;
 mod connectors;
+mod dangerous;
 mod discover;
 mod duration;
 mod fields;
 mod folders;
 mod load;
 mod provider_settings;
+mod report;
 mod roles;
 mod settings;
 mod source;
 #[cfg(test)]
 mod tests;
+mod trust;
 mod walk;
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use crate::domain::connector::Connector;
 use crate::domain::problem::{Location, Problem};
@@ -30,6 +35,7 @@ use crate::providers::ProviderConfig;
 pub use duration::parse as parse_duration;
 pub use folders::{FolderFlags, Folders};
 pub use load::load;
+pub use walk::expand_home;
 
 /// What [`load`] goes by; tests give their own world.
 #[derive(Clone)]
@@ -38,7 +44,7 @@ pub struct LoadOptions {
     /// `--profile`: the files of `[profiles.NAME]` instead of the usual ones.
     pub profile: Option<String>,
     /// The environment of hallpass. No `Debug`: it may hold credentials.
-    pub env: BTreeMap<String, OsString>,
+    pub env: Arc<BTreeMap<String, OsString>>,
     pub home: Option<PathBuf>,
     /// The folder whose files lie below the person's own.
     pub system_dir: PathBuf,

@@ -4,7 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use toml::de::DeValue;
 
-use super::walk::{Entry, Key, Place, Report, Scope, Table, Takes, check_name, duplicate, number, unknown_name};
+use super::fields::not_a_reference;
+use super::report::{Place, Report, Scope};
+use super::walk::{Entry, Key, Table, Takes, check_name, duplicate, number, unknown_name};
 use crate::domain::catalogue;
 use crate::domain::problem::Problem;
 use crate::domain::reference::{Kind, ProviderKind, ProviderNames, parse_canonical};
@@ -269,8 +271,7 @@ fn setting(scope: &Scope<'_>, entry: &Entry<'_>, provider: &str, names: &Provide
                 Ok(reference) => Some(Setting::Secret(reference)),
                 Err(error) => {
                     let message = format!("`{}` of provider \"{provider}\": {error}", entry.name);
-                    let problem = Problem::new(&catalogue::REF_SYNTAX, message).similar(error.similar);
-                    scope.problem(&secret.place(), problem);
+                    scope.problem(&secret.place(), not_a_reference(message, error.similar));
                     None
                 }
             }

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::walk::{Entry, Key, Scope, Table, Takes, check_name, duplicate};
+use super::report::Scope;
+use super::walk::{Entry, Key, Table, Takes, check_name, duplicate};
 use super::{ConnectMode, Environment, SessionSettings, UiSettings};
 use crate::domain::catalogue;
 use crate::domain::problem::{Location, Problem};

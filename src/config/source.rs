@@ -1,19 +1,12 @@
-//! One configuration file: read with care, and able to say where a byte of it stands and which of its lines may be shown.
+//! One configuration file: where a byte of it stands, and which of its lines may be shown.
 
 use std::cell::OnceCell;
-use std::fs::{File, OpenOptions};
-use std::io::Read;
 use std::ops::Range;
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use toml::de::{DeTable, DeValue};
 
-use crate::domain::catalogue;
-use crate::domain::problem::{Location, Problem, Snippet};
-
-/// Largest file that is read.
-const LARGEST: u64 = 1024 * 1024;
+use crate::domain::problem::{Location, Snippet};
 
 /// A file that was read. Its place among the files of the run orders the problems.
 pub(super) struct SourceFile {
@@ -101,6 +94,19 @@ impl SourceFile {
         Some(Snippet { line: text, width })
     }
 
+    /// Where the first `[roles.NAME…]` header of this role begins.
+    pub(super) fn first_role_header(&self, role: &str) -> Option<usize> {
+        let begins = |line: &Range<usize>| {
+            let rest = self.text[line.clone()].trim().strip_prefix("[roles.");
+            rest.and_then(|rest| rest.strip_prefix(role))
+                .is_some_and(|rest| rest.starts_with([']', '.']))
+        };
+        (0..self.lines.len())
+            .map(|index| self.line_range(index))
+            .find(begins)
+            .map(|line| line.start)
+    }
+
     /// The name in the nearest `[roles.NAME…]` header at or above the offset.
     pub(super) fn role_header_above(&self, offset: usize) -> Option<String> {
         let last = self.line_index(offset);
@@ -114,19 +120,46 @@ impl SourceFile {
     }
 }
 
-/// Where a line of a file that is no valid TOML is cut: it is shown whole only if it is a header or gives one harmless key a value.
+/// Keys whose value is shown even where the file is no valid TOML.
+const HARMLESS_KEYS: &[&str] = &[
+    "color",
+    "connector",
+    "description",
+    "env",
+    "extends",
+    "kind",
+    "label",
+    "mode",
+    "owner",
+    "prefix",
+    "resource",
+    "safer",
+    "theme",
+    "title",
+    "version",
+];
+
+/// Where a line of a file that is no valid TOML is cut. Shown are headers, keys, and the value of one harmless key; never what only may be
+/// a value: the line can be the middle of a text whose quote is missing.
 fn unparsed_cut(line: &str) -> Option<usize> {
-    let at = line.find(['=', '"', '\'', '#'])?;
+    if line.trim_start().starts_with('[') {
+        return line.find(['=', '"', '\'', '#']);
+    }
+    let Some(at) = line.find('=') else { return Some(0) };
     let key = line[..at].trim();
-    let harmless = line[at..].starts_with('=')
-        && !line.contains('{')
-        && !looks_secret(key)
-        && key.chars().all(|c| c.is_ascii_lowercase() || c == '_');
+    if !key
+        .chars()
+        .all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.'))
+    {
+        return Some(0);
+    }
+    let value = &line[at + 1..];
+    let harmless = HARMLESS_KEYS.contains(&key) && !value.contains(['{', '=', '@']);
     (!harmless).then_some(at + 1)
 }
 
 /// Control and direction-changing characters never reach a terminal; one character stays one column.
-fn printable(text: &str) -> String {
+pub(super) fn printable(text: &str) -> String {
     text.chars().map(|c| if is_unsafe(c) { '·' } else { c }).collect()
 }
 
@@ -146,16 +179,17 @@ pub(super) fn shown(name: &str) -> String {
 }
 
 /// Words in a key's name that say its value may be a secret.
-const SECRET_WORDS: &[&str] = &[
-    "pass", "pwd", "secret", "token", "auth", "key", "cred", "jwt", "pin", "literal", "default", "command", "args",
-];
+const SECRET_WORDS: &[&str] = &["pass", "pwd", "secret", "token", "auth", "key", "cred", "jwt"];
+
+/// Keys whose values may be one although their names do not say so.
+const SECRET_KEYS: &[&str] = &["literal", "default", "command", "args"];
 
 /// Keys of a field's table whose values never hold a secret.
 const OPEN_KEYS: &[&str] = &["via", "version", "stage", "trim", "optional", "lifetime"];
 
 fn looks_secret(key: &str) -> bool {
     let key = key.to_ascii_lowercase();
-    SECRET_WORDS.iter().any(|word| key.contains(word))
+    SECRET_KEYS.contains(&key.as_str()) || SECRET_WORDS.iter().any(|word| key.contains(word))
 }
 
 /// Whether a field's name says that its value is a secret, for a warning about one that is typed into a role file.
@@ -178,8 +212,13 @@ fn collect_hidden(table: &DeTable<'_>, inside: bool, hidden: &mut Vec<Range<usiz
     for (key, value) in table {
         let name: &str = key.get_ref();
         let open = inside && OPEN_KEYS.contains(&name);
+        if let DeValue::Table(members) = value.get_ref() {
+            // The name of a role or provider says nothing about what stands in its table.
+            collect_hidden(members, inside || name == "fields", hidden);
+            continue;
+        }
         let shouted = name.len() > 1 && name.chars().all(|c| !c.is_ascii_lowercase());
-        let hide = !open && (inside || name == "fields" || shouted || looks_secret(name));
+        let hide = !open && (inside || shouted || looks_secret(name));
         collect_value(value.get_ref(), &value.span(), hide, hidden);
     }
 }
@@ -195,104 +234,5 @@ fn collect_value(value: &DeValue<'_>, span: &Range<usize>, hide: bool, hidden: &
         DeValue::String(text) if hide || (text.contains("://") && text.contains('@')) => hidden.push(span.clone()),
         _ if hide => hidden.push(span.clone()),
         _ => {}
-    }
-}
-
-/// Reads a file that only its owner can change.
-///
-/// # Errors
-/// It cannot be opened, is no regular file, is too large, is not text, or others can change it.
-pub(super) fn read(path: &Path) -> Result<String, Problem> {
-    // Not waiting for a writer keeps a FIFO from stopping the start; what is opened is what is looked at.
-    let flags = rustix::fs::OFlags::NONBLOCK.bits();
-    let mut file = OpenOptions::new()
-        .read(true)
-        .custom_flags(flags.cast_signed())
-        .open(path)
-        .map_err(|error| unreadable(path, io_words(&error)))?;
-    let metadata = file.metadata().map_err(|error| unreadable(path, io_words(&error)))?;
-    if !metadata.is_file() {
-        return Err(unreadable(path, "it is not a regular file"));
-    }
-    trusted(path, &metadata, "file")?;
-    if metadata.len() > LARGEST {
-        return Err(unreadable(path, "it is larger than 1 MiB"));
-    }
-    read_text(&mut file).map_err(|why| unreadable(path, why))
-}
-
-fn read_text(file: &mut File) -> Result<String, &'static str> {
-    let mut bytes = Vec::new();
-    file.take(LARGEST + 1)
-        .read_to_end(&mut bytes)
-        .map_err(|error| io_words(&error))?;
-    if bytes.len() as u64 > LARGEST {
-        return Err("it is larger than 1 MiB");
-    }
-    String::from_utf8(bytes).map_err(|_| "it is not UTF-8 text")
-}
-
-/// Looks whether others could put a file of their own into the folder.
-///
-/// # Errors
-/// They could.
-pub(super) fn trusted_folder(folder: &Path) -> Result<(), Problem> {
-    match std::fs::metadata(folder) {
-        Ok(metadata) => trusted(folder, &metadata, "folder"),
-        // A folder that is not there holds no file either; one that cannot be looked at will fail at the file.
-        Err(_) => Ok(()),
-    }
-}
-
-fn trusted(path: &Path, metadata: &std::fs::Metadata, noun: &str) -> Result<(), Problem> {
-    const STICKY: u32 = 0o1000;
-    const OTHERS_WRITE: u32 = 0o022;
-    let mode = metadata.mode();
-    let owner = metadata.uid();
-    let quoted = shell_quoted(path);
-    if owner != 0 && owner != rustix::process::geteuid().as_raw() {
-        let what = format!("the {noun} {} belongs to another user", path.display());
-        return Err(Problem::new(&catalogue::CONFIG_INSECURE_MODE, what)
-            .causes(Vec::new())
-            .fix(format!("sudo chown \"$(id -un)\" {quoted}")));
-    }
-    if mode & OTHERS_WRITE != 0 && !(metadata.is_dir() && mode & STICKY != 0) {
-        let what = format!(
-            "other users can change the {noun} {} (mode {:04o}), so it is not read",
-            path.display(),
-            mode & 0o7777
-        );
-        return Err(Problem::new(&catalogue::CONFIG_INSECURE_MODE, what)
-            .causes(Vec::new())
-            .fix(format!("chmod go-w {quoted}")));
-    }
-    Ok(())
-}
-
-fn shell_quoted(path: &Path) -> String {
-    let text = path.display().to_string();
-    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '/' | '.' | '_' | '-' | '+' | ':');
-    if text.chars().all(plain) {
-        return text;
-    }
-    format!("'{}'", text.replace('\'', "'\\''"))
-}
-
-pub(super) fn unreadable(path: &Path, why: &str) -> Problem {
-    let what = format!("{} cannot be read: {why}", shown_path(path));
-    Problem::new(&catalogue::CONFIG_READ, what).causes(Vec::new())
-}
-
-fn shown_path(path: &Path) -> String {
-    printable(&path.display().to_string())
-}
-
-fn io_words(error: &std::io::Error) -> &'static str {
-    use std::io::ErrorKind;
-    match error.kind() {
-        ErrorKind::NotFound => "there is no such file",
-        ErrorKind::PermissionDenied => "permission denied",
-        ErrorKind::IsADirectory => "it is a folder",
-        _ => "the system refused it",
     }
 }

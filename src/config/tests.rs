@@ -1,9 +1,9 @@
 //! Whole configurations: what they load to, and what is said about wrong ones (`tests/fixtures/config`, message beside each file).
 
-use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use proptest::prelude::*;
@@ -51,7 +51,7 @@ impl Home {
                 ..FolderFlags::default()
             },
             profile: None,
-            env: BTreeMap::new(),
+            env: Arc::default(),
             home: Some(self.path("")),
             system_dir: self.path("system"),
         }
@@ -156,7 +156,16 @@ fn the_connectors_that_come_with_hallpass_are_right() {
     assert_eq!(
         names,
         [
-            "command", "mariadb", "mysql", "postgres", "redis", "shell", "sqlite", "valkey"
+            "command",
+            "kubectl-exec",
+            "mariadb",
+            "mysql",
+            "postgres",
+            "redis",
+            "shell",
+            "sqlite",
+            "ssh",
+            "valkey"
         ]
     );
     for connector in config.connectors.values() {
@@ -238,6 +247,37 @@ fn the_contracts_example() {
         role(&config, "anything").command.as_deref(),
         Some(&["python3".to_owned(), "report.py".to_owned()][..])
     );
+}
+
+#[test]
+fn the_longer_examples() {
+    let config = right(include_str!("../../tests/fixtures/config/right/examples.toml"));
+    assert_eq!(config.roles.len(), 10);
+    let key = &role(&config, "bastion-eu").fields[1];
+    assert_eq!((key.via, key.masked), (Via::Agent, true));
+    assert!(config.connectors["ssh"].not_built.is_some());
+    assert_eq!(role(&config, "stage-billing-ledger").env.as_deref(), Some("stage"));
+    assert_eq!(
+        role(&config, "prod-postgres-explicit").description.as_deref(),
+        Some("Orders, primary")
+    );
+}
+
+#[test]
+fn two_places_of_one_name_are_both_shown() {
+    let home = Home::new();
+    home.file("roles.toml", "[roles.x]\ncommand = [\"true\"]\n");
+    home.file(
+        "roles.d/b.toml",
+        "\n[roles.x]\ncommand = [\"false\"]\n[roles.y]\ncommand = [\"true\"]\n",
+    );
+    let config = home.load();
+    let said = home.said(&config);
+    assert!(
+        said.contains("roles.d/b.toml:2:8") && said.contains("first declared at ~/.config/hallpass/roles.toml:1:8"),
+        "{said}"
+    );
+    assert_eq!((config.roles.len(), config.broken.len()), (1, 1), "{said}");
 }
 
 #[test]
@@ -564,6 +604,23 @@ fn five_thousand_roles_load_in_linear_time() {
     let small = time(500).max(Duration::from_millis(5));
     let large = time(5000);
     assert!(large < small * 40, "{small:?} for 500, {large:?} for 5000");
+}
+
+/// One slip of the finger anywhere in a file, and still nothing that is said about it holds a secret.
+#[test]
+fn no_slip_makes_a_message_show_a_secret() {
+    let text = "[roles.a]\nconnector = \"redis\"\nallow_plaintext = true\n# nothing here\nfields.REDISCLI_AUTH = { literal = \"canary\" }\n# nor here\n[roles.b.fields]\nPGPASSWORD = \"canary\"\n";
+    let home = Home::new();
+    for at in 0..text.len() {
+        for with in ["", "\"", "\n", "=", "{"] {
+            let end = if with.is_empty() { at + 1 } else { at };
+            let mut changed = text.to_owned();
+            changed.replace_range(at..end, with);
+            home.file("roles.toml", &changed);
+            let said = home.said(&home.load());
+            assert!(!said.contains("canary"), "{changed}\n---\n{said}");
+        }
+    }
 }
 
 proptest! {

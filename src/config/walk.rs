@@ -1,14 +1,15 @@
-//! Walks parsed TOML by declared keys and collects every problem of the run instead of stopping at the first.
+//! Walks parsed TOML by declared keys: unknown ones, wrong types and keys that are not in force yet are reported on the way.
 
-use std::cell::RefCell;
 use std::ops::Range;
 use std::path::PathBuf;
+use std::rc::Rc;
 
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::NotInForce;
 use super::duration;
+use super::report::{Place, Scope};
 use super::source::{SourceFile, shown};
 use crate::domain::catalogue::{self, Code};
 use crate::domain::problem::{Location, Problem};
@@ -37,6 +38,8 @@ pub(super) enum Takes {
     Table(&'static [Key]),
     /// Looked at by the code that reads it.
     Anything,
+    /// Nothing: the key stands in `config.toml` only.
+    NotHere,
 }
 
 /// A key that may stand in a table.
@@ -71,141 +74,6 @@ impl Key {
     }
 }
 
-/// A span of a file.
-#[derive(Clone)]
-pub(super) struct Place<'a> {
-    pub(super) file: &'a SourceFile,
-    pub(super) span: Range<usize>,
-}
-
-impl Place<'_> {
-    pub(super) fn location(&self) -> Location {
-        self.file.location(self.span.start)
-    }
-}
-
-struct Found {
-    /// Index of the file, offset in it.
-    order: (usize, usize),
-    problem: Problem,
-}
-
-/// What a run found, in the order of finding; [`Report::sorted`] puts it into the files' order.
-#[derive(Default)]
-pub(super) struct Report {
-    found: RefCell<Vec<Found>>,
-    pub(super) not_in_force: RefCell<Vec<NotInForce>>,
-    pub(super) warnings: RefCell<Vec<String>>,
-}
-
-/// Names a problem of a [`Report`] before the problems are sorted.
-pub(super) type ProblemId = usize;
-
-impl Report {
-    /// Adds a problem of a whole file.
-    pub(super) fn file_problem(&self, file: usize, problem: Problem) -> ProblemId {
-        self.push((file, 0), problem)
-    }
-
-    fn push(&self, order: (usize, usize), problem: Problem) -> ProblemId {
-        let mut found = self.found.borrow_mut();
-        found.push(Found { order, problem });
-        found.len() - 1
-    }
-
-    pub(super) fn warn(&self, text: String) {
-        self.warnings.borrow_mut().push(text);
-    }
-
-    /// The problems in the files' order without repetitions, and where each of them went.
-    pub(super) fn sorted(self) -> Sorted {
-        let found = self.found.into_inner();
-        let mut order: Vec<usize> = (0..found.len()).collect();
-        order.sort_by_key(|id| (found[*id].order, *id));
-        let mut places = vec![0; found.len()];
-        let mut problems: Vec<Problem> = Vec::new();
-        let mut found: Vec<Option<Found>> = found.into_iter().map(Some).collect();
-        for id in order {
-            let Some(next) = found[id].take() else { continue };
-            // A template's problem is found once for every role that extends it.
-            let known = problems.iter().rposition(|problem| *problem == next.problem);
-            places[id] = match known {
-                Some(index) if problems.len() - index <= 8 => index,
-                _ => {
-                    problems.push(next.problem);
-                    problems.len() - 1
-                }
-            };
-        }
-        Sorted {
-            problems,
-            places,
-            not_in_force: self.not_in_force.into_inner(),
-            warnings: self.warnings.into_inner(),
-        }
-    }
-}
-
-/// What a [`Report`] comes to.
-pub(super) struct Sorted {
-    pub(super) problems: Vec<Problem>,
-    /// By [`ProblemId`]: the index in `problems`.
-    pub(super) places: Vec<usize>,
-    pub(super) not_in_force: Vec<NotInForce>,
-    pub(super) warnings: Vec<String>,
-}
-
-/// Where problems go while one thing (a role, a template, a section) is read, and which of them are its own.
-pub(super) struct Scope<'a> {
-    pub(super) report: &'a Report,
-    /// A file that is no valid TOML has said so already: what was saved of it is read without further remarks.
-    pub(super) muted: bool,
-    own: RefCell<Vec<ProblemId>>,
-}
-
-impl<'a> Scope<'a> {
-    pub(super) fn new(report: &'a Report, muted: bool) -> Self {
-        Self {
-            report,
-            muted,
-            own: RefCell::new(Vec::new()),
-        }
-    }
-
-    /// Adds a problem at a place, with the line if it may be shown.
-    pub(super) fn problem(&self, place: &Place<'_>, problem: Problem) {
-        let snippet = place.file.snippet(&place.span);
-        self.problem_without_line(place, problem.snippet(snippet));
-    }
-
-    /// Adds a problem at a place whose line may hold a secret.
-    pub(super) fn problem_without_line(&self, place: &Place<'_>, problem: Problem) {
-        if self.muted {
-            return;
-        }
-        let order = (place.file.index, place.span.start);
-        let id = self.report.push(order, problem.at(place.location()));
-        self.own.borrow_mut().push(id);
-    }
-
-    /// Makes a problem of something else a problem of this too.
-    pub(super) fn adopt(&self, ids: &[ProblemId]) {
-        self.own.borrow_mut().extend_from_slice(ids);
-    }
-
-    pub(super) fn into_problems(self) -> Vec<ProblemId> {
-        self.own.into_inner()
-    }
-
-    pub(super) fn has_problems(&self) -> bool {
-        !self.own.borrow().is_empty()
-    }
-
-    pub(super) fn problems(&self) -> Vec<ProblemId> {
-        self.own.borrow().clone()
-    }
-}
-
 /// One entry of a table: its key, its value, and the words for it.
 #[derive(Clone)]
 pub(super) struct Entry<'a> {
@@ -213,11 +81,21 @@ pub(super) struct Entry<'a> {
     pub(super) name: &'a str,
     key_span: Range<usize>,
     pub(super) value: &'a Spanned<DeValue<'a>>,
-    /// `roles.prod.confirm`
-    pub(super) path: String,
+    /// The path of the table that it stands in.
+    parent: Rc<str>,
 }
 
 impl<'a> Entry<'a> {
+    /// `roles.prod.confirm`
+    pub(super) fn path(&self) -> String {
+        let name = shown(self.name);
+        if self.parent.is_empty() {
+            name
+        } else {
+            format!("{}.{name}", self.parent)
+        }
+    }
+
     pub(super) fn key_place(&self) -> Place<'a> {
         Place {
             file: self.file,
@@ -252,7 +130,7 @@ impl<'a> Entry<'a> {
         self.value
             .get_ref()
             .as_table()
-            .map(|table| entries(self.file, table, &self.path))
+            .map(|table| entries(self.file, table, &self.path().into()))
             .unwrap_or_default()
     }
 
@@ -264,7 +142,7 @@ impl<'a> Entry<'a> {
             name: self.name,
             key_span: value.span(),
             value,
-            path: self.path.clone(),
+            parent: self.parent.clone(),
         };
         values.iter().map(element).collect()
     }
@@ -284,7 +162,7 @@ impl<'a> Entry<'a> {
 }
 
 /// All entries of a table.
-pub(super) fn entries<'a>(file: &'a SourceFile, table: &'a DeTable<'a>, path: &str) -> Vec<Entry<'a>> {
+pub(super) fn entries<'a>(file: &'a SourceFile, table: &'a DeTable<'a>, path: &Rc<str>) -> Vec<Entry<'a>> {
     table.iter().map(|(key, value)| entry(file, key, value, path)).collect()
 }
 
@@ -292,7 +170,7 @@ fn entry<'a>(
     file: &'a SourceFile,
     key: &'a Spanned<toml::de::DeString<'a>>,
     value: &'a Spanned<DeValue<'a>>,
-    path: &str,
+    parent: &Rc<str>,
 ) -> Entry<'a> {
     let name: &str = key.get_ref();
     Entry {
@@ -300,11 +178,7 @@ fn entry<'a>(
         name,
         key_span: key.span(),
         value,
-        path: if path.is_empty() {
-            shown(name)
-        } else {
-            format!("{path}.{}", shown(name))
-        },
+        parent: parent.clone(),
     }
 }
 
@@ -312,7 +186,7 @@ fn entry<'a>(
 pub(super) struct Table<'a> {
     file: &'a SourceFile,
     entries: &'a DeTable<'a>,
-    path: String,
+    path: Rc<str>,
 }
 
 impl<'a> Table<'a> {
@@ -323,7 +197,7 @@ impl<'a> Table<'a> {
             scope.problem(&at.place(), Problem::new(&catalogue::CONFIG_TYPE, message));
             return None;
         };
-        Some(Self::of(scope, at.file, table, &at.path, what, keys))
+        Some(Self::of(scope, at.file, table, &at.path(), what, keys))
     }
 
     pub(super) fn of(
@@ -337,7 +211,7 @@ impl<'a> Table<'a> {
         let table = Self {
             file,
             entries,
-            path: path.to_owned(),
+            path: path.into(),
         };
         for entry in table.all() {
             check_entry(scope, &entry, what, keys);
@@ -389,10 +263,18 @@ pub(super) fn check_entry(scope: &Scope<'_>, entry: &Entry<'_>, what: &str, keys
         );
         return;
     };
+    if matches!(key.takes, Takes::NotHere) {
+        let message = format!("`{}` stands in config.toml, not in {what}", key.name);
+        scope.problem(
+            &entry.key_place(),
+            Problem::new(&catalogue::CONFIG_UNKNOWN_KEY, message),
+        );
+        return;
+    }
     check_type(scope, entry, what, key);
     if !key.in_force && !scope.muted {
         scope.report.not_in_force.borrow_mut().push(NotInForce {
-            key: entry.path.clone(),
+            key: entry.path(),
             at: entry.key_place().location(),
         });
     }
@@ -416,13 +298,17 @@ fn check_type(scope: &Scope<'_>, entry: &Entry<'_>, what: &str, key: &Key) {
         Table::open(scope, entry, &format!("`{}` of {what}", key.name), keys);
         return;
     }
-    let Err(expected) = matches(key.takes, value) else {
+    let Err(expected) = fits(key.takes, value) else {
         return;
     };
     let place = wrong_place(entry, key.takes);
     let here = match value {
         DeValue::Array(_) | DeValue::Table(_) if place.span != entry.value.span() => "something else in it".to_owned(),
-        other => noun(other),
+        other => match key.takes {
+            Takes::OneOf(_) | Takes::Duration if other.is_str() => "another text".to_owned(),
+            Takes::Choice(_) | Takes::Number(..) if other.is_integer() => "another number".to_owned(),
+            _ => noun(other),
+        },
     };
     let message = format!("`{}` in {what} takes {expected}, and here is {here}", key.name);
     let problem = Problem::new(&catalogue::CONFIG_TYPE, message)
@@ -444,9 +330,9 @@ fn wrong_place<'a>(entry: &Entry<'a>, takes: Takes) -> Place<'a> {
 }
 
 /// Whether a value is what a key takes; else what that would be.
-fn matches(takes: Takes, value: &DeValue<'_>) -> Result<(), String> {
-    let (fits, expected) = match takes {
-        Takes::Anything => (true, String::new()),
+fn fits(takes: Takes, value: &DeValue<'_>) -> Result<(), String> {
+    let (right, expected) = match takes {
+        Takes::Anything | Takes::NotHere => (true, String::new()),
         Takes::Text => (value.is_str(), "a text in quotes".to_owned()),
         Takes::Switch => (value.is_bool(), "true or false".to_owned()),
         Takes::Number(low, high) => (within(value, low, high), format!("a whole number from {low} to {high}")),
@@ -486,7 +372,7 @@ fn matches(takes: Takes, value: &DeValue<'_>) -> Result<(), String> {
         ),
         Takes::Table(_) => (value.is_table(), "a table".to_owned()),
     };
-    if fits { Ok(()) } else { Err(expected) }
+    if right { Ok(()) } else { Err(expected) }
 }
 
 fn is_secret_table(table: &DeTable<'_>) -> bool {
@@ -550,7 +436,7 @@ pub(super) fn unknown_name<'k>(what: String, name: &str, known: impl IntoIterato
 }
 
 /// Paths and texts of a config with `~/` in front.
-pub(super) fn expand_home(text: &str, home: Option<&std::path::Path>) -> PathBuf {
+pub fn expand_home(text: &str, home: Option<&std::path::Path>) -> PathBuf {
     match (text.strip_prefix("~/"), home) {
         (Some(rest), Some(home)) => home.join(rest),
         _ => PathBuf::from(text),

@@ -100,6 +100,7 @@ catalogue! {
     CLIENT_MISSING = "E-CLIENT-MISSING", "the program that opens this role is not installed", causes: ["it is not on PATH"], fixes: [];
     CLIENT_NOT_EXECUTABLE = "E-CLIENT-NOT-EXECUTABLE", "the program that opens this role cannot be executed", causes: ["the file is not executable, or not a program"], fixes: ["chmod +x FILE"];
     CLIENT_START = "E-CLIENT-START", "the program could not be started", causes: [], fixes: [];
+    CONNECTOR_NOT_BUILT = "E-CONNECTOR-NOT-BUILT", "this connector is not built yet", causes: [], fixes: ["use one of the connectors that are built, or exec"];
     FIELD_MISSING = "E-CONFIG-FIELD-MISSING", "a field that the connector needs has no value", causes: ["neither the role nor the secret that it is filled from gives one"], fixes: ["give the field in the role, or say with map = { FIELD = \"key\" } which key it is"];
     TTY_REQUIRED = "E-TTY-REQUIRED", "this needs a terminal", causes: ["standard input or output is not a terminal"], fixes: ["hallpass exec ROLE -- CMD…   works without one"];
     FILTER = "E-FILTER", "a filter names a field or a value that is not there", causes: [], fixes: ["hallpass help filters"];

@@ -64,6 +64,8 @@ pub struct Connector {
     pub files: Vec<ConnectorFile>,
     /// How the password reaches the client, in words for the detail pane.
     pub delivery: String,
+    /// What is missing before a role of it can be opened; none for a connector that works.
+    pub not_built: Option<String>,
     /// Package names that carry the client: (`debian`, `postgresql-client`) …
     pub packages: Vec<(String, String)>,
 }

@@ -1,7 +1,6 @@
 //! The detail of the selected role: what it opens, every field with its source, reference, version, state and delivery. Never a value.
 
 use ratatui::buffer::Buffer;
-use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 
 use super::roles::frame_style;

@@ -112,7 +112,7 @@ fn draw_into(model: &Model, buf: &mut Buffer, area: Rect) -> Option<Position> {
         return None;
     }
     let mut cursor = None;
-    if empty::is_first_run(model) && model.screen == Screen::Roles {
+    if is_first_run(model) && model.screen == Screen::Roles {
         empty::first_run(
             model,
             buf,
