@@ -24,7 +24,6 @@ mod walk;
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::PathBuf;
-use std::sync::Arc;
 
 use crate::domain::connector::Connector;
 use crate::domain::problem::{Location, Problem};
@@ -44,26 +43,10 @@ pub struct LoadOptions {
     /// `--profile`: the files of `[profiles.NAME]` instead of the usual ones.
     pub profile: Option<String>,
     /// The environment of hallpass. No `Debug`: it may hold credentials.
-    pub env: Arc<BTreeMap<String, OsString>>,
+    pub env: BTreeMap<String, OsString>,
     pub home: Option<PathBuf>,
     /// The folder whose files lie below the person's own.
     pub system_dir: PathBuf,
-}
-
-impl LoadOptions {
-    /// The environment, home and system folder of this process.
-    pub fn of_process(flags: FolderFlags, profile: Option<String>) -> Self {
-        let env = std::env::vars_os()
-            .filter_map(|(name, value)| Some((name.into_string().ok()?, value)))
-            .collect();
-        Self {
-            flags,
-            profile,
-            env: Arc::new(env),
-            home: directories::BaseDirs::new().map(|dirs| dirs.home_dir().to_owned()),
-            system_dir: PathBuf::from("/etc/hallpass"),
-        }
-    }
 }
 
 /// `[environments.NAME]`: how an environment is shown and guarded.
