@@ -36,7 +36,7 @@ impl Home {
                 ..FolderFlags::default()
             },
             profile: None,
-            env: Arc::new(variables.clone()),
+            env: variables.clone(),
             home: Some(folder.path().to_owned()),
             system_dir: PathBuf::from("/nonexistent"),
         };
