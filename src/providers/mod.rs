@@ -5,6 +5,11 @@ mod env;
 mod envjson;
 #[cfg(feature = "local")]
 pub mod local;
+#[cfg(feature = "vault")]
+mod net;
+mod settings;
+#[cfg(feature = "vault")]
+mod vault;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -134,6 +139,9 @@ pub const PROVIDERS: &[ProviderSpec] = &[
             "VAULT_CLIENT_KEY",
         ],
         signs: &["VAULT_ADDR"],
+        #[cfg(feature = "vault")]
+        open: Some(vault::open),
+        #[cfg(not(feature = "vault"))]
         open: None,
     },
     ProviderSpec {

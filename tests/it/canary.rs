@@ -129,7 +129,7 @@ fn forms(value: &str) -> Vec<(String, Vec<u8>)> {
         ),
         ("json".to_owned(), {
             let quoted = serde_json::to_string(value).unwrap();
-            quoted[1..quoted.len() - 1].as_bytes().to_vec()
+            quoted.as_bytes()[1..quoted.len() - 1].to_vec()
         }),
         ("shell".to_owned(), value.replace('\'', "'\\''").into_bytes()),
         (

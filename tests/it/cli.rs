@@ -274,7 +274,7 @@ fn demo() {
     let (mask, length) = shown.stdout.trim().rsplit_once(' ').unwrap();
     assert!(length.parse::<usize>().unwrap() >= 8, "{}", shown.stdout);
     assert!(
-        !mask.chars().any(|c| c.is_alphanumeric()) && mask.len() > 2,
+        !mask.chars().any(char::is_alphanumeric) && mask.len() > 2,
         "not a mask: {mask}"
     );
     let roles = json(&sandbox, &["demo", "list", "--json"], 0);

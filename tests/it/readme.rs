@@ -1,11 +1,13 @@
 //! The README is true: each of its `console` blocks runs in a home of its own and answers what it says there. A line of an answer
-//! that ends in … stands for any text from there on, a line that is only … for any lines.
+//! that ends in … stands for any text from there on, a line that is only … for any lines. Of the two commands that a stranger
+//! begins with, `tests/run` is this very run, and `cargo run --release -- ARGS…` is the binary under test, in a terminal.
 
 use std::fs;
 use std::path::Path;
 use std::process::Command;
 
 use crate::sandbox::{Sandbox, finish};
+use crate::tmux::Tmux;
 
 #[test]
 fn the_console_blocks_are_true() {
@@ -15,6 +17,14 @@ fn the_console_blocks_are_true() {
     for block in blocks {
         let sandbox = Sandbox::new();
         for (command, expected) in steps(block) {
+            if command == "tests/run" {
+                continue;
+            }
+            if let Some(args) = command.strip_prefix("cargo run --release -- ") {
+                let terminal = Tmux::hallpass(&sandbox, (100, 30), &args.split(' ').collect::<Vec<_>>());
+                terminal.wait("NAME");
+                continue;
+            }
             let mut shell: Command =
                 sandbox.command_of(Path::new("/bin/sh"), &["-c", &format!("exec 2>&1; {command}")]);
             shell.env("SHELL", "/bin/sh");
