@@ -620,3 +620,95 @@ fn connect_restores_the_terminal_when_it_is_told_to_end() {
     kill(&pid, "TERM");
     running.wait_for("sane code=129.");
 }
+
+/// Full-screen programs, the keys they get and a text that is there in the end.
+const PROGRAMS: &[(&str, &[&str], &str)] = &[
+    (
+        "vim -n -u NONE -N --cmd 'set nomore' text",
+        &["Gone line more\u{1b}", "gg", ":set number\r", ":vsplit\r"],
+        "1 line 1",
+    ),
+    ("vim -n -u NONE -N text", &["50Gdd", ":s/line/字é/\r", "zz"], "字é"),
+    ("less text", &["G", "g", "/line 77\r", "-N\r"], "line 77"),
+    ("less -S wide", &["\u{1b})", "3j"], "END"),
+];
+
+#[test]
+fn programs_draw_the_same_screen_as_in_tmux() {
+    let folder = tempfile::tempdir().unwrap();
+    let text: String = (1..=200).map(|n| format!("line {n}\n")).collect();
+    fs::write(folder.path().join("text"), text).unwrap();
+    fs::write(
+        folder.path().join("wide"),
+        format!("{}END\n", "0123456789".repeat(10)).repeat(40),
+    )
+    .unwrap();
+    // Where tests/run put what the system does not have.
+    let given = std::env::var("HP_BIN_PATH").unwrap_or_else(|_| "/usr/bin".to_owned());
+    let path = format!("{given}:/usr/bin:/bin");
+    for (program, keys, last) in PROGRAMS {
+        let mut env = env();
+        env.insert_plain("PATH", &path);
+        if let Ok(folder) = std::env::var("VIMRUNTIME") {
+            env.insert_plain("VIMRUNTIME", folder);
+        }
+        env.insert_plain("HOME", folder.path().as_os_str());
+        env.insert_plain("LANG", "C.UTF-8");
+        let mut plan = script(&format!("exec {program}"), env);
+        plan.cwd = folder.path().to_path_buf();
+        let running = Running::start(plan);
+        running.wait_for(if program.contains("wide") { "0123" } else { "line 20" });
+        let tmux = |args: &[&str]| {
+            let socket = folder.path().join("socket");
+            let output = Command::new("tmux")
+                .args(["-f", "/dev/null", "-S", socket.to_str().unwrap()])
+                .args(args)
+                .env_clear()
+                .envs([
+                    ("PATH", path.as_str()),
+                    ("LANG", "C.UTF-8"),
+                    ("HOME", folder.path().to_str().unwrap()),
+                ])
+                .current_dir(folder.path())
+                .output()
+                .unwrap();
+            String::from_utf8(output.stdout).unwrap()
+        };
+        let command = format!("exec {program}");
+        tmux(&[
+            "new-session",
+            "-d",
+            "-x",
+            "80",
+            "-y",
+            "24",
+            &command,
+            ";",
+            "set",
+            "-g",
+            "status",
+            "off",
+        ]);
+        for key in *keys {
+            std::thread::sleep(Duration::from_millis(300));
+            running.session.send(key.as_bytes());
+            tmux(&["send-keys", "-l", "--", key]);
+        }
+        let shown = running.wait_for(last);
+        let until = Instant::now() + DEADLINE;
+        loop {
+            let theirs = tmux(&["capture-pane", "-p"]);
+            let ours = running.screen();
+            if ours == theirs.trim_end() {
+                break;
+            }
+            assert!(
+                Instant::now() < until,
+                "{program}\n--- ours\n{ours}\n--- tmux\n{theirs}\n{}",
+                shown.len()
+            );
+            std::thread::sleep(Duration::from_millis(100));
+        }
+        tmux(&["kill-server"]);
+    }
+}
