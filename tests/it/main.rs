@@ -22,4 +22,5 @@ mod leaks;
 mod lifecycle;
 mod readme;
 mod terminal;
+mod vault;
 mod vault_failures;
