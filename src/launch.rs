@@ -123,3 +123,6 @@ fn session_id() -> Result<String, Problem> {
         .map_err(|_| Problem::new(&catalogue::IO, "the system gave no random numbers for a session id"))?;
     Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,14 +1,17 @@
 //! `hallpass connect ROLE`: the role's client in this terminal, its output redacted, nothing of ours around it.
 
+use std::collections::BTreeSet;
 use std::io::IsTerminal as _;
 
 use clap::Args;
+use tokio::runtime::Runtime;
 
-use super::{Frame, note, tui};
+use super::{Frame, note, terminal_prompt, tui};
 use crate::config::ConnectMode;
 use crate::domain::catalogue;
 use crate::domain::plan::LaunchPlan;
 use crate::domain::problem::Problem;
+use crate::domain::reference::ProviderKind;
 use crate::launch::{self, Request};
 use crate::session::{passthrough, pipe};
 
@@ -53,19 +56,44 @@ pub(super) fn run(connect: Connect, frame: &Frame) -> Result<u8, Vec<Problem>> {
     run_here(plan, in_terminal).map_err(|problem| vec![problem])
 }
 
-/// Resolves a request; a locked local store is opened with a passphrase asked on the terminal.
+/// Resolves a request. A local store that is locked is opened with a passphrase asked on the terminal, and the launch tried again.
 pub(super) fn plan(request: &Request, frame: &Frame) -> Result<LaunchPlan, Vec<Problem>> {
     frame.mention_problems();
     let runtime = frame.runtime().map_err(|problem| vec![problem])?;
-    let plan =
-        runtime.block_on(async { launch::resolve(&frame.config, &frame.providers, &frame.world, request).await });
-    let plan = plan?;
+    let resolve = || runtime.block_on(launch::resolve(&frame.config, &frame.providers, &frame.world, request));
+    let plan = match resolve() {
+        Err(problems) if unlock(&problems, request, frame, &runtime)? => resolve()?,
+        other => other?,
+    };
     if !frame.quiet {
         for warning in &plan.warnings {
             note(&format!("warning: {warning}"));
         }
     }
     Ok(plan)
+}
+
+/// Whether a locked store stood in the way and is open now.
+fn unlock(problems: &[Problem], request: &Request, frame: &Frame, runtime: &Runtime) -> Result<bool, Vec<Problem>> {
+    let locked = problems.iter().all(|problem| problem.code == &catalogue::LOCAL_LOCKED);
+    if !locked || !frame.may_ask || !terminal_prompt::is_possible() {
+        return Ok(false);
+    }
+    let one = |problem| vec![problem];
+    let role = launch::find_role(&frame.config, &request.role).map_err(one)?;
+    let references = role.fields.iter().flat_map(|field| field.source.references());
+    let stores = references.filter(|reference| reference.id.kind.provider_kind() == ProviderKind::Local);
+    let names: BTreeSet<&str> = stores.map(|reference| reference.id.provider.as_str()).collect();
+    for name in names {
+        let Some(passphrase) =
+            terminal_prompt::ask_secret(&format!("Passphrase of the local store `{name}`: ")).map_err(one)?
+        else {
+            return Ok(false);
+        };
+        let store = frame.providers.get(name).map_err(one)?;
+        runtime.block_on(store.unlock(passphrase)).map_err(one)?;
+    }
+    Ok(true)
 }
 
 fn note_connected(plan: &LaunchPlan) {

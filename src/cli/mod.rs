@@ -3,14 +3,19 @@
 mod check;
 mod config;
 mod connect;
+#[cfg(feature = "local")]
+mod demo;
 mod exec;
 mod help;
 mod json;
 mod list;
 mod paths;
 mod providers;
+#[cfg(feature = "local")]
+mod secret;
 mod show;
 mod table;
+mod terminal_prompt;
 mod tui;
 mod version;
 
@@ -23,9 +28,10 @@ use std::sync::Arc;
 
 use clap::{Args, CommandFactory as _, Parser, Subcommand};
 
-use crate::config::{Config, FolderChoice, Folders, load};
+use crate::config::{Config, FolderFlags, LoadOptions, load};
 use crate::domain::catalogue::{self, Code};
 use crate::domain::problem::Problem;
+use crate::launch::Request;
 use crate::providers::{Providers, World};
 
 /// Open a shell on any database or server without ever holding its password.
@@ -87,10 +93,30 @@ enum Command {
     Check(check::Check),
     Providers(providers::ProvidersCommand),
     Paths(paths::Paths),
+    #[cfg(feature = "local")]
+    Secret(secret::SecretCommand),
     Config(config::ConfigCommand),
+    #[cfg(feature = "local")]
+    Demo(demo::Demo),
     Help(help::Help),
     Version(version::Version),
 }
+
+/// What the terminal user interface is started with.
+pub struct Tui {
+    pub config: Arc<Config>,
+    pub providers: Arc<Providers>,
+    pub world: World,
+    /// A role to open at once, instead of the list.
+    pub open: Option<Request>,
+    /// Draw with ASCII characters only.
+    pub ascii: bool,
+    /// Reads the files again, as they were read for this start.
+    pub reload: Arc<dyn Fn() -> Config + Send + Sync>,
+}
+
+/// Runs the terminal user interface to its end and gives the exit code. `main` hands it in: the command line knows no screen.
+pub type RunTui = fn(Tui) -> Result<u8, Problem>;
 
 /// What every command works with: the folders, the configuration, the providers, as this run sees them.
 pub(crate) struct Frame {
@@ -102,26 +128,37 @@ pub(crate) struct Frame {
     pub(crate) ascii: bool,
     /// Whether questions may be asked on the terminal.
     pub(crate) may_ask: bool,
+    run_tui: RunTui,
+    reload: Arc<dyn Fn() -> Config + Send + Sync>,
 }
 
 impl Frame {
-    fn new(global: &Global, env: BTreeMap<String, OsString>) -> Result<Self, Problem> {
+    fn new(global: &Global, env: BTreeMap<String, OsString>, run_tui: RunTui) -> Result<Self, Problem> {
         let home = env.get("HOME").map(PathBuf::from).filter(|home| home.is_absolute());
-        let choice = FolderChoice {
-            config: global.config_dir.clone(),
-            data: global.data_dir.clone(),
-            state: global.state_dir.clone(),
-        };
-        let folders = Folders::find(&choice, &env, home.as_deref())?;
+        let home = home.or_else(|| directories::BaseDirs::new().map(|dirs| dirs.home_dir().to_owned()));
         let env = Arc::new(env);
-        let world = World {
+        let options = LoadOptions {
+            flags: FolderFlags {
+                config: global.config_dir.clone(),
+                data: global.data_dir.clone(),
+                state: global.state_dir.clone(),
+            },
+            profile: global.profile.clone(),
+            system_dir: env
+                .get("HALLPASS_SYSTEM_DIR")
+                .map_or_else(|| PathBuf::from("/etc/hallpass"), PathBuf::from),
+            home: home.clone(),
             env: Arc::clone(&env),
-            home,
-            data_folder: folders.data.clone(),
         };
-        let config = load(folders, global.profile.as_deref(), &world);
+        let reload = Arc::new(move || load(&options));
+        let config = reload();
+        let world = World {
+            env,
+            home,
+            data_folder: config.folders.data.clone(),
+        };
         let providers = Providers::new(&config.providers, &world);
-        let ci = env.get("CI").is_some_and(|ci| ci == "true");
+        let ci = world.env.get("CI").is_some_and(|ci| ci == "true");
         Ok(Self {
             config: Arc::new(config),
             providers: Arc::new(providers),
@@ -130,6 +167,8 @@ impl Frame {
             quiet: global.quiet,
             ascii: global.ascii,
             may_ask: !global.no_input && !ci,
+            run_tui,
+            reload,
         })
     }
 
@@ -153,35 +192,35 @@ impl Frame {
 }
 
 /// Runs the program with the arguments and the environment of this process.
-pub fn main() -> ExitCode {
+pub fn main(run_tui: RunTui) -> ExitCode {
     let env: BTreeMap<String, OsString> = std::env::vars_os()
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value)))
         .collect();
-    run(std::env::args_os().collect(), env)
+    ExitCode::from(run(std::env::args_os().collect(), &env, run_tui))
 }
 
 /// Runs one command line in this process, with this environment. `demo` comes back through here with its own folders.
-pub(crate) fn run(args: Vec<OsString>, env: BTreeMap<String, OsString>) -> ExitCode {
+pub(crate) fn run(args: Vec<OsString>, env: &BTreeMap<String, OsString>, run_tui: RunTui) -> u8 {
     let wraps_child = args.get(1).is_some_and(|word| word == "connect" || word == "exec");
     let cli = match Cli::try_parse_from(args) {
         Ok(cli) => cli,
         Err(error) => return usage(&error, wraps_child),
     };
-    match dispatch(cli, env) {
-        Ok(code) => ExitCode::from(code),
+    match dispatch(cli, env, run_tui) {
+        Ok(code) => code,
         Err(problems) => {
             for problem in &problems {
                 complain(problem);
             }
-            ExitCode::from(problems.first().map_or(1, |problem| exit_code(problem, wraps_child)))
+            problems.first().map_or(1, |problem| exit_code(problem, wraps_child))
         }
     }
 }
 
-fn dispatch(cli: Cli, env: BTreeMap<String, OsString>) -> Result<u8, Vec<Problem>> {
+fn dispatch(cli: Cli, env: &BTreeMap<String, OsString>, run_tui: RunTui) -> Result<u8, Vec<Problem>> {
     let one = |problem| vec![problem];
     let global = cli.global;
-    let frame = || Frame::new(&global, env.clone()).map_err(one);
+    let frame = || Frame::new(&global, env.clone(), run_tui).map_err(one);
     match cli.command {
         None => tui::run(&frame()?).map_err(one),
         Some(Command::Connect(connect)) => connect::run(connect, &frame()?),
@@ -191,19 +230,23 @@ fn dispatch(cli: Cli, env: BTreeMap<String, OsString>) -> Result<u8, Vec<Problem
         Some(Command::Check(check)) => check::run(&check, &frame()?).map_err(one),
         Some(Command::Providers(command)) => providers::run(&command, &frame()?).map_err(one),
         Some(Command::Paths(paths)) => Ok(paths::run(&paths, &frame()?)),
+        #[cfg(feature = "local")]
+        Some(Command::Secret(command)) => secret::run(command, &frame()?).map_err(one),
         Some(Command::Config(command)) => Ok(config::run(&command, &frame()?)),
+        #[cfg(feature = "local")]
+        Some(Command::Demo(demo)) => demo::run(demo, &global, env.clone(), run_tui).map_err(one),
         Some(Command::Help(help)) => help::run(&help).map_err(one),
         Some(Command::Version(version)) => Ok(version::run(&version, global.json)),
     }
 }
 
 /// Short help for a command line that is not one; the exit code of the contract.
-fn usage(error: &clap::Error, wraps_child: bool) -> ExitCode {
+fn usage(error: &clap::Error, wraps_child: bool) -> u8 {
     let _ = error.print();
     match error.kind() {
-        clap::error::ErrorKind::DisplayHelp | clap::error::ErrorKind::DisplayVersion => ExitCode::SUCCESS,
-        _ if wraps_child => ExitCode::from(125),
-        _ => ExitCode::from(2),
+        clap::error::ErrorKind::DisplayHelp | clap::error::ErrorKind::DisplayVersion => 0,
+        _ if wraps_child => 125,
+        _ => 2,
     }
 }
 

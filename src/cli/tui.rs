@@ -1,11 +1,11 @@
 //! `hallpass` alone, and `connect --tui`: the terminal user interface.
 
 use std::io::IsTerminal as _;
+use std::sync::Arc;
 
-use super::{Frame, short_help};
+use super::{Frame, Tui, short_help};
 use crate::domain::problem::Problem;
 use crate::launch::Request;
-use crate::ui;
 
 /// The list of roles; short help and exit code 2 where there is no terminal.
 pub(super) fn run(frame: &Frame) -> Result<u8, Problem> {
@@ -22,6 +22,12 @@ pub(super) fn open(frame: &Frame, request: Request) -> Result<u8, Problem> {
 }
 
 fn start(frame: &Frame, open: Option<Request>) -> Result<u8, Problem> {
-    let _ = (frame, open, ui::NOT_BUILT);
-    Ok(0)
+    (frame.run_tui)(Tui {
+        config: Arc::clone(&frame.config),
+        providers: Arc::clone(&frame.providers),
+        world: frame.world.clone(),
+        open,
+        ascii: frame.ascii,
+        reload: Arc::clone(&frame.reload),
+    })
 }

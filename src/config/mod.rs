@@ -1,7 +1,30 @@
 //! Finds, reads and layers the TOML files. Every error has file, line, column; one broken file or role does not take the others down.
 
+//!
+//! [`load`] never fails: what is wrong is in [`Config::problems`], and everything that is not touched by it works.
+
+mod assembly;
+mod connectors;
+mod dangerous;
+mod discover;
+mod duration;
+mod fields;
+mod folders;
+mod load;
+mod provider_settings;
+mod report;
+mod roles;
+mod settings;
+mod source;
+#[cfg(test)]
+mod tests;
+mod trust;
+mod walk;
+
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use crate::domain::connector::Connector;
 use crate::domain::problem::{Location, Problem};
@@ -9,17 +32,22 @@ use crate::domain::reference::ProviderNames;
 use crate::domain::role::Role;
 use crate::providers::ProviderConfig;
 
-/// Where everything of hallpass lies.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Folders {
-    pub config: PathBuf,
-    /// The local store.
-    pub data: PathBuf,
-    /// Logs, recordings, the audit log.
-    pub state: PathBuf,
-    pub cache: PathBuf,
-    /// Sockets and files that live as long as a session; 0700.
-    pub runtime: PathBuf,
+pub use duration::parse as parse_duration;
+pub use folders::{FolderFlags, Folders};
+pub use load::load;
+pub use walk::expand_home;
+
+/// What [`load`] goes by; tests give their own world.
+#[derive(Clone)]
+pub struct LoadOptions {
+    pub flags: FolderFlags,
+    /// `--profile`: the files of `[profiles.NAME]` instead of the usual ones.
+    pub profile: Option<String>,
+    /// The environment of hallpass. No `Debug`: it may hold credentials.
+    pub env: Arc<BTreeMap<String, OsString>>,
+    pub home: Option<PathBuf>,
+    /// The folder whose files lie below the person's own.
+    pub system_dir: PathBuf,
 }
 
 /// `[environments.NAME]`: how an environment is shown and guarded.
@@ -32,12 +60,22 @@ pub struct Environment {
 }
 
 /// `[ui]`.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UiSettings {
     pub theme: Option<String>,
     /// ASCII symbols only.
     pub ascii: bool,
     pub mouse: bool,
+}
+
+impl Default for UiSettings {
+    fn default() -> Self {
+        Self {
+            theme: None,
+            ascii: false,
+            mouse: true,
+        }
+    }
 }
 
 /// `[session]`.
@@ -47,6 +85,15 @@ pub struct SessionSettings {
     pub prefix: String,
     /// Lines of scrollback a session.
     pub scrollback: usize,
+}
+
+impl Default for SessionSettings {
+    fn default() -> Self {
+        Self {
+            prefix: "ctrl-\\".to_owned(),
+            scrollback: 10_000,
+        }
+    }
 }
 
 /// `[connect] mode`: what `hallpass connect` does without `--tui`.
@@ -96,47 +143,4 @@ pub struct Config {
     pub ui: UiSettings,
     pub session: SessionSettings,
     pub connect: ConnectMode,
-}
-
-pub struct FolderChoice {
-    pub config: Option<PathBuf>,
-    pub data: Option<PathBuf>,
-    pub state: Option<PathBuf>,
-}
-impl Folders {
-    pub fn find(
-        _c: &FolderChoice,
-        _env: &BTreeMap<String, std::ffi::OsString>,
-        _home: Option<&std::path::Path>,
-    ) -> Result<Self, Problem> {
-        let p = PathBuf::from("/nonexistent");
-        Ok(Self {
-            config: p.clone(),
-            data: p.clone(),
-            state: p.clone(),
-            cache: p.clone(),
-            runtime: p,
-        })
-    }
-}
-pub fn load(folders: Folders, _p: Option<&str>, _w: &crate::providers::World) -> Config {
-    Config {
-        folders,
-        files: vec![],
-        roles: vec![],
-        broken: vec![],
-        problems: vec![],
-        warnings: vec![],
-        not_in_force: vec![],
-        providers: BTreeMap::new(),
-        names: ProviderNames::default(),
-        environments: BTreeMap::new(),
-        connectors: BTreeMap::new(),
-        ui: UiSettings::default(),
-        session: SessionSettings {
-            prefix: String::new(),
-            scrollback: 1,
-        },
-        connect: ConnectMode::Plain,
-    }
 }

@@ -35,6 +35,7 @@ catalogue! {
     CONFIG_DUPLICATE = "E-CONFIG-DUPLICATE", "the same name is declared twice", causes: [], fixes: ["rename or remove one of the two"];
     CONFIG_CYCLE = "E-CONFIG-CYCLE", "templates, connectors or provider credentials refer to each other in a circle", causes: [], fixes: ["break the circle at the place shown"];
     CONFIG_INSECURE_MODE = "E-CONFIG-INSECURE-MODE", "a file that others can change is not trusted", causes: ["the file or its folder is writable by other users, or belongs to another user"], fixes: [];
+    CONFIG_NAME = "E-CONFIG-NAME", "a name that cannot be used", causes: [], fixes: ["rename it"];
     CONFIG_PLAIN_SECRET = "E-CONFIG-PLAIN-SECRET", "a secret is written into a role file", causes: ["the connector marks this field secret, and the role gives it as plain text"], fixes: [];
     CONFIG_DANGEROUS_ENV = "E-CONFIG-DANGEROUS-ENV", "a variable that changes how programs load code or are found", causes: [], fixes: ["if it is meant: allow_dangerous_env = [\"NAME\"] in the role"];
     CONFIG_ENV_NAME = "E-CONFIG-ENV-NAME", "a field's name cannot be an environment variable", causes: ["names are letters, digits and _, and do not begin with a digit"], fixes: ["rename the field"];
@@ -99,6 +100,7 @@ catalogue! {
     CLIENT_MISSING = "E-CLIENT-MISSING", "the program that opens this role is not installed", causes: ["it is not on PATH"], fixes: [];
     CLIENT_NOT_EXECUTABLE = "E-CLIENT-NOT-EXECUTABLE", "the program that opens this role cannot be executed", causes: ["the file is not executable, or not a program"], fixes: ["chmod +x FILE"];
     CLIENT_START = "E-CLIENT-START", "the program could not be started", causes: [], fixes: [];
+    CONNECTOR_NOT_BUILT = "E-CONNECTOR-NOT-BUILT", "this connector is not built yet", causes: [], fixes: ["use one of the connectors that are built, or exec"];
     FIELD_MISSING = "E-CONFIG-FIELD-MISSING", "a field that the connector needs has no value", causes: ["neither the role nor the secret that it is filled from gives one"], fixes: ["give the field in the role, or say with map = { FIELD = \"key\" } which key it is"];
     TTY_REQUIRED = "E-TTY-REQUIRED", "this needs a terminal", causes: ["standard input or output is not a terminal"], fixes: ["hallpass exec ROLE -- CMD…   works without one"];
     FILTER = "E-FILTER", "a filter names a field or a value that is not there", causes: [], fixes: ["hallpass help filters"];

@@ -1,7 +1,7 @@
 //! The child's arguments, word by word, no shell in between. A secret never becomes part of one.
 
 use crate::domain::catalogue;
-use crate::domain::connector::{ArgumentGroup, Connector};
+use crate::domain::connector::{ArgumentGroup, Connector, ConnectorFile, FileLine};
 use crate::domain::problem::Problem;
 use crate::domain::role::{Field, Role, Source};
 use crate::domain::secret::ChildEnv;
@@ -19,18 +19,9 @@ pub(super) fn expand(
     let mut words = Vec::new();
     if let Some(connector) = connector.filter(|_| role.command.is_none()) {
         for file in &connector.files {
-            let carried = role
-                .fields
-                .iter()
-                .find(|field| field.name == file.when_secret && field.source.is_secret());
-            if carried.is_some() && env.names().contains(&file.when_secret) {
-                env.render_file(&file.name, &file.text).map_err(|error| {
-                    Problem::new(&catalogue::CLIENT_START, format!("the file `{}`: {error}", file.name))
-                })?;
-                let path = format!("{{file:{}}}", file.name);
-                words.extend(file.arguments.iter().map(|word| word.replace("{path}", &path)));
-            }
+            words.extend(expand_file(file, role, env)?);
         }
+        words.extend(connector.words.iter().cloned());
         for group in &connector.arguments {
             words.extend(expand_group(group, role, connector, env)?);
         }
@@ -39,6 +30,32 @@ pub(super) fn expand(
         words.push(fill(word, role, connector, env)?.unwrap_or_default());
     }
     Ok(words)
+}
+
+/// Makes the file in memory and gives the words that name it; none if no field that it carries comes from a provider.
+fn expand_file(file: &ConnectorFile, role: &Role, env: &mut ChildEnv) -> Result<Vec<String>, Problem> {
+    let present = env.names();
+    let carried = |line: &&FileLine| {
+        let field = role.fields.iter().find(|field| field.name == line.field);
+        present.contains(&line.field) && field.is_some_and(|field| field.source.is_secret())
+    };
+    let lines: String = file
+        .lines
+        .iter()
+        .filter(carried)
+        .map(|line| line.text.as_str())
+        .collect();
+    if lines.is_empty() {
+        return Ok(Vec::new());
+    }
+    env.render_file(&file.name, &format!("{}{lines}", file.head))
+        .map_err(|error| Problem::new(&catalogue::CLIENT_START, format!("the file `{}`: {error}", file.name)))?;
+    let path = format!("{{file:{}}}", file.name);
+    Ok(file
+        .arguments
+        .iter()
+        .map(|word| word.replace("{path}", &path))
+        .collect())
 }
 
 /// The words of a group; none of them if a field that it names has no value.

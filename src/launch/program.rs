@@ -44,7 +44,14 @@ pub(super) fn find(
         .fix("add connector = \"…\" or command = [\"…\"] to the role"));
     };
     for name in &connector.programs {
-        let name = if name == "$SHELL" { shell(world) } else { name.clone() };
+        // `$SHELL`: what our own variable holds, if it is there.
+        let name = match name.strip_prefix('$') {
+            Some(variable) => match world.text(variable) {
+                Some(program) => program.to_owned(),
+                None => continue,
+            },
+            None => name.clone(),
+        };
         if let Some(path) = search(&name, world)? {
             return Ok(Program {
                 path,
@@ -53,13 +60,6 @@ pub(super) fn find(
         }
     }
     Err(missing(&connector.programs, role, Some(connector)))
-}
-
-fn shell(world: &World) -> String {
-    let shell = world.env.get("SHELL").map(|shell| shell.to_string_lossy().into_owned());
-    shell
-        .filter(|shell| shell.starts_with('/') && Path::new(shell).exists())
-        .unwrap_or_else(|| "/bin/sh".to_owned())
 }
 
 /// Looks a name up on PATH. Empty and relative entries of PATH are passed over: the folder hallpass stands in is nobody's promise.

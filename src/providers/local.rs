@@ -138,6 +138,14 @@ impl LocalStore {
         Ok(())
     }
 
+    /// Whether a passphrase is needed before anything can be read or written.
+    pub fn is_locked(&self) -> Result<bool, Problem> {
+        if self.unlocked.lock().unwrap_or_else(PoisonError::into_inner).is_some() || !self.key_file.exists() {
+            return Ok(false);
+        }
+        Ok(matches!(self.key_file_content()?, KeyFile::Locked(_)))
+    }
+
     /// Tries the passphrase; takes about a second. The key is kept until this object and its clones are gone.
     pub fn unlock_now(&self, passphrase: SecretString) -> Result<(), Problem> {
         match self.key_file_content()? {

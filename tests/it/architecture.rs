@@ -14,7 +14,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("check", &["domain", "config", "providers", "session", "launch"]),
     ("ui", &["domain", "config", "providers", "session", "launch", "check"]),
     ("cli", &["domain", "config", "providers", "session", "launch", "check"]),
-    ("main", &["cli", "ui"]),
+    ("main", &["cli", "session", "ui"]),
     ("lib", &[]),
 ];
 

@@ -21,6 +21,7 @@ mod databases;
 mod leaks;
 mod lifecycle;
 mod readme;
+mod session;
 mod terminal;
 mod vault;
 mod vault_failures;

@@ -47,7 +47,7 @@ pub use store_document::{StoreChange, StoreDocument, StoreEntry};
 pub use store_key::{KeyFile, LockedKey, SealError, StoreKey, WORK_FACTOR};
 pub use template::{Encoding, Part, Template, TemplateError};
 
-use secrecy::{ExposeSecret, SecretSlice};
+use secrecy::{ExposeSecret, SecretSlice, SecretString};
 use zeroize::Zeroize;
 
 /// Bytes that a provider gave. Wiped when dropped; cannot be shown, compared, cloned or serialised.
@@ -66,6 +66,22 @@ impl SecretValue {
         Self::from_bytes(text.into_bytes())
     }
 
+    /// 24 letters, digits, `-` and `_` that nobody can guess; none if the system gives no random numbers.
+    pub fn random() -> Option<Self> {
+        const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+        let mut bytes = vec![0; 24];
+        getrandom::fill(&mut bytes).ok()?;
+        for byte in &mut bytes {
+            *byte = LETTERS[usize::from(*byte % 64)];
+        }
+        Some(Self::from_bytes(bytes))
+    }
+
+    /// What a person typed.
+    pub fn from_secret(text: &SecretString) -> Self {
+        Self::from_bytes(text.expose_secret().as_bytes().to_vec())
+    }
+
     /// The plaintext; nobody outside this folder may ask.
     fn expose(&self) -> &[u8] {
         self.0.expose_secret()
@@ -80,6 +96,10 @@ impl SecretValue {
     #[must_use]
     pub fn trimmed(self) -> Self {
         Self::from_bytes(self.expose().trim_ascii().to_vec())
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.expose().is_empty()
     }
 
     /// Whether it holds a NUL byte and so cannot be an environment variable.

@@ -1,7 +1,6 @@
 //! The local store on real files: made, changed by many at once, killed while writing, tampered with.
 
-use std::collections::BTreeMap;
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsString;
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::process::{Command, Stdio};
@@ -9,7 +8,8 @@ use std::time::Duration;
 
 use super::*;
 use crate::domain::reference::{Kind, ProviderKind};
-use crate::domain::secret::{ChildEnv, EnvTarget, Payload};
+use crate::domain::secret::Payload;
+use secrecy::ExposeSecret as _;
 
 /// A store in a folder of its own.
 fn store_in(folder: &Path) -> LocalStore {
@@ -61,23 +61,15 @@ fn mode(path: &Path) -> u32 {
     fs::metadata(path).unwrap().permissions().mode() & 0o777
 }
 
-/// What a child would get: the only way out of a value.
-fn texts(payload: Payload) -> BTreeMap<String, String> {
-    struct Collect(BTreeMap<String, String>);
-    impl EnvTarget for Collect {
-        fn set(&mut self, name: &OsStr, value: &OsStr) {
-            self.0
-                .insert(name.to_str().unwrap().to_owned(), value.to_str().unwrap().to_owned());
-        }
-    }
-    let Payload::Map(keys) = payload else { panic!("text") };
-    let mut env = ChildEnv::new();
-    for (name, value) in keys {
-        env.insert_secret(&name, value, true);
-    }
-    let mut collect = Collect(BTreeMap::new());
-    env.inject(&mut collect);
-    collect.0
+/// What a value is: the only way to it from here.
+fn text(payload: &Payload, key: &str) -> String {
+    payload
+        .pick(Some(key))
+        .unwrap()
+        .into_credential()
+        .unwrap()
+        .expose_secret()
+        .to_owned()
 }
 
 #[tokio::test]
@@ -97,9 +89,8 @@ async fn the_first_value_makes_folder_key_and_store() {
     let fetched = store_in(home.path()).fetch(&id("db/pg")).await.unwrap();
     assert_eq!(fetched.version.as_deref(), Some("3"));
     assert!(fetched.changed.is_some());
-    let texts = texts(fetched.payload);
-    assert_eq!(texts["password"], "two");
-    assert_eq!(texts["username"], "app");
+    assert_eq!(text(&fetched.payload, "password"), "two");
+    assert_eq!(text(&fetched.payload, "username"), "app");
 
     let inspected = store.inspect(&id("db/pg"), Some("password")).await.unwrap();
     assert_eq!(inspected.keys.unwrap(), ["password", "username"]);
@@ -245,7 +236,7 @@ async fn a_passphrase_is_asked_for_once_and_never_by_the_provider() {
     assert_eq!(status.problem.unwrap().code.id, "E-LOCAL-LOCKED");
     assert_eq!(status.stages[1].state, State::Fail);
     fresh.unlock(passphrase("correct horse")).await.unwrap();
-    assert_eq!(texts(fresh.fetch(&id("a")).await.unwrap().payload)["k"], "secret value");
+    assert_eq!(text(&fresh.fetch(&id("a")).await.unwrap().payload, "k"), "secret value");
     assert_eq!(fresh.probe().await.auth.as_deref(), Some("passphrase"));
     assert_eq!(
         fresh.clone().set("a", "k", value("new value")).unwrap().version,

@@ -21,8 +21,16 @@ struct Case {
 #[derive(Deserialize)]
 #[serde(untagged)]
 enum Step {
-    Input(String, String),
-    Resize(String, u16, u16),
+    Input(Word, String),
+    Resize(Word, u16, u16),
+}
+
+/// The first word of a step; the rest says the same.
+#[derive(Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Word {
+    In,
+    Resize,
 }
 
 #[derive(Deserialize)]
@@ -53,11 +61,12 @@ fn run(case: &Case) -> Option<String> {
     );
     for step in &case.steps {
         match step {
-            Step::Input(_, hex) => emulator.feed(&bytes(hex)),
-            Step::Resize(_, columns, rows) => emulator.resize(Size {
+            Step::Input(Word::In, hex) => emulator.feed(&bytes(hex)),
+            Step::Resize(Word::Resize, columns, rows) => emulator.resize(Size {
                 columns: *columns,
                 rows: *rows,
             }),
+            Step::Input(..) | Step::Resize(..) => panic!("{}: a step of no known kind", case.id),
         }
     }
     let rows = emulator.size().rows;

@@ -1,0 +1,280 @@
+//! Control characters and sequences: where one begins and ends, and what it does to the text around it.
+//!
+//! The boundaries are those of the emulator's own parser, so that both always agree on what is printed and what is not: control
+//! characters inside a sequence belong to it, an escape character begins a new one, CAN and SUB abort, bytes from 0x80 on are
+//! never control characters (they are parts of UTF-8 text).
+
+pub(super) const ESCAPE: u8 = 0x1b;
+const BELL: u8 = 0x07;
+const CANCEL: u8 = 0x18;
+const SUBSTITUTE: u8 = 0x1a;
+const STRING_TERMINATOR: u8 = 0x9c;
+
+/// The byte prints something.
+pub(super) const TEXT: u8 = 1;
+/// The byte is part of a word: an ASCII letter, a digit or `_`. Others count as no word, so that a short value beside one is masked.
+pub(super) const WORD: u8 = 2;
+
+/// What each byte is in plain text. Blanks, control characters and DEL are neither.
+pub(super) const CLASS: [u8; 256] = {
+    let mut class = [0; 256];
+    let mut byte = 0x21;
+    while byte < 256 {
+        if byte != 0x7f {
+            class[byte] = TEXT;
+        }
+        if (byte as u8).is_ascii_alphanumeric() || byte as u8 == b'_' {
+            class[byte] |= WORD;
+        }
+        byte += 1;
+    }
+    class
+};
+
+/// The sequences that carry a text of any length.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum StringKind {
+    /// Titles, links, the clipboard.
+    Command,
+    /// Images, terminal queries.
+    Device,
+    /// APC, PM, SOS.
+    Other,
+}
+
+impl StringKind {
+    /// Whether the byte ends such a string and belongs to it. An escape character ends it too, and begins the next sequence.
+    pub(super) fn ends_with(self, byte: u8) -> bool {
+        match byte {
+            CANCEL | SUBSTITUTE => true,
+            BELL => self == Self::Command,
+            STRING_TERMINATOR => self == Self::Device,
+            _ => false,
+        }
+    }
+}
+
+/// What the bytes that come next belong to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Parser {
+    Ground,
+    Escape,
+    EscapeIntermediate,
+    Csi,
+    String(StringKind),
+}
+
+/// What one byte of a control sequence does to it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Step {
+    Inside,
+    /// The sequence is complete (or aborted) with this byte.
+    Last,
+    /// The byte is an escape character: whatever was before it ended before it.
+    Begin,
+}
+
+impl Parser {
+    /// Takes a byte that is not plain text: the first one is an escape character.
+    pub(super) fn step(&mut self, byte: u8) -> Step {
+        if byte == ESCAPE {
+            *self = Self::Escape;
+            return Step::Begin;
+        }
+        let done = match *self {
+            Self::String(kind) => kind.ends_with(byte),
+            _ if matches!(byte, CANCEL | SUBSTITUTE) => true,
+            Self::Ground => true,
+            Self::Escape => match byte {
+                0x20..=0x2f => {
+                    *self = Self::EscapeIntermediate;
+                    false
+                }
+                b'[' => {
+                    *self = Self::Csi;
+                    false
+                }
+                b']' => {
+                    *self = Self::String(StringKind::Command);
+                    false
+                }
+                b'P' => {
+                    *self = Self::String(StringKind::Device);
+                    false
+                }
+                b'X' | b'^' | b'_' => {
+                    *self = Self::String(StringKind::Other);
+                    false
+                }
+                _ => matches!(byte, 0x30..=0x7e),
+            },
+            Self::EscapeIntermediate => matches!(byte, 0x30..=0x7e),
+            Self::Csi => matches!(byte, 0x40..=0x7e),
+        };
+        if done {
+            *self = Self::Ground;
+            Step::Last
+        } else {
+            Step::Inside
+        }
+    }
+}
+
+/// What a complete control sequence means for the text around it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Effect {
+    /// Colours, modes, titles, erasing: the text goes on where it was.
+    None,
+    /// The cursor is moved or cells are shifted: the screen is addressed.
+    Moves,
+    /// The terminal will answer and the child may wait for it.
+    Asks,
+    /// The alternate screen is entered or left.
+    Screen { alternate: bool },
+}
+
+/// The effect of a complete sequence, from its escape character to its last byte.
+pub(super) fn effect(sequence: &[u8]) -> Effect {
+    match sequence {
+        [_, b'[', parameters @ .., last] => csi_effect(parameters, *last),
+        [_, b'D' | b'E' | b'M' | b'7' | b'8'] => Effect::Moves,
+        [_, b'Z'] => Effect::Asks,
+        [_, b'c'] => Effect::Screen { alternate: false },
+        // OSC 4;1;? and 10;? to 19;?, 52;c;?; DECRQSS and XTGETTCAP; kitty's image protocol.
+        [_, b']', payload @ ..] if payload.contains(&b'?') => Effect::Asks,
+        [_, b'P', b'$' | b'+', b'q', ..] | [_, b'_', b'G', ..] => Effect::Asks,
+        _ => Effect::None,
+    }
+}
+
+fn csi_effect(parameters: &[u8], last: u8) -> Effect {
+    match last {
+        b'n' | b'c' | b'x' | b't' => Effect::Asks,
+        b'p' if parameters.contains(&b'$') => Effect::Asks,
+        b'q' if parameters.starts_with(b">") => Effect::Asks,
+        b'u' if parameters.starts_with(b"?") => Effect::Asks,
+        b'h' | b'l' if parameters.starts_with(b"?") => {
+            let screen = parameters[1..]
+                .split(|byte| *byte == b';')
+                .any(|mode| matches!(mode, b"47" | b"1047" | b"1049"));
+            if screen {
+                Effect::Screen {
+                    alternate: last == b'h',
+                }
+            } else {
+                Effect::None
+            }
+        }
+        b'm' | b'h' | b'l' | b'K' | b'J' | b'q' | b'p' | b'g' | b'i' => Effect::None,
+        b'@'..=b'~' => Effect::Moves,
+        // It was aborted.
+        _ => Effect::None,
+    }
+}
+
+/// One part of a piece of output that begins in plain text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Part {
+    /// A byte that prints.
+    Text(u8),
+    /// A blank or a control character.
+    Control(u8),
+    /// A control sequence, whole or cut off at the end.
+    Sequence,
+}
+
+/// Takes output apart; each part with its place.
+pub(super) fn parts(output: &[u8]) -> impl Iterator<Item = (std::ops::Range<usize>, Part)> + '_ {
+    let mut at = 0;
+    std::iter::from_fn(move || {
+        let from = at;
+        let first = *output.get(from)?;
+        at += 1;
+        if first != ESCAPE {
+            let part = if CLASS[usize::from(first)] & TEXT == 0 {
+                Part::Control(first)
+            } else {
+                Part::Text(first)
+            };
+            return Some((from..at, part));
+        }
+        let mut parser = Parser::Escape;
+        while let Some(&byte) = output.get(at) {
+            match parser.step(byte) {
+                Step::Begin => break,
+                Step::Inside => at += 1,
+                Step::Last => {
+                    at += 1;
+                    break;
+                }
+            }
+        }
+        Some((from..at, Part::Sequence))
+    })
+}
+
+/// What of the output is printed and not blank: the text that is compared.
+pub(super) fn canonical(output: &[u8]) -> zeroize::Zeroizing<Vec<u8>> {
+    let mut text = zeroize::Zeroizing::new(Vec::with_capacity(output.len()));
+    for (_, part) in parts(output) {
+        if let Part::Text(byte) = part {
+            text.push(byte);
+        }
+    }
+    text
+}
+
+/// Whether the cursor is moved by anything but plain line ends.
+pub(super) fn addresses_screen(output: &[u8]) -> bool {
+    let mut returned = false;
+    for (place, part) in parts(output) {
+        match part {
+            Part::Control(b'\n') => returned = false,
+            Part::Control(b'\r') => returned = true,
+            Part::Control(0x08 | 0x0b | 0x0c) => return true,
+            Part::Sequence if effect(&output[place]) == Effect::Moves => return true,
+            Part::Text(_) if returned => return true,
+            _ => {}
+        }
+    }
+    false
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sequences_end_where_the_emulator_ends_them() {
+        let shape = |output: &[u8]| -> Vec<String> {
+            parts(output)
+                .map(|(place, part)| match part {
+                    Part::Text(byte) => format!("text {}", byte as char),
+                    Part::Control(byte) => format!("control {byte}"),
+                    Part::Sequence => format!("sequence {}", place.len()),
+                })
+                .collect()
+        };
+        assert_eq!(shape(b"\x1b[31mx"), ["sequence 5", "text x"]);
+        assert_eq!(shape(b"\x1b]0;title\x07x"), ["sequence 10", "text x"]);
+        assert_eq!(shape(b"\x1bPq\x07x\x1b\\x"), ["sequence 5", "sequence 2", "text x"]);
+        assert_eq!(shape(b"\x1b(Bx\ny"), ["sequence 3", "text x", "control 10", "text y"]);
+        assert_eq!(shape(b"\x1b[3\x1b[1mx"), ["sequence 3", "sequence 4", "text x"]);
+        assert_eq!(shape(b"\x1b[3\x18x"), ["sequence 4", "text x"]);
+        assert_eq!(shape(b"\x1b[3\nmx"), ["sequence 5", "text x"]);
+    }
+
+    #[test]
+    fn effects() {
+        assert_eq!(effect(b"\x1b[1;31m"), Effect::None);
+        assert_eq!(effect(b"\x1b[K"), Effect::None);
+        assert_eq!(effect(b"\x1b[10;20H"), Effect::Moves);
+        assert_eq!(effect(b"\x1b[6n"), Effect::Asks);
+        assert_eq!(effect(b"\x1b[?2026$p"), Effect::Asks);
+        assert_eq!(effect(b"\x1b]11;?\x07"), Effect::Asks);
+        assert_eq!(effect(b"\x1b]0;title\x07"), Effect::None);
+        assert_eq!(effect(b"\x1b[?25;1049h"), Effect::Screen { alternate: true });
+        assert_eq!(effect(b"\x1b[?2004h"), Effect::None);
+        assert_eq!(effect(b"\x1bc"), Effect::Screen { alternate: false });
+    }
+}

@@ -1,0 +1,579 @@
+//! The stream itself: what is held back, what is decided, what leaves.
+//!
+//! Every decision depends on the bytes alone and never on how they were cut into pieces; only [`Stream::idle`] depends on time.
+
+use std::collections::VecDeque;
+
+use aho_corasick::automaton::{Automaton, StateID};
+use zeroize::{Zeroize as _, Zeroizing};
+
+use super::automaton::Machine;
+use super::control::{CLASS, ESCAPE, Effect, Parser, Step, StringKind, TEXT, WORD, addresses_screen, effect};
+use super::mask::{Mask, Style};
+
+/// How much may be held back.
+pub(super) const HOLD: usize = 8 * 1024;
+/// Input is taken in pieces of this size, so that the buffer never grows.
+const PIECE: usize = 4 * 1024;
+/// For so many of the last text bytes it is known where they are: for all that the buffer can hold.
+const PLACES: usize = 16 * 1024;
+/// So many leading bytes of a value may be shown, so that typing does not wait for what comes next.
+const SHOWN: usize = 3;
+const ENQUIRY: u8 = 0x05;
+/// Stands for a dropped control sequence. It prints nothing and ends whatever unfinished sequence stands before it, so what follows
+/// can never be taken for a part of that.
+const NOTHING: &[u8] = b"\x1b\\";
+
+/// A masked stretch of the buffer that has not left yet.
+struct Region {
+    start: usize,
+    end: usize,
+    /// The number of the text byte after it.
+    text_end: usize,
+    style: Style,
+    /// It is one with the mask before it.
+    continued: bool,
+}
+
+/// What the scanner is in.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Place {
+    /// Plain text or an ordinary control sequence: see the parser.
+    Ordinary,
+    /// A string that became too long to be kept until it ends: its content is searched like text.
+    LongString(StringKind),
+    /// A string that is too long and holds a value: nothing of it leaves.
+    Dropping(StringKind),
+}
+
+pub(super) struct Stream {
+    mask: Mask,
+    /// What was fed and has not left: at most what is held back and one piece.
+    buffer: Zeroizing<Vec<u8>>,
+    /// The number of the buffer's first byte in the stream, in [`PLACE_BITS`] bits.
+    base: u32,
+    /// Everything before it has left.
+    sent: usize,
+    /// Everything before it is scanned.
+    cursor: usize,
+    place: Place,
+    parser: Parser,
+    /// Where the unfinished control sequence begins; meaningful while there is one.
+    sequence: usize,
+    /// The unfinished control sequence was so long that its beginning has left.
+    overlong: bool,
+    state: StateID,
+    /// The state of the text around a long string.
+    outer: StateID,
+    /// How many text bytes the automaton has seen.
+    text: usize,
+    /// Text bytes before this number have left.
+    floor: usize,
+    /// Text bytes before this number were let go or masked before it was known what they become; nothing can change that.
+    passed: usize,
+    /// For each of the last text bytes its place in the stream and two flags: it follows no word byte, the screen is addressed there.
+    places: Vec<u32>,
+    /// A short value that counts if no word byte follows: its first text byte and the one after its last.
+    token: Option<(usize, usize)>,
+    /// The last printed byte was part of a word.
+    after_word: bool,
+    /// The cursor was moved in this line.
+    line_addressed: bool,
+    alternate_screen: bool,
+    regions: VecDeque<Region>,
+    /// The style of the mask that left last, if nothing left after it.
+    run: Option<Style>,
+    pub(super) masked: u64,
+    /// No more bytes than this are held back; then what is held is decided.
+    hold: usize,
+}
+
+const PLACE_BITS: u32 = 30;
+const PLACE_MASK: u32 = (1 << PLACE_BITS) - 1;
+const AFTER_NO_WORD: u32 = 1;
+const ADDRESSED: u32 = 2;
+
+impl Stream {
+    /// `hold` is [`HOLD`], or less for a test of what happens beyond it.
+    pub(super) fn new(mask: Mask, start: StateID, hold: usize) -> Self {
+        Self {
+            mask,
+            buffer: Zeroizing::new(Vec::with_capacity(HOLD + PIECE + NOTHING.len())),
+            base: 0,
+            sent: 0,
+            cursor: 0,
+            place: Place::Ordinary,
+            parser: Parser::Ground,
+            sequence: 0,
+            overlong: false,
+            state: start,
+            outer: start,
+            text: 0,
+            floor: 0,
+            passed: 0,
+            places: vec![0; PLACES],
+            token: None,
+            after_word: false,
+            line_addressed: false,
+            alternate_screen: false,
+            regions: VecDeque::new(),
+            run: None,
+            masked: 0,
+            hold: hold.min(HOLD),
+        }
+    }
+
+    pub(super) fn push<A: Automaton>(&mut self, machine: &Machine<A>, input: &[u8], out: &mut Vec<u8>) {
+        for piece in input.chunks(PIECE) {
+            self.buffer.extend_from_slice(piece);
+            self.scan(machine, out);
+            let (first, limit) = self.decided(machine);
+            self.emit(limit, out);
+            self.floor = self.floor.max(first);
+            self.compact();
+        }
+    }
+
+    pub(super) fn holds<A: Automaton>(&self, machine: &Machine<A>) -> bool {
+        self.idle_limit(machine).1 > self.sent
+    }
+
+    pub(super) fn idle<A: Automaton>(&mut self, machine: &Machine<A>, out: &mut Vec<u8>) {
+        let (first, limit) = self.idle_limit(machine);
+        self.emit(limit, out);
+        self.floor = self.floor.max(first);
+        self.passed = self.passed.max(first);
+        self.compact();
+    }
+
+    pub(super) fn finish<A: Automaton>(&mut self, machine: &Machine<A>, out: &mut Vec<u8>) {
+        self.decide(machine, out);
+        if self.in_sequence() && matches!(self.parser, Parser::String(_)) {
+            self.end_string(machine, self.cursor);
+        }
+        self.emit(self.buffer.len(), out);
+        self.compact();
+        self.parser = Parser::Ground;
+        self.place = Place::Ordinary;
+        self.state = machine.start();
+        self.after_word = false;
+        self.line_addressed = false;
+        self.alternate_screen = false;
+        self.run = None;
+    }
+
+    fn scan<A: Automaton>(&mut self, machine: &Machine<A>, out: &mut Vec<u8>) {
+        while self.cursor < self.buffer.len() {
+            let (_, limit) = self.decided(machine);
+            let held = self.cursor - limit;
+            if held >= self.hold {
+                self.overflow(machine, out);
+                continue;
+            }
+            // Not further than what is held can grow: so it is decided at the same byte however the input is cut.
+            let end = self.buffer.len().min(self.cursor + (self.hold - held));
+            match self.place {
+                Place::Ordinary if self.parser == Parser::Ground => self.scan_text(machine, end, out),
+                Place::Ordinary => self.scan_sequence(machine, end, out),
+                Place::LongString(kind) => self.scan_long_string(machine, kind, end, out),
+                Place::Dropping(kind) => self.drop_string(kind),
+            }
+        }
+    }
+
+    /// Plain text up to the next control sequence.
+    fn scan_text<A: Automaton>(&mut self, machine: &Machine<A>, end: usize, out: &mut Vec<u8>) {
+        let start = machine.start();
+        let mut at = self.cursor;
+        while at < end {
+            let byte = self.buffer[at];
+            if self.state == start && self.token.is_none() && machine.is_idle_byte(byte) {
+                let rest = &self.buffer[at + 1..end];
+                at += 1 + rest
+                    .iter()
+                    .position(|byte| !machine.is_idle_byte(*byte))
+                    .unwrap_or(rest.len());
+                self.after_word = CLASS[usize::from(self.buffer[at - 1])] & WORD != 0;
+                continue;
+            }
+            if byte == ESCAPE {
+                self.sequence = at;
+                self.overlong = false;
+                self.parser.step(byte);
+                self.cursor = at + 1;
+                return;
+            }
+            self.cursor = at + 1;
+            if self.take(machine, at, byte) {
+                self.decide(machine, out);
+            }
+            at += 1;
+        }
+        self.cursor = at;
+    }
+
+    /// Takes one byte outside of control sequences. Returns whether the terminal is asked something by it.
+    #[inline(always)]
+    fn take<A: Automaton>(&mut self, machine: &Machine<A>, at: usize, byte: u8) -> bool {
+        let class = CLASS[usize::from(byte)];
+        if self.token.is_some() {
+            self.end_token(class & WORD == 0);
+        }
+        if class & TEXT != 0 {
+            let place = self.base.wrapping_add(at as u32) << 2;
+            let addressed = self.line_addressed || self.alternate_screen;
+            let flags = (u32::from(!self.after_word) * AFTER_NO_WORD) | (u32::from(addressed) * ADDRESSED);
+            self.places[self.text % PLACES] = place | flags;
+            self.text += 1;
+            self.after_word = class & WORD != 0;
+            self.state = machine.next(self.state, byte);
+            if machine.is_match(self.state) {
+                self.found(machine);
+            }
+            return false;
+        }
+        self.after_word = false;
+        match byte {
+            b'\n' => self.line_addressed = false,
+            // A return before a line end is part of it: then the line feed takes this back.
+            b'\r' | 0x08 | 0x0b | 0x0c => self.line_addressed = true,
+            _ => {}
+        }
+        byte == ENQUIRY
+    }
+
+    /// The inside of a control sequence.
+    fn scan_sequence<A: Automaton>(&mut self, machine: &Machine<A>, end: usize, out: &mut Vec<u8>) {
+        let mut at = self.cursor;
+        while at < end {
+            let before = self.parser;
+            match self.parser.step(self.buffer[at]) {
+                Step::Inside => at += 1,
+                Step::Begin => {
+                    self.cursor = at;
+                    if matches!(before, Parser::String(_)) {
+                        self.parser = before;
+                        self.end_string(machine, at);
+                        let kept = self.cursor;
+                        self.complete(machine, self.sequence, kept, out);
+                        self.parser = Parser::Escape;
+                    }
+                    self.sequence = self.cursor;
+                    self.overlong = false;
+                    self.cursor += 1;
+                    // The buffer may have become shorter than `end`.
+                    return;
+                }
+                Step::Last => {
+                    self.cursor = at + 1;
+                    if matches!(before, Parser::String(_)) {
+                        self.end_string(machine, at);
+                    }
+                    self.complete(machine, self.sequence, self.cursor, out);
+                    return;
+                }
+            }
+        }
+        self.cursor = at;
+    }
+
+    /// A string is complete up to the cursor, its content up to `end`: it goes if a value is in it.
+    fn end_string<A: Automaton>(&mut self, machine: &Machine<A>, end: usize) {
+        let content = self.buffer.get(self.sequence + 2..end).unwrap_or_default();
+        if machine.occurs_in(content) {
+            self.masked += 1;
+            self.cut(self.sequence, self.cursor);
+        }
+    }
+
+    /// Puts [`NOTHING`] in the place of a stretch that ends at the cursor.
+    fn cut(&mut self, start: usize, end: usize) {
+        self.buffer.splice(start..end, NOTHING.iter().copied());
+        self.cursor = start + NOTHING.len();
+    }
+
+    /// A control sequence is complete.
+    fn complete<A: Automaton>(&mut self, machine: &Machine<A>, start: usize, end: usize, out: &mut Vec<u8>) {
+        if self.overlong {
+            return;
+        }
+        match effect(&self.buffer[start..end]) {
+            Effect::None => {}
+            Effect::Moves => {
+                self.end_token(true);
+                self.after_word = false;
+                self.line_addressed = true;
+            }
+            Effect::Asks => self.decide(machine, out),
+            Effect::Screen { alternate } => {
+                self.decide(machine, out);
+                self.alternate_screen = alternate;
+                self.line_addressed = false;
+                self.after_word = false;
+            }
+        }
+    }
+
+    /// As much is held as may be: decides on the text; if it is a control sequence that is so long, lets it go piece by piece.
+    fn overflow<A: Automaton>(&mut self, machine: &Machine<A>, out: &mut Vec<u8>) {
+        self.decide(machine, out);
+        if !self.in_sequence() || self.cursor - self.sequence < self.hold {
+            return;
+        }
+        let Parser::String(kind) = self.parser else {
+            self.emit(self.cursor, out);
+            self.sequence = self.cursor;
+            self.overlong = true;
+            return;
+        };
+        self.parser = Parser::Ground;
+        if machine.occurs_in(&self.buffer[self.sequence + 2..self.cursor]) {
+            self.masked += 1;
+            self.cut(self.sequence, self.cursor);
+            self.place = Place::Dropping(kind);
+        } else {
+            self.place = Place::LongString(kind);
+            self.outer = std::mem::replace(&mut self.state, machine.start());
+            self.after_word = false;
+            self.cursor = self.sequence + 2;
+        }
+    }
+
+    fn scan_long_string<A: Automaton>(
+        &mut self,
+        machine: &Machine<A>,
+        kind: StringKind,
+        end: usize,
+        out: &mut Vec<u8>,
+    ) {
+        let mut at = self.cursor;
+        while at < end {
+            let byte = self.buffer[at];
+            if byte == ESCAPE || kind.ends_with(byte) {
+                self.cursor = at;
+                self.decide(machine, out);
+                self.state = self.outer;
+                self.after_word = false;
+                self.place = Place::Ordinary;
+                if byte == ESCAPE {
+                    self.sequence = at;
+                    self.overlong = false;
+                    self.parser.step(byte);
+                }
+                self.cursor = at + 1;
+                return;
+            }
+            at += 1;
+            self.cursor = at;
+            self.take(machine, at - 1, byte);
+        }
+    }
+
+    fn drop_string(&mut self, kind: StringKind) {
+        let rest = &self.buffer[self.cursor..];
+        let end = rest.iter().position(|byte| *byte == ESCAPE || kind.ends_with(*byte));
+        let drop_to = match end {
+            None => rest.len(),
+            Some(at) => {
+                self.place = Place::Ordinary;
+                if rest[at] == ESCAPE { at } else { at + 1 }
+            }
+        };
+        self.buffer.drain(self.cursor..self.cursor + drop_to);
+    }
+
+    /// A form ended at the last text byte.
+    #[cold]
+    #[inline(never)]
+    fn found<A: Automaton>(&mut self, machine: &Machine<A>) {
+        let mut longest = 0;
+        let mut token = 0;
+        for (length, whole_token) in machine.matches(self.state) {
+            if !whole_token {
+                longest = longest.max(length);
+            } else if self.places[(self.text - length) % PLACES] & AFTER_NO_WORD != 0 {
+                token = token.max(length);
+            }
+        }
+        if token > 0 {
+            self.token = Some((self.text - token, self.text));
+        }
+        if longest > 0 {
+            self.mask(self.text - longest, self.text);
+        }
+    }
+
+    /// Whether the short value before it is a whole token is known now.
+    fn end_token(&mut self, whole: bool) {
+        if let Some((from, to)) = self.token.take()
+            && whole
+        {
+            self.mask(from, to);
+        }
+    }
+
+    /// Masks these text bytes, as far as they have not left.
+    fn mask(&mut self, from: usize, to: usize) {
+        if to <= self.floor {
+            return;
+        }
+        let shown = from < self.passed;
+        let from = from.max(self.passed);
+        let mut start = self.place_of(from);
+        let end = self.place_of(to - 1) + 1;
+        // A longer one takes the place of those inside it. None of them can have left: this one's beginning was held.
+        while self
+            .regions
+            .back()
+            .is_some_and(|last| last.start >= start && last.end <= end)
+        {
+            if self.regions.pop_back().is_some_and(|inner| !inner.continued) {
+                self.masked -= 1;
+            }
+        }
+        let before = match self.regions.back() {
+            Some(last) => (start <= last.end).then_some(last.style),
+            None => self.run.filter(|_| start == self.sent),
+        };
+        if let Some(last) = self.regions.back() {
+            start = start.max(last.end);
+        }
+        if start >= end {
+            return;
+        }
+        let style = before.unwrap_or_else(|| {
+            let addressed = self.places[from % PLACES] & ADDRESSED != 0;
+            if shown || addressed || addresses_screen(&self.buffer[start..end]) {
+                Style::SameWidth
+            } else {
+                Style::Fixed
+            }
+        });
+        if before.is_none() {
+            self.masked += 1;
+        }
+        self.regions.push_back(Region {
+            start,
+            end,
+            text_end: to,
+            style,
+            continued: before.is_some(),
+        });
+    }
+
+    fn in_sequence(&self) -> bool {
+        self.parser != Parser::Ground
+    }
+
+    /// The place of a text byte in the buffer; the buffer's beginning if it has left.
+    fn place_of(&self, text: usize) -> usize {
+        if text < self.floor {
+            return self.sent;
+        }
+        ((self.places[text % PLACES] >> 2).wrapping_sub(self.base) & PLACE_MASK) as usize
+    }
+
+    /// The first text byte that could still become a part of a value.
+    fn first_pending<A: Automaton>(&self, machine: &Machine<A>) -> usize {
+        let first = self.text.saturating_sub(machine.pending(self.state));
+        self.token.map_or(first, |(from, _)| first.min(from))
+    }
+
+    /// What is decided: up to which text byte, and up to which place in the buffer.
+    fn decided<A: Automaton>(&self, machine: &Machine<A>) -> (usize, usize) {
+        let first = self.first_pending(machine);
+        (first, self.limit(first))
+    }
+
+    fn limit(&self, first: usize) -> usize {
+        let first = first.max(self.passed);
+        let mut limit = if first < self.text {
+            self.place_of(first)
+        } else {
+            self.cursor
+        };
+        if self.in_sequence() {
+            limit = limit.min(self.sequence);
+        }
+        limit = limit.max(self.sent);
+        // What is masked is decided, whatever it becomes a part of.
+        let after = self.regions.partition_point(|region| region.start < limit);
+        match after.checked_sub(1).and_then(|index| self.regions.get(index)) {
+            Some(region) => limit.max(region.end),
+            None => limit,
+        }
+    }
+
+    /// What may leave after a pause: a few leading bytes of what could become a value, in whole characters.
+    fn idle_limit<A: Automaton>(&self, machine: &Machine<A>) -> (usize, usize) {
+        let pending = self.first_pending(machine);
+        let mut first = (pending + SHOWN).max(self.floor).min(self.text);
+        while first > pending.max(self.floor)
+            && first < self.text
+            && self
+                .buffer
+                .get(self.place_of(first))
+                .is_some_and(|byte| matches!(byte, 0x80..=0xbf))
+        {
+            first -= 1;
+        }
+        (first, self.limit(first))
+    }
+
+    /// Decides now on what is held: what is longer than what may be shown of a value is masked.
+    fn decide<A: Automaton>(&mut self, machine: &Machine<A>, out: &mut Vec<u8>) {
+        self.end_token(true);
+        let pending = machine.pending(self.state);
+        if pending > SHOWN {
+            self.mask(self.text.saturating_sub(pending), self.text);
+        }
+        let limit = if self.in_sequence() { self.sequence } else { self.cursor };
+        self.emit(limit, out);
+        self.floor = self.text;
+        self.passed = self.text;
+    }
+
+    fn emit(&mut self, limit: usize, out: &mut Vec<u8>) {
+        while let Some(region) = self.regions.pop_front() {
+            if region.start >= limit {
+                self.regions.push_front(region);
+                break;
+            }
+            self.emit_plain(region.start, out);
+            let masked = &self.buffer[region.start..region.end];
+            self.mask.render(masked, region.style, region.continued, out);
+            self.run = Some(region.style);
+            self.sent = region.end;
+            self.floor = self.floor.max(region.text_end);
+        }
+        self.emit_plain(limit, out);
+    }
+
+    fn emit_plain(&mut self, to: usize, out: &mut Vec<u8>) {
+        if self.sent < to {
+            out.extend_from_slice(&self.buffer[self.sent..to]);
+            self.sent = to;
+            self.run = None;
+        }
+    }
+
+    /// Takes what has left out of the buffer and wipes it.
+    fn compact(&mut self) {
+        let sent = self.sent;
+        if sent == 0 {
+            return;
+        }
+        let kept = self.buffer.len() - sent;
+        self.buffer.copy_within(sent.., 0);
+        self.buffer[kept..].zeroize();
+        self.buffer.truncate(kept);
+        self.base = self.base.wrapping_add(sent as u32) & PLACE_MASK;
+        self.cursor -= sent;
+        self.sequence = self.sequence.saturating_sub(sent);
+        for region in &mut self.regions {
+            region.start -= sent;
+            region.end -= sent;
+        }
+        self.sent = 0;
+    }
+}
