@@ -361,7 +361,7 @@ fn tokens_that_are_wrong_or_over() {
     assert_eq!(wrong.code.id, "E-VAULT-TOKEN");
     let short = token(
         "path \"secret/*\" { capabilities = [\"read\"] }",
-        json!({ "ttl": "1s" }),
+        &json!({ "ttl": "1s" }),
     );
     eventually("the token expires", || {
         servers()
@@ -403,7 +403,7 @@ fn tokens_that_are_wrong_or_over() {
     // A token that may not look itself up is alive all the same.
     let shy = token(
         "path \"secret/data/else\" { capabilities = [\"read\"] }",
-        json!({ "no_default_policy": true }),
+        &json!({ "no_default_policy": true }),
     );
     assert_eq!(
         Bench::new().set("VAULT_TOKEN", &shy).failure(&secret).code.id,
@@ -649,7 +649,7 @@ fn the_ladder_ends_where_it_fails() {
 
     let limited = token(
         "path \"secret/data/x\" { capabilities = [\"read\"] }",
-        json!({ "ttl": "30m" }),
+        &json!({ "ttl": "30m" }),
     );
     let status = probe(Bench::new().set("VAULT_TOKEN", &limited));
     assert!(status.auth.unwrap().starts_with("token, policies default, policy"));

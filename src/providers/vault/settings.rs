@@ -355,7 +355,10 @@ mod tests {
         ]);
         let auth = ("auth", Setting::Table(auth));
         assert_eq!(
-            login(&[addr, role[0], role[1], ("VAULT_TOKEN", "t")], &[auth.clone()]),
+            login(
+                &[addr, role[0], role[1], ("VAULT_TOKEN", "t")],
+                std::slice::from_ref(&auth)
+            ),
             "ar"
         );
         assert!(read("vault", &[addr], &[auth]).is_err(), "no role_id");
