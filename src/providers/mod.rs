@@ -7,6 +7,7 @@ mod envjson;
 pub mod local;
 #[cfg(feature = "vault")]
 mod net;
+#[cfg(feature = "vault")]
 mod settings;
 #[cfg(feature = "vault")]
 mod vault;

@@ -353,7 +353,9 @@ impl Vault {
 
     /// Logs in and says as whom and for how long.
     async fn prove_login(&self, status: &mut ProviderStatus) -> Result<Arc<Token>, Problem> {
-        if let Some(problem) = self.state().await {
+        // Asked outright, so that a server that does not answer is given up here and not once a question.
+        let (health, _) = self.ask(Asker::health(&self.settings.address)).await?;
+        if let Some(problem) = parse(&health).and_then(|health| self.unwell(&health)) {
             return Err(problem);
         }
         let mut token = self.token().await?;

@@ -686,6 +686,23 @@ fn the_ladder_ends_where_it_fails() {
     );
 }
 
+/// The scheme and the port do not fit each other: each way round says so.
+#[test]
+fn http_where_tls_is_spoken_and_the_other_way_round() {
+    let secret = auto("secret/any");
+    let plain = servers().vault_tls_addr.replace("https", "http");
+    let problem = Bench::new().set("VAULT_ADDR", &plain).failure(&secret);
+    assert_eq!(problem.code.id, "E-VAULT-ADDR", "{problem}");
+    assert!(problem.fixes[0].contains(&servers().vault_tls_addr), "{problem}");
+    let tls = servers().vault_addr.replace("http", "https");
+    let problem = Bench::new()
+        .set("VAULT_ADDR", &tls)
+        .set("VAULT_CACERT", &servers().ca)
+        .failure(&secret);
+    assert_eq!(problem.code.id, "E-NET-TLS");
+    assert!(problem.causes[0].contains("does not speak TLS"), "{problem}");
+}
+
 /// A port that was free a moment ago.
 fn free_port() -> u16 {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
@@ -843,6 +860,20 @@ fn answers_that_are_not_vaults() {
         assert_eq!(problem.code.id, code, "{problem}");
         assert!(!format!("{problem} {problem:?}").contains(canary), "{problem}");
     }
+    let standby = Liar::new(|head| {
+        if head.contains("sys/health") {
+            http("200 OK", "", "{\"initialized\":true,\"sealed\":false,\"standby\":true}")
+        } else {
+            http(
+                "307 Temporary Redirect",
+                "Location: http://active.corp:8200/v1/x\r\n",
+                "",
+            )
+        }
+    });
+    let problem = bench(&standby).failure(&secret);
+    assert_eq!(problem.code.id, "E-VAULT-STANDBY");
+    assert!(problem.what.contains("http://active.corp:8200"), "{problem}");
     let once = Arc::new(Mutex::new(0));
     let flapping = Liar::new(move |head| {
         let mut count = once.lock().unwrap();
@@ -874,6 +905,12 @@ fn a_server_that_says_nothing_is_given_up() {
     assert_eq!(problem.code.id, "E-NET-TIMEOUT");
     assert!(problem.what.contains("300 ms"), "{problem}");
     assert!(started.elapsed() < Duration::from_secs(5));
+    let status = run(bench.vault().probe());
+    assert_eq!(
+        rungs(&status),
+        "config ok, dns ok, tcp ok, tls skipped, login fail, read skipped"
+    );
+    assert_eq!(status.problem.unwrap().code.id, "E-NET-TIMEOUT");
     // One byte at a time is no way around the limit.
     let slow = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = format!("http://{}", slow.local_addr().unwrap());

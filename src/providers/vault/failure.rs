@@ -146,8 +146,12 @@ impl Vault {
 
     /// What is wrong with the server as a whole; none if it says that it is well, or says nothing.
     pub(super) async fn state(&self) -> Option<Problem> {
+        self.unwell(&self.health().await?)
+    }
+
+    /// The problem of a server that says that it is sealed or was never set up.
+    pub(super) fn unwell(&self, health: &Health) -> Option<Problem> {
         let address = &self.settings.address;
-        let health = self.health().await?;
         let problem = if !health.initialized {
             Problem::new(
                 &catalogue::VAULT_UNINITIALISED,
