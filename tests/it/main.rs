@@ -24,4 +24,5 @@ mod local_store;
 mod readme;
 mod session;
 mod terminal;
+mod vault;
 mod vault_failures;
