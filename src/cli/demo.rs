@@ -96,6 +96,20 @@ impl DemoHome {
     pub(super) fn path(&self) -> &Path {
         self.folder.path()
     }
+
+    /// The variables that lead hallpass here and nowhere else.
+    fn environment(&self) -> impl Iterator<Item = (String, OsString)> + '_ {
+        let folders = [
+            ("HALLPASS_CONFIG_DIR", "config"),
+            ("HALLPASS_DATA_DIR", "data"),
+            ("HALLPASS_STATE_DIR", "state"),
+            ("HALLPASS_SYSTEM_DIR", "system"),
+            ("XDG_CACHE_HOME", "cache"),
+        ];
+        folders
+            .into_iter()
+            .map(|(name, folder)| (name.to_owned(), self.path().join(folder).into()))
+    }
 }
 
 pub(super) fn run(
@@ -135,15 +149,7 @@ pub(super) fn run(
     for name in ["HALLPASS_STORE", "HALLPASS_STORE_KEY_FILE", "HALLPASS_PROFILE"] {
         env.remove(name);
     }
-    let folders = [
-        ("HALLPASS_CONFIG_DIR", "config"),
-        ("HALLPASS_DATA_DIR", "data"),
-        ("HALLPASS_STATE_DIR", "state"),
-        ("XDG_CACHE_HOME", "cache"),
-    ];
-    for (name, folder) in folders {
-        env.insert(name.to_owned(), home.path().join(folder).into());
-    }
+    env.extend(home.environment());
     let code = super::run(arguments(demo.command, global), &env, run_tui);
     drop(home);
     Ok(code)
@@ -292,8 +298,6 @@ fn sweep(parent: &Path) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::sync::Arc;
-
     use crate::config::{FolderFlags, LoadOptions, load};
     use crate::domain::role::Source;
     use crate::providers::Providers;
@@ -320,8 +324,8 @@ mod tests {
             [
                 "demo-shell",
                 "demo-shell-prod",
-                "demo-command",
                 "demo-sqlite",
+                "demo-command",
                 "demo-postgres"
             ]
         );
@@ -362,23 +366,19 @@ mod tests {
             fs::set_permissions(bin.join(client), fs::Permissions::from_mode(0o755)).unwrap();
         }
         let home = make(parent.path(), &[bin]).unwrap();
-        let at = |name: &str| home.path().join(name);
         let world = World {
             env: BTreeMap::new().into(),
             home: None,
-            data_folder: at("data"),
+            data_folder: home.path().join("data"),
         };
         let config = load(&LoadOptions {
-            flags: FolderFlags {
-                config: Some(at("config")),
-                data: Some(at("data")),
-                state: Some(at("state")),
-            },
+            flags: FolderFlags::default(),
             profile: None,
-            env: Arc::clone(&world.env),
-            home: Some(home.path().to_owned()),
-            system_dir: PathBuf::from("/nonexistent"),
+            env: home.environment().collect(),
+            home: None,
+            system_dir: PathBuf::from("/nowhere"),
         });
+        assert_eq!(config.folders.data, world.data_folder);
         assert_eq!(config.problems, []);
         assert_eq!((config.roles.len(), config.environments.len()), (7, 3));
         let providers = Providers::new(&config.providers, &world);

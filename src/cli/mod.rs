@@ -136,7 +136,6 @@ impl Frame {
     fn new(global: &Global, env: BTreeMap<String, OsString>, run_tui: RunTui) -> Result<Self, Problem> {
         let home = env.get("HOME").map(PathBuf::from).filter(|home| home.is_absolute());
         let home = home.or_else(|| directories::BaseDirs::new().map(|dirs| dirs.home_dir().to_owned()));
-        let env = Arc::new(env);
         let options = LoadOptions {
             flags: FolderFlags {
                 config: global.config_dir.clone(),
@@ -148,12 +147,12 @@ impl Frame {
                 .get("HALLPASS_SYSTEM_DIR")
                 .map_or_else(|| PathBuf::from("/etc/hallpass"), PathBuf::from),
             home: home.clone(),
-            env: Arc::clone(&env),
+            env: env.clone(),
         };
         let reload = Arc::new(move || load(&options));
         let config = reload();
         let world = World {
-            env,
+            env: Arc::new(env),
             home,
             data_folder: config.folders.data.clone(),
         };

@@ -24,7 +24,6 @@ mod walk;
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::PathBuf;
-use std::sync::Arc;
 
 use crate::domain::connector::Connector;
 use crate::domain::problem::{Location, Problem};
@@ -44,7 +43,7 @@ pub struct LoadOptions {
     /// `--profile`: the files of `[profiles.NAME]` instead of the usual ones.
     pub profile: Option<String>,
     /// The environment of hallpass. No `Debug`: it may hold credentials.
-    pub env: Arc<BTreeMap<String, OsString>>,
+    pub env: BTreeMap<String, OsString>,
     pub home: Option<PathBuf>,
     /// The folder whose files lie below the person's own.
     pub system_dir: PathBuf,

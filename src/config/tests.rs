@@ -3,7 +3,6 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use proptest::prelude::*;
@@ -51,7 +50,7 @@ impl Home {
                 ..FolderFlags::default()
             },
             profile: None,
-            env: Arc::default(),
+            env: std::collections::BTreeMap::new(),
             home: Some(self.path("")),
             system_dir: self.path("system"),
         }

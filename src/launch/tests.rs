@@ -36,7 +36,7 @@ impl Home {
                 ..FolderFlags::default()
             },
             profile: None,
-            env: Arc::new(variables.clone()),
+            env: variables.clone(),
             home: Some(folder.path().to_owned()),
             system_dir: PathBuf::from("/nonexistent"),
         };
@@ -278,4 +278,27 @@ fn fake_client(folder: &std::path::Path, name: &str) {
     let file = folder.join(name);
     std::fs::write(&file, "#!/bin/sh\n").unwrap();
     std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o755)).unwrap();
+}
+
+#[test]
+fn plain_text_that_is_a_secret_is_masked_like_one() {
+    let home = Home::new(
+        "[roles.a]\nconnector = \"shell\"\n[roles.r]\nconnector = \"redis\"\ncommand = [\"true\"]\nallow_plaintext = true\nfields.REDIS_HOST = \"h\"\nfields.REDISCLI_AUTH = { literal = \"typed-Xq9w\" }\n",
+        &[],
+    );
+    let plan = home.launch("r", &[]).unwrap();
+    let mut redactor = plan.env.redactor();
+    let mut shown = Vec::new();
+    redactor.push(b"typed-Xq9w\n", &mut shown);
+    redactor.finish(&mut shown);
+    assert!(!String::from_utf8_lossy(&shown).contains("Xq9w"));
+    assert_eq!(seen(plan)["REDISCLI_AUTH"], "typed-Xq9w");
+}
+
+#[test]
+fn a_connector_that_is_not_built_is_refused_by_name() {
+    let home = Home::new("[roles.a]\nconnector = \"ssh\"\nfields.SSH_DESTINATION = \"h\"\n", &[]);
+    let problems = home.launch("a", &[]).err().unwrap();
+    assert_eq!(codes(&problems), ["E-CONNECTOR-NOT-BUILT"]);
+    assert!(home.launch("a", &["true"]).is_ok());
 }
