@@ -216,16 +216,12 @@ impl Vault {
             }
         }
         if read.answer.status == 200 {
-            self.session_worked();
+            self.worked(&read.token);
             return Ok(read);
         }
         // What was found out of the mount may no longer hold.
         self.mounts.lock().await.clear();
         Err(self.absent(secret, &read, pin).await)
-    }
-
-    fn session_worked(&self) {
-        self.worked();
     }
 
     async fn try_to_read(&self, named: &Named, pin: Option<u64>, token: &Arc<Token>) -> Result<Read, Problem> {
@@ -235,8 +231,9 @@ impl Vault {
         for target in targets {
             if target.kv == Kv::V1 && pin.is_some() {
                 let what = format!("`{}` is KV v1, which keeps no versions", target.written());
-                let problem = Problem::new(&catalogue::VAULT_KV_VERSION, what).causes(Vec::new());
-                return Err(problem.fixes(vec!["leave version out of the reference".to_owned()]));
+                return Err(Problem::new(&catalogue::VAULT_KV_VERSION, what)
+                    .causes(vec!["the reference pins a version".to_owned()])
+                    .fixes(vec!["leave version out of the reference".to_owned()]));
             }
             let (answer, line) = self.ask(self.asker(Some(token)).read(&target, pin)).await?;
             let read = Read {
@@ -309,7 +306,7 @@ impl Vault {
         let keys = versioned
             .subkeys
             .and_then(|keys| Payload::json_object(keys.get().as_bytes()).ok()?.names());
-        self.worked();
+        self.worked(&token);
         Ok(keys.map(|keys| Inspected {
             keys: Some(keys),
             ..of_version(versioned.metadata.as_ref())
@@ -356,7 +353,9 @@ impl Vault {
 
     /// Logs in and says as whom and for how long.
     async fn prove_login(&self, status: &mut ProviderStatus) -> Result<Arc<Token>, Problem> {
-        if let Some(problem) = self.state().await {
+        // Asked outright, so that a server that does not answer is given up here and not once a question.
+        let (health, _) = self.ask(Asker::health(&self.settings.address)).await?;
+        if let Some(problem) = parse(&health).and_then(|health| self.unwell(&health)) {
             return Err(problem);
         }
         let mut token = self.token().await?;

@@ -23,4 +23,5 @@ mod lifecycle;
 mod readme;
 mod session;
 mod terminal;
+mod vault;
 mod vault_failures;

@@ -146,8 +146,12 @@ impl Vault {
 
     /// What is wrong with the server as a whole; none if it says that it is well, or says nothing.
     pub(super) async fn state(&self) -> Option<Problem> {
+        self.unwell(&self.health().await?)
+    }
+
+    /// The problem of a server that says that it is sealed or was never set up.
+    pub(super) fn unwell(&self, health: &Health) -> Option<Problem> {
         let address = &self.settings.address;
-        let health = self.health().await?;
         let problem = if !health.initialized {
             Problem::new(
                 &catalogue::VAULT_UNINITIALISED,
@@ -211,7 +215,7 @@ impl Vault {
                 let what = format!("Vault at {address} speaks TLS, and the address says http://");
                 let fixed = address.replacen("http://", "https://", 1);
                 Problem::new(&catalogue::VAULT_ADDR, what)
-                    .causes(Vec::new())
+                    .causes(vec!["the scheme of the address is wrong".to_owned()])
                     .fixes(vec![format!("export VAULT_ADDR={fixed}")])
             }
             500.. => return Some(self.upstream(line, answer.status)),
@@ -266,12 +270,15 @@ impl Vault {
                 self.name
             ));
         }
-        self.at_read(
-            Problem::new(&catalogue::VAULT_KV_VERSION, what).causes(Vec::new()),
-            line,
-            status,
-        )
-        .fixes(fixes)
+        let cause = match (&target.mount, target.kv) {
+            (None, Kv::V2) => {
+                "the reference names the API path, and that of KV v2 has data/ behind the mount".to_owned()
+            }
+            _ => format!("the reference or mounts in config.toml says KV v{}", target.kv.number()),
+        };
+        self.at_read(Problem::new(&catalogue::VAULT_KV_VERSION, what), line, status)
+            .causes(vec![cause])
+            .fixes(fixes)
     }
 
     /// The problem of a read that was answered 403.
