@@ -1,1 +1,322 @@
-//! See lib.rs.
+//! The verb *check*: which providers and roles are ready, and what to do about the rest. Never prompts, reads metadata where it can.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use futures::future::join_all;
+use tokio::sync::Semaphore;
+
+use crate::config::Config;
+use crate::domain::catalogue;
+use crate::domain::problem::Problem;
+use crate::domain::reference::{SecretId, SecretRef};
+use crate::domain::role::{Field, Role, Source};
+use crate::domain::secret::PickError;
+use crate::domain::status::{FieldStatus, ProviderStatus, RoleStatus, Stage, State};
+use crate::launch;
+use crate::providers::{Inspected, Providers, World};
+
+/// How many questions are under way at once.
+const AT_ONCE: usize = 8;
+/// How long one question may take.
+const LIMIT: Duration = Duration::from_secs(10);
+
+/// What a whole check found.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Report {
+    pub providers: Vec<ProviderStatus>,
+    pub roles: Vec<RoleStatus>,
+}
+
+impl Report {
+    /// How many roles are in this state.
+    pub fn count(&self, state: State) -> usize {
+        self.roles.iter().filter(|role| role.state == state).count()
+    }
+
+    /// The gravest state of anything in it.
+    pub fn worst(&self) -> State {
+        let states = self
+            .roles
+            .iter()
+            .map(|role| role.state)
+            .chain(self.providers.iter().map(|provider| provider.state));
+        states.max().unwrap_or(State::Ok)
+    }
+}
+
+/// Everything a check needs to know.
+#[derive(Clone, Copy)]
+pub struct Checker<'a> {
+    pub config: &'a Config,
+    pub providers: &'a Providers,
+    pub world: &'a World,
+}
+
+impl Checker<'_> {
+    /// Checks these roles and the providers they use.
+    pub async fn roles(&self, names: &[String]) -> Report {
+        let chosen: Vec<&Role> = self
+            .config
+            .roles
+            .iter()
+            .filter(|role| names.contains(&role.name))
+            .collect();
+        let used: BTreeSet<&str> = chosen
+            .iter()
+            .flat_map(|role| references(role))
+            .map(|r| r.id.provider.as_str())
+            .collect();
+        let gate = Arc::new(Semaphore::new(AT_ONCE));
+        let providers = join_all(used.iter().map(|name| self.provider_gated(name, &gate))).await;
+        let failed: BTreeMap<&str, &Problem> = providers
+            .iter()
+            .filter(|status| status.state == State::Fail)
+            .filter_map(|status| Some((status.name.as_str(), status.problem.as_ref()?)))
+            .collect();
+
+        let wanted: BTreeMap<&SecretId, &SecretRef> = chosen
+            .iter()
+            .flat_map(|role| references(role))
+            .map(|reference| (&reference.id, reference))
+            .collect();
+        let open = wanted
+            .into_iter()
+            .filter(|(id, _)| !failed.contains_key(id.provider.as_str()));
+        let asked = join_all(open.map(|(id, reference)| self.inspect(id, reference, &gate))).await;
+        let seen: BTreeMap<SecretId, Seen> = asked.into_iter().collect();
+
+        let mut roles: Vec<RoleStatus> = chosen
+            .iter()
+            .map(|role| self.role_status(role, &seen, &failed))
+            .collect();
+        for broken in self.config.broken.iter().filter(|broken| names.contains(&broken.name)) {
+            roles.push(RoleStatus {
+                name: broken.name.clone(),
+                state: State::Fail,
+                problem: self.config.problems.get(broken.problem).cloned(),
+                provider: None,
+                latency_ms: None,
+                fields: Vec::new(),
+            });
+        }
+        roles.sort_by_key(|role| names.iter().position(|name| *name == role.name));
+        Report { providers, roles }
+    }
+
+    /// Checks one role; none if there is no role of this name.
+    pub async fn role(&self, name: &str) -> Option<RoleStatus> {
+        self.roles(&[name.to_owned()]).await.roles.into_iter().next()
+    }
+
+    /// Climbs one provider's ladder.
+    pub async fn provider(&self, name: &str) -> ProviderStatus {
+        let started = Instant::now();
+        let kind = self.config.names.kind_of(name).map_or("", |kind| kind.word());
+        let failed = |problem: Problem, endpoint: String, skipped: bool| ProviderStatus {
+            name: name.to_owned(),
+            kind,
+            endpoint,
+            auth: None,
+            state: if skipped { State::Skipped } else { State::Fail },
+            latency_ms: None,
+            expires: None,
+            stages: vec![Stage {
+                name: "config",
+                state: State::Fail,
+                ms: None,
+            }],
+            problem: Some(problem),
+        };
+        match self.providers.get(name) {
+            Err(problem) => {
+                let skipped = problem.code == &catalogue::PROVIDER_NOT_BUILT;
+                failed(problem, String::new(), skipped)
+            }
+            Ok(provider) => match tokio::time::timeout(LIMIT, provider.probe()).await {
+                Ok(mut status) => {
+                    status.latency_ms.get_or_insert(millis(started));
+                    status
+                }
+                Err(_) => failed(too_slow(name), provider.endpoint(), false),
+            },
+        }
+    }
+
+    async fn provider_gated(&self, name: &str, gate: &Semaphore) -> ProviderStatus {
+        let _place = gate.acquire().await;
+        self.provider(name).await
+    }
+
+    async fn inspect(&self, id: &SecretId, reference: &SecretRef, gate: &Semaphore) -> (SecretId, Seen) {
+        let _place = gate.acquire().await;
+        let started = Instant::now();
+        let result = match self.providers.get(&id.provider) {
+            Err(problem) => Err(problem),
+            Ok(provider) => {
+                let asked = provider.inspect(id, reference.key.as_deref());
+                tokio::time::timeout(LIMIT, asked)
+                    .await
+                    .unwrap_or_else(|_| Err(too_slow(&id.provider)))
+            }
+        };
+        (
+            id.clone(),
+            Seen {
+                result,
+                ms: millis(started),
+            },
+        )
+    }
+
+    fn role_status(
+        &self,
+        role: &Role,
+        seen: &BTreeMap<SecretId, Seen>,
+        failed: &BTreeMap<&str, &Problem>,
+    ) -> RoleStatus {
+        let fields: Vec<FieldStatus> = role
+            .fields
+            .iter()
+            .map(|field| field_status(field, role, seen, failed))
+            .collect();
+        let client = launch::client(self.config, role, self.world).err();
+        // A missing client is a fault of this machine, not of the role: a check often runs where no client is installed.
+        let worst = fields.iter().map(not_built_is_failure).max().unwrap_or(State::Ok);
+        let state = worst.max(if client.is_some() { State::Warn } else { State::Ok });
+        RoleStatus {
+            name: role.name.clone(),
+            state,
+            problem: client,
+            provider: main_provider(role),
+            latency_ms: fields.iter().filter_map(|field| field.latency_ms).max(),
+            fields,
+        }
+    }
+}
+
+/// A field whose provider is not built yet is skipped, and the role cannot be opened.
+fn not_built_is_failure(field: &FieldStatus) -> State {
+    match &field.problem {
+        Some(problem) if problem.code == &catalogue::PROVIDER_NOT_BUILT => State::Fail,
+        _ => field.state,
+    }
+}
+
+struct Seen {
+    result: Result<Inspected, Problem>,
+    ms: u64,
+}
+
+fn millis(started: Instant) -> u64 {
+    u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX)
+}
+
+fn too_slow(provider: &str) -> Problem {
+    let what = format!("provider `{provider}` gave no answer within {} s", LIMIT.as_secs());
+    Problem::new(&catalogue::NET_TIMEOUT, what)
+}
+
+fn references(role: &Role) -> impl Iterator<Item = &SecretRef> {
+    role.fields.iter().flat_map(|field| field.source.references())
+}
+
+/// The provider that most of the role's secrets come from.
+pub fn main_provider(role: &Role) -> Option<String> {
+    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+    for reference in references(role) {
+        *counts.entry(&reference.id.provider).or_default() += 1;
+    }
+    counts
+        .into_iter()
+        .max_by_key(|(_, count)| *count)
+        .map(|(name, _)| name.to_owned())
+}
+
+fn field_status(
+    field: &Field,
+    role: &Role,
+    seen: &BTreeMap<SecretId, Seen>,
+    failed: &BTreeMap<&str, &Problem>,
+) -> FieldStatus {
+    let mut status = FieldStatus {
+        name: field.name.clone(),
+        state: State::Ok,
+        problem: None,
+        warning: None,
+        version: None,
+        rotated_at: None,
+        latency_ms: None,
+    };
+    if matches!(field.source, Source::RdsIam { .. }) {
+        status.problem = Some(launch::not_built("RDS IAM tokens"));
+        status.state = State::Skipped;
+    }
+    for reference in field.source.references() {
+        let problem = if let Some(problem) = failed.get(reference.id.provider.as_str()) {
+            Some((*problem).clone())
+        } else {
+            match seen.get(&reference.id).map(|seen| (&seen.result, seen.ms)) {
+                Some((Ok(inspected), ms)) => {
+                    status.version = inspected.version.clone().or(status.version);
+                    status.rotated_at = inspected.changed.or(status.rotated_at);
+                    status.latency_ms = Some(ms);
+                    if field.masked {
+                        status.warning = status.warning.or(inspected.warning.map(str::to_owned));
+                    }
+                    missing_key(field, reference, inspected)
+                }
+                Some((Err(problem), _)) => Some(problem.clone()),
+                None => None,
+            }
+        };
+        if let Some(problem) = problem.filter(|problem| !forgiven(field, problem)) {
+            let not_built = problem.code == &catalogue::PROVIDER_NOT_BUILT;
+            status.state = if not_built { State::Skipped } else { State::Fail };
+            status
+                .problem
+                .get_or_insert_with(|| launch::in_role(problem, role, field));
+        }
+    }
+    if status.state == State::Ok && status.warning.is_some() {
+        status.state = State::Warn;
+    }
+    status
+}
+
+/// Whether the field can do without the secret that is not there.
+fn forgiven(field: &Field, problem: &Problem) -> bool {
+    (field.optional || field.default.is_some()) && launch::is_absent(problem.code)
+}
+
+/// Whether the names of the secret's keys show that the field's key is not among them.
+fn missing_key(field: &Field, reference: &SecretRef, inspected: &Inspected) -> Option<Problem> {
+    let names = inspected.keys.as_ref()?;
+    if let Source::From { keys, required, .. } = &field.source {
+        if !*required || keys.iter().any(|key| names.contains(key)) {
+            return None;
+        }
+        let what = format!("`{reference}` has no key for {}", field.name);
+        let looked = format!("looked for {}; the secret has {}", keys.join(", "), names.join(", "));
+        return Some(Problem::new(&catalogue::FIELD_MISSING, what).cause(looked));
+    }
+    let Some(key) = &reference.key else {
+        let needed = reference.id.kind.provider_kind().is_map();
+        return needed.then(|| launch::explain(&PickError::KeyNeeded { names: names.clone() }, reference));
+    };
+    // Of a nested key only the first part has a name here.
+    let first = key.split('.').next().unwrap_or(key);
+    let there = names
+        .iter()
+        .any(|name| name == key || name == first || key.contains('\\'));
+    (!there).then(|| {
+        launch::explain(
+            &PickError::NoSuchKey {
+                key: key.clone(),
+                names: names.clone(),
+            },
+            reference,
+        )
+    })
+}

@@ -1,1 +1,128 @@
-//! See lib.rs.
+//! The verb *launch*: a role's references resolved, all at once, into a [`LaunchPlan`] that a session can start.
+//!
+//! Nothing is kept for the next launch, nothing is started if anything failed, and all that failed is told together in the role
+//! file's order.
+
+mod arguments;
+mod environment;
+mod program;
+mod resolve;
+
+pub(crate) use resolve::{explain, in_role, is_absent, not_built};
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::config::Config;
+use crate::domain::catalogue;
+use crate::domain::plan::LaunchPlan;
+use crate::domain::problem::Problem;
+use crate::domain::role::Role;
+use crate::domain::suggest::nearest;
+use crate::providers::{Providers, World};
+
+/// What a person asked to be opened.
+#[derive(Debug, Clone, Default)]
+pub struct Request {
+    pub role: String,
+    /// Replaces the connector's or the role's own command (`exec ROLE -- CMD…`); its words are taken as they are.
+    pub command: Option<Vec<String>>,
+    /// Words behind the client's own arguments (`connect ROLE -- …`).
+    pub extra: Vec<String>,
+    /// What the child is told its terminal is; none keeps `TERM` as it is outside.
+    pub terminal: Option<&'static str>,
+}
+
+/// One deadline for everything that a launch waits for.
+pub const DEADLINE: Duration = Duration::from_secs(15);
+
+/// Finds the role; a problem with the nearest names if there is none, or with the role's own problem if it is broken.
+pub fn find_role<'a>(config: &'a Config, name: &str) -> Result<&'a Role, Problem> {
+    if let Some(role) = config.roles.iter().find(|role| role.name == name) {
+        return Ok(role);
+    }
+    if let Some(broken) = config.broken.iter().find(|broken| broken.name == name)
+        && let Some(problem) = config.problems.get(broken.problem)
+    {
+        return Err(problem.clone());
+    }
+    let known = config.roles.iter().map(|role| role.name.as_str());
+    Err(
+        Problem::new(&catalogue::CONFIG_UNKNOWN_ROLE, format!("no role is called `{name}`"))
+            .similar(nearest(name, known)),
+    )
+}
+
+/// Resolves the role into a plan, or says everything that stands in the way.
+pub async fn resolve(
+    config: &Config,
+    providers: &Providers,
+    world: &World,
+    request: &Request,
+) -> Result<LaunchPlan, Vec<Problem>> {
+    let role = find_role(config, &request.role).map_err(|problem| vec![problem])?;
+    let connector = role.connector.as_ref().and_then(|name| config.connectors.get(name));
+
+    // Everything that needs no provider comes first: a missing client is known before a secret is read.
+    let program = program::find(role, connector, request.command.as_deref(), world).map_err(|problem| vec![problem])?;
+    let cwd = working_folder(role, world).map_err(|problem| vec![problem])?;
+
+    let values = resolve::fields(role, providers).await?;
+    let session_id = session_id().map_err(|problem| vec![problem])?;
+    let mut built = environment::build(role, config, world, request, &session_id, values)?;
+    let args = match &request.command {
+        Some(words) => words.iter().skip(1).cloned().collect(),
+        None => {
+            let mut args =
+                arguments::expand(role, connector, &mut built.env, &program.words).map_err(|problem| vec![problem])?;
+            args.extend(request.extra.iter().cloned());
+            args
+        }
+    };
+    Ok(LaunchPlan {
+        session_id,
+        role: role.name.clone(),
+        program: program.path,
+        args,
+        cwd,
+        env: built.env,
+        secrets: built.secrets,
+        warnings: built.warnings,
+    })
+}
+
+/// The program that would open the role, for a check: found, or the problem that the launch would have.
+pub fn client(config: &Config, role: &Role, world: &World) -> Result<PathBuf, Problem> {
+    let connector = role.connector.as_ref().and_then(|name| config.connectors.get(name));
+    program::find(role, connector, None, world).map(|program| program.path)
+}
+
+fn working_folder(role: &Role, world: &World) -> Result<PathBuf, Problem> {
+    let folder = match &role.cwd {
+        None => std::env::current_dir().unwrap_or_else(|_| PathBuf::from("/")),
+        Some(text) => match (text.strip_prefix("~/"), &world.home) {
+            (Some(rest), Some(home)) => home.join(rest),
+            _ => PathBuf::from(text),
+        },
+    };
+    if folder.is_dir() {
+        return Ok(folder);
+    }
+    Err(Problem::new(
+        &catalogue::CLIENT_START,
+        format!("the working folder {} is not a folder", folder.display()),
+    )
+    .at(role.at.clone())
+    .cause(format!("cwd of role `{}` names a folder that is not there", role.name)))
+}
+
+/// 16 hexadecimal characters: unique enough to tell sessions apart, short enough for a frame.
+fn session_id() -> Result<String, Problem> {
+    let mut bytes = [0u8; 8];
+    getrandom::fill(&mut bytes)
+        .map_err(|_| Problem::new(&catalogue::IO, "the system gave no random numbers for a session id"))?;
+    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+}
+
+#[cfg(test)]
+mod tests;

@@ -16,10 +16,10 @@
 //! # Who may import whom
 //!
 //! ```text
-//! main -> cli ----+                         cli and ui never import each other
-//!         ui ----+-> check, launch -> providers -> domain
-//!                +----------+------> session ----> domain
-//!                 config -----------------------> domain
+//! main -> cli ---+                                   cli and ui never import each other: main hands one to the other
+//!         ui ----+-> check -> launch -> providers -> domain
+//!                +-----------------> session ------> domain
+//!                +-----------------> config -------> domain, and the plain data of providers
 //! ```
 //!
 //! `tests/it/architecture.rs` reads the sources and fails on an arrow that goes the other way.

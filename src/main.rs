@@ -3,5 +3,25 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    hallpass::cli::main()
+    hallpass::session::harden::harden();
+    if std::env::args_os()
+        .nth(1)
+        .is_some_and(|first| first == hallpass::session::child_start::ARGUMENT)
+    {
+        return hallpass::session::child_start::child_start();
+    }
+    hallpass::cli::main(tui)
+}
+
+/// Neither the command line nor the user interface knows the other: here they meet.
+fn tui(start: hallpass::cli::Tui) -> Result<u8, hallpass::domain::problem::Problem> {
+    let code = hallpass::ui::run(hallpass::ui::UiOptions {
+        config: start.config,
+        providers: start.providers,
+        world: start.world,
+        open: start.open,
+        ascii: start.ascii,
+        reload: start.reload,
+    })?;
+    Ok(u8::try_from(code).unwrap_or(u8::MAX))
 }

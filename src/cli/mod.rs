@@ -1,7 +1,292 @@
-//! The command line: one file a command.
+//! The command line: one file a command, each with its arguments and one function.
 
+mod check;
+mod config;
+mod connect;
+#[cfg(feature = "local")]
+mod demo;
+mod exec;
+mod help;
+mod json;
+mod list;
+mod paths;
+mod providers;
+#[cfg(feature = "local")]
+mod secret;
+mod show;
+mod table;
+mod terminal_prompt;
+mod tui;
+mod version;
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::io::Write as _;
+use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::Arc;
 
-pub fn main() -> ExitCode {
-    ExitCode::SUCCESS
+use clap::{Args, CommandFactory as _, Parser, Subcommand};
+
+use crate::config::{Config, FolderFlags, LoadOptions, load};
+use crate::domain::catalogue::{self, Code};
+use crate::domain::problem::Problem;
+use crate::launch::Request;
+use crate::providers::{Providers, World};
+
+/// Open a shell on any database or server without ever holding its password.
+#[derive(Debug, Parser)]
+#[command(
+    name = "hallpass",
+    version,
+    disable_help_subcommand = true,
+    after_help = "Examples:\n  hallpass                            the list of roles\n  hallpass connect prod-postgres      open a role in this terminal\n  hallpass exec prod-postgres -- pg_dump -s\n  hallpass check --json               for scripts and monitoring\n  hallpass demo                       try it with nothing set up\n\nhallpass help CODE explains an error code; hallpass help exit-codes the exit codes."
+)]
+struct Cli {
+    #[command(flatten)]
+    global: Global,
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+/// Flags that every command takes.
+#[derive(Debug, Clone, Default, Args)]
+struct Global {
+    /// The folder of config.toml and the role files
+    #[arg(long, global = true, value_name = "FOLDER", help_heading = "Global options")]
+    config_dir: Option<PathBuf>,
+    /// The folder of the local store
+    #[arg(long, global = true, value_name = "FOLDER", help_heading = "Global options")]
+    data_dir: Option<PathBuf>,
+    /// The folder of logs and recordings
+    #[arg(long, global = true, value_name = "FOLDER", help_heading = "Global options")]
+    state_dir: Option<PathBuf>,
+    /// Use a profile of config.toml
+    #[arg(
+        long,
+        global = true,
+        value_name = "NAME",
+        env = "HALLPASS_PROFILE",
+        help_heading = "Global options"
+    )]
+    profile: Option<String>,
+    /// Machine-readable output
+    #[arg(long, global = true, help_heading = "Global options")]
+    json: bool,
+    /// Say less
+    #[arg(short, long, global = true, help_heading = "Global options")]
+    quiet: bool,
+    /// Draw with ASCII characters only
+    #[arg(long, global = true, help_heading = "Global options")]
+    ascii: bool,
+    /// Never ask anything
+    #[arg(long, global = true, help_heading = "Global options")]
+    no_input: bool,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Connect(connect::Connect),
+    Exec(exec::Exec),
+    List(list::List),
+    Show(show::Show),
+    Check(check::Check),
+    Providers(providers::ProvidersCommand),
+    Paths(paths::Paths),
+    #[cfg(feature = "local")]
+    Secret(secret::SecretCommand),
+    Config(config::ConfigCommand),
+    #[cfg(feature = "local")]
+    Demo(demo::Demo),
+    Help(help::Help),
+    Version(version::Version),
+}
+
+/// What the terminal user interface is started with.
+pub struct Tui {
+    pub config: Arc<Config>,
+    pub providers: Arc<Providers>,
+    pub world: World,
+    /// A role to open at once, instead of the list.
+    pub open: Option<Request>,
+    /// Draw with ASCII characters only.
+    pub ascii: bool,
+    /// Reads the files again, as they were read for this start.
+    pub reload: Arc<dyn Fn() -> Config + Send + Sync>,
+}
+
+/// Runs the terminal user interface to its end and gives the exit code. `main` hands it in: the command line knows no screen.
+pub type RunTui = fn(Tui) -> Result<u8, Problem>;
+
+/// What every command works with: the folders, the configuration, the providers, as this run sees them.
+pub(crate) struct Frame {
+    pub(crate) config: Arc<Config>,
+    pub(crate) providers: Arc<Providers>,
+    pub(crate) world: World,
+    pub(crate) json: bool,
+    pub(crate) quiet: bool,
+    pub(crate) ascii: bool,
+    /// Whether questions may be asked on the terminal.
+    pub(crate) may_ask: bool,
+    run_tui: RunTui,
+    reload: Arc<dyn Fn() -> Config + Send + Sync>,
+}
+
+impl Frame {
+    fn new(global: &Global, env: BTreeMap<String, OsString>, run_tui: RunTui) -> Result<Self, Problem> {
+        let home = env.get("HOME").map(PathBuf::from).filter(|home| home.is_absolute());
+        let home = home.or_else(|| directories::BaseDirs::new().map(|dirs| dirs.home_dir().to_owned()));
+        let options = LoadOptions {
+            flags: FolderFlags {
+                config: global.config_dir.clone(),
+                data: global.data_dir.clone(),
+                state: global.state_dir.clone(),
+            },
+            profile: global.profile.clone(),
+            system_dir: env
+                .get("HALLPASS_SYSTEM_DIR")
+                .map_or_else(|| PathBuf::from("/etc/hallpass"), PathBuf::from),
+            home: home.clone(),
+            env: env.clone(),
+        };
+        let reload = Arc::new(move || load(&options));
+        let config = reload();
+        let world = World {
+            env: Arc::new(env),
+            home,
+            data_folder: config.folders.data.clone(),
+        };
+        let providers = Providers::new(&config.providers, &world);
+        let ci = world.env.get("CI").is_some_and(|ci| ci == "true");
+        Ok(Self {
+            config: Arc::new(config),
+            providers: Arc::new(providers),
+            world,
+            json: global.json,
+            quiet: global.quiet,
+            ascii: global.ascii,
+            may_ask: !global.no_input && !ci,
+            run_tui,
+            reload,
+        })
+    }
+
+    /// A runtime for commands that wait for providers; `--version` and `list` never build one.
+    pub(crate) fn runtime(&self) -> Result<tokio::runtime::Runtime, Problem> {
+        tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(2)
+            .enable_all()
+            .build()
+            .map_err(|_| Problem::new(&catalogue::IO, "the system gave no threads"))
+    }
+
+    /// One line on stderr if the files have problems that do not concern what was asked.
+    pub(crate) fn mention_problems(&self) {
+        let count = self.config.problems.len();
+        if count > 0 && !self.quiet {
+            let s = if count == 1 { "" } else { "s" };
+            note(&format!("{count} config problem{s}: hallpass config check"));
+        }
+    }
+}
+
+/// Runs the program with the arguments and the environment of this process.
+pub fn main(run_tui: RunTui) -> ExitCode {
+    let env: BTreeMap<String, OsString> = std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value)))
+        .collect();
+    ExitCode::from(run(std::env::args_os().collect(), &env, run_tui))
+}
+
+/// Runs one command line in this process, with this environment. `demo` comes back through here with its own folders.
+pub(crate) fn run(args: Vec<OsString>, env: &BTreeMap<String, OsString>, run_tui: RunTui) -> u8 {
+    let wraps_child = args.get(1).is_some_and(|word| word == "connect" || word == "exec");
+    let cli = match Cli::try_parse_from(args) {
+        Ok(cli) => cli,
+        Err(error) => return usage(&error, wraps_child),
+    };
+    match dispatch(cli, env, run_tui) {
+        Ok(code) => code,
+        Err(problems) => {
+            for problem in &problems {
+                complain(problem);
+            }
+            problems.first().map_or(1, |problem| exit_code(problem, wraps_child))
+        }
+    }
+}
+
+fn dispatch(cli: Cli, env: &BTreeMap<String, OsString>, run_tui: RunTui) -> Result<u8, Vec<Problem>> {
+    let one = |problem| vec![problem];
+    let global = cli.global;
+    let frame = || Frame::new(&global, env.clone(), run_tui).map_err(one);
+    match cli.command {
+        None => tui::run(&frame()?).map_err(one),
+        Some(Command::Connect(connect)) => connect::run(connect, &frame()?),
+        Some(Command::Exec(exec)) => exec::run(exec, &frame()?),
+        Some(Command::List(list)) => list::run(&list, &frame()?).map_err(one),
+        Some(Command::Show(show)) => show::run(&show, &frame()?).map_err(one),
+        Some(Command::Check(check)) => check::run(&check, &frame()?).map_err(one),
+        Some(Command::Providers(command)) => providers::run(&command, &frame()?).map_err(one),
+        Some(Command::Paths(paths)) => Ok(paths::run(&paths, &frame()?)),
+        #[cfg(feature = "local")]
+        Some(Command::Secret(command)) => secret::run(command, &frame()?).map_err(one),
+        Some(Command::Config(command)) => Ok(config::run(&command, &frame()?)),
+        #[cfg(feature = "local")]
+        Some(Command::Demo(demo)) => demo::run(demo, &global, env.clone(), run_tui).map_err(one),
+        Some(Command::Help(help)) => help::run(&help).map_err(one),
+        Some(Command::Version(version)) => Ok(version::run(&version, global.json)),
+    }
+}
+
+/// Short help for a command line that is not one; the exit code of the contract.
+fn usage(error: &clap::Error, wraps_child: bool) -> u8 {
+    let _ = error.print();
+    match error.kind() {
+        clap::error::ErrorKind::DisplayHelp | clap::error::ErrorKind::DisplayVersion => 0,
+        _ if wraps_child => 125,
+        _ => 2,
+    }
+}
+
+/// The exit code for a problem that ended a command; `wraps_child` for `connect` and `exec`, whose other codes are the child's.
+pub(crate) fn exit_code(problem: &Problem, wraps_child: bool) -> u8 {
+    let code: &Code = problem.code;
+    let is = |other: &'static Code| code == other;
+    if wraps_child {
+        return match code {
+            _ if is(&catalogue::CLIENT_MISSING) => 127,
+            _ if is(&catalogue::CLIENT_NOT_EXECUTABLE) => 126,
+            _ => 125,
+        };
+    }
+    if is(&catalogue::USAGE) {
+        2
+    } else if is(&catalogue::CONFIG_UNKNOWN_ROLE) {
+        4
+    } else if code.id.starts_with("E-CONFIG-") {
+        3
+    } else {
+        1
+    }
+}
+
+/// A problem on stderr.
+pub(crate) fn complain(problem: &Problem) {
+    let _ = writeln!(std::io::stderr(), "{problem}");
+}
+
+/// A remark on stderr.
+pub(crate) fn note(text: &str) {
+    let _ = writeln!(std::io::stderr(), "hallpass: {text}");
+}
+
+/// Data on stdout. A reader that has gone away (`| head`) is no error.
+pub(crate) fn say(text: &str) {
+    let _ = writeln!(std::io::stdout(), "{text}");
+}
+
+/// The short help on stderr, for a bare `hallpass` without a terminal.
+fn short_help() {
+    let _ = writeln!(std::io::stderr(), "{}", Cli::command().render_help());
 }

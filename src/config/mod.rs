@@ -1,6 +1,28 @@
 //! Finds, reads and layers the TOML files. Every error has file, line, column; one broken file or role does not take the others down.
 
+//!
+//! [`load`] never fails: what is wrong is in [`Config::problems`], and everything that is not touched by it works.
+
+mod assembly;
+mod connectors;
+mod dangerous;
+mod discover;
+mod duration;
+mod fields;
+mod folders;
+mod load;
+mod provider_settings;
+mod report;
+mod roles;
+mod settings;
+mod source;
+#[cfg(test)]
+mod tests;
+mod trust;
+mod walk;
+
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 use crate::domain::connector::Connector;
@@ -9,17 +31,22 @@ use crate::domain::reference::ProviderNames;
 use crate::domain::role::Role;
 use crate::providers::ProviderConfig;
 
-/// Where everything of hallpass lies.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Folders {
-    pub config: PathBuf,
-    /// The local store.
-    pub data: PathBuf,
-    /// Logs, recordings, the audit log.
-    pub state: PathBuf,
-    pub cache: PathBuf,
-    /// Sockets and files that live as long as a session; 0700.
-    pub runtime: PathBuf,
+pub use duration::parse as parse_duration;
+pub use folders::{FolderFlags, Folders};
+pub use load::load;
+pub use walk::expand_home;
+
+/// What [`load`] goes by; tests give their own world.
+#[derive(Clone)]
+pub struct LoadOptions {
+    pub flags: FolderFlags,
+    /// `--profile`: the files of `[profiles.NAME]` instead of the usual ones.
+    pub profile: Option<String>,
+    /// The environment of hallpass. No `Debug`: it may hold credentials.
+    pub env: BTreeMap<String, OsString>,
+    pub home: Option<PathBuf>,
+    /// The folder whose files lie below the person's own.
+    pub system_dir: PathBuf,
 }
 
 /// `[environments.NAME]`: how an environment is shown and guarded.
@@ -32,12 +59,22 @@ pub struct Environment {
 }
 
 /// `[ui]`.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UiSettings {
     pub theme: Option<String>,
     /// ASCII symbols only.
     pub ascii: bool,
     pub mouse: bool,
+}
+
+impl Default for UiSettings {
+    fn default() -> Self {
+        Self {
+            theme: None,
+            ascii: false,
+            mouse: true,
+        }
+    }
 }
 
 /// `[session]`.
@@ -47,6 +84,15 @@ pub struct SessionSettings {
     pub prefix: String,
     /// Lines of scrollback a session.
     pub scrollback: usize,
+}
+
+impl Default for SessionSettings {
+    fn default() -> Self {
+        Self {
+            prefix: "ctrl-\\".to_owned(),
+            scrollback: 10_000,
+        }
+    }
 }
 
 /// `[connect] mode`: what `hallpass connect` does without `--tui`.

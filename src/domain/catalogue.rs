@@ -35,6 +35,7 @@ catalogue! {
     CONFIG_DUPLICATE = "E-CONFIG-DUPLICATE", "the same name is declared twice", causes: [], fixes: ["rename or remove one of the two"];
     CONFIG_CYCLE = "E-CONFIG-CYCLE", "templates, connectors or provider credentials refer to each other in a circle", causes: [], fixes: ["break the circle at the place shown"];
     CONFIG_INSECURE_MODE = "E-CONFIG-INSECURE-MODE", "a file that others can change is not trusted", causes: ["the file or its folder is writable by other users, or belongs to another user"], fixes: [];
+    CONFIG_NAME = "E-CONFIG-NAME", "a name that cannot be used", causes: [], fixes: ["rename it"];
     CONFIG_PLAIN_SECRET = "E-CONFIG-PLAIN-SECRET", "a secret is written into a role file", causes: ["the connector marks this field secret, and the role gives it as plain text"], fixes: [];
     CONFIG_DANGEROUS_ENV = "E-CONFIG-DANGEROUS-ENV", "a variable that changes how programs load code or are found", causes: [], fixes: ["if it is meant: allow_dangerous_env = [\"NAME\"] in the role"];
     CONFIG_ENV_NAME = "E-CONFIG-ENV-NAME", "a field's name cannot be an environment variable", causes: ["names are letters, digits and _, and do not begin with a digit"], fixes: ["rename the field"];
@@ -60,6 +61,7 @@ catalogue! {
     NET_REFUSED = "E-NET-REFUSED", "nothing listens at the address", causes: ["the server is down", "a wrong port in the address", "a firewall that refuses"], fixes: ["start the server, or correct the address"];
     NET_TIMEOUT = "E-NET-TIMEOUT", "no answer within the time limit", causes: ["the server is slow or overloaded", "a firewall drops the packets", "the VPN is down"], fixes: ["try again, or raise timeout in the provider's configuration"];
     NET_TLS = "E-NET-TLS", "no trusted TLS connection", causes: ["the server's certificate is not signed by a CA that is trusted here"], fixes: ["set ca_cert in the provider's configuration to the CA's file"];
+    NET_CERT = "E-NET-CERT", "a certificate or key cannot be used", causes: ["the file is missing, cannot be read, or is not PEM"], fixes: ["correct ca_cert, client_cert or client_key of the provider, or the variables that stand for them"];
     NET_REDIRECT = "E-NET-REDIRECT", "the server sent a redirect, which is not followed: a token must not travel", causes: ["the address is that of a standby or of a proxy"], fixes: ["set the address to the one the redirect names, if you trust it"];
 
     // --- env, envjson
@@ -68,6 +70,9 @@ catalogue! {
     // --- the local store
     LOCAL_MISSING = "E-LOCAL-MISSING", "the local store holds no such secret", causes: [], fixes: ["hallpass secret list"];
     LOCAL_LOCKED = "E-LOCAL-LOCKED", "the local store needs its key or passphrase", causes: [], fixes: ["hallpass secret list   (asks for the passphrase)"];
+    LOCAL_PASSPHRASE = "E-LOCAL-PASSPHRASE", "the passphrase of the local store is wrong", causes: ["a typo", "it is the passphrase of another store"], fixes: ["try again: hallpass secret list"];
+    LOCAL_NO_KEY = "E-LOCAL-NO-KEY", "the local store is there and its key file is not", causes: ["the key file was moved or deleted", "HALLPASS_STORE_KEY_FILE or key_file in config.toml names another place"], fixes: ["restore the key file from a backup, or export HALLPASS_STORE_KEY_FILE=FILE", "without its key nothing can open the store: move it away and start a new one with hallpass secret set"];
+    LOCAL_VERSION = "E-LOCAL-VERSION", "the local store keeps only the newest version of a secret", causes: ["the secret was changed since the version was pinned"], fixes: ["take version out of the field"];
     LOCAL_CORRUPT = "E-LOCAL-CORRUPT", "the local store cannot be read: it is damaged, or the key is not its key", causes: ["the key file belongs to another store", "the file was changed by something else than hallpass"], fixes: ["restore the file or the key file from a backup"];
     LOCAL_WRITE = "E-LOCAL-WRITE", "the local store cannot be written", causes: ["the disk is full, or the folder belongs to somebody else"], fixes: ["hallpass paths"];
 
@@ -75,7 +80,8 @@ catalogue! {
     VAULT_NO_ADDR = "E-VAULT-NO-ADDR", "no address for Vault", causes: ["VAULT_ADDR is not set, and the provider has no address in config.toml"], fixes: ["export VAULT_ADDR=https://vault.example.com:8200"];
     VAULT_ADDR = "E-VAULT-ADDR", "the address of Vault cannot be used", causes: ["it is not http://HOST:PORT or https://HOST:PORT, or it has a path"], fixes: ["correct VAULT_ADDR or address in config.toml"];
     VAULT_NO_TOKEN = "E-VAULT-NO-TOKEN", "no way to log in to Vault", causes: ["neither auth in config.toml, nor VAULT_TOKEN, nor AppRole variables, nor ~/.vault-token"], fixes: ["vault login", "export VAULT_TOKEN=…"];
-    VAULT_TOKEN_EXPIRED = "E-VAULT-TOKEN-EXPIRED", "Vault does not accept the token: it has expired, was revoked, or never was one", causes: ["the token has expired or was revoked", "the token belongs to another server or namespace"], fixes: ["vault login"];
+    VAULT_TOKEN = "E-VAULT-TOKEN", "Vault does not know the token", causes: ["the token was mistyped, or cut off when it was copied", "the token belongs to another server"], fixes: ["vault login", "export VAULT_TOKEN=…"];
+    VAULT_TOKEN_EXPIRED = "E-VAULT-TOKEN-EXPIRED", "Vault no longer accepts the token: it has expired or was revoked", causes: ["the token has expired or was revoked", "the token belongs to another server or namespace"], fixes: ["vault login"];
     VAULT_LOGIN = "E-VAULT-LOGIN", "Vault refused the login", causes: ["a wrong role id or secret id", "the secret id was used up or has expired"], fixes: ["vault write -f auth/approle/role/ROLE/secret-id"];
     VAULT_403 = "E-VAULT-403", "Vault refused to read the secret: the token's policies do not allow it", causes: ["no policy of the token grants read on the path (policies for KV v2 need data/ in it, references do not)", "the path does not exist: Vault hides that as 403"], fixes: ["vault token capabilities PATH"];
     VAULT_404 = "E-VAULT-404", "Vault has no secret at this path", causes: ["a typo in the path", "the secret was never written, or all of it was deleted"], fixes: ["vault kv list MOUNT"];
@@ -94,8 +100,10 @@ catalogue! {
     CLIENT_MISSING = "E-CLIENT-MISSING", "the program that opens this role is not installed", causes: ["it is not on PATH"], fixes: [];
     CLIENT_NOT_EXECUTABLE = "E-CLIENT-NOT-EXECUTABLE", "the program that opens this role cannot be executed", causes: ["the file is not executable, or not a program"], fixes: ["chmod +x FILE"];
     CLIENT_START = "E-CLIENT-START", "the program could not be started", causes: [], fixes: [];
+    CONNECTOR_NOT_BUILT = "E-CONNECTOR-NOT-BUILT", "this connector is not built yet", causes: [], fixes: ["use one of the connectors that are built, or exec"];
     FIELD_MISSING = "E-CONFIG-FIELD-MISSING", "a field that the connector needs has no value", causes: ["neither the role nor the secret that it is filled from gives one"], fixes: ["give the field in the role, or say with map = { FIELD = \"key\" } which key it is"];
     TTY_REQUIRED = "E-TTY-REQUIRED", "this needs a terminal", causes: ["standard input or output is not a terminal"], fixes: ["hallpass exec ROLE -- CMD…   works without one"];
+    FILTER = "E-FILTER", "a filter names a field or a value that is not there", causes: [], fixes: ["hallpass help filters"];
     USAGE = "E-USAGE", "the command cannot be used like this", causes: [], fixes: ["hallpass --help"];
     IO = "E-IO", "the system refused a file or a process", causes: [], fixes: [];
 }

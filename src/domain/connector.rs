@@ -27,16 +27,24 @@ pub struct ArgumentGroup {
     pub unless_secret: Option<String>,
 }
 
-/// A file in memory that carries what must not stand in argv and has no variable.
+/// A file in memory that carries what must not stand in argv and has no variable. It is made only when it has a line to carry.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct ConnectorFile {
     pub name: String,
-    /// Made only when this field's value comes from a provider.
-    pub when_secret: String,
-    /// Its content; `{FIELD}` is the value encoded for a client option file (quotes and backslashes escaped), `{FIELD:raw}` as it is.
-    pub text: String,
+    /// What it begins with.
+    pub head: String,
+    /// A line for each field whose value comes from a provider, left out when the field has no value. `{FIELD}` is the value encoded
+    /// for a client option file (quotes and backslashes escaped), `{FIELD:raw}` as it is.
+    pub lines: Vec<FileLine>,
     /// Stand before all other arguments; `{path}` is the file's path.
     pub arguments: Vec<String>,
+}
+
+/// One line of a [`ConnectorFile`].
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct FileLine {
+    pub field: String,
+    pub text: String,
 }
 
 /// How a kind of resource is opened.
@@ -45,13 +53,19 @@ pub struct Connector {
     pub name: String,
     pub title: String,
     pub aliases: Vec<String>,
-    /// The program, and words that always follow it. Several programs may do the same job: the first that is installed is taken.
+    /// Programs that do the same job: the first that is installed is taken. `$NAME` is what hallpass's own variable NAME holds.
+    /// None for a connector whose roles bring their own `command`.
     pub programs: Vec<String>,
+    /// Words that always follow the program.
+    pub words: Vec<String>,
+    /// What follows them; both only in a role without a `command` of its own.
     pub arguments: Vec<ArgumentGroup>,
     pub fields: Vec<ConnectorField>,
     pub files: Vec<ConnectorFile>,
     /// How the password reaches the client, in words for the detail pane.
     pub delivery: String,
+    /// What is missing before a role of it can be opened; none for a connector that works.
+    pub not_built: Option<String>,
     /// Package names that carry the client: (`debian`, `postgresql-client`) …
     pub packages: Vec<(String, String)>,
 }

@@ -40,7 +40,8 @@ pub enum Source {
     RdsIam {
         user: String,
     },
-    /// Filled by the role's `from`: the first of `keys` that the secret has. Only [`Role::effective_fields`](crate::config) makes these.
+    /// Filled by the role's `from`: the first of `keys` that the secret has. A key that none has is an error
+    /// only if `required`; else the field's default holds, or the variable stays unset.
     From {
         secret: SecretRef,
         keys: Vec<String>,

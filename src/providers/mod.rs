@@ -1,16 +1,30 @@
 //! Secret providers: one file each, behind one trait, listed once in [`PROVIDERS`].
 
+mod credentials;
+mod env;
+mod envjson;
+#[cfg(feature = "local")]
+pub mod local;
+#[cfg(feature = "vault")]
+mod net;
+mod settings;
+#[cfg(feature = "vault")]
+mod vault;
+
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use jiff::Timestamp;
 use secrecy::SecretString;
 
+use crate::domain::catalogue;
 use crate::domain::problem::{Location, Problem};
 use crate::domain::reference::{ProviderKind, SecretId, SecretRef};
 use crate::domain::secret::Payload;
 use crate::domain::status::ProviderStatus;
+use crate::domain::suggest::nearest;
+pub use credentials::Credentials;
 
 /// What a fetch brings: the content and what the provider says about it.
 pub struct Fetched {
@@ -90,6 +104,16 @@ pub struct World {
     pub data_folder: std::path::PathBuf,
 }
 
+impl World {
+    /// A variable that is set to some text; an empty one counts as not set.
+    pub fn text(&self, name: &str) -> Option<&str> {
+        self.env.get(name)?.to_str().filter(|text| !text.is_empty())
+    }
+}
+
+/// Makes a provider of a kind, without any I/O.
+pub type Open = fn(&ProviderConfig, &World, &Credentials) -> Result<Arc<dyn Provider>, Problem>;
+
 /// A kind of provider: everything that the rest of the program needs to know about it.
 pub struct ProviderSpec {
     pub kind: ProviderKind,
@@ -97,6 +121,189 @@ pub struct ProviderSpec {
     pub title: &'static str,
     /// Variables that hold its credentials: they never reach a child unless the role itself sets the name.
     pub credentials: &'static [&'static str],
-    /// Makes one, without any I/O; none for a kind that is not built yet, or not into this binary.
-    pub open: Option<fn(&ProviderConfig, &World) -> Result<Arc<dyn Provider>, Problem>>,
+    /// Variables that, when set, say that the kind's default provider is in use here.
+    pub signs: &'static [&'static str],
+    /// None for a kind that is not built yet, or not into this binary.
+    pub open: Option<Open>,
+}
+
+/// Every kind of provider, once.
+pub const PROVIDERS: &[ProviderSpec] = &[
+    ProviderSpec {
+        kind: ProviderKind::Vault,
+        title: "HashiCorp Vault",
+        credentials: &[
+            "VAULT_TOKEN",
+            "VAULT_APP_ROLE_ID",
+            "VAULT_APP_ROLE_SECRET_ID",
+            "VAULT_CLIENT_KEY",
+        ],
+        signs: &["VAULT_ADDR"],
+        #[cfg(feature = "vault")]
+        open: Some(vault::open),
+        #[cfg(not(feature = "vault"))]
+        open: None,
+    },
+    ProviderSpec {
+        kind: ProviderKind::Aws,
+        title: "AWS Secrets Manager",
+        credentials: &["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"],
+        signs: &[],
+        open: None,
+    },
+    ProviderSpec {
+        kind: ProviderKind::Azure,
+        title: "Azure Key Vault",
+        credentials: &["AZURE_CLIENT_ID", "AZURE_CLIENT_SECRET", "AZURE_TENANT_ID"],
+        signs: &[],
+        open: None,
+    },
+    ProviderSpec {
+        kind: ProviderKind::Gcp,
+        title: "Google Secret Manager",
+        credentials: &["GOOGLE_APPLICATION_CREDENTIALS"],
+        signs: &[],
+        open: None,
+    },
+    ProviderSpec {
+        kind: ProviderKind::K8s,
+        title: "Kubernetes",
+        credentials: &["KUBECONFIG"],
+        signs: &[],
+        open: None,
+    },
+    ProviderSpec {
+        kind: ProviderKind::Env,
+        title: "Environment",
+        credentials: &[],
+        signs: &[],
+        open: Some(env::open),
+    },
+    ProviderSpec {
+        kind: ProviderKind::EnvJson,
+        title: "Environment JSON",
+        credentials: &[],
+        signs: &[],
+        open: Some(envjson::open),
+    },
+    ProviderSpec {
+        kind: ProviderKind::Local,
+        title: "Local store",
+        credentials: &["HALLPASS_STORE_KEY_FILE"],
+        signs: &[],
+        #[cfg(feature = "local")]
+        open: Some(|config, world, _| local::open(config, world)),
+        #[cfg(not(feature = "local"))]
+        open: None,
+    },
+];
+
+impl ProviderSpec {
+    pub fn of(kind: ProviderKind) -> Option<&'static Self> {
+        PROVIDERS.iter().find(|spec| spec.kind == kind)
+    }
+}
+
+/// The names of all variables that hold a provider's credentials.
+pub fn credential_names() -> Vec<&'static str> {
+    PROVIDERS
+        .iter()
+        .flat_map(|spec| spec.credentials.iter().copied())
+        .collect()
+}
+
+/// The providers of this run, each opened when it is first asked for and kept, so that its login is used again.
+pub struct Providers {
+    registry: Arc<Registry>,
+}
+
+struct Registry {
+    configured: BTreeMap<String, ProviderConfig>,
+    world: World,
+    opened: Mutex<BTreeMap<String, Result<Arc<dyn Provider>, Problem>>>,
+}
+
+impl Providers {
+    pub fn new(configured: &BTreeMap<String, ProviderConfig>, world: &World) -> Self {
+        Self {
+            registry: Arc::new(Registry {
+                configured: configured.clone(),
+                world: world.clone(),
+                opened: Mutex::default(),
+            }),
+        }
+    }
+
+    /// The provider of this name: a configured one, or a kind's default.
+    pub fn get(&self, name: &str) -> Result<Arc<dyn Provider>, Problem> {
+        Registry::get(&self.registry, name)
+    }
+
+    /// The names that a list of providers should show: those written into the configuration, the default ones that the
+    /// environment sets up, and those in `used`. Sorted.
+    pub fn names<'a>(&self, used: impl IntoIterator<Item = &'a str>) -> Vec<String> {
+        let registry = &self.registry;
+        let written = registry
+            .configured
+            .values()
+            .filter(|config| config.at.is_some())
+            .map(|config| config.name.clone());
+        let set_up = PROVIDERS
+            .iter()
+            .filter(|spec| spec.signs.iter().any(|sign| registry.world.text(sign).is_some()))
+            .map(|spec| spec.kind.word().to_owned());
+        let used = used.into_iter().map(str::to_owned);
+        let mut names: Vec<String> = written.chain(set_up).chain(used).collect();
+        names.sort();
+        names.dedup();
+        names
+    }
+
+    /// The settings of a provider: as configured, or those of a kind's default.
+    pub fn config(&self, name: &str) -> Option<ProviderConfig> {
+        self.registry.config(name)
+    }
+}
+
+impl Registry {
+    fn get(self: &Arc<Self>, name: &str) -> Result<Arc<dyn Provider>, Problem> {
+        let mut opened = self.opened.lock().unwrap_or_else(PoisonError::into_inner);
+        opened.entry(name.to_owned()).or_insert_with(|| self.open(name)).clone()
+    }
+
+    fn config(&self, name: &str) -> Option<ProviderConfig> {
+        self.configured.get(name).cloned().or_else(|| {
+            Some(ProviderConfig {
+                name: name.to_owned(),
+                kind: ProviderKind::from_word(name)?,
+                settings: BTreeMap::new(),
+                at: None,
+            })
+        })
+    }
+
+    fn open(self: &Arc<Self>, name: &str) -> Result<Arc<dyn Provider>, Problem> {
+        let Some(config) = self.config(name) else {
+            let known = self.configured.keys().map(String::as_str);
+            let known = known.chain(ProviderKind::ALL.iter().map(|kind| kind.word()));
+            let what = format!("no provider is called `{name}`");
+            return Err(Problem::new(&catalogue::CONFIG_UNKNOWN_NAME, what).similar(nearest(name, known)));
+        };
+        match ProviderSpec::of(config.kind).and_then(|spec| spec.open) {
+            Some(open) => open(&config, &self.world, &Credentials::new(self)),
+            None => {
+                let what = format!("provider `{name}`: kind {} is not built yet", config.kind.word());
+                Err(Problem::new(&catalogue::PROVIDER_NOT_BUILT, what))
+            }
+        }
+    }
+}
+
+/// What an inspection knows that had to read the value: the keys, and what will surprise about the one that was asked for.
+fn seen(payload: &Payload, key: Option<&str>) -> Inspected {
+    Inspected {
+        keys: payload.names(),
+        warning: payload.pick(key).ok().and_then(|value| value.warning()),
+        ..Inspected::default()
+    }
 }

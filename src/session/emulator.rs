@@ -1,10 +1,36 @@
 //! The screen of a child: what its output has drawn. Knows no process, no window and no ratatui.
 
+mod adapter;
+#[cfg(test)]
+mod cases;
+mod title;
+
+use std::time::Instant;
+
+use alacritty_terminal::grid::{Dimensions as _, Scroll};
+use alacritty_terminal::index::{Column, Line};
+use alacritty_terminal::term::TermMode;
+use alacritty_terminal::term::cell::{Cell, Flags};
+use alacritty_terminal::vte::ansi::{self, Processor};
+
+use adapter::Adapter;
+
 /// Size in cells.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Size {
     pub columns: u16,
     pub rows: u16,
+}
+
+impl Size {
+    /// The nearest size that a terminal can have. Below two columns no wide character fits and reflowing never ends.
+    #[must_use]
+    pub fn clamped(self) -> Self {
+        Self {
+            columns: self.columns.clamp(2, 1000),
+            rows: self.rows.clamp(1, 500),
+        }
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -38,69 +64,419 @@ pub struct Modes {
     pub focus_events: bool,
     pub alternate_screen: bool,
     pub mouse: bool,
+    /// The mouse's way is wanted while a button is down (?1002).
+    pub mouse_drag: bool,
+    /// The mouse's way is wanted always (?1003).
+    pub mouse_motion: bool,
     pub sgr_mouse: bool,
+    /// On the alternate screen the wheel is to send arrow keys (?1007).
+    pub alternate_scroll: bool,
     /// The kitty keyboard flags that the child pushed; 0 for none.
     pub kitty_flags: u8,
 }
 
+/// Most bytes that the cells of one session's scrollback take.
+const SCROLLBACK_BYTES: usize = 96 << 20;
+
 /// A terminal without a window.
 pub struct Emulator {
-    size: Size,
+    adapter: Adapter,
+    parser: Processor,
+    soft_reset: SoftReset,
+    scrollback_lines: usize,
+}
+
+/// Finds DECSTR in a stream that comes in any pieces.
+#[derive(Default)]
+struct SoftReset {
+    matched: usize,
+}
+
+impl SoftReset {
+    const SEQUENCE: &[u8] = b"\x1b[!p";
+
+    /// The end of the first one in these bytes.
+    fn find(&mut self, bytes: &[u8]) -> Option<usize> {
+        for (at, byte) in bytes.iter().enumerate() {
+            if *byte == Self::SEQUENCE[self.matched] {
+                self.matched += 1;
+                if self.matched == Self::SEQUENCE.len() {
+                    self.matched = 0;
+                    return Some(at + 1);
+                }
+            } else {
+                self.matched = usize::from(*byte == Self::SEQUENCE[0]);
+            }
+        }
+        None
+    }
 }
 
 impl Emulator {
-    pub fn new(size: Size, _scrollback_lines: usize) -> Self {
-        Self { size }
+    pub fn new(size: Size, scrollback_lines: usize) -> Self {
+        let size = size.clamped();
+        Self {
+            adapter: Adapter::new(size, lines_kept(size, scrollback_lines)),
+            parser: Processor::new(),
+            soft_reset: SoftReset::default(),
+            scrollback_lines,
+        }
     }
 
     pub fn size(&self) -> Size {
-        self.size
+        Size {
+            columns: u16::try_from(self.adapter.term.columns()).unwrap_or(u16::MAX),
+            rows: u16::try_from(self.adapter.term.screen_lines()).unwrap_or(u16::MAX),
+        }
     }
 
     /// Takes (already redacted) output of the child.
-    pub fn feed(&mut self, _bytes: &[u8]) {}
+    pub fn feed(&mut self, bytes: &[u8]) {
+        let mut rest = bytes;
+        // The parser does not know DECSTR, so it is looked for here. No string can hide it: an escape ends every one.
+        while let Some(end) = self.soft_reset.find(rest) {
+            self.parser.advance(&mut self.adapter, &rest[..end]);
+            self.adapter.soft_reset();
+            rest = &rest[end..];
+        }
+        self.parser.advance(&mut self.adapter, rest);
+    }
+
+    /// When a synchronized update (?2026) that the child began must be shown although it has not ended. Call [`Emulator::show_update`] then,
+    /// or the screen stands still.
+    pub fn update_due(&self) -> Option<Instant> {
+        self.parser.sync_timeout().sync_timeout()
+    }
+
+    /// Ends a synchronized update.
+    pub fn show_update(&mut self) {
+        if self.update_due().is_some() {
+            self.parser.stop_sync(&mut self.adapter);
+        }
+    }
 
     /// What the terminal answers to the child's queries since the last call.
     pub fn take_replies(&mut self) -> Vec<u8> {
-        Vec::new()
+        self.adapter.answers.take()
     }
 
+    /// Takes a new size, the nearest one that is possible. The text of the main screen is wrapped anew.
     pub fn resize(&mut self, size: Size) {
-        self.size = size;
+        let size = size.clamped();
+        if size != self.size() {
+            self.adapter.resize(size, lines_kept(size, self.scrollback_lines));
+        }
     }
 
     /// Column and row of the cursor, from 0; none while hidden or scrolled away.
     pub fn cursor(&self) -> Option<(u16, u16)> {
-        None
+        if !self.adapter.term.mode().contains(TermMode::SHOW_CURSOR) {
+            return None;
+        }
+        self.cursor_place()
+    }
+
+    /// The cursor's place in the view, shown or not.
+    fn cursor_place(&self) -> Option<(u16, u16)> {
+        let point = self.adapter.term.grid().cursor.point;
+        let row = usize::try_from(point.line.0).ok()? + self.scrolled();
+        if row >= self.adapter.term.screen_lines() {
+            return None;
+        }
+        Some((u16::try_from(point.column.0).ok()?, u16::try_from(row).ok()?))
     }
 
     pub fn modes(&self) -> Modes {
-        Modes::default()
+        let mode = self.adapter.term.mode();
+        Modes {
+            application_cursor: mode.contains(TermMode::APP_CURSOR),
+            application_keypad: mode.contains(TermMode::APP_KEYPAD),
+            bracketed_paste: mode.contains(TermMode::BRACKETED_PASTE),
+            focus_events: mode.contains(TermMode::FOCUS_IN_OUT),
+            alternate_screen: mode.contains(TermMode::ALT_SCREEN),
+            mouse: mode.intersects(TermMode::MOUSE_MODE),
+            mouse_drag: mode.contains(TermMode::MOUSE_DRAG),
+            mouse_motion: mode.contains(TermMode::MOUSE_MOTION),
+            sgr_mouse: mode.contains(TermMode::SGR_MOUSE),
+            alternate_scroll: mode.contains(TermMode::ALTERNATE_SCROLL),
+            kitty_flags: u8::from(mode.contains(TermMode::DISAMBIGUATE_ESC_CODES)),
+        }
     }
 
     /// The title the child set, without control characters, at most 80 columns.
     pub fn title(&self) -> Option<&str> {
-        None
+        self.adapter.title.as_deref()
     }
 
     /// Whether the bell rang since the last call.
     pub fn take_bell(&mut self) -> bool {
-        false
+        std::mem::take(&mut self.adapter.bell)
     }
 
     /// Scrolls the view into the scrollback by this many lines (positive is back in time), clamped.
-    pub fn scroll(&mut self, _lines: i32) {}
+    pub fn scroll(&mut self, lines: i32) {
+        let lines = lines.clamp(-1_000_000, 1_000_000);
+        self.adapter.term.scroll_display(Scroll::Delta(lines));
+    }
 
     /// How many lines the view is scrolled back; 0 is live.
     pub fn scrolled(&self) -> usize {
-        0
+        self.adapter.term.grid().display_offset()
+    }
+
+    /// How many lines the scrollback holds.
+    pub fn scrollback(&self) -> usize {
+        self.adapter.term.grid().history_size()
     }
 
     /// Visits every visible cell that is not the second half of a wide character: column, row, its text (one grapheme), its look.
-    pub fn visit(&self, _cell: &mut dyn FnMut(u16, u16, &str, CellStyle)) {}
+    pub fn visit(&self, cell: &mut dyn FnMut(u16, u16, &str, CellStyle)) {
+        let mut text = String::new();
+        for row in 0..self.size().rows {
+            self.visit_row(row, true, &mut text, cell);
+        }
+    }
 
-    /// The text of a visible row without trailing blanks.
-    pub fn row_text(&self, _row: u16) -> String {
-        String::new()
+    fn visit_row(&self, row: u16, conceal: bool, text: &mut String, visit: &mut dyn FnMut(u16, u16, &str, CellStyle)) {
+        let size = self.size();
+        if row >= size.rows {
+            return;
+        }
+        let line = Line(i32::from(row) - i32::try_from(self.scrolled()).unwrap_or(i32::MAX));
+        let cells = &self.adapter.term.grid()[line];
+        let spacer = |column: u16| {
+            column < size.columns
+                && cells[Column(usize::from(column))]
+                    .flags
+                    .contains(Flags::WIDE_CHAR_SPACER)
+        };
+        let mut column = 0;
+        while column < size.columns {
+            let cell = &cells[Column(usize::from(column))];
+            let style = style(cell);
+            // Only a wide character that has both its halves is drawn wide: half of one is a blank.
+            let concealed = conceal && cell.flags.contains(Flags::HIDDEN);
+            if cell.flags.contains(Flags::WIDE_CHAR) && spacer(column + 1) && !concealed {
+                adapter::cell_text(cell, true, text);
+                visit(column, row, text, style);
+                column += 2;
+                continue;
+            }
+            if concealed || cell.flags.intersects(Flags::WIDE_CHAR | Flags::WIDE_CHAR_SPACER) {
+                visit(column, row, " ", style);
+            } else {
+                adapter::cell_text(cell, false, text);
+                visit(column, row, text, style);
+            }
+            column += 1;
+        }
+    }
+
+    /// The text of a visible row without trailing blanks, concealed text too.
+    pub fn row_text(&self, row: u16) -> String {
+        let mut text = String::new();
+        self.visit_row(row, false, &mut String::new(), &mut |_, _, cell, _| text.push_str(cell));
+        text.truncate(text.trim_end_matches(' ').len());
+        text
+    }
+}
+
+fn lines_kept(size: Size, wanted: usize) -> usize {
+    wanted.min(SCROLLBACK_BYTES / (usize::from(size.columns) * size_of::<Cell>()))
+}
+
+fn style(cell: &Cell) -> CellStyle {
+    CellStyle {
+        foreground: color(cell.fg),
+        background: color(cell.bg),
+        bold: cell.flags.contains(Flags::BOLD),
+        dim: cell.flags.contains(Flags::DIM),
+        italic: cell.flags.contains(Flags::ITALIC),
+        underline: cell.flags.intersects(Flags::ALL_UNDERLINES),
+        reverse: cell.flags.contains(Flags::INVERSE),
+        strike: cell.flags.contains(Flags::STRIKEOUT),
+    }
+}
+
+fn color(color: ansi::Color) -> Color {
+    match color {
+        ansi::Color::Indexed(index) => Color::Indexed(index),
+        ansi::Color::Spec(rgb) => Color::Rgb(rgb.r, rgb.g, rgb.b),
+        // The first sixteen are the palette's; the dim ones and the two defaults never come from a stream.
+        ansi::Color::Named(name) => u8::try_from(name as usize)
+            .ok()
+            .filter(|index| *index < 16)
+            .map_or(Color::Default, Color::Indexed),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn emulator(columns: u16, rows: u16) -> Emulator {
+        Emulator::new(Size { columns, rows }, 100)
+    }
+
+    fn fed(bytes: &[u8]) -> Emulator {
+        let mut emulator = emulator(20, 4);
+        emulator.feed(bytes);
+        emulator
+    }
+
+    #[test]
+    fn draws_text_with_its_look() {
+        let emulator = fed(b"\x1b[1;31;44mred\x1b[0m plain\x1b[38;2;1;2;3mrgb");
+        let mut seen = Vec::new();
+        emulator.visit(&mut |column, row, text, style| {
+            if row == 0 && text != " " {
+                seen.push((column, text.to_owned(), style));
+            }
+        });
+        assert_eq!(seen[0].1, "r");
+        assert_eq!(
+            (seen[0].2.foreground, seen[0].2.background, seen[0].2.bold),
+            (Color::Indexed(1), Color::Indexed(4), true)
+        );
+        assert_eq!(seen[3].2, CellStyle::default());
+        assert_eq!(seen[8].2.foreground, Color::Rgb(1, 2, 3));
+        assert_eq!(emulator.row_text(0), "red plainrgb");
+    }
+
+    #[test]
+    fn every_cell_is_as_wide_as_ratatui_will_draw_it() {
+        let emulator = fed("❤\u{fe0f}|字|e\u{301}|👨\u{200d}👩\u{200d}👧|a\tb".as_bytes());
+        let mut expected = 0;
+        emulator.visit(&mut |column, row, text, _| {
+            if row == 0 {
+                assert_eq!(column, expected, "{text:?}");
+                expected += u16::try_from(unicode_width::UnicodeWidthStr::width(text)).unwrap();
+            }
+        });
+        assert_eq!(expected, 20);
+        assert!(emulator.row_text(0).starts_with("❤|字|e\u{301}|"));
+    }
+
+    #[test]
+    fn half_a_wide_character_is_a_blank() {
+        let emulator = fed("字字\x1b[1;2Hx".as_bytes());
+        assert_eq!(emulator.row_text(0), " x字");
+        let emulator = fed("ab字字\x1b[1;4H\x1b[1X".as_bytes());
+        assert_eq!(emulator.row_text(0), "ab  字");
+    }
+
+    #[test]
+    fn queries_get_fixed_answers_and_never_the_childs_own_text() {
+        let mut emulator = fed(b"\x1b]2;title\x07\x1b]52;c;cm0gLXJm\x07ab");
+        emulator.feed(b"\x1b[5n\x1b[6n\x1b[c");
+        assert_eq!(emulator.take_replies(), b"\x1b[0n\x1b[1;3R\x1b[?6c");
+        emulator.feed(b"\x1b[21t\x1b]52;c;?\x07\x1b]10;?\x07\x1b]4;1;?\x07\x1bP$qm\x1b\\\x1b[>q\x05\x1b[14t");
+        assert_eq!(emulator.take_replies(), b"");
+        assert_eq!(emulator.title(), Some("title"));
+    }
+
+    #[test]
+    fn a_synchronized_update_that_never_ends_can_be_shown() {
+        let mut emulator = fed(b"\x1b[?2026hlate");
+        assert_eq!(emulator.row_text(0), "");
+        assert!(emulator.update_due().is_some());
+        emulator.show_update();
+        assert_eq!(emulator.row_text(0), "late");
+        assert!(emulator.update_due().is_none());
+    }
+
+    #[test]
+    fn the_scrollback_is_seen_by_scrolling() {
+        let mut emulator = emulator(20, 2);
+        emulator.feed(b"one\r\ntwo\r\nthree\r\nfour");
+        assert_eq!((emulator.scrollback(), emulator.row_text(0).as_str()), (2, "three"));
+        emulator.scroll(99);
+        assert_eq!((emulator.scrolled(), emulator.row_text(0).as_str()), (2, "one"));
+        assert_eq!(emulator.cursor(), None);
+        emulator.scroll(-99);
+        assert_eq!((emulator.scrolled(), emulator.cursor()), (0, Some((4, 1))));
+    }
+
+    #[test]
+    fn any_size_is_survived() {
+        let mut emulator = emulator(0, 0);
+        assert_eq!(emulator.size(), Size { columns: 2, rows: 1 });
+        for (columns, rows) in [(65535, 1), (1, 65535), (0, 0), (80, 24), (2, 500), (1000, 1)] {
+            emulator.resize(Size { columns, rows });
+            emulator.feed("字abc\x1b[99999;99999H字\x1b[2147483647X\x1b[65535b\x1b[9999999S".as_bytes());
+            emulator.visit(&mut |_, _, _, _| {});
+        }
+        assert_eq!(emulator.size(), Size { columns: 1000, rows: 1 });
+    }
+
+    #[test]
+    fn what_a_stream_piles_up_is_bounded() {
+        let mut emulator = emulator(20, 4);
+        for _ in 0..5000 {
+            emulator.feed("a\u{301}\x1b[>1u\x1b[22t".as_bytes());
+            emulator.feed("\u{301}".repeat(20).as_bytes());
+        }
+        assert!(emulator.row_text(0).chars().count() <= 20 * 9);
+        assert_eq!(emulator.modes().kitty_flags, 1);
+        emulator.feed(b"\x1b[<9999u");
+        assert_eq!(emulator.modes().kitty_flags, 0);
+    }
+
+    proptest::proptest! {
+        #![proptest_config(proptest::prelude::ProptestConfig::with_cases(64))]
+        #[test]
+        fn no_stream_makes_it_panic(pieces in proptest::collection::vec(piece(), 0..60), columns in 0u16..30, rows in 0u16..12) {
+            let mut emulator = emulator(columns, rows);
+            for piece in &pieces {
+                emulator.feed(piece);
+                if piece.len() == 3 {
+                    emulator.resize(Size { columns: u16::from(piece[0]), rows: u16::from(piece[1]) });
+                }
+                emulator.visit(&mut |_, _, _, _| {});
+                emulator.take_replies();
+            }
+        }
+    }
+
+    fn piece() -> impl proptest::strategy::Strategy<Value = Vec<u8>> {
+        use proptest::prelude::*;
+        let sequence = (
+            prop::sample::select(vec!["", "?", ">", "=", "<", "!", "$", " "]),
+            prop::collection::vec(
+                prop_oneof![
+                    0u32..12,
+                    Just(47),
+                    Just(1047),
+                    Just(1048),
+                    Just(1049),
+                    Just(2026),
+                    Just(70000)
+                ],
+                0..3,
+            ),
+            prop::sample::select(("@ABCDEFGHIJKLMPSTXZ`abcdefghlmnprstuq").chars().collect::<Vec<_>>()),
+        )
+            .prop_map(|(mark, numbers, last)| {
+                let numbers: Vec<String> = numbers.iter().map(u32::to_string).collect();
+                format!("\x1b[{mark}{}{last}", numbers.join(";")).into_bytes()
+            });
+        let text = prop::sample::select(vec![
+            "a",
+            "字",
+            "e\u{301}",
+            "\r\n",
+            "\t",
+            "\u{8}",
+            "\x1b7",
+            "\x1b8",
+            "\x1bM",
+            "\x1b#8",
+            "\x1bc",
+            "\x1b(0",
+            "👨\u{200d}👩",
+            "\u{200b}",
+        ])
+        .prop_map(|text| text.as_bytes().to_vec());
+        prop_oneof![sequence, text, prop::collection::vec(any::<u8>(), 0..6)]
     }
 }

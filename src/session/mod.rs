@@ -1,14 +1,32 @@
 //! A child process and everything around it: how it starts, its PTY, the emulator that keeps its screen, the keys it gets, how it ends.
 
+pub mod child_start;
+pub mod editor;
 pub mod emulator;
+pub mod harden;
+pub mod keys;
+mod leftovers;
+mod lifetime;
+mod output;
+mod parcel;
+pub mod passthrough;
+pub mod pipe;
+mod pty;
+mod signals;
+mod start;
 
 use std::path::Path;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use crate::domain::plan::LaunchPlan;
 use crate::domain::problem::Problem;
 use emulator::{Emulator, Size};
+use lifetime::Lifetime;
+pub use lifetime::wait_for_children;
+use pty::{Outgoing, Pty};
+use rustix::process::Signal;
+use start::system_problem;
 
 /// How a child ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,21 +48,51 @@ pub enum SessionEvent {
     Ended(Ending),
 }
 
+/// Who is told what a session does. Called from a thread of the session; it should not block.
+pub type Notify = Box<dyn Fn(SessionEvent) + Send + Sync>;
+
 /// A child on a PTY, its output redacted into an emulator by threads of its own. Dropping it hangs the child up.
 pub struct Session {
     emulator: Arc<Mutex<Emulator>>,
+    lifetime: Arc<Lifetime>,
+    outgoing: Arc<Outgoing>,
+    /// Given up by the session's thread when the child has ended.
+    pty: Arc<Mutex<Option<Pty>>>,
 }
 
 impl Session {
     /// Starts the child of the plan. `starter` is the program whose `--start-child` takes the child's first step: hallpass itself.
+    ///
+    /// # Errors
+    /// `E-CLIENT-MISSING`, `E-CLIENT-NOT-EXECUTABLE`, `E-CLIENT-START`, `E-REF-TOO-LARGE`: the program does not run.
     pub fn start(
-        _plan: LaunchPlan,
-        _size: Size,
-        _scrollback: usize,
-        _starter: &Path,
-        _notify: Box<dyn Fn(SessionEvent) + Send + Sync>,
+        plan: LaunchPlan,
+        size: Size,
+        scrollback: usize,
+        starter: &Path,
+        notify: Notify,
     ) -> Result<Self, Problem> {
-        unimplemented!("session")
+        let size = size.clamped();
+        let redactor = plan.env.redactor();
+        let (pty, stdio) = Pty::open(size)?;
+        let end = Arc::clone(&pty.end);
+        let started = start::start(plan, stdio, true, starter)?;
+        let no_thread = |error| system_problem("no thread for the session", &error);
+        let lifetime = Lifetime::new(started, Some(Arc::clone(&end))).map_err(no_thread)?;
+        let session = Self {
+            emulator: Arc::new(Mutex::new(Emulator::new(size, scrollback))),
+            lifetime,
+            outgoing: Arc::default(),
+            pty: Arc::new(Mutex::new(Some(pty))),
+        };
+        // From here on the session hangs the child up if it is dropped.
+        let ended = lifetime::waiting_thread(&session.lifetime).map_err(no_thread)?;
+        let outgoing = Arc::clone(&session.outgoing);
+        let writing_end = Arc::clone(&end);
+        thread("writer", move || outgoing.run(&writing_end)).map_err(no_thread)?;
+        let reader = output::Reader::new(&session, end, ended, redactor, notify);
+        thread("reader", move || reader.run()).map_err(no_thread)?;
+        Ok(session)
     }
 
     /// The screen. Lock it briefly: the parser needs it.
@@ -52,11 +100,37 @@ impl Session {
         Arc::clone(&self.emulator)
     }
 
-    /// Bytes for the child. Never blocks.
-    pub fn send(&self, _bytes: &[u8]) {}
+    /// Bytes for the child. Never blocks. A child that reads nothing gets no more than 4 MiB ahead.
+    pub fn send(&self, bytes: &[u8]) {
+        self.outgoing.push(bytes);
+    }
 
-    pub fn resize(&self, _size: Size) {}
+    /// Gives the screen and the child a new size, the nearest one that is possible.
+    pub fn resize(&self, size: Size) {
+        let size = size.clamped();
+        let mut emulator = self.emulator.lock().unwrap_or_else(PoisonError::into_inner);
+        if emulator.size() == size {
+            return;
+        }
+        emulator.resize(size);
+        drop(emulator);
+        if let Some(pty) = &*self.pty.lock().unwrap_or_else(PoisonError::into_inner) {
+            pty.resize(size);
+        }
+    }
 
     /// Ends the child: HUP, 3 s, TERM, 3 s, KILL, to its whole process group. Returns at once.
-    pub fn hang_up(&self) {}
+    pub fn hang_up(&self) {
+        self.lifetime.hang_up(Signal::HUP);
+    }
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        self.hang_up();
+    }
+}
+
+fn thread(name: &str, work: impl FnOnce() + Send + 'static) -> std::io::Result<()> {
+    std::thread::Builder::new().name(name.to_owned()).spawn(work).map(drop)
 }

@@ -1,1 +1,27 @@
-//! The TUI.
+//! The terminal user interface: one model, messages that change it, effects that come out, views that draw it.
+//!
+//! ```text
+//!  keys, mouse -----+                       +--> view     draw(&Model), at most every 16 ms, only if something changed
+//!  sessions --------+--> run loop -->  update(&mut Model, Message) -> Vec<Effect>
+//!  checks, launches +                       +--> effects: the only I/O of this folder
+//! ```
+
+pub mod effects;
+pub mod input;
+pub mod keymap;
+pub mod layout;
+pub mod message;
+pub mod model;
+mod run;
+pub mod search;
+mod terminal;
+pub mod text;
+pub mod theme;
+pub mod update;
+pub mod view;
+
+#[cfg(test)]
+mod tests;
+
+pub use effects::Reload;
+pub use run::{UiOptions, run};

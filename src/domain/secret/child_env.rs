@@ -6,7 +6,7 @@ use std::os::unix::ffi::OsStrExt as _;
 
 use base64::Engine as _;
 
-use super::{Redactor, SecretValue};
+use super::{Encoding, Part, Redactor, SecretValue, TemplateError};
 
 /// Anything that a child's environment can be put into: a command that is about to be spawned.
 pub trait EnvTarget {
@@ -48,6 +48,23 @@ impl ChildEnv {
     /// A file in memory. `{file:NAME}` in an argument or in a plain variable becomes its path.
     pub fn insert_file(&mut self, name: &str, content: SecretValue) {
         self.files.insert(name.to_owned(), content);
+    }
+
+    /// A file in memory whose content is filled from this environment's own variables, encoded for a client's option file.
+    pub fn render_file(&mut self, name: &str, text: &str) -> Result<(), TemplateError> {
+        let plain: Vec<(&str, Part<'_>)> = self
+            .plain
+            .iter()
+            .filter_map(|(name, value)| Some((name.as_str(), Part::Plain(value.to_str()?))))
+            .collect();
+        let secret = self
+            .secret
+            .iter()
+            .map(|(name, value)| (name.as_str(), Part::Secret(value)));
+        let parts: Vec<(&str, Part<'_>)> = plain.into_iter().chain(secret).collect();
+        let content = SecretValue::render(text, &parts, Encoding::OptionFile)?;
+        self.files.insert(name.to_owned(), content);
+        Ok(())
     }
 
     /// Masks a value that stands in no variable by itself.

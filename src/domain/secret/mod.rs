@@ -32,14 +32,22 @@
 mod child_env;
 mod payload;
 mod redactor;
+#[cfg(feature = "local")]
+mod store_document;
+#[cfg(feature = "local")]
+mod store_key;
 mod template;
 
-pub use child_env::{ChildEnv, EnvTarget};
-pub use payload::{Payload, PickError};
+pub use child_env::{ChildEnv, EnvTarget, FILES_VARIABLE};
+pub use payload::{JsonObject, NotAnObject, Payload, PickError};
 pub use redactor::Redactor;
-pub use template::{Encoding, TemplateError};
+#[cfg(feature = "local")]
+pub use store_document::{StoreChange, StoreDocument, StoreEntry};
+#[cfg(feature = "local")]
+pub use store_key::{KeyFile, LockedKey, SealError, StoreKey, WORK_FACTOR};
+pub use template::{Encoding, Part, Template, TemplateError};
 
-use secrecy::{ExposeSecret, SecretSlice};
+use secrecy::{ExposeSecret, SecretSlice, SecretString};
 use zeroize::Zeroize;
 
 /// Bytes that a provider gave. Wiped when dropped; cannot be shown, compared, cloned or serialised.
@@ -58,6 +66,22 @@ impl SecretValue {
         Self::from_bytes(text.into_bytes())
     }
 
+    /// 24 letters, digits, `-` and `_` that nobody can guess; none if the system gives no random numbers.
+    pub fn random() -> Option<Self> {
+        const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+        let mut bytes = vec![0; 24];
+        getrandom::fill(&mut bytes).ok()?;
+        for byte in &mut bytes {
+            *byte = LETTERS[usize::from(*byte % 64)];
+        }
+        Some(Self::from_bytes(bytes))
+    }
+
+    /// What a person typed.
+    pub fn from_secret(text: &SecretString) -> Self {
+        Self::from_bytes(text.expose_secret().as_bytes().to_vec())
+    }
+
     /// The plaintext; nobody outside this folder may ask.
     fn expose(&self) -> &[u8] {
         self.0.expose_secret()
@@ -74,9 +98,18 @@ impl SecretValue {
         Self::from_bytes(self.expose().trim_ascii().to_vec())
     }
 
+    pub fn is_empty(&self) -> bool {
+        self.expose().is_empty()
+    }
+
     /// Whether it holds a NUL byte and so cannot be an environment variable.
     pub fn has_nul(&self) -> bool {
         self.expose().contains(&0)
+    }
+
+    /// Whether it is longer than this many bytes; its length itself is nobody's business.
+    pub fn is_longer_than(&self, bytes: usize) -> bool {
+        self.expose().len() > bytes
     }
 
     /// What will surprise about the value, without saying what it is: it is empty, ends in a newline, or is too short to be masked.

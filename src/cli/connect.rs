@@ -1,0 +1,114 @@
+//! `hallpass connect ROLE`: the role's client in this terminal, its output redacted, nothing of ours around it.
+
+use std::collections::BTreeSet;
+use std::io::IsTerminal as _;
+
+use clap::Args;
+use tokio::runtime::Runtime;
+
+use super::{Frame, note, terminal_prompt, tui};
+use crate::config::ConnectMode;
+use crate::domain::catalogue;
+use crate::domain::plan::LaunchPlan;
+use crate::domain::problem::Problem;
+use crate::domain::reference::ProviderKind;
+use crate::launch::{self, Request};
+use crate::session::{passthrough, pipe};
+
+/// Open a role in this terminal
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  hallpass connect prod-postgres\n  hallpass connect prod-postgres -- -c 'select 1'\n  hallpass connect --tui prod-postgres"
+)]
+pub(super) struct Connect {
+    /// The role's name
+    role: String,
+    /// Open it in the session view
+    #[arg(long)]
+    tui: bool,
+    /// Arguments for the client, behind its own
+    #[arg(last = true)]
+    arguments: Vec<String>,
+}
+
+pub(super) fn run(connect: Connect, frame: &Frame) -> Result<u8, Vec<Problem>> {
+    let in_terminal = std::io::stdin().is_terminal() && std::io::stdout().is_terminal();
+    let tui = connect.tui || (frame.config.connect == ConnectMode::Tui && in_terminal);
+    if tui && !in_terminal {
+        return Err(vec![Problem::new(
+            &catalogue::TTY_REQUIRED,
+            "the session view needs a terminal",
+        )]);
+    }
+    let request = Request {
+        role: connect.role,
+        extra: connect.arguments,
+        ..Request::default()
+    };
+    if tui {
+        launch::find_role(&frame.config, &request.role).map_err(|problem| vec![problem])?;
+        return tui::open(frame, request).map_err(|problem| vec![problem]);
+    }
+    let plan = plan(&request, frame)?;
+    if !frame.quiet {
+        note_connected(&plan);
+    }
+    run_here(plan, in_terminal).map_err(|problem| vec![problem])
+}
+
+/// Resolves a request. A local store that is locked is opened with a passphrase asked on the terminal, and the launch tried again.
+pub(super) fn plan(request: &Request, frame: &Frame) -> Result<LaunchPlan, Vec<Problem>> {
+    frame.mention_problems();
+    let runtime = frame.runtime().map_err(|problem| vec![problem])?;
+    let resolve = || runtime.block_on(launch::resolve(&frame.config, &frame.providers, &frame.world, request));
+    let plan = match resolve() {
+        Err(problems) if unlock(&problems, request, frame, &runtime)? => resolve()?,
+        other => other?,
+    };
+    if !frame.quiet {
+        for warning in &plan.warnings {
+            note(&format!("warning: {warning}"));
+        }
+    }
+    Ok(plan)
+}
+
+/// Whether a locked store stood in the way and is open now.
+fn unlock(problems: &[Problem], request: &Request, frame: &Frame, runtime: &Runtime) -> Result<bool, Vec<Problem>> {
+    let locked = problems.iter().all(|problem| problem.code == &catalogue::LOCAL_LOCKED);
+    if !locked || !frame.may_ask || !terminal_prompt::is_possible() {
+        return Ok(false);
+    }
+    let one = |problem| vec![problem];
+    let role = launch::find_role(&frame.config, &request.role).map_err(one)?;
+    let references = role.fields.iter().flat_map(|field| field.source.references());
+    let stores = references.filter(|reference| reference.id.kind.provider_kind() == ProviderKind::Local);
+    let names: BTreeSet<&str> = stores.map(|reference| reference.id.provider.as_str()).collect();
+    for name in names {
+        let Some(passphrase) =
+            terminal_prompt::ask_secret(&format!("Passphrase of the local store `{name}`: ")).map_err(one)?
+        else {
+            return Ok(false);
+        };
+        let store = frame.providers.get(name).map_err(one)?;
+        runtime.block_on(store.unlock(passphrase)).map_err(one)?;
+    }
+    Ok(true)
+}
+
+fn note_connected(plan: &LaunchPlan) {
+    use std::io::Write as _;
+    let _ = writeln!(std::io::stderr(), "Connected to {}", plan.role);
+}
+
+/// Runs the plan where we stand: on a PTY of its own if there is a terminal, else through pipes.
+pub(super) fn run_here(plan: LaunchPlan, in_terminal: bool) -> Result<u8, Problem> {
+    let starter = std::env::current_exe()
+        .map_err(|_| Problem::new(&catalogue::IO, "the system does not say where hallpass itself lies"))?;
+    let ending = if in_terminal {
+        passthrough::connect(plan, &starter)?
+    } else {
+        pipe::run(plan, &starter)?
+    };
+    Ok(u8::try_from(ending.code).unwrap_or(u8::MAX))
+}

@@ -1,0 +1,33 @@
+//! `hallpass exec ROLE -- CMD…`: any command with the role's environment; stdout carries the child's bytes only, redacted.
+
+use std::io::IsTerminal as _;
+
+use clap::Args;
+
+use super::{Frame, connect};
+use crate::domain::problem::Problem;
+use crate::launch::Request;
+
+/// Run a command with a role's environment
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  hallpass exec prod-postgres -- psql -Atc 'select current_user'\n  hallpass exec prod-postgres -- pg_dump -s orders > schema.sql"
+)]
+pub(super) struct Exec {
+    /// The role's name
+    role: String,
+    /// The command and its arguments
+    #[arg(last = true, required = true, value_name = "CMD")]
+    command: Vec<String>,
+}
+
+pub(super) fn run(exec: Exec, frame: &Frame) -> Result<u8, Vec<Problem>> {
+    let request = Request {
+        role: exec.role,
+        command: Some(exec.command),
+        ..Request::default()
+    };
+    let plan = connect::plan(&request, frame)?;
+    let in_terminal = std::io::stdin().is_terminal() && std::io::stdout().is_terminal();
+    connect::run_here(plan, in_terminal).map_err(|problem| vec![problem])
+}

@@ -1,0 +1,160 @@
+//! The documents of `--json`. Fields are only ever added; no document ever holds a value of a secret.
+
+use serde_json::{Map, Value, json};
+
+use crate::check::Report;
+use crate::domain::problem::Problem;
+use crate::domain::reference::{Pin, SecretRef};
+use crate::domain::role::{Field, Role, Source};
+use crate::domain::status::{FieldStatus, ProviderStatus, RoleStatus, State};
+
+/// A document with the version of its schema.
+pub(crate) fn document(content: Value) -> String {
+    let mut whole = Map::new();
+    whole.insert("schema_version".to_owned(), json!(1));
+    if let Value::Object(content) = content {
+        whole.extend(content);
+    }
+    format!("{:#}", Value::Object(whole))
+}
+
+/// One role as `list` and `show` give it.
+pub(crate) fn role(role: &Role) -> Value {
+    json!({
+        "name": role.name,
+        "resource": role.resource,
+        "connector": role.connector,
+        "env": role.env,
+        "description": role.description,
+        "owner": role.owner,
+        "tags": role.tags,
+        "exposure": exposure(role),
+        "fields": role.fields.iter().map(field).collect::<Vec<_>>(),
+        "file": role.at.file,
+        "line": role.at.line,
+    })
+}
+
+/// How far the promise reaches that the person never sees a value: `env` where a variable carries one, `none` where there is none.
+pub(crate) fn exposure(role: &Role) -> &'static str {
+    if role.fields.iter().any(|field| field.source.is_secret()) {
+        "env"
+    } else {
+        "none"
+    }
+}
+
+fn field(field: &Field) -> Value {
+    let mut value = json!({
+        "name": field.name,
+        "source": field.source.word(),
+        "secret": field.source.is_secret(),
+        "via": field.via.word(),
+    });
+    if let Value::Object(map) = &mut value {
+        if let Some(reference) = field.source.references().first() {
+            name_reference(map, reference);
+        }
+        if let Source::From { keys, .. } = &field.source {
+            map.insert("keys".to_owned(), json!(keys));
+        }
+    }
+    value
+}
+
+fn name_reference(map: &mut Map<String, Value>, reference: &SecretRef) {
+    map.insert("provider".to_owned(), json!(reference.id.provider));
+    map.insert("reference".to_owned(), json!(reference.text));
+    if let Some(key) = &reference.key {
+        map.insert("key".to_owned(), json!(key));
+    }
+    match &reference.id.pin {
+        Some(Pin::Version(version)) => map.insert("version".to_owned(), json!(version)),
+        Some(Pin::Stage(stage)) => map.insert("stage".to_owned(), json!(stage)),
+        None => None,
+    };
+}
+
+/// A report as `check` gives it.
+pub(crate) fn report(report: &Report) -> Value {
+    json!({
+        "summary": {
+            "total": report.roles.len(),
+            "ok": report.count(State::Ok) + report.count(State::Skipped),
+            "warn": report.count(State::Warn),
+            "fail": report.count(State::Fail),
+        },
+        "providers": report.providers.iter().map(provider).collect::<Vec<_>>(),
+        "roles": report.roles.iter().map(role_status).collect::<Vec<_>>(),
+    })
+}
+
+/// One provider as `check` and `providers` give it.
+pub(crate) fn provider(status: &ProviderStatus) -> Value {
+    let mut value = json!({
+        "name": status.name,
+        "kind": status.kind,
+        "endpoint": status.endpoint,
+        "auth": status.auth,
+        "state": status.state.word(),
+        "latency_ms": status.latency_ms,
+        "expires": status.expires.map(|at| at.to_string()),
+        "stages": status.stages.iter()
+            .map(|stage| json!({"name": stage.name, "state": stage.state.word(), "ms": stage.ms}))
+            .collect::<Vec<_>>(),
+    });
+    name_problem(&mut value, status.problem.as_ref());
+    value
+}
+
+fn role_status(status: &RoleStatus) -> Value {
+    let first = status
+        .problem
+        .as_ref()
+        .or_else(|| status.fields.iter().find_map(|field| field.problem.as_ref()));
+    let mut value = json!({
+        "name": status.name,
+        "state": status.state.word(),
+        "provider": status.provider,
+        "latency_ms": status.latency_ms,
+        "code": null,
+        "fields": status.fields.iter().map(field_status).collect::<Vec<_>>(),
+    });
+    name_problem(&mut value, first);
+    value
+}
+
+fn field_status(status: &FieldStatus) -> Value {
+    let mut value = json!({
+        "name": status.name,
+        "state": status.state.word(),
+        "version": status.version,
+        "rotated_at": status.rotated_at.map(|at| at.to_string()),
+        "latency_ms": status.latency_ms,
+    });
+    if let (Value::Object(map), Some(warning)) = (&mut value, &status.warning) {
+        map.insert("message".to_owned(), json!(warning));
+    }
+    name_problem(&mut value, status.problem.as_ref());
+    value
+}
+
+/// A problem that stands in a document by itself: `config check`.
+pub(crate) fn problem(problem: &Problem) -> Value {
+    let mut value = json!({});
+    name_problem(&mut value, Some(problem));
+    if let (Value::Object(map), Some(at)) = (&mut value, &problem.at) {
+        map.insert("file".to_owned(), json!(at.file));
+        map.insert("line".to_owned(), json!(at.line));
+        map.insert("column".to_owned(), json!(at.column));
+    }
+    value
+}
+
+fn name_problem(value: &mut Value, problem: Option<&Problem>) {
+    if let (Value::Object(map), Some(problem)) = (value, problem) {
+        map.insert("code".to_owned(), json!(problem.code.id));
+        map.insert("message".to_owned(), json!(problem.what));
+        map.insert("fix".to_owned(), json!(problem.fixes.first()));
+    }
+}

@@ -1,0 +1,88 @@
+//! `hallpass list [QUERY]`: the roles that can be opened.
+
+use clap::Args;
+use serde_json::json;
+
+use super::{Frame, json, say, table};
+use crate::domain::filter::{Index, Subject};
+use crate::domain::problem::Problem;
+use crate::domain::role::Role;
+
+/// List the roles
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  hallpass list\n  hallpass list 'env:prod type:postgres'\n  hallpass list --format plain      names only"
+)]
+pub(super) struct List {
+    /// Filter words, as in the list of the TUI: env:prod type:postgres !tag:legacy orders
+    query: Vec<String>,
+    /// How the list looks
+    #[arg(long, value_enum, default_value = "table", env = "HALLPASS_FORMAT")]
+    format: Format,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Format {
+    Table,
+    Plain,
+    Json,
+}
+
+pub(super) fn run(list: &List, frame: &Frame) -> Result<u8, Problem> {
+    let roles = chosen(&list.query, frame)?;
+    if frame.json || list.format == Format::Json {
+        say(&json::document(
+            json!({ "roles": roles.iter().map(|role| json::role(role)).collect::<Vec<_>>() }),
+        ));
+    } else if list.format == Format::Plain {
+        roles.iter().for_each(|role| say(&table::printable(&role.name)));
+    } else if roles.is_empty() && list.query.is_empty() {
+        super::note("no roles yet: write one into roles.toml (hallpass paths says where), or try: hallpass demo");
+    } else {
+        let rows: Vec<Vec<String>> = roles.iter().map(|role| row(role)).collect();
+        say(&table::render(
+            &["NAME", "TYPE", "ENV", "PROVIDERS", "DESCRIPTION"],
+            &rows,
+        ));
+    }
+    frame.mention_problems();
+    Ok(u8::from(roles.is_empty() && !list.query.is_empty()))
+}
+
+/// The roles that the filter words choose, best match first; all of them, in the files' order, without words.
+pub(super) fn chosen<'a>(query: &[String], frame: &'a Frame) -> Result<Vec<&'a Role>, Problem> {
+    let roles: Vec<&Role> = frame.config.roles.iter().collect();
+    if query.is_empty() {
+        return Ok(roles);
+    }
+    let mut index = Index::new(roles.iter().map(|role| Subject::from(*role)));
+    let filter = index.parse(&query.join(" "))?;
+    Ok(index
+        .rank(&filter)
+        .into_iter()
+        .map(|found| roles[found.index])
+        .collect())
+}
+
+fn row(role: &Role) -> Vec<String> {
+    let mut providers: Vec<&str> = Vec::new();
+    for reference in role.fields.iter().flat_map(|field| field.source.references()) {
+        if !providers.contains(&reference.id.provider.as_str()) {
+            providers.push(&reference.id.provider);
+        }
+    }
+    let providers = if providers.is_empty() {
+        "-".to_owned()
+    } else {
+        providers.join(",")
+    };
+    [
+        role.name.as_str(),
+        role.connector.as_deref().unwrap_or("command"),
+        role.env.as_deref().unwrap_or("-"),
+        &providers,
+        role.description.as_deref().unwrap_or(""),
+    ]
+    .map(table::printable)
+    .to_vec()
+}

@@ -1,0 +1,430 @@
+//! One role put together: its table, what it extends, what `from` fills, its connector's defaults; and the rules they must keep.
+
+use std::collections::BTreeMap;
+
+use super::dangerous::is_dangerous;
+use super::fields::{WrittenField, not_a_reference};
+use super::report::{Place, Scope};
+use super::roles::{World, Written};
+use super::source::{names_a_secret, printable};
+use super::walk::{Entry, unknown_name};
+use crate::domain::catalogue;
+use crate::domain::connector::{Connector, ConnectorField};
+use crate::domain::placeholder;
+use crate::domain::problem::Problem;
+use crate::domain::reference::{SecretRef, is_variable_name, parse_canonical};
+use crate::domain::role::{Field, Role, Source, Via};
+
+/// One role on its way from its layers to a [`Role`].
+pub(super) struct Assembly<'w, 'a> {
+    pub(super) world: &'w World<'w>,
+    pub(super) scope: &'w Scope<'w>,
+    pub(super) name: &'a str,
+    pub(super) owner: String,
+    /// The role, then what it extends.
+    pub(super) layers: Vec<&'w Written<'a>>,
+}
+
+impl<'a> Assembly<'_, 'a> {
+    pub(super) fn role(&self) -> Role {
+        let connector = self.connector();
+        let fields = self.fields(connector);
+        let role = Role {
+            name: self.name.to_owned(),
+            resource: self.words("resource"),
+            connector: connector.map(|connector| connector.name.clone()),
+            env: self.words("env"),
+            description: self.words("description").or_else(|| self.words("title")),
+            owner: self.words("owner"),
+            tags: self
+                .maps("tags")
+                .iter()
+                .map(|(tag, value)| (printable(tag), printable(value)))
+                .collect(),
+            safer: self.words("safer"),
+            access_mode: self.text("access_mode"),
+            fields,
+            command: self.texts("command"),
+            args: self.texts("args").unwrap_or_default(),
+            cwd: self.text("cwd"),
+            inherit: self.texts("inherit").unwrap_or_default(),
+            at: self.layers[0].entry.key_place().location(),
+        };
+        self.check_command(&role, connector);
+        self.check_arguments(&role);
+        self.check_inherited(&role);
+        self.warn(&role);
+        role
+    }
+
+    /// The nearest layer's value of a key.
+    fn get(&self, key: &str) -> Option<Entry<'a>> {
+        self.layers.iter().find_map(|layer| layer.table.get(key))
+    }
+
+    fn text(&self, key: &str) -> Option<String> {
+        self.get(key)?.text().map(str::to_owned)
+    }
+
+    /// A text that is there to be read by people: nothing in it that a terminal would obey.
+    fn words(&self, key: &str) -> Option<String> {
+        self.text(key).map(|text| printable(&text))
+    }
+
+    fn texts(&self, key: &str) -> Option<Vec<String>> {
+        self.layers.iter().find_map(|layer| layer.table.texts(key))
+    }
+
+    /// The members of a table of texts in all layers, the nearest winning.
+    fn maps(&self, key: &str) -> BTreeMap<String, String> {
+        self.layers
+            .iter()
+            .rev()
+            .flat_map(|layer| layer.table.text_map(key))
+            .collect()
+    }
+
+    fn connector(&self) -> Option<&Connector> {
+        let entry = self.get("connector")?;
+        let name = entry.text()?;
+        let known = &self.world.connector_names;
+        let canonical = known.get(name).copied().unwrap_or(name);
+        if let Some(problems) = self.world.broken_connectors.get(canonical) {
+            self.scope.adopt(problems);
+            return self.world.connectors.get(canonical);
+        }
+        if let Some(connector) = self.world.connectors.get(canonical) {
+            return Some(connector);
+        }
+        let message = format!("{} names a connector that nothing declares", self.owner);
+        self.scope
+            .problem(&entry.place(), unknown_name(message, name, known.keys().copied()));
+        None
+    }
+
+    /// Explicit fields, then those that `from` fills, then the connector's defaults.
+    fn fields(&self, connector: Option<&Connector>) -> Vec<Field> {
+        let mut written: Vec<&WrittenField<'a>> = Vec::new();
+        for field in self.layers.iter().rev().flat_map(|layer| &layer.fields) {
+            match written.iter_mut().find(|known| known.name == field.name) {
+                Some(known) => *known = field,
+                None => written.push(field),
+            }
+        }
+        let mut fields: Vec<Field> = written.iter().map(|field| self.explicit(field, connector)).collect();
+        self.add_from(connector, &mut fields);
+        for known in connector.map_or(&[][..], |connector| &connector.fields) {
+            if fields.iter().any(|field| field.name == known.name) {
+                continue;
+            }
+            match &known.default {
+                Some(default) => fields.push(field(known, Source::Plain(default.clone()))),
+                None if known.required => self.missing_field(known),
+                None => {}
+            }
+        }
+        fields
+    }
+
+    fn missing_field(&self, known: &ConnectorField) {
+        // What the layers have wrong may be this very field.
+        if self.scope.has_problems() {
+            return;
+        }
+        let message = format!("{} gives no {}, which its connector needs", self.owner, known.name);
+        let problem = Problem::new(&catalogue::FIELD_MISSING, message).fixes(vec![format!(
+            "add to the role: fields.{} = \"…\", or from = \"PROVIDER:PATH\" of a secret that has it",
+            known.name
+        )]);
+        self.scope
+            .problem(&self.layers[0].entry.key_place(), problem.causes(Vec::new()));
+    }
+
+    fn explicit(&self, written: &WrittenField<'a>, connector: Option<&Connector>) -> Field {
+        let known = connector.and_then(|connector| connector.field(&written.name));
+        self.check_dangerous(&written.name, &written.key_place);
+        let secret = known.is_some_and(|known| known.secret);
+        if secret {
+            self.check_plaintext(written);
+        } else if let (None, Source::Plain(_), false) = (known, &written.source, written.literal) {
+            self.warn_unknown_plain(written, connector);
+        }
+        Field {
+            name: written.name.clone(),
+            source: written.source.clone(),
+            via: written.via,
+            trim: written.trim,
+            optional: written.optional,
+            default: written.default.clone(),
+            masked: known.map_or_else(|| written.source.is_secret(), |known| known.secret),
+            at: Some(written.key_place.location()),
+        }
+    }
+
+    fn check_dangerous(&self, name: &str, place: &Place<'_>) {
+        let allowed = || self.texts("allow_dangerous_env").unwrap_or_default();
+        if !is_dangerous(name) || allowed().iter().any(|allowed| allowed == name) {
+            return;
+        }
+        let message = format!("{} sets {name}, which changes what programs load or start", self.owner);
+        let problem = Problem::new(&catalogue::CONFIG_DANGEROUS_ENV, message).fixes(vec![format!(
+            "if it is meant, add to the role: allow_dangerous_env = [\"{name}\"]"
+        )]);
+        self.scope.problem_without_line(place, problem);
+    }
+
+    /// A secret that is typed into a role file: refused unless the role says that it is meant, twice.
+    fn check_plaintext(&self, written: &WrittenField<'a>) {
+        let plain = match &written.source {
+            Source::Plain(_) => true,
+            Source::Template { parts, .. } => !parts.iter().any(|(_, part)| part.is_secret()),
+            _ => written.default.as_ref().is_some_and(|default| !default.is_empty()),
+        };
+        let meant = self
+            .get("allow_plaintext")
+            .and_then(|entry| entry.value.get_ref().as_bool())
+            == Some(true);
+        let spelled_out = !matches!(written.source, Source::Plain(_)) || written.literal;
+        if !plain || (meant && spelled_out) {
+            return;
+        }
+        let (role, field) = (self.name, &written.name);
+        let message = format!(
+            "{field} of {} is a secret, and it stands here as plain text",
+            self.owner
+        );
+        let problem = Problem::new(&catalogue::CONFIG_PLAIN_SECRET, message).fixes(vec![
+            format!("hallpass secret set {role}#{field}   and in the role: {field} = \"_local:{role}:{field}\""),
+            format!("if plain text is meant: allow_plaintext = true in the role, and {field} = {{ literal = \"…\" }}"),
+        ]);
+        self.scope.problem(&written.place, problem);
+    }
+
+    /// A misspelt field of the connector would reach the child under the wrong name, and a password past the check above.
+    fn warn_unknown_plain(&self, written: &WrittenField<'a>, connector: Option<&Connector>) {
+        let known = connector.map_or(&[][..], |connector| &connector.fields);
+        let typo = known
+            .iter()
+            .find(|known| strsim::damerau_levenshtein(&known.name, &written.name) <= 2);
+        if let Some(known) = typo {
+            self.warn_of(format!(
+                "{} of {} is no field of its connector; did you mean {}?",
+                written.name, self.owner, known.name
+            ));
+        } else if names_a_secret(&written.name) {
+            self.warn_of(format!(
+                "{} of {} looks like a secret and stands in the file as plain text: hallpass secret set {}#{}",
+                written.name, self.owner, self.name, written.name
+            ));
+        }
+    }
+
+    /// Fields that the secret of `from` fills: by `map` where it names them, else by the connector's guesses.
+    fn add_from(&self, connector: Option<&Connector>, fields: &mut Vec<Field>) {
+        let map = self.get("map").map(|entry| entry.members()).unwrap_or_default();
+        let Some(secret) = self.secret_of_from(&map) else {
+            return;
+        };
+        let map = self.checked_map(&map, fields);
+        for known in connector.map_or(&[][..], |connector| &connector.fields) {
+            let mapped = map.iter().find(|(name, _)| *name == known.name);
+            if fields.iter().any(|field| field.name == known.name) || (mapped.is_none() && known.from.is_empty()) {
+                continue;
+            }
+            let source = Source::From {
+                secret: secret.clone(),
+                keys: mapped.map_or_else(|| known.from.clone(), |(_, key)| vec![(*key).to_owned()]),
+                required: mapped.is_some() || (known.required && known.default.is_none()),
+            };
+            let mut field = field(known, source);
+            field.default.clone_from(&known.default);
+            fields.push(field);
+        }
+        for (name, key) in map {
+            if fields.iter().any(|field| field.name == name) {
+                continue;
+            }
+            fields.push(Field {
+                name: name.to_owned(),
+                source: Source::From {
+                    secret: secret.clone(),
+                    keys: vec![key.to_owned()],
+                    required: true,
+                },
+                via: Via::Env,
+                trim: false,
+                optional: false,
+                default: None,
+                masked: true,
+                at: self.get("map").map(|entry| entry.key_place().location()),
+            });
+        }
+    }
+
+    fn secret_of_from(&self, map: &[Entry<'a>]) -> Option<SecretRef> {
+        let Some(entry) = self.get("from") else {
+            if let Some(first) = map.first() {
+                let message = format!("{} has a map and no `from` whose keys it could name", self.owner);
+                let problem = Problem::new(&catalogue::CONFIG_MISSING_KEY, message)
+                    .fixes(vec!["add to the role: from = \"PROVIDER:PATH\"".to_owned()]);
+                self.scope.problem(&first.key_place(), problem);
+            }
+            return None;
+        };
+        let (message, similar) = match parse_canonical(entry.text()?, self.world.names) {
+            Ok(reference) if reference.key.is_none() => return Some(reference),
+            Ok(reference) => {
+                let whole = SecretRef { key: None, ..reference };
+                (
+                    "it names a whole secret, not one key of it".to_owned(),
+                    vec![whole.canonical()],
+                )
+            }
+            Err(error) => (error.what, error.similar),
+        };
+        let message = format!("`from` of {}: {message}", self.owner);
+        self.scope.problem(&entry.place(), not_a_reference(message, similar));
+        None
+    }
+
+    /// The pairs of `map` whose names can be fields.
+    fn checked_map(&self, map: &[Entry<'a>], fields: &[Field]) -> Vec<(&'a str, &'a str)> {
+        let mut pairs = Vec::new();
+        for entry in map {
+            let Some(key) = entry.text() else { continue };
+            if !is_variable_name(entry.name) || key.is_empty() {
+                let message = format!(
+                    "`map` of {} names fields and, in quotes, keys of the secret",
+                    self.owner
+                );
+                self.scope
+                    .problem(&entry.key_place(), Problem::new(&catalogue::CONFIG_ENV_NAME, message));
+                continue;
+            }
+            self.check_dangerous(entry.name, &entry.key_place());
+            if fields.iter().any(|field| field.name == entry.name) {
+                self.warn_of(format!(
+                    "{} gives {} in fields and in map; the one in fields holds",
+                    self.owner, entry.name
+                ));
+            }
+            pairs.push((entry.name, key));
+        }
+        pairs
+    }
+
+    fn check_command(&self, role: &Role, connector: Option<&Connector>) {
+        let Some(connector) = connector else { return };
+        if connector.programs.is_empty() && role.command.as_ref().is_none_or(Vec::is_empty) {
+            let message = format!("{} has the connector {} and no command", self.owner, connector.name);
+            let problem = Problem::new(&catalogue::CONFIG_MISSING_KEY, message).fixes(vec![
+                "add to the role: command = [\"PROGRAM\", \"ARGUMENT\"]".to_owned(),
+            ]);
+            self.scope.problem(&self.layers[0].entry.key_place(), problem);
+            return;
+        }
+        let place = self.layers[0].entry.key_place();
+        if role.command.is_some() {
+            return;
+        }
+        for group in &connector.arguments {
+            for name in group.words.iter().flat_map(|word| placeholder::names(word)) {
+                let given = role.fields.iter().find(|field| field.name == name);
+                let carried = group.unless_secret.as_deref() == Some(name);
+                let allowed = connector
+                    .field(name)
+                    .is_some_and(|field| field.argument && !field.secret);
+                if given.is_some_and(|field| in_argument_is_leak(field) && !carried && !allowed) {
+                    self.leak(name, &place, &format!("an argument of connector {}", connector.name));
+                }
+            }
+        }
+    }
+
+    fn leak(&self, name: &str, place: &Place<'_>, where_: &str) {
+        let message = format!("{}: {where_} places {name}, whose value is a secret", self.owner);
+        self.scope
+            .problem(place, Problem::new(&catalogue::REF_IN_ARGUMENT, message));
+    }
+
+    /// `{FIELD}` in the role's own words: a plain field of the role.
+    fn check_arguments(&self, role: &Role) {
+        for key in ["command", "args"] {
+            let Some(entry) = self.get(key) else { continue };
+            for (text, place) in entry.texts() {
+                for name in placeholder::names(text) {
+                    match role.fields.iter().find(|field| field.name == name) {
+                        Some(field) if in_argument_is_leak(field) => self.leak(name, &place, &format!("`{key}`")),
+                        Some(_) => {}
+                        None => {
+                            let message =
+                                format!("`{key}` of {} places a field that the role does not have", self.owner);
+                            let known = role.fields.iter().map(|field| field.name.as_str());
+                            self.scope.problem(&place, unknown_name(message, name, known));
+                        }
+                    }
+                }
+            }
+        }
+        if let Some(entry) = self.get("command")
+            && role
+                .command
+                .as_ref()
+                .is_some_and(|words| words.first().is_none_or(String::is_empty))
+        {
+            let message = format!("`command` of {} names no program", self.owner);
+            self.scope
+                .problem(&entry.place(), Problem::new(&catalogue::CONFIG_TYPE, message));
+        }
+    }
+
+    fn check_inherited(&self, role: &Role) {
+        let Some(entry) = self.get("inherit") else { return };
+        for (name, place) in entry.texts() {
+            if !is_variable_name(name) {
+                let message = format!("`inherit` of {} names environment variables", self.owner);
+                self.scope
+                    .problem(&place, Problem::new(&catalogue::CONFIG_ENV_NAME, message));
+            } else if !role.fields.iter().any(|field| field.name == name)
+                && name != "HOME"
+                && name != "PATH"
+                && name != "SHELL"
+            {
+                self.check_dangerous(name, &place);
+            }
+        }
+    }
+
+    /// A remark, unless it would be about what was saved of a broken file.
+    fn warn_of(&self, text: String) {
+        if !self.scope.muted {
+            self.world.report.warn(text);
+        }
+    }
+
+    fn warn(&self, role: &Role) {
+        if role.env.is_none() && role.name.to_ascii_lowercase().contains("prod") {
+            let message = format!("{} has prod in its name and no env", self.owner);
+            self.warn_of(message);
+        }
+    }
+}
+
+/// Whether placing the field in an argument would show a secret to every process of the machine.
+fn in_argument_is_leak(field: &Field) -> bool {
+    field.masked || field.source.is_secret()
+}
+
+/// A field that no role writes.
+fn field(known: &ConnectorField, source: Source) -> Field {
+    Field {
+        name: known.name.clone(),
+        masked: known.secret,
+        source,
+        via: Via::Env,
+        trim: false,
+        optional: false,
+        default: None,
+        at: None,
+    }
+}

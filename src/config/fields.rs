@@ -1,0 +1,327 @@
+//! A role's fields: which names they may have, and what their values mean.
+
+use toml::de::{DeTable, DeValue};
+
+use super::report::{Place, Scope};
+use super::source::shown;
+use super::walk::{Entry, Key, Takes, noun, number, unknown_key};
+use crate::domain::catalogue;
+use crate::domain::placeholder;
+use crate::domain::problem::Problem;
+use crate::domain::reference::{self, Parsed, Pin, ProviderNames, RefError, is_variable_name};
+use crate::domain::role::{Source, Via};
+
+/// A text that can only be a reference and is none.
+pub(super) fn not_a_reference(message: String, similar: Vec<String>) -> Problem {
+    Problem::new(&catalogue::REF_SYNTAX, message)
+        .similar(similar)
+        .fixes(vec!["correct the reference, then: hallpass config check".to_owned()])
+}
+
+/// What a field's table may say beside where the value comes from.
+const OPTION_KEYS: &[Key] = &[
+    Key::now("version", Takes::Anything, "7"),
+    Key::now("stage", Takes::Text, "\"AWSPREVIOUS\""),
+    Key::now("via", Takes::OneOf(&["env", "file", "agent"]), "\"file\""),
+    Key::now("default", Takes::Text, "\"5432\""),
+    Key::now("optional", Takes::Switch, "true"),
+    Key::now("trim", Takes::Switch, "true"),
+    Key::later("lifetime", Takes::Duration, "\"1h\""),
+];
+
+/// Where a field's value comes from: its table has exactly one of these.
+const ORIGINS: &[Key] = &[
+    Key::now("secret", Takes::Text, "\"vault:secret/databases/prod#password\""),
+    Key::now("literal", Takes::Text, "\"…\""),
+    Key::now("template", Takes::Text, "\"mongodb://{user}:{password}@db/reports\""),
+    Key::now("rds_iam", Takes::Text, "\"app_ro\""),
+];
+
+/// A field as a role or template writes it.
+#[derive(Clone)]
+pub(super) struct WrittenField<'a> {
+    pub(super) name: String,
+    pub(super) source: Source,
+    pub(super) via: Via,
+    pub(super) trim: bool,
+    pub(super) optional: bool,
+    pub(super) default: Option<String>,
+    /// Whether a plain value is written as `{ literal = … }`.
+    pub(super) literal: bool,
+    pub(super) key_place: Place<'a>,
+    pub(super) place: Place<'a>,
+}
+
+/// Whether the name can be a field; a problem if not.
+fn check_field_name(scope: &Scope<'_>, entry: &Entry<'_>, owner: &str) -> bool {
+    const LONGEST: usize = 200;
+    let name = entry.name;
+    if !is_variable_name(name) || name.len() > LONGEST {
+        let message = format!(
+            "`{}` in {owner} cannot be the name of an environment variable",
+            shown(name)
+        );
+        scope.problem(&entry.key_place(), Problem::new(&catalogue::CONFIG_ENV_NAME, message));
+        return false;
+    }
+    if name.starts_with("HALLPASS_") {
+        let message = format!(
+            "`{}` in {owner}: hallpass itself gives the variables that begin with HALLPASS_",
+            shown(name)
+        );
+        let problem = Problem::new(&catalogue::CONFIG_ENV_NAME, message).causes(Vec::new());
+        scope.problem(&entry.key_place(), problem);
+        return false;
+    }
+    true
+}
+
+/// Reads `fields` of a role or template; what cannot be read is a problem and left out.
+pub(super) fn read_fields<'a>(
+    scope: &Scope<'_>,
+    fields: &Entry<'a>,
+    owner: &str,
+    names: &ProviderNames,
+) -> Vec<WrittenField<'a>> {
+    let mut found = Vec::new();
+    for entry in fields.members_or_problem(scope, "a table of fields: [roles.NAME.fields]") {
+        if !check_field_name(scope, &entry, owner) {
+            continue;
+        }
+        let reader = FieldReader {
+            scope,
+            names,
+            what: format!("{} of {owner}", entry.name),
+        };
+        found.extend(reader.field(&entry));
+    }
+    found
+}
+
+struct FieldReader<'s, 'r> {
+    scope: &'s Scope<'r>,
+    names: &'s ProviderNames,
+    /// `PGPASSWORD of role "prod"`
+    what: String,
+}
+
+impl FieldReader<'_, '_> {
+    fn field<'a>(&self, entry: &Entry<'a>) -> Option<WrittenField<'a>> {
+        let mut field = WrittenField {
+            name: entry.name.to_owned(),
+            source: Source::Plain(String::new()),
+            via: Via::Env,
+            trim: false,
+            optional: false,
+            default: None,
+            literal: false,
+            key_place: entry.key_place(),
+            place: entry.place(),
+        };
+        match entry.value.get_ref() {
+            DeValue::String(text) => field.source = self.plain_string(entry, text)?,
+            DeValue::Table(table) => self.table(entry, table, &mut field)?,
+            other => {
+                let message = format!("{} is a text or a table, and here is {}", self.what, noun(other));
+                let problem = Problem::new(&catalogue::CONFIG_TYPE, message)
+                    .fixes(vec![format!("put the value in quotes: {} = \"…\"", entry.name)]);
+                self.scope.problem(&entry.place(), problem);
+                return None;
+            }
+        }
+        Some(field)
+    }
+
+    fn plain_string(&self, entry: &Entry<'_>, text: &str) -> Option<Source> {
+        match reference::parse_value(text, self.names) {
+            Ok(Parsed::Plain) => Some(Source::Plain(text.to_owned())),
+            Ok(Parsed::Secret(secret)) => Some(Source::Secret(secret)),
+            Ok(Parsed::RdsIam { user }) => Some(Source::RdsIam { user }),
+            Err(error) => self.not_a_reference(entry, error),
+        }
+    }
+
+    fn not_a_reference<T>(&self, entry: &Entry<'_>, error: RefError) -> Option<T> {
+        let message = format!("{}: {}", self.what, error.what);
+        let problem = Problem::new(&catalogue::REF_SYNTAX, message).similar(error.similar);
+        self.scope.problem(&entry.place(), problem);
+        None
+    }
+
+    /// `{ literal = … }`, `{ secret = … }`, `{ template = … }`, `{ rds_iam = … }` with options.
+    fn table<'a>(&self, entry: &Entry<'a>, table: &'a DeTable<'a>, field: &mut WrittenField<'a>) -> Option<()> {
+        let members = entry.members();
+        let is_template = table.contains_key("template");
+        let before = self.scope.problems().len();
+        for member in &members {
+            self.check_member(member, is_template);
+        }
+        let origins: Vec<&Entry<'_>> = members
+            .iter()
+            .filter(|m| ORIGINS.iter().any(|key| key.name == m.name))
+            .collect();
+        let [origin] = origins.as_slice() else {
+            let message = format!(
+                "{} needs one of secret, literal, template, rds_iam, and has {}",
+                self.what,
+                origins.len()
+            );
+            let problem = Problem::new(&catalogue::CONFIG_MISSING_KEY, message).fixes(vec![format!(
+                "for example: {} = {{ secret = \"vault:PATH#KEY\" }}",
+                entry.name
+            )]);
+            self.scope.problem(&entry.key_place(), problem);
+            return None;
+        };
+        if self.scope.problems().len() > before {
+            return None;
+        }
+        let get = |name: &str| members.iter().find(|member| member.name == name);
+        field.source = self.origin(origin, &members)?;
+        if let Source::Secret(secret) = &mut field.source {
+            secret.id.pin = self.pin(get("version"), get("stage"))?;
+        }
+        field.literal = origin.name == "literal";
+        field.via = match get("via").and_then(Entry::text) {
+            Some("file") => Via::File,
+            Some("agent") => Via::Agent,
+            _ => Via::Env,
+        };
+        let switch = |name: &str| get(name).and_then(|m| m.value.get_ref().as_bool()).unwrap_or(false);
+        field.trim = switch("trim");
+        field.optional = switch("optional");
+        field.default = get("default").and_then(Entry::text).map(str::to_owned);
+        Some(())
+    }
+
+    fn check_member(&self, member: &Entry<'_>, is_template: bool) {
+        let declared = ORIGINS.iter().chain(OPTION_KEYS).any(|key| key.name == member.name);
+        if declared {
+            let keys: Vec<Key> = ORIGINS.iter().chain(OPTION_KEYS).copied().collect();
+            super::walk::check_entry(self.scope, member, &self.what, &keys);
+        } else if !is_template {
+            let known = ORIGINS.iter().chain(OPTION_KEYS).map(|key| key.name);
+            self.scope
+                .problem(&member.key_place(), unknown_key(member.name, &self.what, known));
+        }
+    }
+
+    fn origin(&self, origin: &Entry<'_>, members: &[Entry<'_>]) -> Option<Source> {
+        let text = origin.text()?;
+        match origin.name {
+            "literal" => Some(Source::Plain(text.to_owned())),
+            "secret" => match reference::parse_canonical(text, self.names) {
+                Ok(secret) => Some(Source::Secret(secret)),
+                Err(error) => {
+                    let message = format!("{}: {}", self.what, error.what);
+                    self.scope
+                        .problem(&origin.place(), not_a_reference(message, error.similar));
+                    None
+                }
+            },
+            "rds_iam" if !text.is_empty() => Some(Source::RdsIam { user: text.to_owned() }),
+            "template" => self.template(origin, text, members),
+            _ => {
+                let message = format!("{}: rds_iam names the database user", self.what);
+                self.scope
+                    .problem(&origin.place(), Problem::new(&catalogue::CONFIG_TYPE, message));
+                None
+            }
+        }
+    }
+
+    fn template(&self, origin: &Entry<'_>, text: &str, members: &[Entry<'_>]) -> Option<Source> {
+        let given = members
+            .iter()
+            .filter(|m| !ORIGINS.iter().chain(OPTION_KEYS).any(|key| key.name == m.name));
+        let placed = placeholder::names(text);
+        let mut parts = Vec::new();
+        let mut whole = true;
+        for member in given {
+            if !placed.contains(&member.name) {
+                let message = format!(
+                    "`{}` of {} is not placed in the template",
+                    shown(member.name),
+                    self.what
+                );
+                let problem = Problem::new(&catalogue::CONFIG_UNKNOWN_KEY, message)
+                    .fixes(vec![format!("place it as {{{}}}, or remove it", shown(member.name))]);
+                self.scope.problem(&member.key_place(), problem);
+                whole = false;
+            }
+            match self.part(member) {
+                Some(source) => parts.push((member.name.to_owned(), source)),
+                None => whole = false,
+            }
+        }
+        for name in placed {
+            if !members.iter().any(|member| member.name == name) {
+                let message = format!(
+                    "the template of {} places {{{}}}, which is not given",
+                    self.what,
+                    shown(name)
+                );
+                let problem = Problem::new(&catalogue::CONFIG_MISSING_KEY, message)
+                    .fixes(vec![format!("give it beside the template: {} = \"…\"", shown(name))]);
+                self.scope.problem(&origin.place(), problem);
+                whole = false;
+            }
+        }
+        whole.then(|| Source::Template {
+            text: text.to_owned(),
+            parts,
+        })
+    }
+
+    /// A named part of a template: a plain string or reference, `{ literal = … }`, `{ secret = …, version = … }`.
+    fn part(&self, member: &Entry<'_>) -> Option<Source> {
+        let reader = FieldReader {
+            scope: self.scope,
+            names: self.names,
+            what: format!("`{}` of {}", shown(member.name), self.what),
+        };
+        let field = reader.field(member)?;
+        if matches!(field.source, Source::Template { .. }) {
+            let message = format!("{}: a part of a template cannot be a template", reader.what);
+            self.scope
+                .problem(&member.key_place(), Problem::new(&catalogue::CONFIG_TYPE, message));
+            return None;
+        }
+        Some(field.source)
+    }
+
+    fn pin(&self, version: Option<&Entry<'_>>, stage: Option<&Entry<'_>>) -> Option<Option<Pin>> {
+        let wrong = |entry: &Entry<'_>, message: String| {
+            let problem = Problem::new(&catalogue::CONFIG_TYPE, message)
+                .fixes(vec!["write it like this: version = 7".to_owned()]);
+            self.scope.problem(&entry.key_place(), problem);
+        };
+        match (version, stage) {
+            (None, None) => Some(None),
+            (Some(version), Some(_)) => {
+                wrong(
+                    version,
+                    format!("{} has a version and a stage, and only one of them can hold", self.what),
+                );
+                None
+            }
+            (None, Some(stage)) => Some(stage.text().map(|text| Pin::Stage(text.to_owned()))),
+            (Some(version), None) => {
+                let value = version.value.get_ref();
+                let text = value.as_str().filter(|text| !text.is_empty()).map(str::to_owned);
+                let pinned = text.or_else(|| number(value).filter(|n| *n > 0).map(|n| n.to_string()));
+                if pinned.is_none() {
+                    wrong(
+                        version,
+                        format!(
+                            "`version` of {} is a number from 1 on, or a version id in quotes",
+                            self.what
+                        ),
+                    );
+                    return None;
+                }
+                Some(pinned.map(Pin::Version))
+            }
+        }
+    }
+}

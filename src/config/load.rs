@@ -1,0 +1,284 @@
+//! From the files of a run to a [`Config`]: parsed once, walked twice (what roles refer to first), all problems together.
+
+use std::collections::BTreeMap;
+
+use toml::Spanned;
+use toml::de::DeTable;
+
+use super::connectors::{self, Catalog};
+use super::discover::{Contents, discover};
+use super::provider_settings;
+use super::report::{Place, ProblemId, Report, Scope};
+use super::roles::{self, Declared, World};
+use super::settings::{SETTINGS_KEYS, Settings, sections};
+use super::source::{SourceFile, shown};
+use super::walk::{Key, Table, Takes};
+use super::{BrokenRole, Config, Folders, LoadOptions};
+use crate::domain::catalogue;
+use crate::domain::problem::Problem;
+use crate::domain::reference::ProviderNames;
+use crate::domain::role::Role;
+
+/// What every file may hold.
+const ROLE_FILE_KEYS: &[Key] = &[
+    Key::now("version", Takes::Number(1, 1), "1"),
+    Key::now("roles", Takes::Anything, ""),
+    Key::now("templates", Takes::Anything, ""),
+    Key::now("connectors", Takes::Anything, ""),
+];
+
+/// A parsed file.
+struct Tree<'a> {
+    file: &'a SourceFile,
+    contents: &'a Contents,
+    root: Spanned<DeTable<'a>>,
+    /// Problems that leave open what its roles say: none of them is opened.
+    broken: Vec<ProblemId>,
+    /// Roles that hold a key twice, with that problem.
+    broken_roles: Vec<(String, ProblemId)>,
+}
+
+impl<'a> Tree<'a> {
+    fn muted(&self) -> bool {
+        !self.broken.is_empty()
+    }
+
+    fn beginning(&self) -> Place<'a> {
+        Place {
+            file: self.file,
+            span: 0..0,
+        }
+    }
+}
+
+/// Reads everything. It never fails: what is wrong is in `problems`.
+pub fn load(options: &LoadOptions) -> Config {
+    let folders = Folders::find(&options.flags, &options.env, options.home.as_deref());
+    let report = Report::default();
+    let files = discover(options, &folders.config, &report).read;
+    let built_in = connectors::built_in_sources(files.len());
+    let trees: Vec<Tree<'_>> = files
+        .iter()
+        .map(|(contents, file)| parse(contents, file, &report))
+        .collect();
+    let built_in: Vec<(&str, Tree<'_>)> = built_in
+        .iter()
+        .map(|(name, file)| (*name, parse(&Contents::Roles, file, &report)))
+        .collect();
+
+    let mut settings = Settings::default();
+    let mut names = ProviderNames::default();
+    let mut declared_providers = BTreeMap::new();
+    let mut catalog = Catalog::new();
+    for (name, tree) in &built_in {
+        let scope = Scope::new(&report, false);
+        let table = connectors::open_file(&scope, tree.file, tree.root.get_ref(), name);
+        catalog.declare_built_in(scope, name, &table, tree.beginning());
+    }
+    let mut roots = Vec::new();
+    for tree in &trees {
+        let scope = Scope::new(&report, tree.muted());
+        if let Contents::Connector(name) = tree.contents {
+            let table = connectors::open_file(&scope, tree.file, tree.root.get_ref(), name);
+            catalog.declare_file(scope, name, &table, tree.beginning());
+            continue;
+        }
+        let root = open_root(&scope, tree);
+        if *tree.contents == Contents::Settings {
+            settings.read(&scope, &root);
+            for entry in sections(&scope, &root, "providers") {
+                provider_settings::declare(&scope, &entry, &mut declared_providers, &mut names);
+            }
+        }
+        for entry in sections(&scope, &root, "connectors") {
+            let scope = Scope::new(&report, tree.muted());
+            scope.adopt(&tree.broken);
+            catalog.declare(scope, &entry);
+        }
+        roots.push((tree, root));
+    }
+    let providers = provider_settings::finish(&report, &declared_providers, &names);
+    let (connectors, broken_connectors) = catalog.finish(&report);
+
+    let world = World {
+        report: &report,
+        names: &names,
+        connectors: &connectors,
+        broken_connectors: &broken_connectors,
+        connector_names: connectors::all_names(&connectors),
+    };
+    let (roles, broken) = read_roles(&world, &roots);
+    roles::warn_environments(&report, &roles, &settings.environments.keys().map(String::as_str));
+
+    drop(world);
+    let sorted = report.sorted();
+    let place = |broken: roles::Broken| BrokenRole {
+        problem: broken.problems.iter().map(|id| sorted.places[*id]).min().unwrap_or(0),
+        ..broken.role
+    };
+    let broken = broken.into_iter().map(place).collect();
+    Config {
+        folders,
+        files: files.iter().map(|(_, file)| file.path.clone()).collect(),
+        roles,
+        broken,
+        problems: sorted.problems,
+        warnings: sorted.warnings,
+        not_in_force: sorted.not_in_force,
+        providers,
+        names,
+        environments: settings.environments,
+        connectors,
+        ui: settings.ui,
+        session: settings.session,
+        connect: settings.connect,
+    }
+}
+
+fn read_roles<'a>(world: &World<'_>, roots: &[(&'a Tree<'a>, Table<'a>)]) -> (Vec<Role>, Vec<roles::Broken>) {
+    let mut declared = Declared::default();
+    for (tree, root) in roots {
+        let scope = Scope::new(world.report, tree.muted());
+        for entry in sections(&scope, root, "templates") {
+            declared.template(world, &entry, tree.muted());
+        }
+    }
+    for (tree, root) in roots {
+        let scope = Scope::new(world.report, tree.muted());
+        for entry in sections(&scope, root, "roles") {
+            let own = tree.broken_roles.iter().filter(|(name, _)| name == entry.name);
+            let problems: Vec<ProblemId> = tree.broken.iter().copied().chain(own.map(|(_, id)| *id)).collect();
+            declared.role(world, &entry, tree.muted(), &problems);
+        }
+    }
+    declared.finish(world)
+}
+
+/// The root table of a settings or role file.
+fn open_root<'a>(scope: &Scope<'_>, tree: &'a Tree<'a>) -> Table<'a> {
+    let is_settings = *tree.contents == Contents::Settings;
+    let keys: Vec<Key> = if is_settings {
+        SETTINGS_KEYS.iter().chain(ROLE_FILE_KEYS).copied().collect()
+    } else {
+        let elsewhere = SETTINGS_KEYS.iter().map(|key| Key {
+            takes: Takes::NotHere,
+            ..*key
+        });
+        ROLE_FILE_KEYS.iter().copied().chain(elsewhere).collect()
+    };
+    let name = tree
+        .file
+        .path
+        .file_name()
+        .map(|name| name.to_string_lossy().into_owned());
+    let what = name.unwrap_or_else(|| "the file".to_owned());
+    Table::of(scope, tree.file, tree.root.get_ref(), "", &what, &keys)
+}
+
+/// Parses a file; each line that is no TOML is a problem. What can be saved of such a file shows which roles it has.
+fn parse<'a>(contents: &'a Contents, file: &'a SourceFile, report: &Report) -> Tree<'a> {
+    const MOST_REPORTED: usize = 5;
+    let (root, errors) = DeTable::parse_recoverable(&file.text);
+    let mut broken = Vec::new();
+    let mut broken_roles = Vec::new();
+    let mut lines = Vec::new();
+    if errors.is_empty() {
+        file.hide_secrets(root.get_ref());
+    }
+    for error in &errors {
+        let span = error.span().unwrap_or(0..0);
+        let place = Place {
+            file,
+            span: span.clone(),
+        };
+        let line = place.location().line;
+        if lines.contains(&line) || lines.len() >= MOST_REPORTED {
+            continue;
+        }
+        lines.push(line);
+        let scope = Scope::new(report, false);
+        if error.message().starts_with("duplicate key") {
+            let role = file.role_header_above(span.start);
+            scope.problem_without_line(&place, given_twice(&place, role.as_deref(), root.get_ref()));
+            // Which of two values is meant is not known: their role cannot be opened, the file's others can.
+            if let Some(role) = role {
+                broken_roles.extend(scope.into_problems().into_iter().map(|id| (role.clone(), id)));
+                continue;
+            }
+        } else {
+            let message = format!("this is not valid TOML: {}", syntax_words(error.message()));
+            scope.problem(&place, Problem::new(&catalogue::CONFIG_SYNTAX, message));
+        }
+        broken.extend(scope.into_problems());
+    }
+    Tree {
+        file,
+        contents,
+        root,
+        broken,
+        broken_roles,
+    }
+}
+
+/// A key that its table has already, with the place of the first if it can be found.
+fn given_twice(place: &Place<'_>, role: Option<&str>, root: &DeTable<'_>) -> Problem {
+    let key = place.file.text.get(place.span.clone()).unwrap_or_default();
+    let key = key.trim_matches(['"', '\'']);
+    let message = format!("`{}` is given twice", shown(key));
+    let problem = Problem::new(&catalogue::CONFIG_DUPLICATE, message);
+    let table = role.and_then(|role| root.get("roles")?.get_ref().as_table()?.get(role)?.get_ref().as_table());
+    let known = |table: Option<&DeTable<'_>>| Some(table?.get_key_value(key)?.0.span().start);
+    let header = role
+        .filter(|role| *role == key)
+        .and_then(|role| place.file.first_role_header(role));
+    let firsts = [header, known(table), known(Some(root))];
+    match firsts.into_iter().flatten().find(|first| *first < place.span.start) {
+        Some(first) => problem.note(format!("first given at {}", place.file.location(first))),
+        None => problem,
+    }
+}
+
+/// What the parser found, in our words: the beginning of its message, and what it means.
+const SYNTAX: &[(&str, &str)] = &[
+    ("string values must be quoted", "a text needs quotes around it"),
+    (
+        "invalid basic string",
+        "a text in quotes does not end, or holds a backslash that begins nothing",
+    ),
+    ("invalid literal string", "a text in quotes does not end"),
+    (
+        "invalid multi-line",
+        "a text of several lines does not end, or holds a backslash that begins nothing",
+    ),
+    (
+        "missing escaped value",
+        "a backslash in a text begins nothing; two of them are one backslash",
+    ),
+    ("key with no value", "a key needs = and a value"),
+    ("missing assignment", "a key needs = and a value"),
+    ("missing value", "a value is missing behind ="),
+    ("missing comma", "a comma is missing"),
+    ("extra comma", "a comma too many"),
+    ("extra `=`", "an = too many"),
+    ("extra assignment", "an = too many"),
+    ("unclosed array", "a [ is not closed"),
+    ("unclosed inline table", "a { is not closed"),
+    ("unclosed table", "a [ is not closed"),
+    (
+        "invalid unquoted key",
+        "a key of other characters than letters, digits, - and _ needs quotes",
+    ),
+    ("recursion limit", "it is nested too deeply"),
+    ("cannot recurse", "it is nested too deeply"),
+    ("carriage return", "a carriage return stands alone"),
+    (
+        "unexpected key or value",
+        "something stands here that is neither a key nor a value",
+    ),
+    ("unexpected content", "something stands behind the end of the value"),
+];
+
+fn syntax_words(message: &str) -> &'static str {
+    let found = SYNTAX.iter().find(|(begin, _)| message.starts_with(begin));
+    found.map_or("it cannot be read from here on", |(_, words)| words)
+}

@@ -1,0 +1,172 @@
+//! `config.toml`: everything in it but providers, connectors and roles.
+
+use std::collections::BTreeMap;
+
+use super::report::Scope;
+use super::walk::{Entry, Key, Table, Takes, check_name, duplicate};
+use super::{ConnectMode, Environment, SessionSettings, UiSettings};
+use crate::domain::catalogue;
+use crate::domain::problem::{Location, Problem};
+
+/// Sections that only `config.toml` has; their tables are read by the functions below and in `provider_settings`.
+pub(super) const SETTINGS_KEYS: &[Key] = &[
+    Key::now("include", Takes::Texts, "[\"~/work/hallpass/*.toml\"]"),
+    Key::now("ui", Takes::Anything, ""),
+    Key::now("session", Takes::Anything, ""),
+    Key::now("connect", Takes::Anything, ""),
+    Key::now("providers", Takes::Anything, ""),
+    Key::now("defaults", Takes::Anything, ""),
+    Key::now("environments", Takes::Anything, ""),
+    Key::now("profiles", Takes::Anything, ""),
+];
+
+const COLORS: Takes = Takes::OneOf(&[
+    "black", "red", "green", "yellow", "blue", "magenta", "cyan", "white", "gray",
+]);
+
+const UI_KEYS: &[Key] = &[
+    Key::now("theme", Takes::Text, "\"auto\""),
+    Key::now("ascii", Takes::Switch, "true"),
+    Key::now("symbols", Takes::OneOf(&["unicode", "ascii"]), "\"ascii\""),
+    Key::now("mouse", Takes::Switch, "false"),
+    Key::later("prefix_hint", Takes::OneOf(&["full", "short", "none"]), "\"full\""),
+];
+
+const SESSION_KEYS: &[Key] = &[
+    Key::now("prefix", Takes::Text, "\"ctrl-\\\\\""),
+    Key::now("scrollback", Takes::Number(0, 1_000_000), "10000"),
+];
+
+const CONNECT_KEYS: &[Key] = &[Key::now("mode", Takes::OneOf(&["plain", "tui"]), "\"plain\"")];
+
+// What an environment, the defaults and a role say alike; none of it works yet.
+pub(super) const CONFIRM: Key = Key::later(
+    "confirm",
+    Takes::OneOf(&["none", "enter", "yes", "type-name"]),
+    "\"type-name\"",
+);
+pub(super) const REQUIRE_REASON: Key = Key::later("require_reason", Takes::Switch, "true");
+pub(super) const RECORD: Key = Key::later("record", Takes::Switch, "true");
+pub(super) const IDLE_TIMEOUT: Key = Key::later("idle_timeout", Takes::Duration, "\"15m\"");
+pub(super) const MAX_DURATION: Key = Key::later("max_duration", Takes::Duration, "\"4h\"");
+pub(super) const ACCESS_MODES: Takes = Takes::OneOf(&["read-only", "read-write"]);
+
+const DEFAULTS_KEYS: &[Key] = &[CONFIRM, REQUIRE_REASON, RECORD, IDLE_TIMEOUT, MAX_DURATION];
+
+const ENVIRONMENT_KEYS: &[Key] = &[
+    Key::now("label", Takes::Text, "\"PROD\""),
+    Key::now("color", COLORS, "\"red\""),
+    Key::later("access_mode", ACCESS_MODES, "\"read-only\""),
+    CONFIRM,
+    REQUIRE_REASON,
+    RECORD,
+    IDLE_TIMEOUT,
+    MAX_DURATION,
+];
+
+const PROFILE_KEYS: &[Key] = &[
+    Key::now("include", Takes::Texts, "[\"~/work/hallpass/*.toml\"]"),
+    Key::now("description", Takes::Text, "\"Roles of the office\""),
+];
+
+/// What the sections say; a later file wins key by key.
+#[derive(Default)]
+pub(super) struct Settings {
+    pub(super) ui: UiSettings,
+    pub(super) session: SessionSettings,
+    pub(super) connect: ConnectMode,
+    pub(super) environments: BTreeMap<String, Environment>,
+    pub(super) profiles: Vec<String>,
+    declared: BTreeMap<String, (usize, Location)>,
+}
+
+impl Settings {
+    /// Reads the sections of one file's root table.
+    pub(super) fn read(&mut self, scope: &Scope<'_>, root: &Table<'_>) {
+        let open = |name: &str, keys| {
+            let entry = root.get(name)?;
+            Table::open(scope, &entry, &format!("[{name}]"), keys)
+        };
+        if let Some(ui) = open("ui", UI_KEYS) {
+            self.ui.theme = ui.text("theme").or(self.ui.theme.take());
+            let symbols = ui.text("symbols").map(|symbols| symbols == "ascii");
+            self.ui.ascii = ui.switch("ascii").or(symbols).unwrap_or(self.ui.ascii);
+            self.ui.mouse = ui.switch("mouse").unwrap_or(self.ui.mouse);
+        }
+        if let Some(session) = open("session", SESSION_KEYS) {
+            if let Some(prefix) = session.get("prefix") {
+                self.read_prefix(scope, &prefix);
+            }
+            let lines = session
+                .number("scrollback")
+                .and_then(|lines| usize::try_from(lines).ok());
+            self.session.scrollback = lines.unwrap_or(self.session.scrollback);
+        }
+        if let Some(connect) = open("connect", CONNECT_KEYS) {
+            match connect.text("mode").as_deref() {
+                Some("tui") => self.connect = ConnectMode::Tui,
+                Some("plain") => self.connect = ConnectMode::Plain,
+                _ => {}
+            }
+        }
+        open("defaults", DEFAULTS_KEYS);
+        for entry in sections(scope, root, "environments") {
+            self.read_environment(scope, &entry);
+        }
+        for entry in sections(scope, root, "profiles") {
+            if check_name(scope, &entry, "profile") {
+                Table::open(scope, &entry, &format!("profile \"{}\"", entry.name), PROFILE_KEYS);
+                self.profiles.push(entry.name.to_owned());
+            }
+        }
+    }
+
+    fn read_prefix(&mut self, scope: &Scope<'_>, entry: &Entry<'_>) {
+        let Some(text) = entry.text() else { return };
+        if is_prefix(text) {
+            text.clone_into(&mut self.session.prefix);
+            return;
+        }
+        let message = "`prefix` in [session] is ctrl- and one character, or tmux, screen, zellij, telnet";
+        let problem = Problem::new(&catalogue::CONFIG_TYPE, message)
+            .fixes(vec!["write it like this: prefix = \"ctrl-\\\\\"".to_owned()]);
+        scope.problem(&entry.place(), problem);
+    }
+
+    fn read_environment(&mut self, scope: &Scope<'_>, entry: &Entry<'_>) {
+        if !check_name(scope, entry, "environment") {
+            return;
+        }
+        let what = format!("environment \"{}\"", entry.name);
+        let Some(table) = Table::open(scope, entry, &what, ENVIRONMENT_KEYS) else {
+            return;
+        };
+        let place = entry.key_place();
+        if let Some((file, first)) = self.declared.get(entry.name)
+            && *file == place.file.index
+        {
+            duplicate(scope, "environment", entry.name, &place, first);
+        }
+        self.declared
+            .insert(entry.name.to_owned(), (place.file.index, place.location()));
+        let environment = self.environments.entry(entry.name.to_owned()).or_default();
+        environment.label = table.text("label").or(environment.label.take());
+        environment.color = table.text("color").or(environment.color.take());
+    }
+}
+
+/// The members of a section whose keys are names.
+pub(super) fn sections<'a>(scope: &Scope<'_>, root: &Table<'a>, name: &str) -> Vec<Entry<'a>> {
+    root.get(name)
+        .map(|entry| entry.members_or_problem(scope, &format!("tables: [{name}.NAME]")))
+        .unwrap_or_default()
+}
+
+fn is_prefix(text: &str) -> bool {
+    if ["tmux", "screen", "zellij", "telnet"].contains(&text) {
+        return true;
+    }
+    let mut rest = text.strip_prefix("ctrl-").unwrap_or_default().chars();
+    let key = |c: char| c.is_ascii_lowercase() || "\\]^_@[ ".contains(c);
+    rest.next().is_some_and(key) && matches!(rest.as_str(), "") || text == "ctrl-space"
+}

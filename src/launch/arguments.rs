@@ -1,0 +1,137 @@
+//! The child's arguments, word by word, no shell in between. A secret never becomes part of one.
+
+use crate::domain::catalogue;
+use crate::domain::connector::{ArgumentGroup, Connector, ConnectorFile, FileLine};
+use crate::domain::problem::Problem;
+use crate::domain::role::{Field, Role, Source};
+use crate::domain::secret::ChildEnv;
+
+/// Words that mean no, for a group that depends on a switch.
+const NO: &[&str] = &["", "0", "no", "false", "off"];
+
+/// The words behind the program: the connector's files, its groups (or the role's own command), the role's `args`.
+pub(super) fn expand(
+    role: &Role,
+    connector: Option<&Connector>,
+    env: &mut ChildEnv,
+    own: &[String],
+) -> Result<Vec<String>, Problem> {
+    let mut words = Vec::new();
+    if let Some(connector) = connector.filter(|_| role.command.is_none()) {
+        for file in &connector.files {
+            words.extend(expand_file(file, role, env)?);
+        }
+        words.extend(connector.words.iter().cloned());
+        for group in &connector.arguments {
+            words.extend(expand_group(group, role, connector, env)?);
+        }
+    }
+    for word in own.iter().chain(&role.args) {
+        words.push(fill(word, role, connector, env)?.unwrap_or_default());
+    }
+    Ok(words)
+}
+
+/// Makes the file in memory and gives the words that name it; none if no field that it carries comes from a provider.
+fn expand_file(file: &ConnectorFile, role: &Role, env: &mut ChildEnv) -> Result<Vec<String>, Problem> {
+    let present = env.names();
+    let carried = |line: &&FileLine| {
+        let field = role.fields.iter().find(|field| field.name == line.field);
+        present.contains(&line.field) && field.is_some_and(|field| field.source.is_secret())
+    };
+    let lines: String = file
+        .lines
+        .iter()
+        .filter(carried)
+        .map(|line| line.text.as_str())
+        .collect();
+    if lines.is_empty() {
+        return Ok(Vec::new());
+    }
+    env.render_file(&file.name, &format!("{}{lines}", file.head))
+        .map_err(|error| Problem::new(&catalogue::CLIENT_START, format!("the file `{}`: {error}", file.name)))?;
+    let path = format!("{{file:{}}}", file.name);
+    Ok(file
+        .arguments
+        .iter()
+        .map(|word| word.replace("{path}", &path))
+        .collect())
+}
+
+/// The words of a group; none of them if a field that it names has no value.
+fn expand_group(
+    group: &ArgumentGroup,
+    role: &Role,
+    connector: &Connector,
+    env: &ChildEnv,
+) -> Result<Vec<String>, Problem> {
+    let field = |name: &String| role.fields.iter().find(|field| field.name == *name);
+    if let Some(switch) = &group.when {
+        let on = field(switch)
+            .and_then(|field| text_of(field, true, env))
+            .is_some_and(|text| !NO.contains(&text.as_str()));
+        if !on {
+            return Ok(Vec::new());
+        }
+    }
+    if group
+        .unless_secret
+        .as_ref()
+        .and_then(field)
+        .is_some_and(|field| field.source.is_secret())
+    {
+        return Ok(Vec::new());
+    }
+    let mut words = Vec::new();
+    for word in &group.words {
+        match fill(word, role, Some(connector), env)? {
+            Some(word) => words.push(word),
+            None => return Ok(Vec::new()),
+        }
+    }
+    Ok(words)
+}
+
+/// One word with every `{FIELD}` replaced; none if one of the fields has no value.
+fn fill(word: &str, role: &Role, connector: Option<&Connector>, env: &ChildEnv) -> Result<Option<String>, Problem> {
+    let mut filled = String::new();
+    let mut rest = word;
+    while let Some(start) = rest.find('{') {
+        let Some(length) = rest[start..].find('}') else { break };
+        let name = &rest[start + 1..start + length];
+        filled.push_str(&rest[..start]);
+        match role.fields.iter().find(|field| field.name == name) {
+            Some(field) => {
+                let allowed = connector
+                    .and_then(|connector| connector.field(name))
+                    .is_some_and(|field| field.argument);
+                if field.source.is_secret() && !allowed {
+                    return Err(in_argument(name, role, field));
+                }
+                match text_of(field, allowed, env) {
+                    Some(text) if !text.is_empty() => filled.push_str(&text),
+                    _ => return Ok(None),
+                }
+            }
+            None if connector.is_some_and(|connector| connector.field(name).is_some()) => return Ok(None),
+            None => filled.push_str(&rest[start..=start + length]),
+        }
+        rest = &rest[start + length + 1..];
+    }
+    filled.push_str(rest);
+    Ok(Some(filled))
+}
+
+/// The text of a field that may stand in an argument.
+fn text_of(field: &Field, allowed: bool, env: &ChildEnv) -> Option<String> {
+    match &field.source {
+        Source::Plain(text) => Some(text.clone()),
+        _ if allowed => env.shown_text(&field.name).map(str::to_owned),
+        _ => None,
+    }
+}
+
+fn in_argument(name: &str, role: &Role, field: &Field) -> Problem {
+    let what = format!("an argument of role `{}` names {name}, which is a secret", role.name);
+    Problem::new(&catalogue::REF_IN_ARGUMENT, what).at(field.at.clone().unwrap_or_else(|| role.at.clone()))
+}

@@ -1,0 +1,164 @@
+//! The child's environment: an allow-list, the role's fields, and who we are; never a credential of a provider.
+
+use super::Request;
+use super::resolve::Value;
+use crate::config::Config;
+use crate::domain::catalogue;
+use crate::domain::plan::SecretUse;
+use crate::domain::problem::Problem;
+use crate::domain::role::{Field, Role, Via};
+use crate::domain::secret::{ChildEnv, SecretValue};
+use crate::providers::{World, credential_names};
+
+/// What every child gets from the environment of hallpass, if it is there; and everything that begins with `LC_`.
+const INHERITED: &[&str] = &[
+    "PATH",
+    "HOME",
+    "USER",
+    "LOGNAME",
+    "SHELL",
+    "LANG",
+    "TZ",
+    "TMPDIR",
+    "TERM",
+    "COLORTERM",
+];
+
+/// The most that Linux takes for one `NAME=value` (`MAX_ARG_STRLEN`), less room for the name.
+const VARIABLE_LIMIT: usize = 128 * 1024 - 256;
+/// A file travels to the child base64-coded in one variable.
+const FILE_LIMIT: usize = 96 * 1024 - 1024;
+
+pub(super) struct Built {
+    pub(super) env: ChildEnv,
+    pub(super) secrets: Vec<SecretUse>,
+    pub(super) warnings: Vec<String>,
+}
+
+pub(super) fn build(
+    role: &Role,
+    config: &Config,
+    world: &World,
+    request: &Request,
+    session_id: &str,
+    values: Vec<Value>,
+) -> Result<Built, Vec<Problem>> {
+    let mut built = Built {
+        env: ChildEnv::new(),
+        secrets: Vec::new(),
+        warnings: Vec::new(),
+    };
+    inherit(role, world, &mut built);
+    if let Some(terminal) = request.terminal {
+        built.env.insert_plain("TERM", terminal);
+        built.env.insert_plain("COLORTERM", "truecolor");
+    }
+    let mut problems = Vec::new();
+    for (field, value) in role.fields.iter().zip(values) {
+        if let Err(problem) = insert(field, value, &mut built) {
+            problems.push(problem.at(field.at.clone().unwrap_or_else(|| role.at.clone())));
+        }
+    }
+    if let Err(problem) = required(role, config, &built.env) {
+        problems.push(problem);
+    }
+    built.env.insert_plain("HALLPASS_ROLE", role.name.as_str());
+    built
+        .env
+        .insert_plain("HALLPASS_ENV", role.env.as_deref().unwrap_or_default());
+    built.env.insert_plain("HALLPASS_SESSION_ID", session_id);
+    if problems.is_empty() { Ok(built) } else { Err(problems) }
+}
+
+fn inherit(role: &Role, world: &World, built: &mut Built) {
+    let credentials = credential_names();
+    for (name, value) in world.env.iter() {
+        let listed = role.inherit.iter().any(|wanted| wanted == name);
+        if listed && (credentials.contains(&name.as_str()) || name.starts_with("HALLPASS_")) {
+            built
+                .warnings
+                .push(format!("{name} is not passed on: it belongs to hallpass itself"));
+        } else if listed || INHERITED.contains(&name.as_str()) || name.starts_with("LC_") {
+            built.env.insert_plain(name, value.clone());
+        }
+    }
+}
+
+fn insert(field: &Field, value: Value, built: &mut Built) -> Result<(), Problem> {
+    match value {
+        Value::Absent => {}
+        Value::Plain(text) if field.via == Via::File => {
+            put_file(field, SecretValue::from_text(text), built)?;
+        }
+        Value::Plain(text) => built.env.insert_plain(&field.name, text),
+        Value::Secret { value, parts, uses } => {
+            if let Some(warning) = value.warning().filter(|_| field.masked) {
+                built.warnings.push(format!("{}: {warning}", field.name));
+            }
+            for used in uses {
+                built.secrets.push(SecretUse {
+                    field: field.name.clone(),
+                    reference: used.reference,
+                    version: used.version,
+                    took: used.took,
+                });
+            }
+            for part in parts {
+                built.env.mask(part);
+            }
+            match field.via {
+                Via::Env => put_variable(field, value, built)?,
+                Via::File => put_file(field, value, built)?,
+                Via::Agent => return Err(super::resolve::not_built("via = \"agent\"")),
+            }
+        }
+    }
+    Ok(())
+}
+
+fn put_variable(field: &Field, value: SecretValue, built: &mut Built) -> Result<(), Problem> {
+    if value.has_nul() {
+        let what = format!(
+            "the value for {} holds a NUL byte, which no environment variable can",
+            field.name
+        );
+        return Err(Problem::new(&catalogue::REF_NUL_BYTE, what));
+    }
+    limit(field, &value, VARIABLE_LIMIT)?;
+    built.env.insert_secret(&field.name, value, field.masked);
+    Ok(())
+}
+
+fn put_file(field: &Field, value: SecretValue, built: &mut Built) -> Result<(), Problem> {
+    limit(field, &value, FILE_LIMIT)?;
+    built.env.insert_plain(&field.name, format!("{{file:{}}}", field.name));
+    built.env.insert_file(&field.name, value);
+    Ok(())
+}
+
+fn limit(field: &Field, value: &SecretValue, limit: usize) -> Result<(), Problem> {
+    if !value.is_longer_than(limit) {
+        return Ok(());
+    }
+    let what = format!("the value for {} is larger than {} KiB", field.name, limit / 1024);
+    Err(Problem::new(&catalogue::REF_TOO_LARGE, what))
+}
+
+/// Whether every field that the connector needs has got a value from somewhere.
+fn required(role: &Role, config: &Config, env: &ChildEnv) -> Result<(), Problem> {
+    let Some(connector) = role.connector.as_ref().and_then(|name| config.connectors.get(name)) else {
+        return Ok(());
+    };
+    let names = env.names();
+    let missing: Vec<&str> = connector
+        .fields
+        .iter()
+        .filter(|field| field.required && !names.contains(&field.name))
+        .map(|field| field.name.as_str())
+        .collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let what = format!("role `{}` gives no value for {}", role.name, missing.join(", "));
+    Err(Problem::new(&catalogue::FIELD_MISSING, what).at(role.at.clone()))
+}

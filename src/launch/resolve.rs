@@ -1,0 +1,286 @@
+//! From fields to values: every distinct secret read once, concurrently, under one deadline.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use futures::future::join_all;
+
+use super::DEADLINE;
+use crate::domain::catalogue::{self, Code};
+use crate::domain::problem::Problem;
+use crate::domain::reference::{ProviderKind, SecretId, SecretRef};
+use crate::domain::role::{Field, Role, Source};
+use crate::domain::secret::{Encoding, Part, PickError, SecretValue};
+use crate::domain::suggest::nearest;
+use crate::providers::{Fetched, Providers};
+
+/// The value of one field.
+pub(super) enum Value {
+    Plain(String),
+    Secret {
+        value: SecretValue,
+        /// The parts of a template: masked like the whole.
+        parts: Vec<SecretValue>,
+        uses: Vec<Use>,
+    },
+    /// An optional secret that is not there.
+    Absent,
+}
+
+/// One reference that was read for a field.
+pub(super) struct Use {
+    pub(super) reference: SecretRef,
+    pub(super) version: Option<String>,
+    pub(super) took: Duration,
+}
+
+/// What came of reading one secret.
+struct Read {
+    result: Result<Fetched, Problem>,
+    took: Duration,
+}
+
+type Reads = BTreeMap<SecretId, Read>;
+
+/// The value of every field of the role, in order; or all problems, in the same order.
+pub(super) async fn fields(role: &Role, providers: &Providers) -> Result<Vec<Value>, Vec<Problem>> {
+    let mut wanted: BTreeMap<&str, Vec<SecretId>> = BTreeMap::new();
+    for reference in role.fields.iter().flat_map(|field| field.source.references()) {
+        let ids = wanted.entry(&reference.id.provider).or_default();
+        if !ids.contains(&reference.id) {
+            ids.push(reference.id.clone());
+        }
+    }
+    let groups = wanted.into_iter().map(|(provider, ids)| read(provider, ids, providers));
+    let reads: Reads = join_all(groups).await.into_iter().flatten().collect();
+
+    let mut values = Vec::new();
+    let mut problems: Vec<Problem> = Vec::new();
+    for field in &role.fields {
+        match value(field, &reads) {
+            Ok(value) => values.push(value),
+            Err(problem) => {
+                let problem = in_role(problem, role, field);
+                // One sealed Vault is one problem, however many fields wait for it.
+                let same = |other: &Problem| other.code == problem.code && other.what == problem.what;
+                if !problems.iter().any(same) {
+                    problems.push(problem);
+                }
+            }
+        }
+    }
+    if problems.is_empty() { Ok(values) } else { Err(problems) }
+}
+
+/// Reads all the secrets of one provider.
+async fn read(provider: &str, ids: Vec<SecretId>, providers: &Providers) -> Vec<(SecretId, Read)> {
+    let started = Instant::now();
+    let results = match providers.get(provider) {
+        Err(problem) => ids.iter().map(|_| Err(problem.clone())).collect(),
+        Ok(store) => match tokio::time::timeout(DEADLINE, store.fetch_all(&ids)).await {
+            Ok(results) => results,
+            Err(_) => ids.iter().map(|_| Err(too_slow(provider))).collect(),
+        },
+    };
+    let took = started.elapsed();
+    ids.into_iter()
+        .zip(results)
+        .map(|(id, result)| (id, Read { result, took }))
+        .collect()
+}
+
+fn too_slow(provider: &str) -> Problem {
+    let what = format!("provider `{provider}` gave no answer within {} s", DEADLINE.as_secs());
+    Problem::new(&catalogue::NET_TIMEOUT, what)
+}
+
+/// Says of which field and where it is written, unless the problem already knows.
+pub(crate) fn in_role(mut problem: Problem, role: &Role, field: &Field) -> Problem {
+    if problem.at.is_none() {
+        problem.at = Some(field.at.clone().unwrap_or_else(|| role.at.clone()));
+    }
+    if !problem.facts.iter().any(|(name, _)| *name == "Field") {
+        problem.facts.insert(0, ("Field", field.name.clone()));
+        if let Some(reference) = field.source.references().first() {
+            problem.facts.insert(1, ("Reference", reference.text.clone()));
+        }
+    }
+    problem
+}
+
+fn value(field: &Field, reads: &Reads) -> Result<Value, Problem> {
+    let found = match &field.source {
+        Source::Plain(text) => return Ok(Value::Plain(text.clone())),
+        Source::RdsIam { .. } => Err(not_built("RDS IAM tokens")),
+        Source::Secret(reference) => secret(reference, reads).map(|(value, used)| (value, Vec::new(), vec![used])),
+        Source::From { secret, keys, required } => match from(secret, keys, *required, field, reads) {
+            Ok(None) => return Ok(Value::Absent),
+            Ok(Some((value, used))) => Ok((value, Vec::new(), vec![used])),
+            Err(problem) => Err(problem),
+        },
+        Source::Template { text, parts } => template(text, parts, reads),
+    };
+    match found {
+        Ok((value, parts, uses)) => {
+            let value = if field.trim { value.trimmed() } else { value };
+            Ok(Value::Secret { value, parts, uses })
+        }
+        Err(problem) if is_absent(problem.code) => match (&field.default, field.optional) {
+            (Some(default), _) => Ok(Value::Plain(default.clone())),
+            (None, true) => Ok(Value::Absent),
+            (None, false) => Err(problem),
+        },
+        Err(problem) => Err(problem),
+    }
+}
+
+/// Whether the code says that a secret is not there, which `optional` and `default` forgive; anything broken is never forgiven.
+pub(crate) fn is_absent(code: &'static Code) -> bool {
+    [
+        &catalogue::ENV_UNSET,
+        &catalogue::LOCAL_MISSING,
+        &catalogue::REF_KEY_MISSING,
+        &catalogue::REF_NULL,
+        &catalogue::VAULT_404,
+        &catalogue::VAULT_404_KEY,
+    ]
+    .contains(&code)
+}
+
+pub(crate) fn not_built(what: &str) -> Problem {
+    Problem::new(&catalogue::PROVIDER_NOT_BUILT, format!("{what}: not built yet"))
+}
+
+fn read_of<'a>(reference: &SecretRef, reads: &'a Reads) -> Result<(&'a Fetched, Use), Problem> {
+    let Some(read) = reads.get(&reference.id) else {
+        return Err(Problem::new(
+            &catalogue::PROVIDER_UPSTREAM,
+            format!("`{reference}` was not read"),
+        ));
+    };
+    let fetched = read.result.as_ref().map_err(Clone::clone)?;
+    Ok((
+        fetched,
+        Use {
+            reference: reference.clone(),
+            version: fetched.version.clone(),
+            took: read.took,
+        },
+    ))
+}
+
+fn secret(reference: &SecretRef, reads: &Reads) -> Result<(SecretValue, Use), Problem> {
+    let (fetched, used) = read_of(reference, reads)?;
+    let value = fetched
+        .payload
+        .pick(reference.key.as_deref())
+        .map_err(|error| explain(&error, reference))?;
+    Ok((value, used))
+}
+
+/// The first of the keys that the secret has; none if it has none of them and the field can do without.
+fn from(
+    reference: &SecretRef,
+    keys: &[String],
+    required: bool,
+    field: &Field,
+    reads: &Reads,
+) -> Result<Option<(SecretValue, Use)>, Problem> {
+    let (fetched, _) = read_of(reference, reads)?;
+    let mut names = Vec::new();
+    for key in keys {
+        match fetched.payload.pick(Some(key)) {
+            Ok(value) => {
+                let (_, mut used) = read_of(reference, reads)?;
+                used.reference.key = Some(key.clone());
+                return Ok(Some((value, used)));
+            }
+            Err(PickError::NoSuchKey { names: there, .. }) => names = there,
+            Err(PickError::Null { .. }) => {}
+            Err(error) => return Err(explain(&error, reference)),
+        }
+    }
+    if !required {
+        return Ok(None);
+    }
+    let what = format!("`{reference}` has no key for {}", field.name);
+    let there = if names.is_empty() {
+        "none".to_owned()
+    } else {
+        names.join(", ")
+    };
+    Err(Problem::new(&catalogue::FIELD_MISSING, what)
+        .cause(format!("looked for {}; the secret has {there}", keys.join(", ")))
+        .similar(nearest(
+            keys.first().map_or("", String::as_str),
+            names.iter().map(String::as_str),
+        )))
+}
+
+type Filled = (SecretValue, Vec<SecretValue>, Vec<Use>);
+
+fn template(text: &str, parts: &[(String, Source)], reads: &Reads) -> Result<Filled, Problem> {
+    let mut values = Vec::new();
+    let mut uses = Vec::new();
+    for (name, source) in parts {
+        match source {
+            Source::Secret(reference) => {
+                let (value, used) = secret(reference, reads)?;
+                uses.push(used);
+                values.push((name.as_str(), Err(value)));
+            }
+            Source::Plain(plain) => values.push((name.as_str(), Ok(plain.as_str()))),
+            _ => return Err(not_built("this part of a template")),
+        }
+    }
+    let named: Vec<(&str, Part<'_>)> = values
+        .iter()
+        .map(|(name, value)| match value {
+            Ok(plain) => (*name, Part::Plain(plain)),
+            Err(value) => (*name, Part::Secret(value)),
+        })
+        .collect();
+    let whole = SecretValue::render(text, &named, Encoding::Percent)
+        .map_err(|error| Problem::new(&catalogue::CONFIG_TYPE, error.to_string()))?;
+    let masked = values.into_iter().filter_map(|(_, value)| value.err()).collect();
+    Ok((whole, masked, uses))
+}
+
+/// A failed pick in a person's words. Vault has a code of its own for a missing key, for those who search for it.
+pub(crate) fn explain(error: &PickError, reference: &SecretRef) -> Problem {
+    let key_of = |names: &[String]| {
+        if names.is_empty() {
+            "the secret has no keys".to_owned()
+        } else {
+            format!("its keys are: {}", names.join(", "))
+        }
+    };
+    match error {
+        PickError::KeyNeeded { names } => {
+            let first = names.first().map_or("KEY", String::as_str);
+            Problem::new(
+                &catalogue::REF_KEY_NEEDED,
+                format!("`{reference}` names no key, and the secret holds several"),
+            )
+            .cause(key_of(names))
+            .fixes(vec![format!("name the key, for example {first}")])
+        }
+        PickError::NoSuchKey { key, names } => {
+            let code = match reference.id.kind.provider_kind() {
+                ProviderKind::Vault => &catalogue::VAULT_404_KEY,
+                _ => &catalogue::REF_KEY_MISSING,
+            };
+            Problem::new(code, format!("the secret of `{reference}` has no key `{key}`"))
+                .cause(key_of(names))
+                .similar(nearest(key, names.iter().map(String::as_str)))
+        }
+        PickError::NotJson { .. } | PickError::Null { .. } => {
+            let code = if matches!(error, PickError::Null { .. }) {
+                &catalogue::REF_NULL
+            } else {
+                &catalogue::REF_NOT_JSON
+            };
+            Problem::new(code, format!("`{reference}`: {error}"))
+        }
+    }
+}

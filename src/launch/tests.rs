@@ -1,0 +1,281 @@
+//! Launches from role files through the real configuration and the `env` and `envjson` providers.
+
+use std::collections::BTreeMap;
+use std::ffi::{OsStr, OsString};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use super::*;
+use crate::config::{FolderFlags, LoadOptions, load};
+use crate::domain::secret::EnvTarget;
+
+/// A home with these role files and this environment.
+struct Home {
+    _folder: tempfile::TempDir,
+    config: Config,
+    providers: Providers,
+    world: World,
+}
+
+impl Home {
+    fn new(roles: &str, env: &[(&str, &str)]) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let config_dir = folder.path().join("config");
+        std::fs::create_dir(&config_dir).unwrap();
+        std::fs::write(config_dir.join("roles.toml"), roles).unwrap();
+        let mut variables: BTreeMap<String, OsString> = env
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), OsString::from(value)))
+            .collect();
+        variables
+            .entry("PATH".to_owned())
+            .or_insert_with(|| "/usr/bin:/bin".into());
+        let options = LoadOptions {
+            flags: FolderFlags {
+                config: Some(config_dir),
+                ..FolderFlags::default()
+            },
+            profile: None,
+            env: variables.clone(),
+            home: Some(folder.path().to_owned()),
+            system_dir: PathBuf::from("/nonexistent"),
+        };
+        let config = load(&options);
+        let world = World {
+            env: Arc::new(variables),
+            home: Some(folder.path().to_owned()),
+            data_folder: folder.path().join("data"),
+        };
+        let providers = Providers::new(&config.providers, &world);
+        Self {
+            _folder: folder,
+            config,
+            providers,
+            world,
+        }
+    }
+
+    fn launch(&self, role: &str, command: &[&str]) -> Result<LaunchPlan, Vec<Problem>> {
+        let command = (!command.is_empty()).then(|| command.iter().map(|word| (*word).to_owned()).collect());
+        let request = Request {
+            role: role.to_owned(),
+            command,
+            ..Request::default()
+        };
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap();
+        runtime.block_on(resolve(&self.config, &self.providers, &self.world, &request))
+    }
+}
+
+/// The child's environment as it would be set.
+#[derive(Default)]
+struct Seen(BTreeMap<OsString, OsString>);
+
+impl EnvTarget for Seen {
+    fn set(&mut self, name: &OsStr, value: &OsStr) {
+        assert!(
+            self.0.insert(name.to_owned(), value.to_owned()).is_none(),
+            "{name:?} is set twice"
+        );
+    }
+}
+
+fn seen(plan: LaunchPlan) -> BTreeMap<String, String> {
+    let mut seen = Seen::default();
+    plan.env.inject(&mut seen);
+    seen.0
+        .into_iter()
+        .map(|(name, value)| (name.into_string().unwrap(), value.into_string().unwrap()))
+        .collect()
+}
+
+fn codes(problems: &[Problem]) -> Vec<&'static str> {
+    problems.iter().map(|problem| problem.code.id).collect()
+}
+
+#[test]
+fn the_child_gets_the_allow_list_its_fields_and_who_it_is() {
+    let home = Home::new(
+        "[roles.a]\ncommand = [\"true\"]\nenv = \"dev\"\ninherit = [\"EXTRA\", \"VAULT_TOKEN\"]\nfields.PASSWORD = \"_envs/SOURCE\"\nfields.PLAIN = \"x\"\n",
+        &[
+            ("SOURCE", "s3cret-value"),
+            ("LANG", "C"),
+            ("LC_TIME", "C"),
+            ("DISPLAY", ":0"),
+            ("EXTRA", "e"),
+            ("VAULT_TOKEN", "t"),
+            ("OTHER", "o"),
+        ],
+    );
+    let plan = home.launch("a", &[]).unwrap();
+    assert_eq!(plan.warnings.len(), 1, "{:?}", plan.warnings);
+    let session = plan.session_id.clone();
+    let seen = seen(plan);
+    let names: Vec<&str> = seen.keys().map(String::as_str).collect();
+    assert_eq!(
+        names,
+        [
+            "EXTRA",
+            "HALLPASS_ENV",
+            "HALLPASS_ROLE",
+            "HALLPASS_SESSION_ID",
+            "LANG",
+            "LC_TIME",
+            "PASSWORD",
+            "PATH",
+            "PLAIN"
+        ]
+    );
+    assert_eq!(
+        (seen["PASSWORD"].as_str(), seen["HALLPASS_ROLE"].as_str()),
+        ("s3cret-value", "a")
+    );
+    assert_eq!(seen["HALLPASS_SESSION_ID"], session);
+}
+
+#[test]
+fn everything_that_failed_is_told_in_the_roles_order_and_nothing_starts() {
+    let home = Home::new(
+        "[roles.a]\ncommand = [\"true\"]\n[roles.a.fields]\nZ = \"_envs/MISSING_Z\"\nA = \"_envjson:APP:nope\"\nM = \"_aws:name:key\"\n",
+        &[("APP", r#"{"key": "value"}"#)],
+    );
+    let problems = home.launch("a", &[]).err().unwrap();
+    assert_eq!(
+        codes(&problems),
+        ["E-ENV-UNSET", "E-REF-KEY-MISSING", "E-PROVIDER-NOT-BUILT"]
+    );
+    assert!(problems.iter().all(|problem| problem.at.is_some()));
+    assert!(
+        problems[1].to_string().contains("key"),
+        "the names of the keys that are there"
+    );
+    assert!(!problems[1].to_string().contains("value"));
+}
+
+#[test]
+fn optional_and_default_forgive_an_absent_secret_only() {
+    let home = Home::new(
+        "[roles.a]\ncommand = [\"true\"]\n[roles.a.fields]\nA = { secret = \"env:NOT_THERE\", optional = true }\nB = { secret = \"env:NOT_THERE\", default = \"fallback\" }\nC = { secret = \"aws:x#y\", optional = true }\n",
+        &[],
+    );
+    let problems = home.launch("a", &[]).err().unwrap();
+    assert_eq!(
+        codes(&problems),
+        ["E-PROVIDER-NOT-BUILT"],
+        "a provider that is not there is not an absent secret"
+    );
+
+    let home = Home::new(
+        "[roles.a]\ncommand = [\"true\"]\n[roles.a.fields]\nA = { secret = \"env:NOT_THERE\", optional = true }\nB = { secret = \"env:NOT_THERE\", default = \"fallback\" }\n",
+        &[],
+    );
+    let seen = seen(home.launch("a", &[]).unwrap());
+    assert!(!seen.contains_key("A"));
+    assert_eq!(seen["B"], "fallback");
+}
+
+#[test]
+fn a_template_is_filled_and_encoded() {
+    let home = Home::new(
+        "[roles.a]\ncommand = [\"true\"]\n[roles.a.fields]\nURI = { template = \"db://{user}:{password}@h/{raw:raw}\", user = \"u@1\", password = \"_envs/P\", raw = \"a/b\" }\n",
+        &[("P", "p/w d")],
+    );
+    assert_eq!(
+        seen(home.launch("a", &[]).unwrap())["URI"],
+        "db://u%401:p%2Fw%20d@h/a/b"
+    );
+}
+
+#[test]
+fn a_client_that_is_missing_or_no_program_is_known_before_a_secret_is_read() {
+    let home = Home::new("[roles.a]\ncommand = [\"true\"]\nfields.P = \"_envs/NOT_THERE\"\n", &[]);
+    assert_eq!(
+        codes(&home.launch("a", &["no-such-program-here"]).err().unwrap()),
+        ["E-CLIENT-MISSING"]
+    );
+    assert_eq!(
+        codes(&home.launch("a", &["/etc/passwd"]).err().unwrap()),
+        ["E-CLIENT-NOT-EXECUTABLE"]
+    );
+    assert_eq!(codes(&home.launch("b", &[]).err().unwrap()), ["E-CONFIG-UNKNOWN-ROLE"]);
+}
+
+#[test]
+fn a_relative_entry_of_path_is_never_searched() {
+    let home = Home::new("[roles.a]\ncommand = [\"true\"]\n", &[("PATH", ":.:bin")]);
+    assert_eq!(codes(&home.launch("a", &[]).err().unwrap()), ["E-CLIENT-MISSING"]);
+}
+
+#[test]
+fn redis_takes_its_user_as_an_argument_and_its_password_never() {
+    let folder = tempfile::tempdir().unwrap();
+    fake_client(folder.path(), "redis-cli");
+    let home = Home::new(
+        "[roles.r]\nconnector = \"redis\"\n[roles.r.fields]\nREDIS_HOST = \"h\"\nREDIS_USER = \"_envjson:R:user\"\nREDISCLI_AUTH = \"_envjson:R:password\"\n",
+        &[
+            ("R", r#"{"user": "app", "password": "s3cret-redis"}"#),
+            ("PATH", folder.path().to_str().unwrap()),
+        ],
+    );
+    let plan = home.launch("r", &[]).unwrap();
+    assert_eq!(plan.args, ["-h", "h", "-p", "6379", "--user", "app", "-n", "0"]);
+}
+
+#[test]
+fn mysql_carries_a_users_name_from_a_provider_in_a_file_in_memory() {
+    let folder = tempfile::tempdir().unwrap();
+    fake_client(folder.path(), "mysql");
+    let roles = "[roles.plain]\nconnector = \"mysql\"\n[roles.plain.fields]\nMYSQL_HOST = \"h\"\nMYSQL_USER = \"u\"\nMYSQL_PWD = \"_envs/P\"\nMYSQL_DATABASE = \"d\"\n[roles.kept]\nconnector = \"mysql\"\nfrom = \"envjson:M\"\nfields.MYSQL_HOST = \"h\"\n";
+    let home = Home::new(
+        roles,
+        &[
+            ("P", "s3cret-mysql"),
+            ("M", r#"{"username": "us er", "password": "s3cret-mysql"}"#),
+            ("PATH", folder.path().to_str().unwrap()),
+        ],
+    );
+    assert_eq!(home.launch("plain", &[]).unwrap().args, ["-h", "h", "-u", "u", "d"]);
+    let plan = home.launch("kept", &[]).unwrap();
+    assert_eq!(plan.args, ["--defaults-extra-file={file:client.cnf}", "-h", "h"]);
+    let seen = seen(plan);
+    assert_eq!(seen["MYSQL_PWD"], "s3cret-mysql");
+    assert!(seen.contains_key(crate::domain::secret::FILES_VARIABLE));
+}
+
+#[test]
+fn a_value_that_no_variable_can_carry_is_refused() {
+    let large = "x".repeat(200 * 1024);
+    let home = Home::new(
+        "[roles.a]\ncommand = [\"true\"]\nfields.P = \"_envs/LARGE\"\n",
+        &[("LARGE", &large)],
+    );
+    assert_eq!(codes(&home.launch("a", &[]).err().unwrap()), ["E-REF-TOO-LARGE"]);
+    let home = Home::new(
+        "[roles.a]\ncommand = [\"true\"]\nfields.P = \"_envjson:J:k\"\n",
+        &[("J", r#"{"k": "a\u0000b"}"#)],
+    );
+    assert_eq!(codes(&home.launch("a", &[]).err().unwrap()), ["E-REF-NUL-BYTE"]);
+}
+
+#[test]
+fn a_field_that_the_connector_needs_is_missed_before_the_client_starts() {
+    let folder = tempfile::tempdir().unwrap();
+    fake_client(folder.path(), "psql");
+    let home = Home::new(
+        "[roles.a]\nconnector = \"postgres\"\nfields.PGHOST = \"h\"\nfields.PGPASSWORD = \"_envs/P\"\n",
+        &[("P", "s3cret"), ("PATH", folder.path().to_str().unwrap())],
+    );
+    let problems = home.launch("a", &[]).err().unwrap();
+    assert_eq!(codes(&problems), ["E-CONFIG-FIELD-MISSING"]);
+    assert!(problems[0].what.contains("PGUSER"));
+}
+
+fn fake_client(folder: &std::path::Path, name: &str) {
+    use std::os::unix::fs::PermissionsExt as _;
+    let file = folder.join(name);
+    std::fs::write(&file, "#!/bin/sh\n").unwrap();
+    std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o755)).unwrap();
+}

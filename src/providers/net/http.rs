@@ -1,0 +1,143 @@
+//! HTTP for reading secrets: no redirects, no compression, one deadline for head and body, a body that is capped and wiped.
+
+use std::time::Duration;
+
+use reqwest::redirect::Policy;
+use reqwest::{Client, NoProxy, Proxy, Request};
+use rustls::ClientConfig;
+use zeroize::Zeroizing;
+
+use super::find;
+use crate::domain::catalogue;
+use crate::domain::problem::Problem;
+use crate::providers::World;
+
+/// The longest answer that is read: secrets are small, and a longer one is a fault or an attack.
+const BODY_CAP: usize = 1024 * 1024;
+
+/// What a server answered, whatever its status. No `Debug`: the body may hold values.
+pub(in crate::providers) struct Answer {
+    pub(in crate::providers) status: u16,
+    /// Where a redirect would lead: scheme, host and port only.
+    pub(in crate::providers) location: Option<String>,
+    /// Seconds that the server asks to wait.
+    pub(in crate::providers) retry_after: Option<u64>,
+    pub(in crate::providers) body: Zeroizing<Vec<u8>>,
+}
+
+/// Why there is no answer. Holds no text of a library.
+#[derive(Debug, Clone)]
+pub(in crate::providers) enum Fault {
+    /// The request itself cannot be made.
+    Unsendable,
+    /// No connection; the ladder finds out why.
+    Connect,
+    Tls(rustls::Error),
+    Timeout,
+    /// The connection ended before the answer was complete.
+    Broken,
+    TooLarge,
+}
+
+/// A client with all its settings made explicit. `proxy` is an URL.
+pub(in crate::providers) fn client(
+    tls: ClientConfig,
+    limit: Duration,
+    proxy: Option<Proxy>,
+) -> Result<Client, Problem> {
+    let mut builder = Client::builder()
+        .tls_backend_preconfigured(tls)
+        .redirect(Policy::none())
+        .no_proxy()
+        .timeout(limit)
+        .connect_timeout(limit)
+        .user_agent(concat!("hallpass/", env!("CARGO_PKG_VERSION")));
+    if let Some(proxy) = proxy {
+        builder = builder.proxy(proxy);
+    }
+    builder
+        .build()
+        .map_err(|_| Problem::new(&catalogue::NET_CERT, "the HTTP client cannot be set up"))
+}
+
+/// The proxy that the environment names for this host. For `https` alone: a proxy would read the token of a plain request.
+pub(in crate::providers) fn proxy(world: &World, https: bool, host: &str) -> Result<Option<Proxy>, Problem> {
+    const NAMES: [&str; 4] = ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"];
+    let Some((name, address)) = NAMES.iter().find_map(|name| Some((*name, world.text(name)?))) else {
+        return Ok(None);
+    };
+    let except = world
+        .text("NO_PROXY")
+        .or_else(|| world.text("no_proxy"))
+        .unwrap_or_default();
+    if !https || is_listed(host, except) {
+        return Ok(None);
+    }
+    let proxy = Proxy::all(address).map_err(|_| {
+        Problem::new(&catalogue::CONFIG_TYPE, format!("{name} is not the address of a proxy"))
+            .fixes(vec![format!("export {name}=http://HOST:PORT   or unset {name}")])
+    })?;
+    Ok(Some(proxy.no_proxy(NoProxy::from_string(except))))
+}
+
+/// Whether `NO_PROXY` names the host or a domain above it. Address ranges are left to the HTTP client.
+fn is_listed(host: &str, except: &str) -> bool {
+    except.split(',').map(str::trim).any(|entry| {
+        let domain = entry.trim_start_matches('.');
+        entry == "*" || (!domain.is_empty() && (host == domain || host.ends_with(&format!(".{domain}"))))
+    })
+}
+
+/// Sends a request and reads the whole answer.
+pub(in crate::providers) async fn send(client: &Client, request: Request) -> Result<Answer, Fault> {
+    let mut response = client.execute(request).await.map_err(|error| fault(&error))?;
+    let header = |name: &str| response.headers().get(name).and_then(|value| value.to_str().ok());
+    let location = header("location").map(|target| {
+        reqwest::Url::parse(target).map_or_else(
+            |_| "another path of the same server".to_owned(),
+            |url| url.origin().ascii_serialization(),
+        )
+    });
+    let retry_after = header("retry-after").and_then(|seconds| seconds.trim().parse().ok());
+    let status = response.status().as_u16();
+    let expected = response
+        .content_length()
+        .and_then(|length| usize::try_from(length).ok())
+        .unwrap_or(0);
+    if expected > BODY_CAP {
+        return Err(Fault::TooLarge);
+    }
+    // Grown by hand: a vector that grows by itself leaves an unwiped copy behind.
+    let mut body = Zeroizing::new(Vec::with_capacity(expected.max(4096)));
+    while let Some(chunk) = response.chunk().await.map_err(|error| fault(&error))? {
+        if body.len() + chunk.len() > BODY_CAP {
+            return Err(Fault::TooLarge);
+        }
+        if body.len() + chunk.len() > body.capacity() {
+            let mut larger = Zeroizing::new(Vec::with_capacity((body.capacity() * 2).max(body.len() + chunk.len())));
+            larger.extend_from_slice(&body);
+            body = larger;
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(Answer {
+        status,
+        location,
+        retry_after,
+        body,
+    })
+}
+
+fn fault(error: &reqwest::Error) -> Fault {
+    if let Some(tls) = find::<rustls::Error>(error) {
+        Fault::Tls(tls.clone())
+    } else if error.is_timeout() {
+        Fault::Timeout
+    } else if error.is_connect() {
+        Fault::Connect
+    } else if error.is_builder() {
+        Fault::Unsendable
+    } else {
+        Fault::Broken
+    }
+}

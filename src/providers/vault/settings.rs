@@ -1,0 +1,295 @@
+//! How a Vault is reached and logged in to: `[providers.NAME]`, and for the kind's default provider the environment.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use reqwest::Url;
+use secrecy::SecretString;
+
+use super::path::Kv;
+use crate::domain::catalogue;
+use crate::domain::problem::Problem;
+use crate::domain::reference::SecretRef;
+use crate::providers::net::tls::{Pem, TlsSettings};
+use crate::providers::settings::{Settings, duration, path};
+use crate::providers::{ProviderConfig, Setting, World};
+
+/// How long an answer may take where nothing else is said.
+const DEFAULT_LIMIT: Duration = Duration::from_secs(5);
+
+/// A credential of the login, or where it is.
+#[derive(Clone)]
+pub(super) enum Credential {
+    Given(SecretString),
+    Held(SecretRef),
+    /// Read at every login, so that `vault login` in another window is seen.
+    File(PathBuf),
+}
+
+/// How a token is come by.
+#[derive(Clone)]
+pub(super) enum Login {
+    Token {
+        token: Credential,
+        /// Where it comes from, as a person would say it.
+        from: String,
+    },
+    AppRole {
+        mount: String,
+        role_id: Credential,
+        secret_id: Credential,
+    },
+    /// Nothing was found.
+    None,
+}
+
+#[derive(Clone)]
+pub(super) struct VaultSettings {
+    /// `https://host:port`, without a trailing slash.
+    pub(super) address: String,
+    pub(super) https: bool,
+    pub(super) host: String,
+    pub(super) port: u16,
+    pub(super) namespace: Option<String>,
+    /// The version of every KV mount, where it is settled.
+    pub(super) kv: Option<Kv>,
+    /// The version of single mounts; the key has no slash at its ends.
+    pub(super) mounts: BTreeMap<String, Kv>,
+    pub(super) login: Login,
+    pub(super) tls: TlsSettings,
+    pub(super) limit: Duration,
+}
+
+impl VaultSettings {
+    pub(super) fn read(config: &ProviderConfig, world: &World) -> Result<Self, Problem> {
+        let settings = Settings::of(config);
+        // Only the kind's default provider is configured by the environment: a token must not go to another server.
+        let from_env = |name: &str| world.text(name).filter(|_| config.name == config.kind.word());
+        let text = |key: &str, variable: &str| Ok::<_, Problem>(settings.text(key)?.or_else(|| from_env(variable)));
+
+        let address = text("address", "VAULT_ADDR")?.ok_or_else(|| no_address(config))?;
+        let url = address_of(address)?;
+        let namespace = text("namespace", "VAULT_NAMESPACE")?
+            .map(|namespace| namespace.trim_matches('/'))
+            .filter(|namespace| !namespace.is_empty());
+        if let Some(namespace) = namespace
+            && !is_header_text(namespace)
+        {
+            return Err(settings.wrong("namespace", "has characters that no namespace has"));
+        }
+        let limit = match settings.duration("timeout")? {
+            Some(limit) => limit,
+            None => match from_env("VAULT_HTTP_REQ_TIMEOUT") {
+                None => DEFAULT_LIMIT,
+                Some(text) => duration(text).ok_or_else(|| {
+                    let what = "VAULT_HTTP_REQ_TIMEOUT is not a time limit";
+                    Problem::new(&catalogue::CONFIG_TYPE, what)
+                        .fixes(vec!["export VAULT_HTTP_REQ_TIMEOUT=5s".to_owned()])
+                })?,
+            },
+        };
+        let pem = |key: &str, variable: &str| {
+            let parse = |text| Pem::parse(text, world).ok_or_else(|| settings.wrong(key, "is not base64 of PEM text"));
+            text(key, variable)?.map(parse).transpose()
+        };
+        let client = match (
+            pem("client_cert", "VAULT_CLIENT_CERT")?,
+            pem("client_key", "VAULT_CLIENT_KEY")?,
+        ) {
+            (Some(certificate), Some(key)) => Some((certificate, key)),
+            (None, None) => None,
+            (Some(_), None) => return Err(settings.wrong("client_key", "is missing: client_cert needs it")),
+            (None, Some(_)) => return Err(settings.wrong("client_cert", "is missing: client_key needs it")),
+        };
+        Ok(Self {
+            https: url.scheme() == "https",
+            host: url.host_str().unwrap_or_default().to_owned(),
+            port: url.port_or_known_default().unwrap_or(443),
+            address: url.origin().ascii_serialization(),
+            namespace: namespace.map(str::to_owned),
+            kv: kv(&settings)?,
+            mounts: mounts(&settings)?,
+            login: login(config, &settings, world)?,
+            tls: TlsSettings {
+                ca: pem("ca_cert", "VAULT_CACERT")?,
+                ca_folder: from_env("VAULT_CAPATH").map(|folder| path(folder, world)),
+                client,
+                verify: !from_env("VAULT_SKIP_VERIFY").is_some_and(is_true),
+            },
+            limit,
+        })
+    }
+}
+
+fn no_address(config: &ProviderConfig) -> Problem {
+    let name = &config.name;
+    let problem = Problem::new(&catalogue::VAULT_NO_ADDR, format!("provider `{name}` has no address"));
+    if name == config.kind.word() {
+        problem
+    } else {
+        problem
+            .causes(vec![format!(
+                "[providers.{name}] has no address; VAULT_ADDR is that of provider `vault` alone"
+            )])
+            .fixes(vec![format!(
+                "address = \"https://vault.example.com:8200\"   in [providers.{name}]"
+            )])
+    }
+}
+
+fn address_of(text: &str) -> Result<Url, Problem> {
+    // The text is not quoted: an address may have a password in it.
+    let problem = |why: &str| {
+        Problem::new(
+            &catalogue::VAULT_ADDR,
+            format!("the address of Vault cannot be used: {why}"),
+        )
+        .causes(Vec::new())
+        .fixes(vec![
+            "export VAULT_ADDR=https://HOST:8200   or address in config.toml".to_owned(),
+        ])
+    };
+    let url = Url::parse(text.trim()).map_err(|_| problem("it is not https://HOST:PORT or http://HOST:PORT"))?;
+    if !matches!(url.scheme(), "http" | "https") {
+        return Err(problem("it does not begin with https:// or http://"));
+    }
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err(problem("it has a user or a password in it"));
+    }
+    if url.path() != "/" {
+        return Err(problem("it has a path; a Vault behind a path prefix is not supported"));
+    }
+    if url.query().is_some() || url.fragment().is_some() {
+        return Err(problem("it has a query or a fragment"));
+    }
+    Ok(url)
+}
+
+/// Printable ASCII without spaces: what may stand in a header's value. Anything else would end the process in a library.
+pub(super) fn is_header_text(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic())
+}
+
+/// Vault's own reading of a boolean variable.
+fn is_true(text: &str) -> bool {
+    matches!(text.to_ascii_lowercase().as_str(), "1" | "t" | "true")
+}
+
+fn kv(settings: &Settings<'_>) -> Result<Option<Kv>, Problem> {
+    match settings.get("kv") {
+        None => Ok(None),
+        Some(Setting::Text(text)) if text == "auto" => Ok(None),
+        Some(version) => Kv::of(version)
+            .map(Some)
+            .ok_or_else(|| settings.wrong("kv", "must be 1, 2 or \"auto\"")),
+    }
+}
+
+fn mounts(settings: &Settings<'_>) -> Result<BTreeMap<String, Kv>, Problem> {
+    let Some(table) = settings.table("mounts", "mounts.")? else {
+        return Ok(BTreeMap::new());
+    };
+    let version = |(mount, setting): (&str, &Setting)| {
+        let version = Kv::of(setting).ok_or_else(|| table.wrong(mount, "must be 1 or 2"))?;
+        Ok((mount.trim_matches('/').to_owned(), version))
+    };
+    table.entries().map(version).collect()
+}
+
+fn login(config: &ProviderConfig, settings: &Settings<'_>, world: &World) -> Result<Login, Problem> {
+    let default = config.name == config.kind.word();
+    let Some(auth) = settings.table("auth", "auth.")? else {
+        if let Some(token) = credential(settings, "token")? {
+            let from = format!("token of [providers.{}]", config.name);
+            return Ok(Login::Token { token, from });
+        }
+        return Ok(if default {
+            login_of_environment(world)
+        } else {
+            Login::None
+        });
+    };
+    let method = auth.text("method")?.unwrap_or("token");
+    match method {
+        "token" => {
+            let own = credential(&auth, "token")?;
+            match own.or(credential(settings, "token")?) {
+                Some(token) => Ok(Login::Token {
+                    token,
+                    from: format!("token of [providers.{}]", config.name),
+                }),
+                // `auth = { method = "token" }` says in so many words that the person's own token is for this server too.
+                None => Ok(token_of_environment(world).unwrap_or(Login::None)),
+            }
+        }
+        "approle" => {
+            let part = |key: &str, variable: &str| {
+                let own = credential(&auth, key)?;
+                own.or_else(|| given(world.text(variable).filter(|_| default)?))
+                    .ok_or_else(|| auth.wrong(key, "is missing: AppRole needs role_id and secret_id"))
+            };
+            Ok(Login::AppRole {
+                mount: auth.text("mount")?.unwrap_or("approle").trim_matches('/').to_owned(),
+                role_id: part("role_id", "VAULT_APP_ROLE_ID")?,
+                secret_id: part("secret_id", "VAULT_APP_ROLE_SECRET_ID")?,
+            })
+        }
+        "kubernetes" | "jwt" | "oidc" | "userpass" | "ldap" | "cert" => {
+            let what = format!("provider `{}`: the login method {method} is not built yet", config.name);
+            let problem = Problem::new(&catalogue::PROVIDER_NOT_BUILT, what)
+                .fixes(vec!["use method = \"approle\" or \"token\"".to_owned()]);
+            Err(match &config.at {
+                Some(at) => problem.at(at.clone()),
+                None => problem,
+            })
+        }
+        _ => Err(auth.wrong(
+            "method",
+            "must be \"token\", \"approle\", \"kubernetes\", \"jwt\", \"oidc\", \"userpass\", \"ldap\" or \"cert\"",
+        )),
+    }
+}
+
+fn login_of_environment(world: &World) -> Login {
+    if world.text("VAULT_TOKEN").is_none()
+        && let (Some(role_id), Some(secret_id)) = (
+            world.text("VAULT_APP_ROLE_ID").and_then(given),
+            world.text("VAULT_APP_ROLE_SECRET_ID").and_then(given),
+        )
+    {
+        return Login::AppRole {
+            mount: "approle".to_owned(),
+            role_id,
+            secret_id,
+        };
+    }
+    token_of_environment(world).unwrap_or(Login::None)
+}
+
+fn token_of_environment(world: &World) -> Option<Login> {
+    if let Some(token) = world.text("VAULT_TOKEN").and_then(given) {
+        return Some(Login::Token {
+            token,
+            from: "VAULT_TOKEN".to_owned(),
+        });
+    }
+    world.home.as_ref().map(|home| Login::Token {
+        token: Credential::File(home.join(".vault-token")),
+        from: "~/.vault-token".to_owned(),
+    })
+}
+
+fn given(text: &str) -> Option<Credential> {
+    let text = text.trim();
+    (!text.is_empty()).then(|| Credential::Given(SecretString::from(text)))
+}
+
+fn credential(settings: &Settings<'_>, key: &str) -> Result<Option<Credential>, Problem> {
+    match settings.get(key) {
+        None => Ok(None),
+        Some(Setting::Text(text)) => Ok(given(text)),
+        Some(Setting::Secret(reference)) => Ok(Some(Credential::Held(reference.clone()))),
+        Some(_) => Err(settings.wrong(key, "must be a text or { secret = \"…\" }")),
+    }
+}

@@ -1,0 +1,419 @@
+//! Keys, mouse, pastes and focus changes as the bytes that a plain terminal would send, following the child's modes.
+
+use crossterm::event::{
+    Event, KeyCode, KeyEvent, KeyEventKind, KeyEventState, KeyModifiers, MouseButton, MouseEvent, MouseEventKind,
+};
+
+use super::emulator::Modes;
+
+/// The bytes for an event of the terminal; none if the child is not to learn of it. The mouse's place is that in the child's screen, from 0.
+pub fn encode(event: &Event, modes: Modes) -> Vec<u8> {
+    match event {
+        Event::Key(key) => encode_key(*key, modes),
+        Event::Mouse(mouse) => encode_mouse(*mouse, modes),
+        Event::Paste(text) => encode_paste(text, modes),
+        Event::FocusGained if modes.focus_events => b"\x1b[I".to_vec(),
+        Event::FocusLost if modes.focus_events => b"\x1b[O".to_vec(),
+        Event::FocusGained | Event::FocusLost | Event::Resize(..) => Vec::new(),
+    }
+}
+
+/// The bytes of a key that was pressed or repeats; none for a release.
+pub fn encode_key(key: KeyEvent, modes: Modes) -> Vec<u8> {
+    if key.kind == KeyEventKind::Release {
+        return Vec::new();
+    }
+    let modifiers = key.modifiers & (KeyModifiers::SHIFT | KeyModifiers::ALT | KeyModifiers::CONTROL);
+    if let Some(sequence) = kitty(key.code, modifiers, modes) {
+        return sequence.into_bytes();
+    }
+    let keypad = modes.application_keypad && key.state.contains(KeyEventState::KEYPAD);
+    if keypad && let Some(last) = keypad_final(key.code) {
+        return format!("\x1bO{last}").into_bytes();
+    }
+    if let Some(sequence) = function(key.code, modifiers, modes) {
+        return sequence.into_bytes();
+    }
+    text(key.code, modifiers)
+}
+
+/// Keys that send a character, or one of the control characters.
+fn text(code: KeyCode, modifiers: KeyModifiers) -> Vec<u8> {
+    let control = modifiers.contains(KeyModifiers::CONTROL);
+    let mut bytes = Vec::new();
+    if modifiers.contains(KeyModifiers::ALT) {
+        bytes.push(0x1b);
+    }
+    match code {
+        KeyCode::Char(c) if control => match control_byte(c) {
+            Some(byte) => bytes.push(byte),
+            None => bytes.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes()),
+        },
+        KeyCode::Char(c) => bytes.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes()),
+        KeyCode::Enter => bytes.push(b'\r'),
+        KeyCode::Tab => bytes.push(b'\t'),
+        KeyCode::BackTab => bytes.extend_from_slice(b"\x1b[Z"),
+        KeyCode::Esc => bytes.push(0x1b),
+        KeyCode::Backspace if control => bytes.push(0x08),
+        KeyCode::Backspace => bytes.push(0x7f),
+        KeyCode::Null => bytes.push(0),
+        _ => bytes.clear(),
+    }
+    bytes
+}
+
+/// What Ctrl makes of a character; none if a terminal sends the character itself.
+fn control_byte(c: char) -> Option<u8> {
+    Some(match c {
+        'a'..='z' | 'A'..='Z' => (c as u8) & 0x1f,
+        '@' | ' ' | '2' | '`' => 0x00,
+        '[' | '3' | '{' => 0x1b,
+        '\\' | '4' | '|' => 0x1c,
+        ']' | '5' | '}' => 0x1d,
+        '^' | '6' | '~' => 0x1e,
+        '_' | '7' | '/' => 0x1f,
+        '8' | '?' => 0x7f,
+        _ => return None,
+    })
+}
+
+/// 1 and one bit a modifier, as xterm counts them.
+fn modifier_number(modifiers: KeyModifiers) -> u8 {
+    1 + u8::from(modifiers.contains(KeyModifiers::SHIFT))
+        + 2 * u8::from(modifiers.contains(KeyModifiers::ALT))
+        + 4 * u8::from(modifiers.contains(KeyModifiers::CONTROL))
+}
+
+/// Arrows, editing and function keys.
+fn function(code: KeyCode, modifiers: KeyModifiers, modes: Modes) -> Option<String> {
+    let number = modifier_number(modifiers);
+    if let Some(last) = cursor_final(code) {
+        return Some(match (number, modes.application_cursor) {
+            (1, true) => format!("\x1bO{last}"),
+            (1, false) => format!("\x1b[{last}"),
+            _ => format!("\x1b[1;{number}{last}"),
+        });
+    }
+    if let KeyCode::F(n @ 1..=4) = code {
+        let last = char::from(b'O' + n);
+        return Some(match number {
+            1 => format!("\x1bO{last}"),
+            _ => format!("\x1b[1;{number}{last}"),
+        });
+    }
+    let tilde = tilde_number(code)?;
+    Some(match number {
+        1 => format!("\x1b[{tilde}~"),
+        _ => format!("\x1b[{tilde};{number}~"),
+    })
+}
+
+fn cursor_final(code: KeyCode) -> Option<char> {
+    Some(match code {
+        KeyCode::Up => 'A',
+        KeyCode::Down => 'B',
+        KeyCode::Right => 'C',
+        KeyCode::Left => 'D',
+        KeyCode::KeypadBegin => 'E',
+        KeyCode::End => 'F',
+        KeyCode::Home => 'H',
+        _ => return None,
+    })
+}
+
+fn tilde_number(code: KeyCode) -> Option<u8> {
+    Some(match code {
+        KeyCode::Insert => 2,
+        KeyCode::Delete => 3,
+        KeyCode::PageUp => 5,
+        KeyCode::PageDown => 6,
+        KeyCode::F(n @ 5..=20) => [15, 17, 18, 19, 20, 21, 23, 24, 25, 26, 28, 29, 31, 32, 33, 34][usize::from(n - 5)],
+        _ => return None,
+    })
+}
+
+/// The keypad's keys in application mode (DECKPAM).
+fn keypad_final(code: KeyCode) -> Option<char> {
+    Some(match code {
+        KeyCode::Char(c @ '0'..='9') => char::from(b'p' + (c as u8 - b'0')),
+        KeyCode::Char('*') => 'j',
+        KeyCode::Char('+') => 'k',
+        KeyCode::Char(',') => 'l',
+        KeyCode::Char('-') => 'm',
+        KeyCode::Char('.') => 'n',
+        KeyCode::Char('/') => 'o',
+        KeyCode::Char('=') => 'X',
+        KeyCode::Enter => 'M',
+        _ => return None,
+    })
+}
+
+/// The keys that kitty's first flag sends unambiguously: Escape, and what the old encoding cannot tell apart.
+fn kitty(code: KeyCode, modifiers: KeyModifiers, modes: Modes) -> Option<String> {
+    if modes.kitty_flags & 1 == 0 {
+        return None;
+    }
+    let number = modifier_number(modifiers);
+    let (key, number) = match code {
+        KeyCode::Esc => (27, number),
+        KeyCode::Enter if number > 1 => (13, number),
+        KeyCode::Tab if number > 1 => (9, number),
+        KeyCode::BackTab => (9, modifier_number(modifiers | KeyModifiers::SHIFT)),
+        KeyCode::Backspace if number > 1 => (127, number),
+        // Shift alone makes another character, which is sent as text.
+        KeyCode::Char(c) if modifiers.intersects(KeyModifiers::ALT | KeyModifiers::CONTROL) => {
+            (u32::from(c.to_lowercase().next().unwrap_or(c)), number)
+        }
+        _ => return None,
+    };
+    Some(match number {
+        1 => format!("\x1b[{key}u"),
+        _ => format!("\x1b[{key};{number}u"),
+    })
+}
+
+/// A pasted text. Where the child knows pastes it is bracketed, and cannot hold the mark that ends it; elsewhere its lines end as Enter does.
+pub fn encode_paste(text: &str, modes: Modes) -> Vec<u8> {
+    if !modes.bracketed_paste {
+        return text.replace("\r\n", "\r").replace('\n', "\r").into_bytes();
+    }
+    let mut inner = text.to_owned();
+    // Taking one mark out can join what stood around it to another.
+    while inner.contains("\x1b[201~") || inner.contains("\u{9b}201~") {
+        inner = inner.replace("\x1b[201~", "").replace("\u{9b}201~", "");
+    }
+    format!("\x1b[200~{inner}\x1b[201~").into_bytes()
+}
+
+/// What the mouse does, if the child asked for it; on the alternate screen the wheel becomes arrow keys if it did not.
+pub fn encode_mouse(mouse: MouseEvent, modes: Modes) -> Vec<u8> {
+    if !modes.mouse {
+        let arrow = match mouse.kind {
+            MouseEventKind::ScrollUp => KeyCode::Up,
+            MouseEventKind::ScrollDown => KeyCode::Down,
+            _ => return Vec::new(),
+        };
+        if !(modes.alternate_screen && modes.alternate_scroll) {
+            return Vec::new();
+        }
+        return encode_key(KeyEvent::new(arrow, KeyModifiers::NONE), modes).repeat(3);
+    }
+    let (button, pressed) = match mouse.kind {
+        MouseEventKind::Down(button) => (button_number(button), true),
+        MouseEventKind::Up(button) => (button_number(button), false),
+        MouseEventKind::Drag(button) if modes.mouse_drag || modes.mouse_motion => (button_number(button) + 32, true),
+        MouseEventKind::Moved if modes.mouse_motion => (35, true),
+        MouseEventKind::ScrollUp => (64, true),
+        MouseEventKind::ScrollDown => (65, true),
+        MouseEventKind::ScrollLeft => (66, true),
+        MouseEventKind::ScrollRight => (67, true),
+        MouseEventKind::Drag(_) | MouseEventKind::Moved => return Vec::new(),
+    };
+    let modifiers = 4 * u8::from(mouse.modifiers.contains(KeyModifiers::SHIFT))
+        + 8 * u8::from(mouse.modifiers.contains(KeyModifiers::ALT))
+        + 16 * u8::from(mouse.modifiers.contains(KeyModifiers::CONTROL));
+    let (column, row) = (u32::from(mouse.column) + 1, u32::from(mouse.row) + 1);
+    if modes.sgr_mouse {
+        let last = if pressed { 'M' } else { 'm' };
+        return format!("\x1b[<{};{column};{row}{last}", button + modifiers).into_bytes();
+    }
+    // The first encoding has no release of a certain button, and no place past 223.
+    let button = if pressed { button } else { 3 };
+    let (Ok(column), Ok(row)) = (u8::try_from(column + 32), u8::try_from(row + 32)) else {
+        return Vec::new();
+    };
+    vec![0x1b, b'[', b'M', 32 + button + modifiers, column, row]
+}
+
+fn button_number(button: MouseButton) -> u8 {
+    match button {
+        MouseButton::Left => 0,
+        MouseButton::Middle => 1,
+        MouseButton::Right => 2,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PLAIN: Modes = Modes {
+        application_cursor: false,
+        application_keypad: false,
+        bracketed_paste: false,
+        focus_events: false,
+        alternate_screen: false,
+        mouse: false,
+        mouse_drag: false,
+        mouse_motion: false,
+        sgr_mouse: false,
+        alternate_scroll: false,
+        kitty_flags: 0,
+    };
+    const NONE: KeyModifiers = KeyModifiers::NONE;
+    const SHIFT: KeyModifiers = KeyModifiers::SHIFT;
+    const ALT: KeyModifiers = KeyModifiers::ALT;
+    const CONTROL: KeyModifiers = KeyModifiers::CONTROL;
+
+    fn key(code: KeyCode, modifiers: KeyModifiers, modes: Modes) -> String {
+        String::from_utf8(encode_key(KeyEvent::new(code, modifiers), modes)).unwrap()
+    }
+
+    #[test]
+    fn keys_are_sent_as_a_plain_terminal_sends_them() {
+        let table: &[(KeyCode, KeyModifiers, &str)] = &[
+            (KeyCode::Char('a'), NONE, "a"),
+            (KeyCode::Char('A'), SHIFT, "A"),
+            (KeyCode::Char('ж'), NONE, "ж"),
+            (KeyCode::Char('ж'), CONTROL, "ж"),
+            (KeyCode::Char('a'), ALT, "\x1ba"),
+            (KeyCode::Char('a'), CONTROL, "\x01"),
+            (KeyCode::Char('z'), CONTROL, "\x1a"),
+            (KeyCode::Char('C'), CONTROL, "\x03"),
+            (KeyCode::Char('c'), CONTROL | ALT, "\x1b\x03"),
+            (KeyCode::Char(' '), CONTROL, "\0"),
+            (KeyCode::Char('['), CONTROL, "\x1b"),
+            (KeyCode::Char('\\'), CONTROL, "\x1c"),
+            (KeyCode::Char('4'), CONTROL, "\x1c"),
+            (KeyCode::Char(']'), CONTROL, "\x1d"),
+            (KeyCode::Char('^'), CONTROL, "\x1e"),
+            (KeyCode::Char('_'), CONTROL, "\x1f"),
+            (KeyCode::Enter, NONE, "\r"),
+            (KeyCode::Enter, ALT, "\x1b\r"),
+            (KeyCode::Tab, NONE, "\t"),
+            (KeyCode::BackTab, SHIFT, "\x1b[Z"),
+            (KeyCode::Esc, NONE, "\x1b"),
+            (KeyCode::Backspace, NONE, "\x7f"),
+            (KeyCode::Backspace, CONTROL, "\x08"),
+            (KeyCode::Backspace, ALT, "\x1b\x7f"),
+            (KeyCode::Up, NONE, "\x1b[A"),
+            (KeyCode::Left, CONTROL, "\x1b[1;5D"),
+            (KeyCode::Right, ALT | SHIFT, "\x1b[1;4C"),
+            (KeyCode::Home, NONE, "\x1b[H"),
+            (KeyCode::End, SHIFT, "\x1b[1;2F"),
+            (KeyCode::Insert, NONE, "\x1b[2~"),
+            (KeyCode::Delete, CONTROL, "\x1b[3;5~"),
+            (KeyCode::PageUp, NONE, "\x1b[5~"),
+            (KeyCode::PageDown, SHIFT, "\x1b[6;2~"),
+            (KeyCode::F(1), NONE, "\x1bOP"),
+            (KeyCode::F(4), NONE, "\x1bOS"),
+            (KeyCode::F(1), CONTROL, "\x1b[1;5P"),
+            (KeyCode::F(5), NONE, "\x1b[15~"),
+            (KeyCode::F(6), NONE, "\x1b[17~"),
+            (KeyCode::F(10), NONE, "\x1b[21~"),
+            (KeyCode::F(11), NONE, "\x1b[23~"),
+            (KeyCode::F(12), SHIFT, "\x1b[24;2~"),
+            (KeyCode::F(21), NONE, ""),
+            (KeyCode::CapsLock, NONE, ""),
+        ];
+        for (code, modifiers, bytes) in table {
+            assert_eq!(key(*code, *modifiers, PLAIN), *bytes, "{code:?} {modifiers:?}");
+        }
+    }
+
+    #[test]
+    fn the_childs_modes_change_the_keys() {
+        let application = Modes {
+            application_cursor: true,
+            ..PLAIN
+        };
+        assert_eq!(key(KeyCode::Up, NONE, application), "\x1bOA");
+        assert_eq!(key(KeyCode::Home, NONE, application), "\x1bOH");
+        assert_eq!(key(KeyCode::Up, CONTROL, application), "\x1b[1;5A");
+        assert_eq!(key(KeyCode::Delete, NONE, application), "\x1b[3~");
+
+        let keypad = Modes {
+            application_keypad: true,
+            ..PLAIN
+        };
+        let five =
+            KeyEvent::new_with_kind_and_state(KeyCode::Char('5'), NONE, KeyEventKind::Press, KeyEventState::KEYPAD);
+        assert_eq!(encode_key(five, keypad), b"\x1bOu");
+        assert_eq!(encode_key(five, PLAIN), b"5");
+        assert_eq!(key(KeyCode::Char('5'), NONE, keypad), "5");
+
+        let kitty = Modes {
+            kitty_flags: 1,
+            ..PLAIN
+        };
+        assert_eq!(key(KeyCode::Esc, NONE, kitty), "\x1b[27u");
+        assert_eq!(key(KeyCode::Char('i'), CONTROL, kitty), "\x1b[105;5u");
+        assert_eq!(key(KeyCode::Char('A'), ALT | SHIFT, kitty), "\x1b[97;4u");
+        assert_eq!(key(KeyCode::Enter, NONE, kitty), "\r");
+        assert_eq!(key(KeyCode::Enter, SHIFT, kitty), "\x1b[13;2u");
+        assert_eq!(key(KeyCode::BackTab, SHIFT, kitty), "\x1b[9;2u");
+        assert_eq!(key(KeyCode::Char('A'), SHIFT, kitty), "A");
+        assert_eq!(key(KeyCode::Up, NONE, kitty), "\x1b[A");
+    }
+
+    #[test]
+    fn a_release_is_not_sent() {
+        let release = KeyEvent::new_with_kind(KeyCode::Char('a'), NONE, KeyEventKind::Release);
+        assert_eq!(encode_key(release, PLAIN), b"");
+    }
+
+    #[test]
+    fn a_paste_cannot_end_itself() {
+        let bracketed = Modes {
+            bracketed_paste: true,
+            ..PLAIN
+        };
+        assert_eq!(
+            encode_paste("a\x1b[2\x1b[201~01~rm\r\n", bracketed),
+            b"\x1b[200~arm\r\n\x1b[201~"
+        );
+        assert_eq!(encode_paste("a\r\nb\nc", PLAIN), b"a\rb\rc");
+    }
+
+    #[test]
+    fn the_mouse_is_sent_only_to_who_asked() {
+        let at = |kind| MouseEvent {
+            kind,
+            column: 9,
+            row: 4,
+            modifiers: CONTROL,
+        };
+        let down = at(MouseEventKind::Down(MouseButton::Right));
+        let sgr = Modes {
+            mouse: true,
+            sgr_mouse: true,
+            ..PLAIN
+        };
+        let old = Modes { mouse: true, ..PLAIN };
+        let drag = Modes {
+            mouse_drag: true,
+            ..sgr
+        };
+        assert_eq!(encode_mouse(down, PLAIN), b"");
+        assert_eq!(encode_mouse(down, sgr), b"\x1b[<18;10;5M");
+        assert_eq!(
+            encode_mouse(at(MouseEventKind::Up(MouseButton::Right)), sgr),
+            b"\x1b[<18;10;5m"
+        );
+        assert_eq!(encode_mouse(down, old), b"\x1b[M2*%");
+        assert_eq!(encode_mouse(at(MouseEventKind::Drag(MouseButton::Left)), sgr), b"");
+        assert_eq!(
+            encode_mouse(at(MouseEventKind::Drag(MouseButton::Left)), drag),
+            b"\x1b[<48;10;5M"
+        );
+        assert_eq!(encode_mouse(at(MouseEventKind::Moved), drag), b"");
+        let pager = Modes {
+            alternate_screen: true,
+            alternate_scroll: true,
+            application_cursor: true,
+            ..PLAIN
+        };
+        assert_eq!(encode_mouse(at(MouseEventKind::ScrollUp), pager), b"\x1bOA\x1bOA\x1bOA");
+        assert_eq!(encode_mouse(at(MouseEventKind::ScrollUp), PLAIN), b"");
+    }
+
+    #[test]
+    fn focus_is_told_only_to_who_asked() {
+        let focus = Modes {
+            focus_events: true,
+            ..PLAIN
+        };
+        assert_eq!(encode(&Event::FocusGained, focus), b"\x1b[I");
+        assert_eq!(encode(&Event::FocusLost, PLAIN), b"");
+    }
+}

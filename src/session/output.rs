@@ -1,0 +1,192 @@
+//! A session's thread: reads what the child prints, hides its secrets, draws it, tells whoever shows it.
+
+use std::os::fd::OwnedFd;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use rustix::event::PollFlags;
+
+use super::emulator::Emulator;
+use super::lifetime::Lifetime;
+use super::pty::{self, Outgoing, Pty, Read};
+use super::{Notify, Session, SessionEvent};
+use crate::domain::secret::Redactor;
+
+/// Silence after which the redactor lets go of what is no secret yet.
+pub(super) const IDLE: Duration = Duration::from_millis(8);
+/// Time to read what is left once the child has ended: somebody it left behind may hold its terminal open for ever.
+pub(super) const DRAIN: Duration = Duration::from_millis(200);
+/// Least time between two notices of new output.
+const NOTICE: Duration = Duration::from_millis(8);
+/// Bytes read at once.
+const READ: usize = 64 * 1024;
+/// Bytes drawn while the screen is locked, and the time that may take: a few bytes can ask for a lot of work.
+const SLICE: usize = 16 * 1024;
+const SLICE_TIME: Duration = Duration::from_millis(4);
+
+pub(super) struct Reader {
+    emulator: Arc<Mutex<Emulator>>,
+    lifetime: Arc<Lifetime>,
+    outgoing: Arc<Outgoing>,
+    pty: Arc<Mutex<Option<Pty>>>,
+    end: Arc<OwnedFd>,
+    /// Readable once the child has ended.
+    ended: OwnedFd,
+    redactor: Redactor,
+    notify: Notify,
+    /// When the child last printed something.
+    printed: Instant,
+    /// When the last notice was sent, and whether something was drawn since.
+    noticed: Instant,
+    unnoticed: bool,
+    slice: usize,
+}
+
+impl Reader {
+    pub(super) fn new(
+        session: &Session,
+        end: Arc<OwnedFd>,
+        ended: OwnedFd,
+        redactor: Redactor,
+        notify: Notify,
+    ) -> Self {
+        let now = Instant::now();
+        Self {
+            emulator: Arc::clone(&session.emulator),
+            lifetime: Arc::clone(&session.lifetime),
+            outgoing: Arc::clone(&session.outgoing),
+            pty: Arc::clone(&session.pty),
+            end,
+            ended,
+            redactor,
+            notify,
+            printed: now,
+            noticed: now.checked_sub(NOTICE).unwrap_or(now),
+            unnoticed: false,
+            slice: SLICE,
+        }
+    }
+
+    /// Until the child has ended and everything it printed is drawn.
+    pub(super) fn run(mut self) {
+        let mut buffer = vec![0; READ];
+        let mut clear = Vec::with_capacity(READ);
+        let mut drain_until: Option<Instant> = None;
+        loop {
+            let due = [self.due(), drain_until].into_iter().flatten().min();
+            let ended = if drain_until.is_some() {
+                pty::wait_for([(&self.end, PollFlags::IN)], due);
+                true
+            } else {
+                pty::wait_for([(&self.end, PollFlags::IN), (&self.ended, PollFlags::IN)], due)[1]
+            };
+            if ended && drain_until.is_none() {
+                drain_until = Some(Instant::now() + DRAIN);
+            }
+            match pty::read(&*self.end, &mut buffer) {
+                Read::Bytes(count) => {
+                    self.printed = Instant::now();
+                    self.redactor.push(&buffer[..count], &mut clear);
+                }
+                Read::Nothing => {}
+                Read::End if drain_until.is_some() => break,
+                // Everybody has let go of the terminal, yet the child lives and may take it again.
+                Read::End => {
+                    let soon = Instant::now() + Duration::from_millis(50);
+                    pty::wait_for([(&self.ended, PollFlags::IN)], Some(soon));
+                }
+            }
+            self.let_time_pass(&mut clear);
+            self.draw(&mut clear);
+            if drain_until.is_some_and(|until| Instant::now() >= until) {
+                break;
+            }
+        }
+        self.finish(clear);
+    }
+
+    /// When something must happen although the child is silent.
+    fn due(&self) -> Option<Instant> {
+        let idle = self.redactor.holds().then(|| self.printed + IDLE);
+        let notice = self.unnoticed.then(|| self.noticed + NOTICE);
+        let update = self
+            .emulator
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .update_due();
+        [idle, notice, update].into_iter().flatten().min()
+    }
+
+    fn let_time_pass(&mut self, clear: &mut Vec<u8>) {
+        let now = Instant::now();
+        if self.redactor.holds() && now >= self.printed + IDLE {
+            self.redactor.idle(clear);
+            // What it still holds is due again after as long.
+            self.printed = now;
+        }
+        let mut emulator = self.emulator.lock().unwrap_or_else(PoisonError::into_inner);
+        if emulator.update_due().is_some_and(|due| now >= due) {
+            emulator.show_update();
+            self.unnoticed = true;
+        }
+        drop(emulator);
+        if self.unnoticed && now >= self.noticed + NOTICE {
+            self.notice();
+        }
+    }
+
+    fn notice(&mut self) {
+        self.unnoticed = false;
+        self.noticed = Instant::now();
+        (self.notify)(SessionEvent::Output);
+    }
+
+    /// Draws and empties `clear`, letting others at the screen in between.
+    fn draw(&mut self, clear: &mut Vec<u8>) {
+        let mut rest = clear.as_slice();
+        while !rest.is_empty() {
+            let (slice, after) = rest.split_at(rest.len().min(self.slice));
+            rest = after;
+            let began = Instant::now();
+            let mut emulator = self.emulator.lock().unwrap_or_else(PoisonError::into_inner);
+            emulator.feed(slice);
+            let replies = emulator.take_replies();
+            drop(emulator);
+            if !replies.is_empty() {
+                self.outgoing.push(&replies);
+            }
+            self.unnoticed = true;
+            let took = began.elapsed();
+            if took > SLICE_TIME {
+                self.slice = (self.slice / 2).max(64);
+            } else if slice.len() == self.slice && took < SLICE_TIME / 4 {
+                self.slice = (self.slice * 2).min(SLICE);
+            }
+            if !rest.is_empty() {
+                // A lock that is taken again at once starves whoever waits for it.
+                std::thread::sleep(Duration::from_micros(20));
+            }
+        }
+        clear.clear();
+        if self.unnoticed && self.noticed.elapsed() >= NOTICE {
+            self.notice();
+        }
+    }
+
+    fn finish(mut self, mut clear: Vec<u8>) {
+        self.redactor.finish(&mut clear);
+        self.draw(&mut clear);
+        self.emulator
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .show_update();
+        self.outgoing.close();
+        *self.pty.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        if self.unnoticed {
+            self.notice();
+        }
+        if let Some(ending) = self.lifetime.ending(self.redactor.masked()) {
+            (self.notify)(SessionEvent::Ended(ending));
+        }
+    }
+}

@@ -1,0 +1,264 @@
+//! A child on the current terminal (`connect`): bytes go through in both directions, redacted on the way out, without anything of our own.
+
+use std::collections::VecDeque;
+use std::ffi::c_int;
+use std::io;
+use std::os::fd::OwnedFd;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use rustix::event::PollFlags;
+use rustix::io::Errno;
+use rustix::process::Signal;
+use rustix::termios::{OptionalActions, Termios, isatty, tcgetattr, tcgetwinsize, tcsetattr};
+use signal_hook::consts::{SIGCONT, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGTSTP, SIGWINCH};
+
+use super::Ending;
+use super::emulator::Size;
+use super::leftovers::Leftovers;
+use super::lifetime::{self, Lifetime};
+use super::output::{DRAIN, IDLE};
+use super::pipe::write_all;
+use super::pty::{self, Pty, Read};
+use super::signals::Signals;
+use super::start::{self, system_problem};
+use crate::domain::catalogue;
+use crate::domain::plan::LaunchPlan;
+use crate::domain::problem::Problem;
+use crate::domain::secret::Redactor;
+
+/// Bytes read at once: small enough for a key to be passed on between two of them.
+const READ: usize = 16 * 1024;
+/// Bytes for the child that wait at most before the keyboard is no longer read.
+const AHEAD: usize = 64 * 1024;
+
+/// Runs the child of the plan on the terminal that is standard input and output, to its end.
+///
+/// The terminal is put back as it was on every way out, and what the child switched on and left on is switched off.
+///
+/// # Errors
+/// `E-TTY-REQUIRED`, and as [`super::Session::start`].
+pub fn connect(plan: LaunchPlan, starter: &Path) -> Result<Ending, Problem> {
+    if !isatty(rustix::stdio::stdin()) || !isatty(rustix::stdio::stdout()) {
+        return Err(Problem::new(&catalogue::TTY_REQUIRED, "connecting needs a terminal"));
+    }
+    let failed = |error: io::Error| system_problem("the terminal cannot be passed on", &error);
+    let redactor = plan.env.redactor();
+    let keyboard = rustix::io::fcntl_dupfd_cloexec(rustix::stdio::stdin(), 3).map_err(|error| failed(error.into()))?;
+    let signals = [SIGWINCH, SIGTERM, SIGHUP, SIGINT, SIGQUIT, SIGTSTP, SIGCONT];
+    let signals = Signals::new(&signals).map_err(failed)?;
+    let (pty, stdio) = Pty::open(terminal_size())?;
+    let started = start::start(plan, stdio, true, starter)?;
+    let lifetime = Lifetime::new(started, Some(Arc::clone(&pty.end))).map_err(failed)?;
+    let ended = lifetime::waiting_thread(&lifetime).map_err(failed)?;
+    let raw = match RawMode::enter() {
+        Ok(raw) => raw,
+        Err(error) => {
+            lifetime.hang_up(Signal::HUP);
+            return Err(failed(error));
+        }
+    };
+    let mut bridge = Bridge {
+        end: Arc::clone(&pty.end),
+        pty,
+        lifetime,
+        keyboard: Some(keyboard),
+        to_child: VecDeque::new(),
+        redactor,
+        printed: Instant::now(),
+        clear: Vec::with_capacity(READ),
+        leftovers: Leftovers::default(),
+        screen_is_gone: false,
+        signals,
+        raw,
+    };
+    bridge.run(&ended);
+    bridge.finish()
+}
+
+/// Everything between the terminal and the child.
+struct Bridge {
+    pty: Pty,
+    end: Arc<OwnedFd>,
+    lifetime: Arc<Lifetime>,
+    /// None once it has ended.
+    keyboard: Option<OwnedFd>,
+    to_child: VecDeque<u8>,
+    redactor: Redactor,
+    printed: Instant,
+    clear: Vec<u8>,
+    leftovers: Leftovers,
+    screen_is_gone: bool,
+    signals: Signals,
+    raw: RawMode,
+}
+
+impl Bridge {
+    /// Until the child has ended and what it printed is passed on.
+    fn run(&mut self, ended: &OwnedFd) {
+        let mut buffer = vec![0; READ];
+        let mut drain_until: Option<Instant> = None;
+        loop {
+            let idle = self.redactor.holds().then(|| self.printed + IDLE);
+            let due = [idle, drain_until].into_iter().flatten().min();
+            let mut child = PollFlags::IN;
+            child.set(PollFlags::OUT, !self.to_child.is_empty());
+            // What is not to be waited for is replaced by what is waited for anyway.
+            let ready = &self.signals.ready;
+            let keyboard = self.keyboard.as_ref().filter(|_| self.to_child.len() < AHEAD);
+            let sources = [
+                (keyboard.unwrap_or(ready), PollFlags::IN),
+                (ready, PollFlags::IN),
+                (if drain_until.is_some() { ready } else { ended }, PollFlags::IN),
+                (&*self.end, child),
+            ];
+            let keyboard = keyboard.is_some();
+            let [typed, signalled, has_ended, _] = pty::wait_for(sources, due);
+            if signalled {
+                self.take_signals();
+            }
+            if typed && keyboard && !self.take_keys(&mut buffer) {
+                self.keyboard = None;
+                self.lifetime.hang_up(Signal::HUP);
+            }
+            self.send_keys();
+            if has_ended && drain_until.is_none() {
+                drain_until = Some(Instant::now() + DRAIN);
+            }
+            match pty::read(&*self.end, &mut buffer) {
+                Read::Bytes(count) => {
+                    self.printed = Instant::now();
+                    self.redactor.push(&buffer[..count], &mut self.clear);
+                }
+                Read::Nothing => {}
+                Read::End if drain_until.is_some() => return,
+                Read::End => {
+                    let soon = Instant::now() + Duration::from_millis(50);
+                    pty::wait_for([(ended, PollFlags::IN)], Some(soon));
+                }
+            }
+            if self.redactor.holds() && self.printed.elapsed() >= IDLE {
+                self.redactor.idle(&mut self.clear);
+                self.printed = Instant::now();
+            }
+            self.show();
+            if drain_until.is_some_and(|until| Instant::now() >= until) {
+                return;
+            }
+        }
+    }
+
+    fn finish(mut self) -> Result<Ending, Problem> {
+        self.redactor.finish(&mut self.clear);
+        let off = self.leftovers.switch_off();
+        self.clear.extend_from_slice(&off);
+        self.show();
+        self.lifetime
+            .ending(self.redactor.masked())
+            .ok_or_else(|| system_problem("the child cannot be waited for", &Errno::CHILD.into()))
+    }
+
+    /// Reads the keyboard; false at its end.
+    fn take_keys(&mut self, buffer: &mut [u8]) -> bool {
+        let Some(keyboard) = &self.keyboard else { return true };
+        match rustix::io::read(keyboard, &mut *buffer) {
+            Ok(0) => false,
+            Ok(count) => {
+                self.to_child.extend(&buffer[..count]);
+                true
+            }
+            Err(Errno::INTR | Errno::AGAIN) => true,
+            Err(_) => false,
+        }
+    }
+
+    fn send_keys(&mut self) {
+        while !self.to_child.is_empty() {
+            let (first, _) = self.to_child.as_slices();
+            match rustix::io::write(&*self.end, first) {
+                Ok(count) => drop(self.to_child.drain(..count)),
+                Err(Errno::INTR) => {}
+                Err(Errno::AGAIN) => return,
+                // Nobody is there to read them.
+                Err(_) => self.to_child.clear(),
+            }
+        }
+    }
+
+    fn show(&mut self) {
+        self.leftovers.watch(&self.clear);
+        if !self.screen_is_gone && write_all(rustix::stdio::stdout(), &self.clear).is_err() {
+            self.screen_is_gone = true;
+            self.lifetime.hang_up(Signal::HUP);
+        }
+        self.clear.clear();
+    }
+
+    fn take_signals(&mut self) {
+        for signal in self.signals.take() {
+            self.take_signal(signal);
+        }
+    }
+
+    fn take_signal(&mut self, signal: c_int) {
+        match signal {
+            SIGWINCH => self.pty.resize(terminal_size()),
+            // Not from the keyboard, which sends the key itself to the child: somebody wants us to end.
+            SIGTERM | SIGHUP | SIGINT | SIGQUIT => self.lifetime.hang_up(Signal::HUP),
+            SIGTSTP => {
+                self.raw.leave();
+                // Stops here until somebody continues us.
+                let _ = rustix::process::kill_process(rustix::process::getpid(), Signal::STOP);
+            }
+            SIGCONT => {
+                self.raw.enter_again();
+                self.pty.resize(terminal_size());
+            }
+            _ => {}
+        }
+    }
+}
+
+/// The size of the terminal; one that does not know it is taken for the classic one.
+fn terminal_size() -> Size {
+    match tcgetwinsize(rustix::stdio::stdout()) {
+        Ok(size) if size.ws_col > 0 && size.ws_row > 0 => Size {
+            columns: size.ws_col,
+            rows: size.ws_row,
+        },
+        _ => Size { columns: 80, rows: 24 },
+    }
+}
+
+/// The terminal's raw mode, left when this is dropped: at the end, and when a panic unwinds.
+struct RawMode {
+    before: Termios,
+    raw: Termios,
+}
+
+impl RawMode {
+    fn enter() -> io::Result<Self> {
+        let before = tcgetattr(rustix::stdio::stdin())?;
+        let mut raw = before.clone();
+        raw.make_raw();
+        let mode = Self { before, raw };
+        tcsetattr(rustix::stdio::stdin(), OptionalActions::Now, &mode.raw)?;
+        Ok(mode)
+    }
+
+    fn enter_again(&self) {
+        // A terminal that is gone is noticed when it is read.
+        let _ = tcsetattr(rustix::stdio::stdin(), OptionalActions::Now, &self.raw);
+    }
+
+    fn leave(&self) {
+        let _ = tcsetattr(rustix::stdio::stdin(), OptionalActions::Now, &self.before);
+    }
+}
+
+impl Drop for RawMode {
+    fn drop(&mut self) {
+        self.leave();
+    }
+}

@@ -1,0 +1,352 @@
+//! Effects: what `update` wants done outside the model, and the only place of the user interface that does it.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use secrecy::SecretString;
+use tokio::sync::mpsc::UnboundedSender;
+use tokio::task::JoinHandle;
+
+use crate::check::Checker;
+use crate::config::Config;
+use crate::domain::catalogue;
+use crate::domain::plan::LaunchPlan;
+use crate::domain::problem::{Location, Problem};
+use crate::launch::{self, Request};
+use crate::providers::{Providers, World};
+use crate::session::emulator::Size;
+use crate::session::{Session, SessionEvent, editor};
+use crate::ui::message::{Message, Opened};
+use crate::ui::terminal;
+
+/// What must happen outside the model.
+#[derive(Debug)]
+pub enum Effect {
+    CheckRole {
+        generation: u64,
+        role: String,
+    },
+    CheckProvider {
+        generation: u64,
+        provider: String,
+    },
+    CancelChecks,
+    Launch {
+        generation: u64,
+        tab: u64,
+        request: Request,
+        size: Size,
+    },
+    CancelLaunch,
+    Unlock {
+        generation: u64,
+        provider: String,
+        passphrase: SecretString,
+    },
+    Send {
+        tab: u64,
+        bytes: Vec<u8>,
+    },
+    Resize {
+        tab: u64,
+        size: Size,
+    },
+    HangUp {
+        tab: u64,
+    },
+    /// The tab is gone: so is what is kept of its session.
+    Forget {
+        tab: u64,
+    },
+    Copy(String),
+    Edit(Location),
+    Reload,
+    Suspend,
+    Redraw,
+    Mouse(bool),
+}
+
+/// What comes back to the loop. A session is no part of a message: it stays with the runner, the model gets its screen.
+pub(super) enum Reply {
+    Message(Message),
+    Started {
+        generation: u64,
+        session: Box<Session>,
+        opened: Opened,
+    },
+}
+
+/// What the loop itself must do, because it owns the terminal.
+pub(super) enum Request4Loop {
+    Suspend,
+    Redraw,
+    Edit(Location),
+}
+
+/// Reads the configuration again, as it was read for the start.
+pub type Reload = Arc<dyn Fn() -> Config + Send + Sync>;
+
+/// What checks and launches work with; replaced as a whole when the configuration is read again.
+#[derive(Clone)]
+struct Ground {
+    config: Arc<Config>,
+    providers: Arc<Providers>,
+    world: World,
+}
+
+pub(super) struct Runner {
+    ground: Ground,
+    reload: Reload,
+    starter: PathBuf,
+    /// Unbounded and yet short: a session has at most one unread `Output`, a request one answer. Nobody who sends may wait.
+    replies: UnboundedSender<Reply>,
+    sessions: HashMap<u64, Running>,
+    checks: Vec<JoinHandle<()>>,
+    launch: Option<JoinHandle<()>>,
+}
+
+struct Running {
+    session: Box<Session>,
+    /// An `Output` is on its way that nobody has read.
+    told: Arc<AtomicBool>,
+}
+
+impl Runner {
+    pub(super) fn new(
+        config: Arc<Config>,
+        providers: Arc<Providers>,
+        world: World,
+        reload: Reload,
+        replies: UnboundedSender<Reply>,
+    ) -> Result<Self, Problem> {
+        let starter = std::env::current_exe()
+            .map_err(|_| Problem::new(&catalogue::IO, "the system does not say where hallpass itself lies"))?;
+        Ok(Self {
+            ground: Ground {
+                config,
+                providers,
+                world,
+            },
+            reload,
+            starter,
+            replies,
+            sessions: HashMap::new(),
+            checks: Vec::new(),
+            launch: None,
+        })
+    }
+
+    /// Does one effect; what only the loop can do is handed back. Never waits.
+    pub(super) fn run(&mut self, effect: Effect) -> Option<Request4Loop> {
+        match effect {
+            Effect::CheckRole { generation, role } => self.check_role(generation, role),
+            Effect::CheckProvider { generation, provider } => self.check_provider(generation, provider),
+            Effect::CancelChecks => self.checks.drain(..).for_each(|task| task.abort()),
+            Effect::Launch {
+                generation,
+                tab,
+                request,
+                size,
+            } => self.launch(generation, tab, request, size),
+            Effect::CancelLaunch => {
+                if let Some(task) = self.launch.take() {
+                    task.abort();
+                }
+            }
+            Effect::Unlock {
+                generation,
+                provider,
+                passphrase,
+            } => self.unlock(generation, provider, passphrase),
+            Effect::Send { tab, bytes } => self.with(tab, |session| session.send(&bytes)),
+            Effect::Resize { tab, size } => self.with(tab, |session| session.resize(size)),
+            Effect::HangUp { tab } => self.with(tab, Session::hang_up),
+            Effect::Forget { tab } => drop(self.sessions.remove(&tab)),
+            Effect::Copy(text) => self.copy(&text),
+            Effect::Reload => self.reload(),
+            Effect::Mouse(on) => terminal::set_mouse(on),
+            Effect::Edit(at) => return Some(Request4Loop::Edit(at)),
+            Effect::Suspend => return Some(Request4Loop::Suspend),
+            Effect::Redraw => return Some(Request4Loop::Redraw),
+        }
+        None
+    }
+
+    /// Takes a started session over.
+    pub(super) fn adopt(&mut self, tab: u64, session: Box<Session>, told: Arc<AtomicBool>) {
+        self.sessions.insert(tab, Running { session, told });
+    }
+
+    /// The next output of this session is news again.
+    pub(super) fn seen(&self, tab: u64) {
+        if let Some(running) = self.sessions.get(&tab) {
+            running.told.store(false, Ordering::Release);
+        }
+    }
+
+    fn with(&self, tab: u64, act: impl FnOnce(&Session)) {
+        if let Some(running) = self.sessions.get(&tab) {
+            act(&running.session);
+        }
+    }
+
+    fn check_role(&mut self, generation: u64, role: String) {
+        let (ground, replies) = (self.ground.clone(), self.replies.clone());
+        self.checks.retain(|task| !task.is_finished());
+        self.checks.push(tokio::spawn(async move {
+            let checker = Checker {
+                config: &ground.config,
+                providers: &ground.providers,
+                world: &ground.world,
+            };
+            if let Some(status) = checker.role(&role).await {
+                let _ = replies.send(Reply::Message(Message::RoleChecked { generation, status }));
+            }
+        }));
+    }
+
+    fn check_provider(&mut self, generation: u64, provider: String) {
+        let (ground, replies) = (self.ground.clone(), self.replies.clone());
+        self.checks.push(tokio::spawn(async move {
+            let checker = Checker {
+                config: &ground.config,
+                providers: &ground.providers,
+                world: &ground.world,
+            };
+            let status = checker.provider(&provider).await;
+            let _ = replies.send(Reply::Message(Message::ProviderChecked { generation, status }));
+        }));
+    }
+
+    fn launch(&mut self, generation: u64, tab: u64, request: Request, size: Size) {
+        let (ground, replies, starter) = (self.ground.clone(), self.replies.clone(), self.starter.clone());
+        self.launch = Some(tokio::spawn(async move {
+            let plan = launch::resolve(&ground.config, &ground.providers, &ground.world, &request).await;
+            let scrollback = ground.config.session.scrollback;
+            let notify = replies.clone();
+            let started = match plan {
+                Ok(plan) => {
+                    // Starting a process waits for the child's first step: not on a thread that others need.
+                    let start =
+                        tokio::task::spawn_blocking(move || start(plan, tab, size, scrollback, &starter, notify));
+                    start
+                        .await
+                        .unwrap_or_else(|_| {
+                            Err(Problem::new(
+                                &catalogue::CLIENT_START,
+                                "the session could not be started",
+                            ))
+                        })
+                        .map_err(|p| vec![p])
+                }
+                Err(problems) => Err(problems),
+            };
+            let _ = replies.send(match started {
+                Ok((session, opened)) => Reply::Started {
+                    generation,
+                    session: Box::new(session),
+                    opened,
+                },
+                Err(problems) => Reply::Message(Message::OpenFailed { generation, problems }),
+            });
+        }));
+    }
+
+    fn unlock(&self, generation: u64, provider: String, passphrase: SecretString) {
+        let (ground, replies) = (self.ground.clone(), self.replies.clone());
+        tokio::spawn(async move {
+            let result = match ground.providers.get(&provider) {
+                Ok(store) => store.unlock(passphrase).await,
+                Err(problem) => Err(problem),
+            };
+            let _ = replies.send(Reply::Message(Message::Unlocked { generation, result }));
+        });
+    }
+
+    fn reload(&mut self) {
+        let config = Arc::new((self.reload)());
+        // Providers keep their logins and their unlocked stores as long as nothing about them changes.
+        if config.providers != self.ground.config.providers {
+            self.ground.providers = Arc::new(Providers::new(&config.providers, &self.ground.world));
+        }
+        self.ground.config = Arc::clone(&config);
+        self.checks.drain(..).for_each(|task| task.abort());
+        let _ = self.replies.send(Reply::Message(Message::Reloaded { config }));
+    }
+
+    fn copy(&self, text: &str) {
+        let done = terminal::copy(text);
+        let said = match done {
+            Ok(()) => Message::Said {
+                text: format!(
+                    "copied {} B to the terminal's clipboard: {}",
+                    text.len(),
+                    first_words(text)
+                ),
+                bad: false,
+            },
+            Err(_) => Message::Said {
+                text: "the terminal took no clipboard text".to_owned(),
+                bad: true,
+            },
+        };
+        let _ = self.replies.send(Reply::Message(said));
+    }
+
+    /// Runs the person's editor in the foreground; the terminal has been given back for it.
+    pub(super) fn edit(&mut self, at: &Location) {
+        match editor::edit(&at.file, at.line, &self.ground.world) {
+            Ok(()) => self.reload(),
+            Err(problem) => {
+                let _ = self.replies.send(Reply::Message(Message::Said {
+                    text: problem.what,
+                    bad: true,
+                }));
+            }
+        }
+    }
+}
+
+/// The beginning of a copied text, where it is one line.
+fn first_words(text: &str) -> String {
+    if text.contains('\n') {
+        format!("{} lines", text.lines().count())
+    } else {
+        crate::ui::text::cut(text, 40)
+    }
+}
+
+fn start(
+    plan: LaunchPlan,
+    tab: u64,
+    size: Size,
+    scrollback: usize,
+    starter: &std::path::Path,
+    replies: UnboundedSender<Reply>,
+) -> Result<(Session, Opened), Problem> {
+    let told = Arc::new(AtomicBool::new(false));
+    let mut opened = Opened {
+        tab,
+        session_id: plan.session_id.clone(),
+        program: plan.program.display().to_string(),
+        emulator: Arc::new(std::sync::Mutex::new(crate::session::emulator::Emulator::new(
+            Size { columns: 2, rows: 1 },
+            0,
+        ))),
+        size,
+        secrets: plan.secrets.clone(),
+        warnings: plan.warnings.clone(),
+        told: Arc::clone(&told),
+    };
+    let notify = move |event: SessionEvent| {
+        if event == SessionEvent::Output && told.swap(true, Ordering::AcqRel) {
+            return;
+        }
+        let _ = replies.send(Reply::Message(Message::Session { tab, event }));
+    };
+    let session = Session::start(plan, size, scrollback, starter, Box::new(notify))?;
+    opened.emulator = session.emulator();
+    Ok((session, opened))
+}

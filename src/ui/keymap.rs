@@ -1,0 +1,425 @@
+//! Every key of the user interface, once: the table that drives dispatch, the hints on the last row and the help.
+
+use std::fmt;
+use std::sync::LazyLock;
+
+use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+
+/// Where a key means something. Several apply at once: the screen's own, then `List`, then `Global`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Context {
+    Global,
+    List,
+    Roles,
+    Providers,
+    Sessions,
+    /// After the prefix key in a session.
+    Prefix,
+    /// The bar under a session that has ended.
+    Ended,
+    Failure,
+}
+
+impl Context {
+    /// All of them with their heading in the help.
+    pub const ALL: &[(Self, &str)] = &[
+        (Self::Roles, "ACT ON ROLE"),
+        (Self::Providers, "ACT ON PROVIDER"),
+        (Self::Sessions, "SESSIONS"),
+        (Self::List, "MOVE AND VIEW"),
+        (Self::Global, "EVERYWHERE"),
+        (Self::Prefix, "IN A SESSION (after the prefix)"),
+        (Self::Ended, "AFTER A SESSION ENDED"),
+        (Self::Failure, "WHEN SOMETHING FAILED"),
+    ];
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Action {
+    Help,
+    Palette,
+    ShowRoles,
+    ShowProviders,
+    ShowSessions,
+    Back,
+    Cancel,
+    Interrupt,
+    Suspend,
+    Redraw,
+    Down,
+    Up,
+    First,
+    Last,
+    HalfPageDown,
+    HalfPageUp,
+    PageDown,
+    PageUp,
+    NextMatch,
+    PreviousMatch,
+    Filter,
+    FocusNext,
+    FocusList,
+    FocusDetail,
+    Open,
+    OpenBehind,
+    SortNext,
+    SortReverse,
+    CopyCommand,
+    Info,
+    CheckOne,
+    CheckAll,
+    Edit,
+    ReloadConfig,
+    CopyReport,
+    Retry,
+    Tab(u8),
+    NextTab,
+    PreviousTab,
+    LastTab,
+    NewSession,
+    CloseSession,
+    Reconnect,
+    CopyScreen,
+    ToggleFrame,
+    ToggleMouse,
+    SessionInfo,
+    ScrollUp,
+    ScrollDown,
+}
+
+/// One row of the table.
+pub struct Binding {
+    pub context: Context,
+    /// The first one is the one that hints show.
+    pub keys: &'static [&'static str],
+    pub action: Action,
+    /// The name in the palette.
+    pub name: &'static str,
+    pub help: &'static str,
+    /// One word for the last row; empty where the key is not shown there.
+    pub hint: &'static str,
+}
+
+macro_rules! keymap {
+    ($( $context:ident { $( [$($key:literal),+] $action:expr, $name:literal, $help:literal, $hint:literal; )* } )*) => {
+        /// The whole keymap. Within one context, hints appear in this order.
+        pub static KEYMAP: &[Binding] = &[$($(
+            Binding { context: Context::$context, keys: &[$($key),+], action: $action, name: $name, help: $help, hint: $hint },
+        )*)*];
+    };
+}
+
+keymap! {
+    Roles {
+        ["enter"] Action::Open, "connect", "connect", "connect";
+        ["o"] Action::OpenBehind, "open.behind", "connect, stay in the list", "";
+        ["c"] Action::CheckOne, "check", "check this role now", "check";
+        ["C"] Action::CheckAll, "check.all", "check all roles", "";
+        ["e"] Action::Edit, "edit", "edit in $EDITOR, at the line", "";
+        ["y"] Action::CopyCommand, "copy.command", "copy the CLI command", "copy";
+        ["i"] Action::Info, "info", "detail on the whole screen", "";
+        ["s"] Action::SortNext, "sort", "next order: name, env, status", "sort";
+        ["S"] Action::SortReverse, "sort.reverse", "reverse the order", "";
+    }
+    Providers {
+        ["enter"] Action::Open, "provider.roles", "show the roles that use it", "roles using it";
+        ["c"] Action::CheckOne, "provider.check", "probe this provider now", "check";
+        ["C"] Action::CheckAll, "provider.check.all", "probe all providers", "check all";
+        ["y"] Action::CopyReport, "provider.copy", "copy a report without any value", "copy report";
+        ["e"] Action::Edit, "provider.edit", "edit its configuration", "edit config";
+    }
+    Sessions {
+        ["enter"] Action::Open, "session.show", "go to the session", "show";
+        ["x"] Action::CloseSession, "session.end", "close the session (asks)", "close";
+    }
+    List {
+        ["/"] Action::Filter, "filter", "filter", "filter";
+        ["j", "down", "ctrl-n"] Action::Down, "down", "down", "";
+        ["k", "up", "ctrl-p"] Action::Up, "up", "up", "";
+        ["g", "home"] Action::First, "first", "first", "";
+        ["G", "end"] Action::Last, "last", "last", "";
+        ["ctrl-d"] Action::HalfPageDown, "half-page.down", "half a page down", "";
+        ["ctrl-u"] Action::HalfPageUp, "half-page.up", "half a page up", "";
+        ["pgdn", "ctrl-f"] Action::PageDown, "page.down", "a page down", "";
+        ["pgup", "ctrl-b"] Action::PageUp, "page.up", "a page up", "";
+        ["n"] Action::NextMatch, "match.next", "next match, from the end to the start", "";
+        ["N"] Action::PreviousMatch, "match.previous", "previous match", "";
+        ["tab", "shift-tab"] Action::FocusNext, "pane.next", "the other pane", "detail";
+        ["h", "left"] Action::FocusList, "pane.list", "to the list", "";
+        ["l", "right"] Action::FocusDetail, "pane.detail", "to the detail", "";
+    }
+    Global {
+        ["1"] Action::ShowRoles, "roles", "roles", "";
+        ["2"] Action::ShowProviders, "providers", "providers", "";
+        ["3"] Action::ShowSessions, "sessions", "sessions", "";
+        [":"] Action::Palette, "palette", "command palette", "palette";
+        ["?", "f1"] Action::Help, "help", "this help", "help";
+        ["R"] Action::ReloadConfig, "reload", "read the configuration again", "";
+        ["esc"] Action::Cancel, "cancel", "close, clear the filter, cancel; never quits", "";
+        ["q"] Action::Back, "quit", "back; at the top: quit", "quit";
+        ["ctrl-c"] Action::Interrupt, "interrupt", "cancel what runs; twice: quit", "";
+        ["ctrl-z"] Action::Suspend, "suspend", "suspend; sessions keep running", "";
+        ["ctrl-l"] Action::Redraw, "redraw", "draw everything again", "";
+    }
+    Prefix {
+        ["1"] Action::Tab(1), "tab.1", "go to tab 1; 2 to 9 likewise", "";
+        ["2"] Action::Tab(2), "tab.2", "", "";
+        ["3"] Action::Tab(3), "tab.3", "", "";
+        ["4"] Action::Tab(4), "tab.4", "", "";
+        ["5"] Action::Tab(5), "tab.5", "", "";
+        ["6"] Action::Tab(6), "tab.6", "", "";
+        ["7"] Action::Tab(7), "tab.7", "", "";
+        ["8"] Action::Tab(8), "tab.8", "", "";
+        ["9"] Action::Tab(9), "tab.9", "", "";
+        ["n"] Action::NextTab, "tab.next", "next tab", "";
+        ["p"] Action::PreviousTab, "tab.previous", "previous tab", "";
+        ["\\"] Action::LastTab, "tab.last", "the tab before this one", "";
+        ["r"] Action::ShowRoles, "session.roles", "roles (sessions keep running)", "";
+        ["c"] Action::NewSession, "session.new", "new session …", "";
+        ["z"] Action::ToggleFrame, "frame", "hide or show the frame", "";
+        ["y"] Action::CopyScreen, "screen.copy", "copy the screen (OSC 52)", "";
+        ["m"] Action::ToggleMouse, "mouse", "mouse: hallpass or terminal", "";
+        ["i"] Action::SessionInfo, "session.info", "session info", "";
+        ["pgup", "["] Action::ScrollUp, "scroll.up", "scroll back", "";
+        ["pgdn", "]"] Action::ScrollDown, "scroll.down", "scroll forward", "";
+        ["R"] Action::Reconnect, "session.reconnect", "reconnect", "";
+        ["x"] Action::CloseSession, "session.close", "close session …", "";
+        [":"] Action::Palette, "session.palette", "command palette", "";
+        ["?"] Action::Help, "session.help", "all keys", "";
+    }
+    Ended {
+        ["enter", "q"] Action::Back, "ended.back", "back", "back";
+        ["R"] Action::Reconnect, "ended.reconnect", "run it again", "reconnect";
+    }
+    Failure {
+        ["r"] Action::Retry, "failure.retry", "retry", "retry";
+        ["c"] Action::CheckOne, "failure.check", "check the role", "check";
+        ["e"] Action::Edit, "failure.edit", "edit the file at the line", "edit";
+        ["y"] Action::CopyReport, "failure.copy", "copy the report (holds no value)", "copy report";
+        ["j", "down"] Action::Down, "failure.down", "down", "";
+        ["k", "up"] Action::Up, "failure.up", "up", "";
+        ["esc", "q", "enter"] Action::Cancel, "failure.close", "close", "back to roles";
+    }
+}
+
+/// A key press as the keymap compares it: Shift counts only where the character does not show it already.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Chord {
+    pub code: KeyCode,
+    pub ctrl: bool,
+    pub alt: bool,
+    pub shift: bool,
+}
+
+impl Chord {
+    /// The chord of a key press. Terminals send the byte of `Ctrl-\` for `Ctrl-4` too, and crossterm names it the second way:
+    /// those four are folded into the names that people use.
+    pub fn of(key: KeyEvent) -> Self {
+        let ctrl = key.modifiers.contains(KeyModifiers::CONTROL);
+        let mut shift = key.modifiers.contains(KeyModifiers::SHIFT);
+        let code = match key.code {
+            KeyCode::Char('4') if ctrl => KeyCode::Char('\\'),
+            KeyCode::Char('5') if ctrl => KeyCode::Char(']'),
+            KeyCode::Char('6') if ctrl => KeyCode::Char('^'),
+            KeyCode::Char('7') if ctrl => KeyCode::Char('_'),
+            KeyCode::Char(c) if ctrl => KeyCode::Char(c.to_ascii_lowercase()),
+            KeyCode::BackTab => {
+                shift = true;
+                KeyCode::Tab
+            }
+            code => code,
+        };
+        if matches!(code, KeyCode::Char(_)) {
+            shift = false;
+        }
+        Self {
+            code,
+            ctrl,
+            alt: key.modifiers.contains(KeyModifiers::ALT),
+            shift,
+        }
+    }
+
+    /// Reads `ctrl-\`, `shift-tab`, `f1`, `G` …; none for what is not a key.
+    pub fn parse(text: &str) -> Option<Self> {
+        let (mut ctrl, mut alt, mut shift) = (false, false, false);
+        let mut rest = text;
+        loop {
+            if let Some(tail) = rest.strip_prefix("ctrl-").or_else(|| rest.strip_prefix("C-")) {
+                (ctrl, rest) = (true, tail);
+            } else if let Some(tail) = rest.strip_prefix("alt-") {
+                (alt, rest) = (true, tail);
+            } else if let Some(tail) = rest.strip_prefix("shift-") {
+                (shift, rest) = (true, tail);
+            } else {
+                break;
+            }
+        }
+        let mut letters = rest.chars();
+        let code = match (letters.next(), letters.next()) {
+            (Some(c), None) => KeyCode::Char(if ctrl { c.to_ascii_lowercase() } else { c }),
+            _ => match rest {
+                "enter" => KeyCode::Enter,
+                "esc" => KeyCode::Esc,
+                "tab" => KeyCode::Tab,
+                "space" => KeyCode::Char(' '),
+                "up" => KeyCode::Up,
+                "down" => KeyCode::Down,
+                "left" => KeyCode::Left,
+                "right" => KeyCode::Right,
+                "home" => KeyCode::Home,
+                "end" => KeyCode::End,
+                "pgup" => KeyCode::PageUp,
+                "pgdn" => KeyCode::PageDown,
+                "backspace" => KeyCode::Backspace,
+                "delete" => KeyCode::Delete,
+                _ => KeyCode::F(rest.strip_prefix('f')?.parse().ok().filter(|n| (1..=24).contains(n))?),
+            },
+        };
+        Some(Self { code, ctrl, alt, shift })
+    }
+
+    /// The prefix key that `[session] prefix` names: a key, or the preset of another program.
+    pub fn parse_prefix(text: &str) -> Option<Self> {
+        let key = match text.trim().to_ascii_lowercase().as_str() {
+            "tmux" => "ctrl-b".to_owned(),
+            "screen" => "ctrl-a".to_owned(),
+            "zellij" => "ctrl-g".to_owned(),
+            "telnet" => "ctrl-]".to_owned(),
+            other => other.to_owned(),
+        };
+        Self::parse(&key)
+    }
+}
+
+impl fmt::Display for Chord {
+    /// `Ctrl-\`, `Enter`, `Shift-Tab`: as hints and help write it.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.ctrl {
+            f.write_str("Ctrl-")?;
+        }
+        if self.alt {
+            f.write_str("Alt-")?;
+        }
+        if self.shift {
+            f.write_str("Shift-")?;
+        }
+        match self.code {
+            KeyCode::Char(' ') => f.write_str("Space"),
+            KeyCode::Char(c) => write!(f, "{c}"),
+            KeyCode::Enter => f.write_str("Enter"),
+            KeyCode::Esc => f.write_str("Esc"),
+            KeyCode::Tab => f.write_str("Tab"),
+            KeyCode::Up => f.write_str("↑"),
+            KeyCode::Down => f.write_str("↓"),
+            KeyCode::Left => f.write_str("←"),
+            KeyCode::Right => f.write_str("→"),
+            KeyCode::Home => f.write_str("Home"),
+            KeyCode::End => f.write_str("End"),
+            KeyCode::PageUp => f.write_str("PgUp"),
+            KeyCode::PageDown => f.write_str("PgDn"),
+            KeyCode::Backspace => f.write_str("Backspace"),
+            KeyCode::Delete => f.write_str("Del"),
+            KeyCode::F(n) => write!(f, "F{n}"),
+            _ => f.write_str("?"),
+        }
+    }
+}
+
+/// The table with its keys parsed.
+static PARSED: LazyLock<Vec<(Chord, &'static Binding)>> = LazyLock::new(|| {
+    KEYMAP
+        .iter()
+        .flat_map(|binding| {
+            let chords = binding.keys.iter().filter_map(|key| Chord::parse(key));
+            chords.map(move |chord| (chord, binding))
+        })
+        .collect()
+});
+
+/// What a key does where these contexts apply, the innermost first.
+pub fn action(contexts: &[Context], key: Chord) -> Option<Action> {
+    contexts.iter().find_map(|context| {
+        PARSED
+            .iter()
+            .find(|(chord, binding)| binding.context == *context && *chord == key)
+            .map(|(_, binding)| binding.action)
+    })
+}
+
+/// The keys of a binding as the help writes them: `j ↓ Ctrl-n`.
+pub fn keys_text(binding: &Binding) -> String {
+    let keys: Vec<String> = binding.keys.iter().map(|key| key_text(key)).collect();
+    keys.join(" ")
+}
+
+/// One key of the table as hints write it.
+pub fn key_text(key: &str) -> String {
+    Chord::parse(key).map_or_else(|| key.to_owned(), |chord| chord.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_key_parses_and_none_is_bound_twice() {
+        let stacks: &[&[Context]] = &[
+            &[Context::Roles, Context::List, Context::Global],
+            &[Context::Providers, Context::List, Context::Global],
+            &[Context::Sessions, Context::List, Context::Global],
+            &[Context::Prefix],
+            &[Context::Ended],
+            &[Context::Failure],
+        ];
+        for binding in KEYMAP {
+            for key in binding.keys {
+                assert!(Chord::parse(key).is_some(), "{key} is not a key");
+            }
+        }
+        for stack in stacks {
+            let mut seen: Vec<Chord> = Vec::new();
+            for (chord, binding) in PARSED.iter().filter(|(_, b)| stack.contains(&b.context)) {
+                assert!(!seen.contains(chord), "{chord} twice, again for {}", binding.name);
+                seen.push(*chord);
+            }
+        }
+    }
+
+    #[test]
+    fn every_context_has_a_heading_and_names_are_unique() {
+        for (i, binding) in KEYMAP.iter().enumerate() {
+            assert!(Context::ALL.iter().any(|(context, _)| *context == binding.context));
+            assert!(
+                !KEYMAP[..i].iter().any(|other| other.name == binding.name),
+                "{} twice",
+                binding.name
+            );
+        }
+    }
+
+    #[test]
+    fn the_prefix_is_found_however_the_terminal_names_it() {
+        let prefix = Chord::parse_prefix("ctrl-\\").unwrap();
+        let named = KeyEvent::new(KeyCode::Char('\\'), KeyModifiers::CONTROL);
+        let byte_1c = KeyEvent::new(KeyCode::Char('4'), KeyModifiers::CONTROL);
+        assert_eq!(Chord::of(named), prefix);
+        assert_eq!(Chord::of(byte_1c), prefix);
+        assert_ne!(
+            Chord::of(KeyEvent::new(KeyCode::Char('\\'), KeyModifiers::NONE)),
+            prefix
+        );
+        assert_eq!(prefix.to_string(), "Ctrl-\\");
+        let telnet = KeyEvent::new(KeyCode::Char('5'), KeyModifiers::CONTROL);
+        assert_eq!(Chord::of(telnet), Chord::parse_prefix("telnet").unwrap());
+        assert_eq!(Chord::parse_prefix("no-such-key"), None);
+    }
+
+    #[test]
+    fn shift_counts_only_where_the_character_does_not_show_it() {
+        let upper = KeyEvent::new(KeyCode::Char('G'), KeyModifiers::SHIFT);
+        assert_eq!(action(&[Context::List], Chord::of(upper)), Some(Action::Last));
+        let back_tab = KeyEvent::new(KeyCode::BackTab, KeyModifiers::SHIFT);
+        assert_eq!(action(&[Context::List], Chord::of(back_tab)), Some(Action::FocusNext));
+    }
+}

@@ -1,0 +1,74 @@
+//! What can happen to the user interface.
+
+use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Mutex};
+
+use crossterm::event::{KeyEvent, MouseEvent};
+
+use crate::config::Config;
+use crate::domain::plan::SecretUse;
+use crate::domain::problem::Problem;
+use crate::domain::status::{ProviderStatus, RoleStatus};
+use crate::session::SessionEvent;
+use crate::session::emulator::{Emulator, Size};
+
+/// A session that has just been started.
+pub struct Opened {
+    pub tab: u64,
+    pub session_id: String,
+    pub program: String,
+    pub emulator: Arc<Mutex<Emulator>>,
+    pub size: Size,
+    pub secrets: Vec<SecretUse>,
+    pub warnings: Vec<String>,
+    /// Set while an `Output` of it is on its way.
+    pub told: Arc<AtomicBool>,
+}
+
+/// Replies carry the generation of the request that they answer.
+pub enum Message {
+    Key(KeyEvent),
+    Paste(String),
+    Mouse(MouseEvent),
+    Resize {
+        columns: u16,
+        rows: u16,
+    },
+    /// The terminal's window got or lost the focus.
+    Focus(bool),
+    Tick,
+    RoleChecked {
+        generation: u64,
+        status: RoleStatus,
+    },
+    ProviderChecked {
+        generation: u64,
+        status: ProviderStatus,
+    },
+    Opened {
+        generation: u64,
+        opened: Opened,
+    },
+    OpenFailed {
+        generation: u64,
+        problems: Vec<Problem>,
+    },
+    Unlocked {
+        generation: u64,
+        result: Result<(), Problem>,
+    },
+    Session {
+        tab: u64,
+        event: SessionEvent,
+    },
+    Reloaded {
+        config: Arc<Config>,
+    },
+    /// An effect has something to say on the last row.
+    Said {
+        text: String,
+        bad: bool,
+    },
+    /// SIGTERM, SIGHUP or SIGINT: leave at once with this exit code.
+    Signal(i32),
+}

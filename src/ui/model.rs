@@ -1,0 +1,527 @@
+//! The model: everything that the screen shows, in one place. Drawing takes `&Model`; only `update` changes it.
+
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::sync::{Arc, Mutex};
+
+use jiff::Timestamp;
+use zeroize::Zeroizing;
+
+use crate::config::Config;
+use crate::domain::filter::{Filter, Index};
+use crate::domain::plan::SecretUse;
+use crate::domain::problem::Problem;
+use crate::domain::role::Role;
+use crate::domain::status::{ProviderStatus, RoleStatus, State};
+use crate::launch::Request;
+use crate::session::Ending;
+use crate::session::emulator::{Emulator, Size};
+use crate::ui::input::Input;
+use crate::ui::keymap::Chord;
+use crate::ui::theme::Look;
+
+/// Which screen is in front.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Screen {
+    Roles,
+    Providers,
+    /// The list of sessions.
+    Sessions,
+    /// The session of the active tab.
+    Session,
+}
+
+/// What lies over the screen and takes the keys.
+pub enum Dialog {
+    Help {
+        filter: Input,
+        scroll: usize,
+    },
+    Palette {
+        input: Input,
+        selected: usize,
+    },
+    /// Quitting with live sessions; `leave` is the marked answer.
+    Quit {
+        leave: bool,
+    },
+    /// Closing one live session.
+    Close {
+        tab: u64,
+        close: bool,
+    },
+    Failure {
+        request: Request,
+        problems: Vec<Problem>,
+        scroll: usize,
+    },
+    Passphrase {
+        request: Request,
+        provider: String,
+        input: Zeroizing<String>,
+        /// A wrong try, or a store that cannot be opened.
+        problem: Option<String>,
+        /// The answer to this request is on its way, since then.
+        waiting: Option<(u64, Timestamp)>,
+    },
+    /// A text to read: about a session, or a list of configuration problems.
+    Text {
+        title: String,
+        lines: Vec<String>,
+        scroll: usize,
+    },
+}
+
+/// What a row of the roles list stands for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RowOf {
+    /// Index into `Config::roles`.
+    Role(usize),
+    /// Index into `Config::broken`.
+    Broken(usize),
+}
+
+/// A role as the list shows it, made once per configuration.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RoleRow {
+    pub name: String,
+    pub kind: String,
+    pub env: Option<String>,
+    /// `PROD`
+    pub label: String,
+    pub prod: bool,
+    pub read_only: bool,
+    pub of: RowOf,
+}
+
+/// What is known of a role's readiness.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Check {
+    Running {
+        generation: u64,
+        since: Timestamp,
+        before: Option<Box<RoleStatus>>,
+    },
+    Done {
+        status: RoleStatus,
+        at: Timestamp,
+    },
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Sort {
+    #[default]
+    Name,
+    Env,
+    Status,
+}
+
+impl Sort {
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Name => "name",
+            Self::Env => "env",
+            Self::Status => "status",
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Pane {
+    #[default]
+    List,
+    Detail,
+}
+
+/// The roles screen.
+pub struct Roles {
+    pub rows: Vec<RoleRow>,
+    /// The rows prepared for filtering; their places are those of `rows`.
+    pub index: Index,
+    /// The filter that `shown` is the answer to.
+    pub parsed: Filter,
+    /// Characters of visible names that the filter matched, by the place in `rows`.
+    pub hits: HashMap<usize, Vec<usize>>,
+    pub filter: Input,
+    /// Keys go into the filter.
+    pub editing: bool,
+    /// What is wrong with the filter, and the spelling that may have been meant.
+    pub filter_error: Option<String>,
+    pub suggestion: Option<String>,
+    /// How many roles the suggestion would leave.
+    pub suggested: usize,
+    /// The rows that match, in order: places in `rows`.
+    pub shown: Vec<usize>,
+    /// Index into `shown`.
+    pub selected: usize,
+    /// The first visible row, an index into `shown`.
+    pub top: usize,
+    pub sort: Sort,
+    pub reverse: bool,
+    pub focus: Pane,
+    pub detail_scroll: usize,
+    /// The detail takes the whole screen.
+    pub wide: bool,
+    pub checks: HashMap<String, Check>,
+    /// Names that wait for their check.
+    pub queue: VecDeque<String>,
+}
+
+impl Roles {
+    fn new() -> Self {
+        Self {
+            rows: Vec::new(),
+            index: Index::new([]),
+            parsed: Filter::default(),
+            hits: HashMap::new(),
+            filter: Input::default(),
+            editing: false,
+            filter_error: None,
+            suggestion: None,
+            suggested: 0,
+            shown: Vec::new(),
+            selected: 0,
+            top: 0,
+            sort: Sort::default(),
+            reverse: false,
+            focus: Pane::default(),
+            detail_scroll: 0,
+            wide: false,
+            checks: HashMap::new(),
+            queue: VecDeque::new(),
+        }
+    }
+
+    pub fn selected_row(&self) -> Option<&RoleRow> {
+        self.rows.get(*self.shown.get(self.selected)?)
+    }
+}
+
+/// One provider as its screen shows it.
+pub struct ProviderRow {
+    pub name: String,
+    pub kind: &'static str,
+    pub title: &'static str,
+    /// Roles that refer to it.
+    pub roles: Vec<String>,
+    pub status: Option<ProviderStatus>,
+    pub checked: Option<Timestamp>,
+    /// Since when the state is what it is, and for how many probes.
+    pub since: Option<(Timestamp, u32)>,
+    /// The probe that runs, with its start.
+    pub running: Option<(u64, Timestamp)>,
+    /// Milliseconds of the last probes, none for a failed one; the newest last.
+    pub history: VecDeque<Option<u64>>,
+}
+
+impl ProviderRow {
+    pub fn state(&self) -> Option<State> {
+        self.status.as_ref().map(|status| status.state)
+    }
+}
+
+#[derive(Default)]
+pub struct Providers {
+    pub rows: Vec<ProviderRow>,
+    pub selected: usize,
+    pub top: usize,
+}
+
+/// How a session is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum TabState {
+    Live,
+    Ended(Ending),
+}
+
+/// A session with its tab.
+pub struct Tab {
+    pub id: u64,
+    pub session_id: String,
+    pub role: String,
+    pub label: String,
+    pub prod: bool,
+    pub access: String,
+    pub program: String,
+    pub emulator: Arc<Mutex<Emulator>>,
+    pub size: Size,
+    pub state: TabState,
+    /// Output or a bell since it was last looked at.
+    pub unseen: bool,
+    pub started: Timestamp,
+    pub secrets: Vec<SecretUse>,
+    pub warnings: Vec<String>,
+    /// What it was opened with, to open it again.
+    pub request: Request,
+}
+
+impl Tab {
+    pub fn is_live(&self) -> bool {
+        self.state == TabState::Live
+    }
+}
+
+#[derive(Default)]
+pub struct Sessions {
+    pub tabs: Vec<Tab>,
+    /// Index into `tabs`.
+    pub active: usize,
+    /// The id of the tab before the active one.
+    pub previous: Option<u64>,
+    /// Selected row of the list of sessions.
+    pub selected: usize,
+    /// The prefix key was pressed: the next key is ours.
+    pub prefix: bool,
+    /// The frame is hidden on request.
+    pub bare: bool,
+}
+
+impl Sessions {
+    pub fn live(&self) -> usize {
+        self.tabs.iter().filter(|tab| tab.is_live()).count()
+    }
+
+    pub fn active_tab(&self) -> Option<&Tab> {
+        self.tabs.get(self.active)
+    }
+}
+
+/// A launch that runs.
+pub struct Opening {
+    pub generation: u64,
+    pub request: Request,
+    pub since: Timestamp,
+    /// Stay in the list when it is there.
+    pub behind: bool,
+    /// The tab that it replaces.
+    pub replaces: Option<u64>,
+}
+
+/// One remark on the last row, until the next key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Notice {
+    pub text: String,
+    pub bad: bool,
+}
+
+pub struct Model {
+    pub config: Arc<Config>,
+    /// The terminal: columns and rows.
+    pub size: (u16, u16),
+    pub now: Timestamp,
+    pub screen: Screen,
+    pub dialog: Option<Dialog>,
+    pub notice: Option<Notice>,
+    pub roles: Roles,
+    pub providers: Providers,
+    pub sessions: Sessions,
+    pub opening: Option<Opening>,
+    /// All sessions were told to end; hallpass leaves when they have, with this exit code.
+    pub leaving: Option<(Timestamp, i32)>,
+    /// The number of the newest asynchronous request; replies of older ones to the same question are dropped.
+    pub generation: u64,
+    pub next_tab: u64,
+    pub interrupted: Option<Timestamp>,
+    /// The last click: when, and on which row.
+    pub clicked: Option<(Timestamp, usize)>,
+    /// Started for one role alone: leaving its session leaves hallpass.
+    pub single: bool,
+    pub prefix: Chord,
+    pub mouse: bool,
+    pub look: Look,
+    /// Set once: the loop ends and the process exits with it.
+    pub exit: Option<i32>,
+}
+
+impl Model {
+    pub fn new(config: Arc<Config>, size: (u16, u16), now: Timestamp, look: Look) -> Self {
+        let default_prefix = Chord {
+            code: crossterm::event::KeyCode::Char('\\'),
+            ctrl: true,
+            alt: false,
+            shift: false,
+        };
+        let prefix = Chord::parse_prefix(&config.session.prefix).unwrap_or(default_prefix);
+        let mouse = config.ui.mouse;
+        let mut model = Self {
+            config,
+            size,
+            now,
+            screen: Screen::Roles,
+            dialog: None,
+            notice: None,
+            roles: Roles::new(),
+            providers: Providers::default(),
+            sessions: Sessions::default(),
+            opening: None,
+            leaving: None,
+            generation: 0,
+            next_tab: 1,
+            interrupted: None,
+            clicked: None,
+            single: false,
+            prefix,
+            mouse,
+            look,
+            exit: None,
+        };
+        model.take_config();
+        model
+    }
+
+    /// Rebuilds what is made from the configuration; what is known of roles and providers that are still there stays.
+    pub fn take_config(&mut self) {
+        let selected = self.roles.selected_row().map(|row| row.name.clone());
+        self.roles.rows = role_rows(&self.config);
+        self.roles.index = crate::ui::search::index(self, &self.roles.rows);
+        let rows = &self.roles.rows;
+        self.roles
+            .checks
+            .retain(|name, _| rows.iter().any(|row| row.name == *name));
+        let mut old: Vec<ProviderRow> = std::mem::take(&mut self.providers.rows);
+        self.providers.rows = provider_rows(&self.config);
+        for row in &mut self.providers.rows {
+            if let Some(at) = old.iter().position(|o| o.name == row.name && o.kind == row.kind) {
+                let known = old.swap_remove(at);
+                row.status = known.status;
+                row.checked = known.checked;
+                row.since = known.since;
+                row.history = known.history;
+            }
+        }
+        self.providers.selected = self.providers.selected.min(self.providers.rows.len().saturating_sub(1));
+        crate::ui::search::refilter(self, selected.as_deref());
+    }
+
+    pub fn role(&self, name: &str) -> Option<&Role> {
+        self.config.roles.iter().find(|role| role.name == name)
+    }
+
+    pub fn next_generation(&mut self) -> u64 {
+        self.generation += 1;
+        self.generation
+    }
+
+    pub fn notify(&mut self, text: impl Into<String>) {
+        self.notice = Some(Notice {
+            text: text.into(),
+            bad: false,
+        });
+    }
+
+    pub fn complain(&mut self, text: impl Into<String>) {
+        self.notice = Some(Notice {
+            text: text.into(),
+            bad: true,
+        });
+    }
+
+    /// Something moves on the screen by itself right now: draw four times a second.
+    pub fn animated(&self) -> bool {
+        self.opening.is_some()
+            || self.leaving.is_some()
+            || self.providers.rows.iter().any(|row| row.running.is_some())
+            || self
+                .roles
+                .checks
+                .values()
+                .any(|check| matches!(check, Check::Running { .. }))
+            || matches!(self.dialog, Some(Dialog::Passphrase { waiting: Some(_), .. }))
+    }
+}
+
+/// Whether an environment's name means production.
+pub fn is_prod(env: Option<&str>) -> bool {
+    env.is_some_and(|env| matches!(env.to_ascii_lowercase().as_str(), "prod" | "production"))
+}
+
+/// The word of an environment in lists and frames.
+pub fn label(config: &Config, env: Option<&str>) -> String {
+    let Some(env) = env else {
+        return String::new();
+    };
+    let given = config.environments.get(env).and_then(|e| e.label.clone());
+    given.unwrap_or_else(|| env.to_uppercase())
+}
+
+fn role_rows(config: &Config) -> Vec<RoleRow> {
+    let roles = config.roles.iter().enumerate().map(|(i, role)| RoleRow {
+        name: role.name.clone(),
+        kind: kind_of(role),
+        env: role.env.clone(),
+        label: label(config, role.env.as_deref()),
+        prod: is_prod(role.env.as_deref()),
+        read_only: role.access_mode.as_deref() == Some("read-only"),
+        of: RowOf::Role(i),
+    });
+    let broken = config.broken.iter().enumerate().map(|(i, role)| RoleRow {
+        name: role.name.clone(),
+        kind: role.connector.clone().unwrap_or_default(),
+        env: role.env.clone(),
+        label: label(config, role.env.as_deref()),
+        prod: is_prod(role.env.as_deref()),
+        read_only: false,
+        of: RowOf::Broken(i),
+    });
+    roles.chain(broken).collect()
+}
+
+/// The connector's name, or the program of the role's own command.
+pub fn kind_of(role: &Role) -> String {
+    if let Some(connector) = &role.connector {
+        return connector.clone();
+    }
+    let program = role.command.as_ref().and_then(|words| words.first());
+    program.map_or_else(String::new, |program| {
+        program.rsplit('/').next().unwrap_or(program).to_owned()
+    })
+}
+
+/// The providers that matter here: those that roles use and those that the configuration names.
+fn provider_rows(config: &Config) -> Vec<ProviderRow> {
+    let mut users: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+    for role in &config.roles {
+        let mut names: Vec<&str> = role
+            .fields
+            .iter()
+            .flat_map(|field| field.source.references())
+            .map(|reference| reference.id.provider.as_str())
+            .collect();
+        names.sort_unstable();
+        names.dedup();
+        for name in names {
+            users.entry(name).or_default().push(role.name.clone());
+        }
+    }
+    let mut rows: Vec<ProviderRow> = config
+        .providers
+        .values()
+        .filter(|provider| provider.at.is_some() || users.contains_key(provider.name.as_str()))
+        .map(|provider| ProviderRow {
+            name: provider.name.clone(),
+            kind: provider.kind.word(),
+            title: provider_title(provider.kind),
+            roles: users.get(provider.name.as_str()).cloned().unwrap_or_default(),
+            status: None,
+            checked: None,
+            since: None,
+            running: None,
+            history: VecDeque::new(),
+        })
+        .collect();
+    rows.sort_by(|a, b| b.roles.len().cmp(&a.roles.len()).then_with(|| a.name.cmp(&b.name)));
+    rows
+}
+
+fn provider_title(kind: crate::domain::reference::ProviderKind) -> &'static str {
+    use crate::domain::reference::ProviderKind as K;
+    match kind {
+        K::Vault => "HashiCorp Vault",
+        K::Aws => "AWS Secrets Mgr",
+        K::Azure => "Azure Key Vault",
+        K::Gcp => "GCP Secret Mgr",
+        K::K8s => "Kubernetes",
+        K::Env => "environment",
+        K::EnvJson => "JSON in a variable",
+        K::Local => "local store",
+    }
+}

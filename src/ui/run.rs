@@ -1,0 +1,284 @@
+//! The loop: waits for keys, replies, signals and time; lets `update` work; draws when something changed.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crossterm::event::{Event, EventStream, KeyEventKind};
+use futures::StreamExt as _;
+use jiff::Timestamp;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+use tokio::time::{Instant, sleep_until};
+
+use crate::config::Config;
+use crate::domain::catalogue;
+use crate::domain::problem::Problem;
+use crate::launch::Request;
+use crate::providers::{Providers, World};
+use crate::session::{SessionEvent, wait_for_children};
+use crate::ui::effects::{Effect, Reload, Reply, Request4Loop, Runner};
+use crate::ui::message::Message;
+use crate::ui::model::Model;
+use crate::ui::terminal::Screen;
+use crate::ui::theme::Look;
+use crate::ui::update;
+
+/// What the user interface is started with.
+pub struct UiOptions {
+    pub config: Arc<Config>,
+    pub providers: Arc<Providers>,
+    pub world: World,
+    /// A role to open at once; its session's exit code becomes ours.
+    pub open: Option<Request>,
+    /// ASCII symbols only, also where the locale knows more.
+    pub ascii: bool,
+    pub reload: Reload,
+}
+
+impl UiOptions {
+    /// What the terminal can show, as the environment says it.
+    fn look(&self) -> Look {
+        let set = |name: &str| {
+            let value = self.world.env.get(name).and_then(|value| value.to_str());
+            value.filter(|value| !value.is_empty())
+        };
+        let locale = ["LC_ALL", "LC_CTYPE", "LANG"].into_iter().find_map(set).unwrap_or_default();
+        let utf8 = locale.to_ascii_uppercase().replace('-', "").contains("UTF8");
+        Look {
+            color: set("NO_COLOR").is_none() && set("TERM") != Some("dumb"),
+            ascii: self.ascii || self.config.ui.ascii || !utf8,
+        }
+    }
+}
+
+/// Between two pictures; right after a key the next one comes sooner, so that typing does not lag behind its echo.
+const FRAME: Duration = Duration::from_millis(16);
+const FRAME_AFTER_KEY: Duration = Duration::from_millis(4);
+const KEY_IS_RECENT: Duration = Duration::from_millis(60);
+/// Something moves by itself, or only ages are shown.
+const TICK_ANIMATED: Duration = Duration::from_millis(250);
+const TICK: Duration = Duration::from_secs(1);
+/// For children of tabs that were closed just before the end.
+const LAST_GRACE: Duration = Duration::from_secs(7);
+
+/// Runs the user interface until the person leaves; answers the exit code. Makes its own runtime.
+///
+/// # Errors
+/// `E-TTY-REQUIRED` without a terminal, `E-IO` where the system gives no threads.
+pub fn run(options: UiOptions) -> Result<i32, Problem> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .map_err(|_| Problem::new(&catalogue::IO, "the system gives no threads"))?;
+    let code = runtime.block_on(Loop::start(options));
+    // A provider that does not answer must not keep the process; a child that still ends would be killed with it.
+    runtime.shutdown_background();
+    wait_for_children(LAST_GRACE);
+    code
+}
+
+struct Loop {
+    model: Model,
+    screen: Screen,
+    runner: Runner,
+    replies: UnboundedReceiver<Reply>,
+    input: Option<EventStream>,
+    changed: bool,
+    drawn: Instant,
+    last_key: Option<Instant>,
+}
+
+/// What woke the loop up.
+enum Woken {
+    Input(Option<std::io::Result<Event>>),
+    Reply(Option<Reply>),
+    Signal(i32),
+    Draw,
+    Tick,
+}
+
+impl Loop {
+    async fn start(options: UiOptions) -> Result<i32, Problem> {
+        let look = options.look();
+        let screen = Screen::take(options.config.ui.mouse)?;
+        let (sender, replies) = unbounded_channel();
+        let runner = Runner::new(
+            Arc::clone(&options.config),
+            options.providers,
+            options.world,
+            options.reload,
+            sender,
+        )?;
+        let mut model = Model::new(options.config, screen.size()?, Timestamp::now(), look);
+        let mut effects = Vec::new();
+        if let Some(request) = options.open {
+            model.single = true;
+            effects = update::open(&mut model, request);
+        }
+        let this = Self {
+            model,
+            screen,
+            runner,
+            replies,
+            input: Some(EventStream::new()),
+            changed: true,
+            drawn: Instant::now(),
+            last_key: None,
+        };
+        this.run(effects).await
+    }
+
+    async fn run(mut self, effects: Vec<Effect>) -> Result<i32, Problem> {
+        let no_signal = |_| Problem::new(&catalogue::IO, "the system gives no signals");
+        let mut terminate = signal(SignalKind::terminate()).map_err(no_signal)?;
+        let mut hangup = signal(SignalKind::hangup()).map_err(no_signal)?;
+        let mut interrupt = signal(SignalKind::interrupt()).map_err(no_signal)?;
+        // The first picture needs no provider; what it shows is checked afterwards.
+        self.draw()?;
+        self.run_effects(effects).await?;
+        let mut next_tick = Instant::now();
+        while self.model.exit.is_none() {
+            let due = self.due();
+            let woken = tokio::select! {
+                biased;
+                event = next_event(&mut self.input) => Woken::Input(event),
+                _ = terminate.recv() => Woken::Signal(128 + 15),
+                _ = hangup.recv() => Woken::Signal(128 + 1),
+                _ = interrupt.recv() => Woken::Signal(128 + 2),
+                () = sleep_until(due), if self.changed => Woken::Draw,
+                reply = self.replies.recv() => Woken::Reply(reply),
+                () = sleep_until(next_tick) => Woken::Tick,
+            };
+            self.model.now = Timestamp::now();
+            match woken {
+                Woken::Draw => {
+                    self.draw()?;
+                    continue;
+                }
+                // The terminal is gone: nobody can see or say anything any more.
+                Woken::Input(None | Some(Err(_))) => self.take(Message::Signal(128 + 1)).await?,
+                Woken::Input(Some(Ok(event))) => {
+                    self.last_key = Some(Instant::now());
+                    if let Some(message) = message_of(event) {
+                        self.take(message).await?;
+                    }
+                }
+                Woken::Signal(code) => self.take(Message::Signal(code)).await?,
+                Woken::Reply(Some(reply)) => self.reply(reply).await?,
+                Woken::Reply(None) => {}
+                Woken::Tick => {
+                    self.take(Message::Tick).await?;
+                    next_tick = Instant::now() + if self.model.animated() { TICK_ANIMATED } else { TICK };
+                }
+            }
+            if self.model.animated() {
+                next_tick = next_tick.min(Instant::now() + TICK_ANIMATED);
+            }
+        }
+        Ok(self.model.exit.unwrap_or(0))
+    }
+
+    /// When the next picture may be drawn.
+    fn due(&self) -> Instant {
+        let recent = self.last_key.is_some_and(|at| at.elapsed() < KEY_IS_RECENT);
+        self.drawn + if recent { FRAME_AFTER_KEY } else { FRAME }
+    }
+
+    fn draw(&mut self) -> Result<(), Problem> {
+        self.screen.draw(&self.model)?;
+        self.drawn = Instant::now();
+        self.changed = false;
+        Ok(())
+    }
+
+    async fn reply(&mut self, reply: Reply) -> Result<(), Problem> {
+        match reply {
+            Reply::Message(message) => {
+                if let Message::Session {
+                    tab,
+                    event: SessionEvent::Output,
+                } = message
+                {
+                    self.runner.seen(tab);
+                }
+                self.take(message).await
+            }
+            Reply::Started {
+                generation,
+                session,
+                opened,
+            } => {
+                self.runner.adopt(opened.tab, session, Arc::clone(&opened.told));
+                self.take(Message::Opened { generation, opened }).await
+            }
+        }
+    }
+
+    async fn take(&mut self, message: Message) -> Result<(), Problem> {
+        let effects = update::update(&mut self.model, message);
+        // What was only passed on to a session changes nothing here; its echo will.
+        let passed_on = !effects.is_empty() && effects.iter().all(|effect| matches!(effect, Effect::Send { .. }));
+        self.changed |= !passed_on;
+        self.run_effects(effects).await
+    }
+
+    async fn run_effects(&mut self, effects: Vec<Effect>) -> Result<(), Problem> {
+        for effect in effects {
+            match self.runner.run(effect) {
+                None => {}
+                Some(Request4Loop::Redraw) => {
+                    self.screen.forget()?;
+                    self.changed = true;
+                }
+                Some(Request4Loop::Suspend) => {
+                    self.screen.lend(suspend)?;
+                    self.resized()?;
+                }
+                Some(Request4Loop::Edit(at)) => {
+                    // Two readers of one terminal would each get half of the keys.
+                    self.input = None;
+                    let runner = &mut self.runner;
+                    self.screen.lend(|| tokio::task::block_in_place(|| runner.edit(&at)))?;
+                    self.input = Some(EventStream::new());
+                    self.resized()?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The terminal may have another size than before it was lent.
+    fn resized(&mut self) -> Result<(), Problem> {
+        let (columns, rows) = self.screen.size()?;
+        for effect in update::update(&mut self.model, Message::Resize { columns, rows }) {
+            self.runner.run(effect);
+        }
+        self.changed = true;
+        Ok(())
+    }
+}
+
+async fn next_event(input: &mut Option<EventStream>) -> Option<std::io::Result<Event>> {
+    match input {
+        Some(stream) => stream.next().await,
+        None => std::future::pending().await,
+    }
+}
+
+fn message_of(event: Event) -> Option<Message> {
+    Some(match event {
+        Event::Key(key) if key.kind == KeyEventKind::Release => return None,
+        Event::Key(key) => Message::Key(key),
+        Event::Paste(text) => Message::Paste(text),
+        Event::Mouse(mouse) => Message::Mouse(mouse),
+        Event::Resize(columns, rows) => Message::Resize { columns, rows },
+        Event::FocusGained => Message::Focus(true),
+        Event::FocusLost => Message::Focus(false),
+    })
+}
+
+/// Stops this process as Ctrl-Z does elsewhere; returns when it is continued.
+fn suspend() {
+    let _ = rustix::process::kill_current_process_group(rustix::process::Signal::TSTP);
+}

@@ -1,0 +1,168 @@
+//! The terminal we run in: taken over at the start, given back on every way out.
+
+use std::io::{self, BufWriter, Stdout, Write as _, stdout};
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use base64::Engine as _;
+use crossterm::event::{
+    DisableBracketedPaste, DisableFocusChange, DisableMouseCapture, EnableBracketedPaste, EnableFocusChange,
+    EnableMouseCapture,
+};
+use crossterm::style::Print;
+use crossterm::terminal::{
+    BeginSynchronizedUpdate, EndSynchronizedUpdate, EnterAlternateScreen, LeaveAlternateScreen, SetTitle,
+    disable_raw_mode, enable_raw_mode,
+};
+use crossterm::{cursor, execute, queue};
+use ratatui::Terminal;
+use ratatui::backend::CrosstermBackend;
+
+use crate::domain::catalogue;
+use crate::domain::problem::Problem;
+use crate::ui::model::Model;
+use crate::ui::view;
+
+/// Whether the terminal is ours right now: the panic hook and the guard must not restore it twice.
+static TAKEN: AtomicBool = AtomicBool::new(false);
+/// Whether the mouse is captured while it is.
+static MOUSE: AtomicBool = AtomicBool::new(false);
+
+/// The terminal while it is ours; gives it back when dropped.
+pub(super) struct Screen {
+    terminal: Terminal<CrosstermBackend<BufWriter<Stdout>>>,
+    title: String,
+}
+
+impl Screen {
+    pub(super) fn take(mouse: bool) -> Result<Self, Problem> {
+        restore_on_panic();
+        MOUSE.store(mouse, Ordering::Relaxed);
+        enter().map_err(no_terminal)?;
+        let writer = BufWriter::with_capacity(1 << 16, stdout());
+        let terminal = Terminal::new(CrosstermBackend::new(writer)).map_err(|error| {
+            give_back();
+            no_terminal(error)
+        })?;
+        Ok(Self {
+            terminal,
+            title: String::new(),
+        })
+    }
+
+    /// Columns and rows.
+    pub(super) fn size(&self) -> Result<(u16, u16), Problem> {
+        let size = self.terminal.size().map_err(no_terminal)?;
+        Ok((size.width, size.height))
+    }
+
+    pub(super) fn draw(&mut self, model: &Model) -> Result<(), Problem> {
+        let title = view::window_title(model);
+        if title != self.title {
+            execute!(stdout(), SetTitle(&title)).map_err(no_terminal)?;
+            self.title = title;
+        }
+        queue!(self.terminal.backend_mut(), BeginSynchronizedUpdate).map_err(no_terminal)?;
+        self.terminal
+            .draw(|frame| view::draw(model, frame))
+            .map_err(no_terminal)?;
+        execute!(self.terminal.backend_mut(), EndSynchronizedUpdate).map_err(no_terminal)
+    }
+
+    /// Forgets what is on the screen, so that the next picture is drawn whole.
+    pub(super) fn forget(&mut self) -> Result<(), Problem> {
+        // `Terminal::clear` asks the terminal for the cursor's place and waits for the answer on the input that we read.
+        let area = self.terminal.size().map_err(no_terminal)?;
+        self.terminal
+            .resize(ratatui::layout::Rect::from((ratatui::layout::Position::ORIGIN, area)))
+            .map_err(no_terminal)
+    }
+
+    /// Gives the terminal back, runs something in it, and takes it again.
+    pub(super) fn lend<T>(&mut self, during: impl FnOnce() -> T) -> Result<T, Problem> {
+        give_back();
+        let done = during();
+        enter().map_err(no_terminal)?;
+        self.title.clear();
+        self.forget()?;
+        Ok(done)
+    }
+}
+
+impl Drop for Screen {
+    fn drop(&mut self) {
+        give_back();
+    }
+}
+
+fn no_terminal(_: io::Error) -> Problem {
+    Problem::new(&catalogue::TTY_REQUIRED, "the terminal cannot be used")
+}
+
+/// Pushes the window's title on the terminal's stack, and pops it.
+const KEEP_TITLE: &str = "\x1b[22;0t";
+const RESTORE_TITLE: &str = "\x1b[23;0t";
+
+fn enter() -> io::Result<()> {
+    enable_raw_mode()?;
+    TAKEN.store(true, Ordering::SeqCst);
+    let entered = execute!(
+        stdout(),
+        Print(KEEP_TITLE),
+        EnterAlternateScreen,
+        EnableBracketedPaste,
+        EnableFocusChange
+    );
+    if MOUSE.load(Ordering::Relaxed) {
+        execute!(stdout(), EnableMouseCapture)?;
+    }
+    entered.inspect_err(|_| give_back())
+}
+
+/// Everything that `enter` did, the other way round. Safe to call at any time, any number of times.
+pub(super) fn give_back() {
+    if !TAKEN.swap(false, Ordering::SeqCst) {
+        return;
+    }
+    // One failing does not keep the others from being tried: a terminal left raw is worse than anything else.
+    let _ = execute!(
+        stdout(),
+        EndSynchronizedUpdate,
+        DisableMouseCapture,
+        DisableFocusChange,
+        DisableBracketedPaste,
+        LeaveAlternateScreen,
+        Print(RESTORE_TITLE),
+        cursor::SetCursorStyle::DefaultUserShape,
+        cursor::Show
+    );
+    let _ = disable_raw_mode();
+}
+
+/// The terminal is restored before a panic's message is printed, or nobody could read it.
+fn restore_on_panic() {
+    static ONCE: std::sync::Once = std::sync::Once::new();
+    ONCE.call_once(|| {
+        let report = std::panic::take_hook();
+        std::panic::set_hook(Box::new(move |info| {
+            give_back();
+            report(info);
+        }));
+    });
+}
+
+pub(super) fn set_mouse(on: bool) {
+    MOUSE.store(on, Ordering::Relaxed);
+    let _ = if on {
+        execute!(stdout(), EnableMouseCapture)
+    } else {
+        execute!(stdout(), DisableMouseCapture)
+    };
+}
+
+/// Puts a text on the terminal's clipboard (OSC 52). Written only, never read.
+pub(super) fn copy(text: &str) -> io::Result<()> {
+    let coded = base64::engine::general_purpose::STANDARD.encode(text);
+    let mut out = stdout().lock();
+    write!(out, "\x1b]52;c;{coded}\x07")?;
+    out.flush()
+}

@@ -1,0 +1,1 @@
+//! Tests of the whole user interface: screens as snapshots, keys as text.

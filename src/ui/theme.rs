@@ -1,0 +1,141 @@
+//! How things look: the terminal's own colours and reverse, the marks of states, and the two ways down from there (no colour, ASCII only).
+
+use ratatui::buffer::Buffer;
+use ratatui::style::{Color, Modifier, Style};
+
+use crate::domain::status::State;
+
+/// What the terminal can show.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Look {
+    /// Attributes only if not.
+    pub color: bool,
+    /// ASCII twins instead of symbols.
+    pub ascii: bool,
+}
+
+pub const PLAIN: Style = Style::new();
+pub const BOLD: Style = Style::new().add_modifier(Modifier::BOLD);
+/// For what may be overlooked. Dim, not grey: a fixed grey vanishes on some backgrounds.
+pub const QUIET: Style = Style::new().add_modifier(Modifier::DIM);
+pub const ACCENT: Style = Style::new().fg(Color::Cyan);
+pub const KEY: Style = Style::new().fg(Color::Cyan).add_modifier(Modifier::BOLD);
+pub const HEADING: Style = Style::new().add_modifier(Modifier::BOLD).add_modifier(Modifier::DIM);
+pub const SELECTED: Style = Style::new().add_modifier(Modifier::REVERSED);
+pub const OK: Style = Style::new().fg(Color::Green);
+pub const WARN: Style = Style::new().fg(Color::Yellow);
+pub const FAIL: Style = Style::new().fg(Color::Red).add_modifier(Modifier::BOLD);
+pub const PROD: Style = Style::new().fg(Color::Red).add_modifier(Modifier::BOLD);
+pub const MATCH: Style = Style::new()
+    .add_modifier(Modifier::BOLD)
+    .add_modifier(Modifier::UNDERLINED);
+
+pub const CURSOR: &str = "▌";
+pub const UNCHECKED: &str = "○";
+
+/// The mark of a state; a word always stands beside it.
+pub fn mark(state: State) -> (&'static str, Style) {
+    match state {
+        State::Ok => ("●", OK),
+        State::Warn => ("!", WARN),
+        State::Fail => ("✗", FAIL),
+        State::Skipped => ("○", QUIET),
+    }
+}
+
+/// The colour that `[environments.NAME] color` names.
+pub fn environment(color: Option<&str>, prod: bool) -> Style {
+    let named = color.and_then(|name| match name {
+        "red" => Some(Color::Red),
+        "yellow" => Some(Color::Yellow),
+        "green" => Some(Color::Green),
+        "blue" => Some(Color::Blue),
+        "magenta" => Some(Color::Magenta),
+        "cyan" => Some(Color::Cyan),
+        _ => None,
+    });
+    match named {
+        Some(color) if prod => Style::new().fg(color).add_modifier(Modifier::BOLD),
+        Some(color) => Style::new().fg(color),
+        None if prod => PROD,
+        None => PLAIN,
+    }
+}
+
+/// Four steps a second say that something runs.
+pub fn spinner(milliseconds: i64) -> &'static str {
+    ["◐", "◓", "◑", "◒"][usize::try_from(milliseconds / 250 % 4).unwrap_or(0)]
+}
+
+/// Takes away from a finished picture what the terminal cannot show. One place for both, so no view can forget it.
+pub fn adapt(buffer: &mut Buffer, look: Look) {
+    if look.color && !look.ascii {
+        return;
+    }
+    for cell in &mut buffer.content {
+        if !look.color {
+            cell.fg = Color::Reset;
+            cell.bg = Color::Reset;
+            cell.underline_color = Color::Reset;
+        }
+        if look.ascii && !cell.symbol().is_ascii() {
+            let twin = ascii_twin(cell.symbol());
+            cell.set_symbol(twin);
+        }
+    }
+}
+
+/// The ASCII twin of a symbol, one column wide.
+fn ascii_twin(symbol: &str) -> &'static str {
+    match symbol.chars().next().unwrap_or(' ') {
+        '─' | '━' | '╌' | '—' | '–' | '▔' => "-",
+        '│' | '┃' | '▏' | '▕' => "|",
+        '┌' | '┐' | '└' | '┘' | '┏' | '┓' | '┗' | '┛' | '├' | '┤' | '┼' | '┬' | '┴' => "+",
+        '●' => "+",
+        '○' => "o",
+        '◐' => "/",
+        '◓' => "-",
+        '◑' => "\\",
+        '◒' => "|",
+        '✗' => "x",
+        '▌' | '›' | '→' | '▸' => ">",
+        '←' => "<",
+        '↑' => "^",
+        '↓' => "v",
+        '…' => "~",
+        '·' => "-",
+        '•' => "*",
+        '█' => "#",
+        '▁' => "_",
+        '▂' | '▃' | '▄' => ".",
+        '▅' | '▆' | '▇' => ":",
+        '“' | '”' => "\"",
+        '‘' | '’' => "'",
+        _ => "?",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ratatui::layout::Rect;
+
+    #[test]
+    fn ascii_and_no_color_leave_nothing_else() {
+        let mut buffer = Buffer::empty(Rect::new(0, 0, 12, 1));
+        buffer.set_string(0, 0, "● ok ▌│┏é日", PROD);
+        adapt(
+            &mut buffer,
+            Look {
+                color: false,
+                ascii: true,
+            },
+        );
+        for cell in buffer.content() {
+            assert!(cell.symbol().is_ascii());
+            assert_eq!(cell.fg, Color::Reset);
+        }
+        assert!(buffer.content()[0].modifier.contains(Modifier::BOLD));
+        assert_eq!(buffer.content()[0].symbol(), "+");
+    }
+}

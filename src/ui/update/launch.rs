@@ -1,0 +1,183 @@
+//! From a role to a session: the launch, its answers, and giving it up.
+
+use super::{dialog, session};
+use crate::domain::catalogue;
+use crate::domain::problem::Problem;
+use crate::launch::Request;
+use crate::ui::effects::Effect;
+use crate::ui::layout;
+use crate::ui::message::Opened;
+use crate::ui::model::{Dialog, Model, Opening, RowOf, Screen, Tab, TabState, is_prod, kind_of, label};
+
+/// Starts opening a role. `behind` leaves the list in front when the session is there.
+pub(super) fn open_role(model: &mut Model, name: &str, behind: bool) -> Vec<Effect> {
+    let request = Request {
+        role: name.to_owned(),
+        ..Request::default()
+    };
+    start(model, request, behind, None)
+}
+
+/// Starts opening what was asked for on the command line, or what failed before.
+pub fn open(model: &mut Model, request: Request) -> Vec<Effect> {
+    start(model, request, false, None)
+}
+
+/// Opens the session of a tab again, in its place.
+pub(super) fn reopen(model: &mut Model, index: usize) -> Vec<Effect> {
+    let Some(tab) = model.sessions.tabs.get(index) else {
+        return Vec::new();
+    };
+    let (request, id) = (tab.request.clone(), tab.id);
+    start(model, request, false, Some(id))
+}
+
+fn start(model: &mut Model, request: Request, behind: bool, replaces: Option<u64>) -> Vec<Effect> {
+    let name = request.role.as_str();
+    if model.opening.is_some() {
+        model.complain("another session is being opened");
+        return Vec::new();
+    }
+    let row = model.roles.rows.iter().find(|row| row.name == name).map(|row| row.of);
+    match row {
+        Some(RowOf::Role(_)) => {}
+        Some(RowOf::Broken(i)) => {
+            dialog::show_broken(model, i);
+            return Vec::new();
+        }
+        None => {
+            let known = model.roles.rows.iter().map(|row| row.name.as_str());
+            let near = crate::domain::suggest::nearest(name, known);
+            model.complain(match near.first() {
+                Some(near) => format!("no role is called {name}; did you mean {near}?"),
+                None => format!("no role is called {name}"),
+            });
+            return Vec::new();
+        }
+    }
+    let generation = model.next_generation();
+    let tab = model.next_tab;
+    model.next_tab += 1;
+    model.opening = Some(Opening {
+        generation,
+        request: request.clone(),
+        since: model.now,
+        behind,
+        replaces,
+    });
+    let size = layout::session_size(model.size, model.sessions.bare);
+    vec![Effect::Launch {
+        generation,
+        tab,
+        request,
+        size,
+    }]
+}
+
+/// Gives up the launch that runs, if any; its answer will be dropped.
+pub(super) fn cancel(model: &mut Model) -> Vec<Effect> {
+    let Some(opening) = model.opening.take() else {
+        return Vec::new();
+    };
+    if model.leaving.is_none() {
+        model.notify(format!("{} was not opened", opening.request.role));
+    }
+    vec![Effect::CancelLaunch]
+}
+
+pub(super) fn opened(model: &mut Model, generation: u64, opened: Opened) -> Vec<Effect> {
+    let Some(opening) = model.opening.take_if(|opening| opening.generation == generation) else {
+        // It was cancelled while it started.
+        return vec![Effect::HangUp { tab: opened.tab }, Effect::Forget { tab: opened.tab }];
+    };
+    let role = opening.request.role.clone();
+    let tab = new_tab(model, opening.request, opened);
+    let id = tab.id;
+    if let Some(warning) = tab.warnings.first() {
+        model.complain(warning.clone());
+    }
+    let mut effects = Vec::new();
+    let replaced = opening
+        .replaces
+        .and_then(|old| model.sessions.tabs.iter().position(|t| t.id == old));
+    match replaced {
+        Some(index) => {
+            let old = std::mem::replace(&mut model.sessions.tabs[index], tab);
+            effects.push(Effect::Forget { tab: old.id });
+        }
+        None => model.sessions.tabs.push(tab),
+    }
+    if opening.behind {
+        model.notify(format!("{role} is open: 3 lists the sessions"));
+    } else {
+        session::show(model, id);
+    }
+    // The terminal may have changed its size meanwhile.
+    effects.extend(session::resize_all(model));
+    effects
+}
+
+fn new_tab(model: &Model, request: Request, opened: Opened) -> Tab {
+    let role = model.role(&request.role);
+    let env = role.and_then(|role| role.env.as_deref());
+    Tab {
+        id: opened.tab,
+        session_id: opened.session_id,
+        role: request.role.clone(),
+        label: label(&model.config, env),
+        prod: is_prod(env),
+        access: role.and_then(|role| role.access_mode.clone()).unwrap_or_default(),
+        program: if opened.program.is_empty() {
+            role.map(kind_of).unwrap_or_default()
+        } else {
+            opened.program
+        },
+        emulator: opened.emulator,
+        size: opened.size,
+        state: TabState::Live,
+        unseen: false,
+        started: model.now,
+        secrets: opened.secrets,
+        warnings: opened.warnings,
+        request,
+    }
+}
+
+pub(super) fn failed(model: &mut Model, generation: u64, problems: Vec<Problem>) -> Vec<Effect> {
+    let Some(opening) = model.opening.take_if(|opening| opening.generation == generation) else {
+        return Vec::new();
+    };
+    let locked = problems
+        .iter()
+        .any(|problem| problem.code.id == catalogue::LOCAL_LOCKED.id);
+    let store = locked.then(|| locked_store(model, &opening.request.role)).flatten();
+    model.dialog = Some(match store {
+        Some(provider) => Dialog::Passphrase {
+            request: opening.request,
+            provider,
+            // Room enough that it never grows: a grown string leaves a copy of its beginning behind.
+            input: zeroize::Zeroizing::new(String::with_capacity(1024)),
+            problem: None,
+            waiting: None,
+        },
+        None => Dialog::Failure {
+            request: opening.request,
+            problems,
+            scroll: 0,
+        },
+    });
+    if model.screen == Screen::Session && model.sessions.tabs.is_empty() {
+        model.screen = Screen::Roles;
+    }
+    Vec::new()
+}
+
+/// The local store that a role reads from.
+fn locked_store(model: &Model, role: &str) -> Option<String> {
+    let role = model.role(role)?;
+    role.fields
+        .iter()
+        .flat_map(|field| field.source.references())
+        .find(|reference| reference.id.kind.provider_kind() == crate::domain::reference::ProviderKind::Local)
+        .map(|reference| reference.id.provider.clone())
+}

@@ -1,0 +1,146 @@
+//! Clicks and the wheel.
+
+use crossterm::event::{MouseButton, MouseEvent, MouseEventKind};
+use ratatui::layout::{Position, Rect};
+
+use super::{browse, session};
+use crate::session::keys;
+use crate::ui::effects::Effect;
+use crate::ui::keymap::Action;
+use crate::ui::layout;
+use crate::ui::model::{Dialog, Model, Pane, Screen};
+use crate::ui::view;
+
+/// Lines that one notch of the wheel moves.
+const NOTCH: i32 = 3;
+const DOUBLE_CLICK_MS: i64 = 400;
+
+pub(super) fn update(model: &mut Model, event: MouseEvent) -> Vec<Effect> {
+    if model.opening.is_some() || model.leaving.is_some() {
+        return Vec::new();
+    }
+    let at = Position::new(event.column, event.row);
+    if let Some(dialog) = &mut model.dialog {
+        if let Dialog::Help { scroll, .. } | Dialog::Failure { scroll, .. } | Dialog::Text { scroll, .. } = dialog {
+            match event.kind {
+                MouseEventKind::ScrollDown => *scroll += 3,
+                MouseEventKind::ScrollUp => *scroll = scroll.saturating_sub(3),
+                _ => {}
+            }
+        }
+        super::dialog::clamp_scroll(model);
+        return Vec::new();
+    }
+    if model.screen == Screen::Session {
+        return in_session(model, event, at);
+    }
+    match event.kind {
+        MouseEventKind::ScrollDown => wheel(model, at, 1),
+        MouseEventKind::ScrollUp => wheel(model, at, -1),
+        MouseEventKind::Down(MouseButton::Left) => return click(model, at),
+        _ => {}
+    }
+    Vec::new()
+}
+
+fn wheel(model: &mut Model, at: Position, direction: isize) {
+    let over_detail = model.screen == Screen::Roles && layout::parts(model).detail.contains(at);
+    if over_detail {
+        let limit = view::detail_scroll_limit(model);
+        let moved = model
+            .roles
+            .detail_scroll
+            .saturating_add_signed(direction * NOTCH as isize);
+        model.roles.detail_scroll = moved.min(limit);
+    } else {
+        browse::step(model, direction);
+    }
+}
+
+fn click(model: &mut Model, at: Position) -> Vec<Effect> {
+    let parts = layout::parts(model);
+    if parts.header.contains(at) {
+        if let Some(screen) = view::screen_at(model, at.x) {
+            model.screen = screen;
+        }
+        return Vec::new();
+    }
+    if parts.filter.contains(at) && model.screen == Screen::Roles {
+        return browse::act(model, Action::Filter);
+    }
+    if parts.detail.contains(at) && model.screen == Screen::Roles {
+        model.roles.focus = Pane::Detail;
+        return Vec::new();
+    }
+    let rows = layout::list_rows(model);
+    if !rows.contains(at) {
+        return Vec::new();
+    }
+    let (top, count) = match model.screen {
+        Screen::Roles => (model.roles.top, model.roles.shown.len()),
+        Screen::Providers => (model.providers.top, model.providers.rows.len()),
+        Screen::Sessions | Screen::Session => (0, model.sessions.tabs.len()),
+    };
+    let row = top + usize::from(at.y - rows.y);
+    if row >= count {
+        return Vec::new();
+    }
+    model.roles.focus = Pane::List;
+    match model.screen {
+        Screen::Roles => model.roles.selected = row,
+        Screen::Providers => model.providers.selected = row,
+        Screen::Sessions | Screen::Session => model.sessions.selected = row,
+    }
+    let now = model.now;
+    let twice = model
+        .clicked
+        .is_some_and(|(when, on)| on == row && now.as_millisecond() - when.as_millisecond() < DOUBLE_CLICK_MS);
+    model.clicked = if twice { None } else { Some((now, row)) };
+    if twice {
+        browse::act(model, Action::Open)
+    } else {
+        Vec::new()
+    }
+}
+
+/// The tabs are ours; the rest belongs to the program where it asked for the mouse, else the wheel scrolls back.
+fn in_session(model: &mut Model, event: MouseEvent, at: Position) -> Vec<Effect> {
+    let parts = layout::session_parts(model.size, model.sessions.bare);
+    if parts.tabs.contains(at) {
+        if event.kind == MouseEventKind::Down(MouseButton::Left)
+            && let Some(index) = view::tab_at(model, at.x)
+        {
+            session::show_index(model, index);
+        }
+        return Vec::new();
+    }
+    let Some(tab) = model.sessions.active_tab() else {
+        return Vec::new();
+    };
+    if !parts.screen.contains(at) {
+        return Vec::new();
+    }
+    let modes = session::with_emulator(tab, |emulator| emulator.modes());
+    if tab.is_live() && (modes.mouse || modes.alternate_screen) {
+        let bytes = keys::encode_mouse(inside(event, parts.screen), modes);
+        return if bytes.is_empty() {
+            Vec::new()
+        } else {
+            vec![Effect::Send { tab: tab.id, bytes }]
+        };
+    }
+    match event.kind {
+        MouseEventKind::ScrollUp => session::scroll_lines(model, NOTCH),
+        MouseEventKind::ScrollDown => session::scroll_lines(model, -NOTCH),
+        _ => {}
+    }
+    Vec::new()
+}
+
+fn inside(event: MouseEvent, screen: Rect) -> MouseEvent {
+    MouseEvent {
+        column: event.column - screen.x,
+        row: event.row - screen.y,
+        ..event
+    }
+}

@@ -1,0 +1,313 @@
+//! Keys, tabs and events of sessions.
+
+use std::sync::PoisonError;
+
+use crossterm::event::{Event, KeyEvent};
+
+use super::{browse, contexts, launch};
+use crate::session::SessionEvent;
+use crate::session::emulator::Emulator;
+use crate::session::keys;
+use crate::ui::effects::Effect;
+use crate::ui::keymap::{self, Action, Chord};
+use crate::ui::layout;
+use crate::ui::model::{Dialog, Model, Screen, Tab, TabState};
+use crate::ui::view;
+
+/// Runs something on a tab's emulator; the lock is held as briefly as that takes.
+pub(super) fn with_emulator<T>(tab: &Tab, f: impl FnOnce(&mut Emulator) -> T) -> T {
+    f(&mut tab.emulator.lock().unwrap_or_else(PoisonError::into_inner))
+}
+
+pub(super) fn key(model: &mut Model, chord: Chord, key: KeyEvent) -> Vec<Effect> {
+    if model.sessions.prefix {
+        return prefix_key(model, chord, key);
+    }
+    let Some(tab) = model.sessions.active_tab() else {
+        model.screen = Screen::Roles;
+        return Vec::new();
+    };
+    if chord == model.prefix {
+        model.sessions.prefix = true;
+        return Vec::new();
+    }
+    if !tab.is_live() {
+        return ended_key(model, chord);
+    }
+    send_key(tab, key)
+}
+
+fn send_key(tab: &Tab, key: KeyEvent) -> Vec<Effect> {
+    let bytes = with_emulator(tab, |emulator| {
+        // Typing means looking at what is typed.
+        let back = i32::try_from(emulator.scrolled()).unwrap_or(i32::MAX);
+        emulator.scroll(-back);
+        keys::encode_key(key, emulator.modes())
+    });
+    send(tab, bytes)
+}
+
+fn send(tab: &Tab, bytes: Vec<u8>) -> Vec<Effect> {
+    if bytes.is_empty() {
+        Vec::new()
+    } else {
+        vec![Effect::Send { tab: tab.id, bytes }]
+    }
+}
+
+/// The key after the prefix: one of ours, the prefix itself, or nothing at all.
+fn prefix_key(model: &mut Model, chord: Chord, key: KeyEvent) -> Vec<Effect> {
+    let contexts = contexts(model);
+    model.sessions.prefix = false;
+    if chord == model.prefix {
+        return match model.sessions.active_tab() {
+            Some(tab) if tab.is_live() => send_key(tab, key),
+            _ => Vec::new(),
+        };
+    }
+    if chord.code == crossterm::event::KeyCode::Esc {
+        return Vec::new();
+    }
+    match keymap::action(&contexts, chord) {
+        Some(action) => act(model, action),
+        None => {
+            model.complain(format!("{chord} is not bound, nothing was sent"));
+            Vec::new()
+        }
+    }
+}
+
+/// Does what a key after the prefix says, also from the palette.
+pub(super) fn act(model: &mut Model, action: Action) -> Vec<Effect> {
+    let count = model.sessions.tabs.len();
+    let active = model.sessions.active;
+    match action {
+        Action::Tab(number) => match model.sessions.tabs.get(usize::from(number) - 1).map(|tab| tab.id) {
+            Some(id) => show(model, id),
+            None => model.complain(format!("there is no tab {number}")),
+        },
+        Action::NextTab if count > 0 => show_index(model, (active + 1) % count),
+        Action::PreviousTab if count > 0 => show_index(model, (active + count - 1) % count),
+        Action::LastTab => match model.sessions.previous {
+            Some(id) if model.sessions.tabs.iter().any(|tab| tab.id == id) => show(model, id),
+            _ => model.complain("there is no other tab"),
+        },
+        Action::NewSession => {
+            model.screen = Screen::Roles;
+            return browse::act(model, Action::Filter);
+        }
+        Action::ToggleFrame => {
+            model.sessions.bare = !model.sessions.bare;
+            return resize_all(model);
+        }
+        Action::CopyScreen => return copy_screen(model),
+        Action::SessionInfo => info(model),
+        Action::ScrollUp | Action::ScrollDown => scroll_page(model, action == Action::ScrollUp),
+        Action::Reconnect => return reconnect(model, active),
+        Action::CloseSession => return close(model, active),
+        other => return browse::act(model, other),
+    }
+    Vec::new()
+}
+
+fn ended_key(model: &mut Model, chord: Chord) -> Vec<Effect> {
+    match keymap::action(&contexts(model), chord) {
+        Some(Action::Back) => {
+            if model.single && model.sessions.tabs.len() == 1 {
+                return super::quit(model);
+            }
+            let active = model.sessions.active;
+            remove(model, active)
+        }
+        Some(Action::Reconnect) => launch::reopen(model, model.sessions.active),
+        Some(action) => act(model, action),
+        None => Vec::new(),
+    }
+}
+
+/// Takes a tab away and goes back to the roles.
+fn remove(model: &mut Model, index: usize) -> Vec<Effect> {
+    if index >= model.sessions.tabs.len() {
+        return Vec::new();
+    }
+    let tab = model.sessions.tabs.remove(index);
+    let sessions = &mut model.sessions;
+    if sessions.active > index || sessions.active >= sessions.tabs.len() {
+        sessions.active = sessions.active.saturating_sub(1);
+    }
+    sessions.prefix = false;
+    if model.screen == Screen::Session {
+        model.screen = Screen::Roles;
+    }
+    vec![Effect::Forget { tab: tab.id }]
+}
+
+/// Brings a tab to the front.
+pub(super) fn show(model: &mut Model, id: u64) {
+    if let Some(index) = model.sessions.tabs.iter().position(|tab| tab.id == id) {
+        show_index(model, index);
+    }
+}
+
+pub(super) fn show_index(model: &mut Model, index: usize) {
+    let sessions = &mut model.sessions;
+    if index != sessions.active {
+        sessions.previous = sessions.tabs.get(sessions.active).map(|tab| tab.id);
+    }
+    sessions.active = index;
+    sessions.selected = index;
+    sessions.prefix = false;
+    if let Some(tab) = sessions.tabs.get_mut(index) {
+        tab.unseen = false;
+        model.screen = Screen::Session;
+        model.roles.editing = false;
+    }
+}
+
+fn reconnect(model: &mut Model, index: usize) -> Vec<Effect> {
+    match model.sessions.tabs.get(index) {
+        Some(tab) if tab.is_live() => {
+            // A live session is not thrown away by one key: the new one gets a tab of its own.
+            let request = tab.request.clone();
+            launch::open(model, request)
+        }
+        Some(_) => launch::reopen(model, index),
+        None => Vec::new(),
+    }
+}
+
+/// Closes a tab: at once where the session has ended, else it asks.
+fn close(model: &mut Model, index: usize) -> Vec<Effect> {
+    match model.sessions.tabs.get(index) {
+        Some(tab) if tab.is_live() => {
+            model.dialog = Some(Dialog::Close {
+                tab: tab.id,
+                close: false,
+            });
+            Vec::new()
+        }
+        Some(_) => remove(model, index),
+        None => Vec::new(),
+    }
+}
+
+/// The actions on a row of the list of sessions.
+pub(super) fn on_listed(model: &mut Model, action: Action) -> Vec<Effect> {
+    let selected = model.sessions.selected;
+    match action {
+        Action::Open if model.sessions.tabs.is_empty() => model.screen = Screen::Roles,
+        Action::Open => show_index(model, selected),
+        Action::CloseSession => return close(model, selected),
+        _ => {}
+    }
+    Vec::new()
+}
+
+pub(super) fn event(model: &mut Model, id: u64, event: SessionEvent) -> Vec<Effect> {
+    let in_front = model.screen == Screen::Session && model.sessions.active_tab().is_some_and(|tab| tab.id == id);
+    let Some(tab) = model.sessions.tabs.iter_mut().find(|tab| tab.id == id) else {
+        return Vec::new();
+    };
+    if !in_front {
+        tab.unseen = true;
+    }
+    let _ = with_emulator(tab, Emulator::take_bell);
+    if let SessionEvent::Ended(ending) = event {
+        tab.state = TabState::Ended(ending);
+        if !in_front && model.leaving.is_none() {
+            let text = format!("{}: {}", tab.role, view::ending_words(tab));
+            model.notify(text);
+        }
+        if in_front {
+            model.sessions.prefix = false;
+        }
+    }
+    Vec::new()
+}
+
+/// Tells every session the size that its screen has now.
+pub(super) fn resize_all(model: &mut Model) -> Vec<Effect> {
+    let size = layout::session_size(model.size, model.sessions.bare);
+    let changed = model
+        .sessions
+        .tabs
+        .iter_mut()
+        .filter(|tab| tab.size != size && tab.is_live());
+    changed
+        .map(|tab| {
+            tab.size = size;
+            Effect::Resize { tab: tab.id, size }
+        })
+        .collect()
+}
+
+pub(super) fn paste(model: &mut Model, text: &str) -> Vec<Effect> {
+    match model.sessions.active_tab() {
+        Some(tab) if tab.is_live() && !model.sessions.prefix => {
+            let bytes = with_emulator(tab, |emulator| keys::encode_paste(text, emulator.modes()));
+            send(tab, bytes)
+        }
+        _ => Vec::new(),
+    }
+}
+
+pub(super) fn focus_changed(model: &mut Model, gained: bool) -> Vec<Effect> {
+    match model.sessions.active_tab().filter(|_| model.screen == Screen::Session) {
+        Some(tab) if tab.is_live() => {
+            let bytes = with_emulator(tab, |emulator| {
+                keys::encode(
+                    &if gained { Event::FocusGained } else { Event::FocusLost },
+                    emulator.modes(),
+                )
+            });
+            send(tab, bytes)
+        }
+        _ => Vec::new(),
+    }
+}
+
+pub(super) fn scroll_page(model: &Model, up: bool) {
+    if let Some(tab) = model.sessions.active_tab() {
+        let page = i32::from(tab.size.rows.max(2) / 2);
+        scroll_lines(model, if up { page } else { -page });
+    }
+}
+
+/// Positive is back in time.
+pub(super) fn scroll_lines(model: &Model, lines: i32) {
+    if let Some(tab) = model.sessions.active_tab() {
+        with_emulator(tab, |emulator| emulator.scroll(lines));
+    }
+}
+
+pub(super) fn toggle_mouse(model: &mut Model) -> Vec<Effect> {
+    model.mouse = !model.mouse;
+    model.notify(if model.mouse {
+        "mouse: hallpass takes clicks and the wheel"
+    } else {
+        "mouse: the terminal selects text"
+    });
+    vec![Effect::Mouse(model.mouse)]
+}
+
+fn copy_screen(model: &Model) -> Vec<Effect> {
+    let Some(tab) = model.sessions.active_tab() else {
+        return Vec::new();
+    };
+    let text = with_emulator(tab, |emulator| {
+        let rows: Vec<String> = (0..emulator.size().rows).map(|row| emulator.row_text(row)).collect();
+        rows.join("\n").trim_end().to_owned()
+    });
+    vec![Effect::Copy(text)]
+}
+
+fn info(model: &mut Model) {
+    if let Some(tab) = model.sessions.active_tab() {
+        let lines = view::session_info(model, tab);
+        model.dialog = Some(Dialog::Text {
+            title: format!("Session {}", tab.session_id),
+            lines,
+            scroll: 0,
+        });
+    }
+}

@@ -1,0 +1,448 @@
+//! The detail of the selected role: what it opens, every field with its source, reference, version, state and delivery. Never a value.
+
+use ratatui::buffer::Buffer;
+use ratatui::text::{Line, Span};
+
+use super::roles::frame_style;
+use super::{panel, put};
+use crate::domain::problem::Location;
+use crate::domain::reference::{Kind, SecretRef};
+use crate::domain::role::{Field, Role, Source};
+use crate::domain::status::{FieldStatus, RoleStatus};
+use crate::ui::layout::Parts;
+use crate::ui::model::{Check, Model, Pane, RoleRow, RowOf};
+use crate::ui::{text, theme};
+
+const PROMISE: &str = "Secret values are never shown or stored.";
+
+pub(super) fn draw(model: &Model, buf: &mut Buffer, parts: Parts) {
+    if parts.detail.is_empty() {
+        return;
+    }
+    let Some(row) = model.roles.selected_row() else {
+        if parts.framed {
+            panel(buf, parts.detail, Line::raw("no role"), "", theme::QUIET);
+        }
+        return;
+    };
+    let focused = model.roles.focus == Pane::Detail;
+    let alone = parts.list.is_empty();
+    if !parts.framed && !alone {
+        for (y, line) in summary(model, row, parts.detail.width.into()).into_iter().enumerate() {
+            put(buf, parts.detail, y, line);
+        }
+        return;
+    }
+    let inside_width = usize::from(parts.detail.width).saturating_sub(if parts.framed { 2 } else { 0 });
+    let lines = lines(model, row, inside_width);
+    let inside = if parts.framed {
+        let title = Line::styled(row.name.clone(), if focused { theme::BOLD } else { theme::PLAIN });
+        let height = usize::from(parts.detail.height).saturating_sub(2).max(1);
+        let pages = lines.len().div_ceil(height).max(1);
+        let page = (scroll(model, lines.len(), height) + height - 1) / height + 1;
+        let footer = format!("{}/{pages}", page.min(pages));
+        panel(buf, parts.detail, title, &footer, frame_style(focused))
+    } else {
+        parts.detail
+    };
+    let from = scroll(model, lines.len(), inside.height.into());
+    for (y, line) in lines.into_iter().skip(from).take(inside.height.into()).enumerate() {
+        put(buf, inside, y, line);
+    }
+}
+
+fn scroll(model: &Model, lines: usize, height: usize) -> usize {
+    model.roles.detail_scroll.min(lines.saturating_sub(height))
+}
+
+/// How far the detail of the selected role can be scrolled at the size it has now.
+pub(super) fn scroll_limit(model: &Model, parts: Parts) -> usize {
+    let Some(row) = model.roles.selected_row() else {
+        return 0;
+    };
+    let frame = if parts.framed { 2 } else { 0 };
+    let width = usize::from(parts.detail.width).saturating_sub(frame);
+    let height = usize::from(parts.detail.height).saturating_sub(frame);
+    lines(model, row, width).len().saturating_sub(height)
+}
+
+/// What a row is, as far as the detail is concerned.
+fn role_of<'a>(model: &'a Model, row: &RoleRow) -> Option<&'a Role> {
+    match row.of {
+        RowOf::Role(i) => model.config.roles.get(i),
+        RowOf::Broken(_) => None,
+    }
+}
+
+fn status_of<'a>(model: &'a Model, name: &str) -> Option<&'a RoleStatus> {
+    match model.roles.checks.get(name)? {
+        Check::Done { status, .. } => Some(status),
+        Check::Running { before, .. } => before.as_deref(),
+    }
+}
+
+fn lines(model: &Model, row: &RoleRow, width: usize) -> Vec<Line<'static>> {
+    let Some(role) = role_of(model, row) else {
+        return broken_lines(model, row, width);
+    };
+    let status = status_of(model, &row.name);
+    let mut lines = vec![Line::raw(""), access_line(row, role)];
+    if let Some(description) = &role.description {
+        lines.extend(
+            text::wrap(description, width.saturating_sub(2))
+                .into_iter()
+                .map(|l| Line::raw(format!(" {l}"))),
+        );
+    }
+    lines.push(Line::raw(""));
+    lines.push(Line::styled(
+        format!(" {}", text::cut(&command_text(model, role), width.saturating_sub(2))),
+        theme::ACCENT,
+    ));
+    lines.push(Line::raw(""));
+    let name_width = role
+        .fields
+        .iter()
+        .map(|f| text::width(&f.name))
+        .max()
+        .unwrap_or(0)
+        .clamp(11, 20);
+    let heading = format!(
+        " {} {} REFERENCE",
+        text::fit("FIELD", name_width),
+        text::fit("SOURCE", 9)
+    );
+    lines.push(Line::styled(heading, theme::HEADING));
+    for field in &role.fields {
+        let known = status.and_then(|s| s.fields.iter().find(|f| f.name == field.name));
+        field_lines(model, field, known, name_width, width, &mut lines);
+    }
+    lines.push(Line::raw(""));
+    lines.push(Line::styled(format!(" {PROMISE}"), theme::BOLD));
+    lines.push(Line::raw(""));
+    if let Some(problem) = status.and_then(|s| s.problem.as_ref()) {
+        let text = format!("{}: {}", problem.code.id, problem.what);
+        lines.extend(
+            text::wrap(&text, width.saturating_sub(2))
+                .into_iter()
+                .map(|l| Line::styled(format!(" {l}"), theme::FAIL)),
+        );
+    }
+    fact_lines(model, role, width, &mut lines);
+    lines.push(Line::raw(""));
+    lines.push(check_line(model, &row.name));
+    lines
+}
+
+fn access_line(row: &RoleRow, role: &Role) -> Line<'static> {
+    let mut spans = vec![Span::raw(" ")];
+    if !row.label.is_empty() {
+        spans.push(Span::styled(
+            row.label.clone(),
+            theme::environment(None, row.prod).patch(theme::BOLD),
+        ));
+        spans.push(Span::raw("  "));
+    }
+    spans.push(Span::raw(row.kind.clone()));
+    if let Some(access) = &role.access_mode {
+        spans.push(Span::raw(format!("  {access}")));
+    }
+    if let Some(owner) = &role.owner {
+        spans.push(Span::styled("   owner ", theme::QUIET));
+        spans.push(Span::raw(owner.clone()));
+    }
+    Line::from(spans)
+}
+
+/// The command as it will run, with the names of variables instead of their values.
+fn command_text(model: &Model, role: &Role) -> String {
+    let mut words: Vec<String> = Vec::new();
+    let has = |name: &str| role.fields.iter().any(|f| f.name == name);
+    if let Some(command) = &role.command {
+        words.extend(command.iter().cloned());
+    } else if let Some(connector) = role
+        .connector
+        .as_ref()
+        .and_then(|name| model.config.connectors.get(name))
+    {
+        words.extend(connector.programs.first().cloned());
+        for group in &connector.arguments {
+            let named: Vec<&str> = group.words.iter().flat_map(|w| placeholders(w)).collect();
+            let unless = group
+                .unless_secret
+                .as_deref()
+                .is_some_and(|name| role.fields.iter().any(|f| f.name == name && f.source.is_secret()));
+            if !unless && named.iter().all(|name| has(name)) && group.when.as_deref().is_none_or(has) {
+                words.extend(group.words.iter().cloned());
+            }
+        }
+    }
+    words.extend(role.args.iter().cloned());
+    let shown: Vec<String> = words.iter().map(|word| variable_text(word, role)).collect();
+    shown.join(" ")
+}
+
+/// The names in `{…}` of a word of an argument.
+fn placeholders(word: &str) -> Vec<&str> {
+    word.split('{')
+        .skip(1)
+        .filter_map(|rest| rest.split_once('}').map(|(name, _)| name))
+        .collect()
+}
+
+/// A plain field shows its value, one of a provider its name.
+fn variable_text(word: &str, role: &Role) -> String {
+    let mut out = word.to_owned();
+    for name in placeholders(word) {
+        let field = role.fields.iter().find(|f| f.name == name);
+        let text = match field.map(|f| (&f.source, f.masked)) {
+            Some((Source::Plain(value), false)) => value.clone(),
+            _ => format!("${name}"),
+        };
+        out = out.replace(&format!("{{{name}}}"), &text);
+    }
+    out
+}
+
+fn field_lines(
+    model: &Model,
+    field: &Field,
+    known: Option<&FieldStatus>,
+    name_width: usize,
+    width: usize,
+    lines: &mut Vec<Line<'static>>,
+) {
+    let indent = name_width + 12;
+    let room = width.saturating_sub(indent + 1);
+    let (source, reference) = source_words(field);
+    let shown = if field.source.is_secret() {
+        text::cut_start(&reference, room)
+    } else {
+        text::cut(&reference, room)
+    };
+    lines.push(Line::from(vec![
+        Span::raw(format!(" {} ", text::fit(&field.name, name_width))),
+        Span::styled(text::fit(&source, 9) + " ", theme::QUIET),
+        Span::raw(shown),
+    ]));
+    if !field.source.is_secret() && known.is_none_or(|k| k.problem.is_none()) {
+        return;
+    }
+    let mut second = vec![Span::raw(" ".repeat(indent))];
+    if let Some(version) = known.and_then(|k| k.version.as_ref()) {
+        let v = if version.chars().all(|c| c.is_ascii_digit()) {
+            "v"
+        } else {
+            ""
+        };
+        second.push(Span::raw(format!("{v}{} · ", text::cut(version, 12))));
+    }
+    match known {
+        None => second.push(Span::styled("○ unchecked", theme::QUIET)),
+        Some(status) => {
+            let (mark, style) = theme::mark(status.state);
+            second.push(Span::styled(mark, style));
+            match (&status.problem, status.latency_ms) {
+                (Some(problem), _) => second.push(Span::styled(format!(" {}", problem.code.id), theme::FAIL)),
+                (None, Some(ms)) => second.push(Span::raw(format!(" {ms}ms"))),
+                (None, None) => second.push(Span::raw(format!(" {}", status.state.word()))),
+            }
+        }
+    }
+    second.push(Span::styled(format!(" · {}", field.via.word()), theme::QUIET));
+    if field.masked && room > 34 {
+        second.push(Span::styled(" · masked", theme::QUIET));
+    }
+    if let Some(changed) = known.and_then(|k| k.rotated_at).filter(|_| room > 48) {
+        let age = text::brief(text::seconds_between(changed, model.now));
+        second.push(Span::styled(format!(" · changed {age} ago"), theme::QUIET));
+    }
+    lines.push(Line::from(second));
+    let remark = known.and_then(|k| k.warning.clone());
+    let problem = known.and_then(|k| k.problem.as_ref()).map(|p| p.what.clone());
+    for (words, style) in [(problem, theme::FAIL), (remark, theme::WARN)] {
+        for part in words
+            .iter()
+            .flat_map(|words| text::wrap(words, width.saturating_sub(4)))
+        {
+            lines.push(Line::styled(format!("   {part}"), style));
+        }
+    }
+}
+
+/// The words of the columns SOURCE and REFERENCE.
+fn source_words(field: &Field) -> (String, String) {
+    match &field.source {
+        Source::Plain(_) if field.masked => ("plain".to_owned(), "(given as text, not shown)".to_owned()),
+        Source::Plain(value) => ("plain".to_owned(), value.clone()),
+        Source::Secret(reference) => (
+            provider_word(reference),
+            reference_words(reference, reference.key.as_deref()),
+        ),
+        Source::From { secret, keys, .. } => {
+            let keys = match keys.as_slice() {
+                [] => None,
+                [one] => Some(one.clone()),
+                [first, ..] => Some(format!("{first}|…")),
+            };
+            (provider_word(secret), reference_words(secret, keys.as_deref()))
+        }
+        Source::Template { text, .. } => ("template".to_owned(), text.clone()),
+        Source::RdsIam { user } => ("rds-iam".to_owned(), format!("15-minute token for {user}")),
+    }
+}
+
+fn provider_word(reference: &SecretRef) -> String {
+    let suffix = match reference.id.kind {
+        Kind::VaultKv1 => " kv1",
+        Kind::VaultKv2 => " kv2",
+        Kind::VaultDb => " db",
+        Kind::Of(_) => "",
+    };
+    format!("{}{suffix}", reference.id.provider)
+}
+
+fn reference_words(reference: &SecretRef, key: Option<&str>) -> String {
+    match key {
+        Some(key) => format!("{}#{key}", reference.id.path),
+        None => reference.id.path.clone(),
+    }
+}
+
+fn fact_lines(model: &Model, role: &Role, width: usize, lines: &mut Vec<Line<'static>>) {
+    let mut fact = |name: &str, value: String| {
+        let value = text::cut_start(&value, width.saturating_sub(13));
+        lines.push(Line::from(vec![
+            Span::styled(format!(" {name:<10} "), theme::QUIET),
+            Span::raw(value),
+        ]));
+    };
+    if let Some(connector) = role
+        .connector
+        .as_ref()
+        .and_then(|name| model.config.connectors.get(name))
+        && !connector.delivery.is_empty()
+    {
+        fact("Delivery", text::cut(&connector.delivery, width.saturating_sub(13)));
+    }
+    if let Some(resource) = &role.resource {
+        fact("Resource", resource.clone());
+    }
+    if !role.tags.is_empty() {
+        let tags: Vec<String> = role
+            .tags
+            .iter()
+            .map(|(k, v)| if v.is_empty() { k.clone() } else { format!("{k}={v}") })
+            .collect();
+        fact("Tags", text::cut(&tags.join(" "), width.saturating_sub(13)));
+    }
+    if let Some(safer) = &role.safer {
+        fact("Safer", format!("{safer} can do less"));
+    }
+    fact("Defined", place(model, &role.at));
+}
+
+/// A place in a file, relative to the configuration folder where it lies there.
+pub(super) fn place(model: &Model, at: &Location) -> String {
+    let file = at.file.strip_prefix(&model.config.folders.config).unwrap_or(&at.file);
+    format!("{}:{}", file.display(), at.line)
+}
+
+fn check_line(model: &Model, name: &str) -> Line<'static> {
+    let text = match model.roles.checks.get(name) {
+        None => " not checked yet   c check now   y copy CLI".to_owned(),
+        Some(Check::Running { since, .. }) => {
+            let spinner = theme::spinner(model.now.as_millisecond() - since.as_millisecond());
+            format!(" {spinner} checking …   Ctrl-c cancels")
+        }
+        Some(Check::Done { at, .. }) => {
+            let age = text::duration(text::seconds_between(*at, model.now));
+            format!(" {age} since check   c check now   y copy CLI")
+        }
+    };
+    Line::styled(text, theme::QUIET)
+}
+
+fn broken_lines(model: &Model, row: &RoleRow, width: usize) -> Vec<Line<'static>> {
+    let RowOf::Broken(i) = row.of else { return Vec::new() };
+    let problem = model
+        .config
+        .broken
+        .get(i)
+        .and_then(|broken| model.config.problems.get(broken.problem));
+    let mut lines = vec![
+        Line::raw(""),
+        Line::styled(" invalid: this role cannot be opened", theme::FAIL),
+        Line::raw(""),
+    ];
+    if let Some(problem) = problem {
+        for part in text::wrap(&problem.to_string(), width.saturating_sub(2)) {
+            lines.push(Line::raw(format!(" {part}")));
+        }
+        lines.push(Line::raw(""));
+    }
+    lines.push(Line::styled(
+        " Enter shows the problem   e edits the file   R reads it again",
+        theme::QUIET,
+    ));
+    lines
+}
+
+/// The few lines below the list on a small screen.
+fn summary(model: &Model, row: &RoleRow, width: usize) -> Vec<Line<'static>> {
+    let Some(role) = role_of(model, row) else {
+        return broken_lines(model, row, width)
+            .into_iter()
+            .skip(1)
+            .filter(|l| l.width() > 0)
+            .collect();
+    };
+    let status = status_of(model, &row.name);
+    let mut first = vec![Span::styled(format!(" {}", row.name), theme::BOLD)];
+    if let Some(access) = &role.access_mode {
+        first.push(Span::raw(format!("  {access}")));
+    }
+    if let Some(description) = &role.description {
+        first.push(Span::raw(format!("  {}", text::cut(description, width / 2))));
+    }
+    let mut lines = vec![Line::from(first)];
+    let mut groups: Vec<(&SecretRef, Vec<&str>)> = Vec::new();
+    for field in &role.fields {
+        for reference in field.source.references() {
+            match groups.iter_mut().find(|(r, _)| r.id == reference.id) {
+                Some((_, names)) => names.push(&field.name),
+                None => groups.push((reference, vec![&field.name])),
+            }
+        }
+    }
+    for (reference, names) in groups {
+        let known = status.and_then(|s| s.fields.iter().find(|f| names.contains(&f.name.as_str())));
+        let version = known
+            .and_then(|k| k.version.as_ref())
+            .map_or_else(String::new, |v| format!(" v{}", text::cut(v, 8)));
+        let (mark, style) = known.map_or((theme::UNCHECKED, theme::QUIET), |k| theme::mark(k.state));
+        let names = names.join(",");
+        let room =
+            width.saturating_sub(text::width(&names) + text::width(&version) + 8 + text::width(&reference.id.provider));
+        let path = text::cut_start(&reference.id.path, room.max(8));
+        lines.push(Line::from(vec![
+            Span::raw(format!(" {names} ← {} {path}{version} ", reference.id.provider)),
+            Span::styled(mark, style),
+        ]));
+    }
+    if let Some(problem) = status.and_then(|s| {
+        s.problem
+            .as_ref()
+            .or_else(|| s.fields.iter().find_map(|f| f.problem.as_ref()))
+    }) {
+        lines.insert(
+            1,
+            Line::styled(
+                format!(" ✗ {}", text::cut(&problem.what, width.saturating_sub(4))),
+                theme::FAIL,
+            ),
+        );
+    }
+    lines.push(Line::styled(format!(" {PROMISE}"), theme::QUIET));
+    lines
+}

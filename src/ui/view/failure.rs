@@ -1,0 +1,199 @@
+//! The failure panel: what failed and what did not happen, the facts, the steps, causes in order of likelihood, what to do now.
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use ratatui::text::{Line, Span};
+use ratatui::widgets::{Clear, Widget as _};
+
+use super::{panel, put};
+use crate::domain::problem::Problem;
+use crate::domain::status::{Stage, State};
+use crate::ui::keymap::{Action, Context, KEYMAP, key_text};
+use crate::ui::model::Model;
+use crate::ui::{text, theme};
+
+pub(super) fn draw(model: &Model, role: &str, problems: &[Problem], scroll: usize, buf: &mut Buffer, area: Rect) {
+    Clear.render(area, buf);
+    let mut codes: Vec<&str> = problems.iter().map(|p| p.code.id).collect();
+    codes.dedup();
+    let title = Line::styled(format!("Could not open {role}"), theme::FAIL);
+    let inside = panel(buf, area, title, &codes.join(" · "), theme::PLAIN);
+    let lines = lines(model, problems, inside.width.into());
+    let from = scroll.min(lines.len().saturating_sub(inside.height.into()));
+    let more = lines.len() > from + usize::from(inside.height);
+    for (y, line) in lines.into_iter().skip(from).take(inside.height.into()).enumerate() {
+        put(buf, inside, y, line);
+    }
+    if more {
+        put(
+            buf,
+            Rect {
+                y: area.bottom() - 1,
+                height: 1,
+                ..area
+            },
+            0,
+            Line::styled("↓ more ", theme::KEY).right_aligned(),
+        );
+    }
+}
+
+/// Lines that the panel has at this width, for scrolling.
+pub(super) fn line_count(model: &Model, problems: &[Problem], width: u16) -> usize {
+    lines(model, problems, usize::from(width).saturating_sub(2)).len()
+}
+
+fn lines(model: &Model, problems: &[Problem], width: usize) -> Vec<Line<'static>> {
+    let mut lines = Vec::new();
+    for (i, problem) in problems.iter().enumerate() {
+        if i > 0 {
+            lines.push(Line::styled("─".repeat(width), theme::QUIET));
+        }
+        problem_lines(model, problem, width, i == 0, &mut lines);
+    }
+    lines.push(Line::raw(""));
+    lines.push(Line::styled("What you can do now", theme::BOLD));
+    let actions: Vec<(String, String)> = KEYMAP
+        .iter()
+        .filter(|b| b.context == Context::Failure && !matches!(b.action, Action::Up | Action::Down | Action::Cancel))
+        .map(|b| {
+            let place = problems
+                .iter()
+                .find_map(|p| p.at.as_ref())
+                .filter(|_| b.action == Action::Edit);
+            let help = place.map_or_else(
+                || b.help.to_owned(),
+                |at| format!("edit {}", super::detail::place(model, at)),
+            );
+            (key_text(b.keys[0]), help)
+        })
+        .collect();
+    let half = if width >= 76 { width / 2 } else { width };
+    for pair in actions.chunks(if width >= 76 { 2 } else { 1 }) {
+        let mut spans = Vec::new();
+        for (key, help) in pair {
+            spans.push(Span::styled(format!("   {key}  "), theme::KEY));
+            spans.push(Span::raw(text::fit(help, half.saturating_sub(7))));
+        }
+        lines.push(Line::from(spans));
+    }
+    lines
+}
+
+fn problem_lines(model: &Model, problem: &Problem, width: usize, first: bool, lines: &mut Vec<Line<'static>>) {
+    let indented = |prefix: &str, words: &str, style, lines: &mut Vec<Line<'static>>| {
+        let indent = text::width(prefix);
+        for (i, part) in text::wrap(words, width.saturating_sub(indent + 1))
+            .into_iter()
+            .enumerate()
+        {
+            let lead = if i == 0 { prefix.to_owned() } else { " ".repeat(indent) };
+            lines.push(Line::from(vec![Span::styled(lead, style), Span::raw(part)]));
+        }
+    };
+    lines.push(Line::raw(""));
+    let told = if first { " No program was started." } else { "" };
+    indented(
+        "✗  ",
+        &format!("{}.{told}", problem.what.trim_end_matches('.')),
+        theme::FAIL,
+        lines,
+    );
+    lines.push(Line::raw(""));
+    for (name, value) in &problem.facts {
+        indented(&format!("   {} ", text::fit(name, 11)), value, theme::QUIET, lines);
+    }
+    if let Some(at) = &problem.at {
+        let column = format!("{}:{}", super::detail::place(model, at), at.column);
+        indented(
+            &format!("   {} ", text::fit("Written", 11)),
+            &column,
+            theme::QUIET,
+            lines,
+        );
+        if let Some(snippet) = &problem.snippet {
+            lines.push(Line::raw(format!(
+                "     {}",
+                text::cut(&snippet.line, width.saturating_sub(6))
+            )));
+            let indent = " ".repeat(at.column.saturating_sub(1) + 5);
+            lines.push(Line::styled(
+                format!("{indent}{}", "^".repeat(snippet.width.max(1))),
+                theme::FAIL,
+            ));
+        }
+    }
+    if let Some(note) = &problem.note {
+        indented(&format!("   {} ", text::fit("Answer", 11)), note, theme::QUIET, lines);
+    }
+    if !problem.steps.is_empty() {
+        let mut spans = vec![Span::styled(format!("   {} ", text::fit("Steps", 11)), theme::QUIET)];
+        spans.extend(ladder(&problem.steps));
+        lines.push(Line::from(spans));
+    }
+    if !problem.causes.is_empty() {
+        lines.push(Line::raw(""));
+        let heading = if problem.causes.len() == 1 {
+            "Most likely cause"
+        } else {
+            "Most likely causes, in order"
+        };
+        lines.push(Line::styled(heading, theme::BOLD));
+        for (i, cause) in problem.causes.iter().enumerate() {
+            indented(&format!(" {}  ", i + 1), cause, theme::KEY, lines);
+        }
+    }
+    if !problem.similar.is_empty() {
+        lines.push(Line::raw(""));
+        indented("Did you mean   ", &problem.similar.join("   or   "), theme::BOLD, lines);
+    }
+    if !problem.fixes.is_empty() {
+        lines.push(Line::raw(""));
+        lines.push(Line::styled("How to fix it", theme::BOLD));
+        for fix in &problem.fixes {
+            indented(" ›  ", fix, theme::KEY, lines);
+        }
+    }
+    lines.push(Line::styled(
+        format!("    hallpass help {}", problem.code.id),
+        theme::QUIET,
+    ));
+}
+
+/// `dns ● 2ms   tcp ● 11ms   tls ✗   login ○`
+pub(super) fn ladder(steps: &[Stage]) -> Vec<Span<'static>> {
+    let mut spans = Vec::new();
+    for step in steps {
+        let (mark, style) = theme::mark(step.state);
+        spans.push(Span::raw(format!("{} ", step.name)));
+        spans.push(Span::styled(mark, style));
+        let time = match (step.ms, step.state) {
+            (Some(ms), _) => format!(" {ms}ms"),
+            (None, State::Fail) => " failed".to_owned(),
+            (None, State::Skipped) => " skipped".to_owned(),
+            _ => String::new(),
+        };
+        spans.push(Span::raw(format!("{time}   ")));
+    }
+    spans
+}
+
+/// The report for a ticket: the text of the command line. A problem holds no value, so neither does this.
+pub fn report(role: &str, problems: &[Problem]) -> String {
+    let mut out = format!("hallpass could not open {role}\n");
+    for problem in problems {
+        out.push_str(&format!("\n{problem}\n"));
+        for (name, value) in &problem.facts {
+            out.push_str(&format!("   {name}: {value}\n"));
+        }
+        if !problem.steps.is_empty() {
+            let steps: Vec<String> = problem
+                .steps
+                .iter()
+                .map(|s| format!("{} {}", s.name, s.state.word()))
+                .collect();
+            out.push_str(&format!("   steps: {}\n", steps.join(", ")));
+        }
+    }
+    out
+}

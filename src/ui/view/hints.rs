@@ -1,0 +1,109 @@
+//! The last row: the keys that do something here, from the keymap; or one remark, until the next key.
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use ratatui::text::{Line, Span};
+
+use super::put;
+use crate::ui::keymap::{self, Action, Context, KEYMAP};
+use crate::ui::model::{Dialog, Model};
+use crate::ui::update::contexts;
+use crate::ui::{text, theme};
+
+pub(super) fn draw(model: &Model, buf: &mut Buffer, area: Rect) {
+    if let Some(notice) = &model.notice {
+        let style = if notice.bad { theme::WARN } else { theme::OK };
+        put(
+            buf,
+            area,
+            0,
+            Line::styled(
+                format!(
+                    " {}",
+                    text::cut(&notice.text, usize::from(area.width).saturating_sub(2))
+                ),
+                style,
+            ),
+        );
+        return;
+    }
+    if let Some((since, _)) = model.leaving {
+        let live = model.sessions.live();
+        let spinner = theme::spinner(model.now.as_millisecond() - since.as_millisecond());
+        put(
+            buf,
+            area,
+            0,
+            Line::raw(format!(" {spinner} closing {} …", sessions(live))),
+        );
+        return;
+    }
+    let (hints, right) = match &model.dialog {
+        None if model.roles.editing => (
+            vec![
+                ("Enter".into(), "done".into()),
+                ("Esc".into(), "clear".into()),
+                ("↑↓".into(), "choose".into()),
+            ],
+            String::new(),
+        ),
+        None => table_hints(model),
+        Some(Dialog::Help { .. }) => (
+            vec![
+                ("type".into(), "to filter".into()),
+                ("↑↓".into(), "scroll".into()),
+                ("Esc".into(), "close".into()),
+            ],
+            format!("hallpass {} ", env!("CARGO_PKG_VERSION")),
+        ),
+        Some(Dialog::Failure { .. }) => (context_hints(&[Context::Failure]), "CLI exit: 125 ".to_owned()),
+        Some(_) => (Vec::new(), String::new()),
+    };
+    let room = usize::from(area.width).saturating_sub(text::width(&right) + 1);
+    put(buf, area, 0, line_of(hints, room));
+    put(buf, area, 0, Line::raw(right).right_aligned());
+}
+
+fn table_hints(model: &Model) -> (Vec<(String, String)>, String) {
+    let contexts = contexts(model);
+    let mut hints = context_hints(&contexts);
+    hints.retain(|(key, _)| key != "q");
+    let top = model.screen == crate::ui::model::Screen::Roles;
+    (hints, if top { "q quit " } else { "q back " }.to_owned())
+}
+
+fn context_hints(contexts: &[Context]) -> Vec<(String, String)> {
+    let shown = |context: &Context| {
+        KEYMAP
+            .iter()
+            .filter(move |b| b.context == *context && !b.hint.is_empty())
+            .filter(|b| b.action != Action::FocusNext || contexts.contains(&Context::Roles))
+            .map(|b| (keymap::key_text(b.keys[0]), b.hint.to_owned()))
+            .collect::<Vec<_>>()
+    };
+    contexts.iter().flat_map(shown).collect()
+}
+
+fn line_of(hints: Vec<(String, String)>, room: usize) -> Line<'static> {
+    let mut spans = vec![Span::raw(" ")];
+    let mut used = 1;
+    for (key, word) in hints {
+        let wide = text::width(&key) + text::width(&word) + 3;
+        if used + wide > room {
+            break;
+        }
+        used += wide;
+        spans.push(Span::styled(key, theme::KEY));
+        spans.push(Span::raw(format!(" {word}  ")));
+    }
+    Line::from(spans)
+}
+
+/// `1 session`, `3 sessions`.
+pub(super) fn sessions(count: usize) -> String {
+    if count == 1 {
+        "1 session".to_owned()
+    } else {
+        format!("{count} sessions")
+    }
+}

@@ -1,0 +1,198 @@
+//! Drawing: one file a panel, all of them from `&Model` alone.
+
+mod detail;
+mod dialogs;
+mod empty;
+mod failure;
+mod header;
+mod help;
+mod hints;
+mod prefix_menu;
+mod providers;
+mod roles;
+mod session;
+mod sessions;
+
+use ratatui::Frame;
+use ratatui::buffer::Buffer;
+use ratatui::layout::{Position, Rect};
+use ratatui::style::Style;
+use ratatui::text::Line;
+use ratatui::widgets::{Block, BorderType, Borders, Clear, Widget as _};
+
+use crate::ui::layout::{self, Form};
+use crate::ui::model::{Dialog, Model, Screen};
+use crate::ui::{text, theme};
+
+pub use empty::is_first_run;
+pub use failure::report as failure_report;
+pub use header::screen_at;
+pub use providers::report as provider_report;
+pub use session::{info as session_info, tab_at};
+pub use sessions::ending_words;
+
+/// How far the detail of the selected role can be scrolled.
+pub fn detail_scroll_limit(model: &Model) -> usize {
+    detail::scroll_limit(model, layout::parts(model))
+}
+
+/// How far the text of the dialog in front can be scrolled.
+pub fn dialog_scroll_limit(model: &Model) -> usize {
+    let (columns, rows) = model.size;
+    let area = Rect::new(0, 0, columns, rows);
+    match &model.dialog {
+        Some(Dialog::Help { filter, .. }) => {
+            help::line_count(model, &filter.text, columns).saturating_sub(usize::from(rows).saturating_sub(6))
+        }
+        Some(Dialog::Failure { problems, .. }) => {
+            failure::line_count(model, problems, columns).saturating_sub(usize::from(rows).saturating_sub(4))
+        }
+        Some(Dialog::Text { lines, .. }) => dialogs::text_scroll_limit(lines, area),
+        _ => 0,
+    }
+}
+
+/// The title of the terminal's window: where one is, also for people who look at another window.
+pub fn window_title(model: &Model) -> String {
+    match model.sessions.active_tab().filter(|_| model.screen == Screen::Session) {
+        Some(tab) if tab.label.is_empty() => text::cut(&tab.role, 60),
+        Some(tab) => text::cut(&format!("{} {}", tab.label, tab.role), 60),
+        None => "hallpass".to_owned(),
+    }
+}
+
+/// Draws everything. The terminal's cursor goes where the person types.
+pub fn draw(model: &Model, frame: &mut Frame<'_>) {
+    let area = frame.area();
+    let cursor = draw_into(model, frame.buffer_mut(), area);
+    theme::adapt(frame.buffer_mut(), model.look);
+    if let Some(position) = cursor.filter(|at| area.contains(*at)) {
+        frame.set_cursor_position(position);
+    }
+}
+
+fn draw_into(model: &Model, buf: &mut Buffer, area: Rect) -> Option<Position> {
+    // The model learns of a new size by a message; a picture for the old one would not fit into this buffer.
+    if model.size != (area.width, area.height) || area.is_empty() {
+        return None;
+    }
+    if model.screen == Screen::Session && model.sessions.active_tab().is_some() {
+        let cursor = session::draw(model, buf);
+        if model.sessions.prefix && model.dialog.is_none() {
+            prefix_menu::draw(model, buf, area);
+            return None;
+        }
+        return dialogs::draw(model, buf, area).unwrap_or(cursor);
+    }
+    if Form::of(model.size) == Form::TooSmall {
+        let text = format!("Too small: {}x{}, need 40x10", area.width, area.height);
+        let row = Rect {
+            y: area.y + area.height / 2,
+            height: 1,
+            ..area
+        };
+        put(buf, row, 0, Line::raw(text).centered());
+        return None;
+    }
+    let parts = layout::parts(model);
+    header::draw(model, buf, parts.header);
+    hints::draw(model, buf, parts.hints);
+    if let Some(Dialog::Failure {
+        request,
+        problems,
+        scroll,
+    }) = &model.dialog
+    {
+        let below = Rect {
+            y: 1,
+            height: area.height - 2,
+            ..area
+        };
+        failure::draw(model, &request.role, problems, *scroll, buf, below);
+        return None;
+    }
+    let mut cursor = None;
+    if is_first_run(model) && model.screen == Screen::Roles {
+        empty::first_run(
+            model,
+            buf,
+            Rect {
+                y: 1,
+                height: area.height - 2,
+                ..area
+            },
+        );
+    } else {
+        match model.screen {
+            Screen::Roles => {
+                cursor = header::draw_filter(model, buf, parts.filter);
+                roles::draw(model, buf, parts);
+                detail::draw(model, buf, parts);
+            }
+            Screen::Providers => providers::draw(model, buf, parts),
+            Screen::Sessions | Screen::Session => sessions::draw(model, buf, parts),
+        }
+        rule(buf, parts.rule);
+    }
+    dialogs::draw(model, buf, area).unwrap_or(cursor)
+}
+
+/// One line of text on a row of an area; what does not fit is cut, a row that is not there is skipped.
+fn put(buf: &mut Buffer, area: Rect, row: usize, line: Line<'_>) {
+    let Ok(row) = u16::try_from(row) else { return };
+    if row < area.height {
+        line.render(
+            Rect {
+                y: area.y + row,
+                height: 1,
+                ..area
+            },
+            buf,
+        );
+    }
+}
+
+fn rule(buf: &mut Buffer, area: Rect) {
+    if !area.is_empty() {
+        put(buf, area, 0, Line::styled("─".repeat(area.width.into()), theme::QUIET));
+    }
+}
+
+/// A frame with a title above and a remark below; the inside is returned.
+fn panel(buf: &mut Buffer, area: Rect, title: Line<'_>, footer: &str, style: Style) -> Rect {
+    let mut block = Block::new()
+        .borders(Borders::ALL)
+        .border_style(style)
+        .title_top(framed_title(title));
+    if !footer.is_empty() {
+        block = block.title_bottom(Line::raw(format!("─ {footer} ")));
+    }
+    let inside = block.inner(area);
+    block.render(area, buf);
+    inside
+}
+
+fn framed_title(title: Line<'_>) -> Line<'_> {
+    let mut line = Line::raw("─ ");
+    line.spans.extend(title.spans);
+    line.push_span(" ");
+    line
+}
+
+/// A dialog's frame on a cleared part of the middle of the screen.
+fn dialog_box(buf: &mut Buffer, area: Rect, title: &str, footer: &str, size: (u16, u16), heavy: bool) -> Rect {
+    let rect = layout::centred(area, size.0, size.1);
+    Clear.render(rect, buf);
+    let kind = if heavy { BorderType::Thick } else { BorderType::Plain };
+    let dash = if heavy { "━" } else { "─" };
+    let mut block = Block::new()
+        .borders(Borders::ALL)
+        .border_type(kind)
+        .title_top(Line::styled(format!("{dash} {title} "), theme::BOLD));
+    if !footer.is_empty() {
+        block = block.title_bottom(Line::raw(format!("{dash} {footer} ")));
+    }
+    let inside = block.inner(rect);
+    block.render(rect, buf);
+    inside
+}

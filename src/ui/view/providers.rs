@@ -1,0 +1,333 @@
+//! The providers: how each one is right now, and for the selected one the ladder, the cause, the fixes, the roles that need it.
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use ratatui::style::{Modifier, Style};
+use ratatui::text::{Line, Span};
+
+use super::failure::ladder;
+use super::{header, panel, put};
+use crate::domain::status::State;
+use crate::ui::layout::{self, Parts};
+use crate::ui::model::{Model, ProviderRow};
+use crate::ui::{text, theme};
+
+pub(super) fn draw(model: &Model, buf: &mut Buffer, parts: Parts) {
+    let promise = " Connectivity of secret providers (read-only probes, no secret value is fetched)";
+    put(
+        buf,
+        parts.filter,
+        0,
+        Line::styled(text::cut(promise, parts.filter.width.into()), theme::QUIET),
+    );
+    if parts.filter.width >= 96 {
+        put(
+            buf,
+            parts.filter,
+            0,
+            Line::styled("auto 60s ", theme::QUIET).right_aligned(),
+        );
+    }
+    let rows = &model.providers.rows;
+    let inside = if parts.framed {
+        panel(
+            buf,
+            parts.list,
+            Line::styled("Providers", theme::BOLD),
+            &rows.len().to_string(),
+            theme::ACCENT,
+        )
+    } else {
+        parts.list
+    };
+    if rows.is_empty() {
+        put(buf, inside, 1, Line::raw(" No role refers to a secret provider yet."));
+        return;
+    }
+    let columns = Columns::of(inside.width.into());
+    if parts.framed {
+        put(buf, inside, 0, Line::styled(columns.heading(), theme::HEADING));
+    }
+    let area = layout::list_rows(model);
+    let visible = rows
+        .iter()
+        .enumerate()
+        .skip(model.providers.top)
+        .take(area.height.into());
+    let mut drawn = 0;
+    for (y, (i, row)) in visible.enumerate() {
+        put(
+            buf,
+            area,
+            y,
+            row_line(model, row, i == model.providers.selected, &columns),
+        );
+        drawn = y + 1;
+    }
+    if parts.framed {
+        summary(model, buf, area, drawn + 1);
+    }
+    if let Some(row) = rows.get(model.providers.selected) {
+        draw_detail(model, row, buf, parts);
+    }
+}
+
+struct Columns {
+    name: usize,
+    kind: usize,
+    endpoint: usize,
+    auth: usize,
+}
+
+impl Columns {
+    const STATE: usize = 14;
+    const LATENCY: usize = 7;
+    const ROLES: usize = 7;
+
+    fn of(width: usize) -> Self {
+        let fixed = 1 + Self::STATE + Self::LATENCY + Self::ROLES;
+        if width >= 90 {
+            let rest = width - fixed - 9 - 16;
+            Self {
+                name: 9,
+                kind: 16,
+                endpoint: rest * 5 / 9,
+                auth: rest - rest * 5 / 9,
+            }
+        } else {
+            Self {
+                name: 10,
+                kind: 0,
+                endpoint: width.saturating_sub(fixed + 10),
+                auth: 0,
+            }
+        }
+    }
+
+    fn heading(&self) -> String {
+        format!(
+            " {}{}{}{}{}{:>6} {:>6}",
+            text::fit("NAME", self.name),
+            text::fit("KIND", self.kind),
+            text::fit("ENDPOINT", self.endpoint),
+            text::fit("AUTH", self.auth),
+            text::fit("STATE", Self::STATE),
+            "LAT",
+            "ROLES"
+        )
+    }
+}
+
+fn row_line(model: &Model, row: &ProviderRow, selected: bool, columns: &Columns) -> Line<'static> {
+    let status = row.status.as_ref();
+    let endpoint = status.map_or_else(String::new, |s| s.endpoint.clone());
+    let (mark, style) = header::light(row, model);
+    let latency = status
+        .and_then(|s| s.latency_ms)
+        .filter(|_| row.state() != Some(State::Fail));
+    let pad = |s: &str, w: usize| {
+        if w == 0 {
+            String::new()
+        } else {
+            text::fit(s, w - 1) + " "
+        }
+    };
+    let line = Line::from(vec![
+        Span::styled(if selected { theme::CURSOR } else { " " }, theme::KEY),
+        Span::raw(pad(&row.name, columns.name)),
+        Span::styled(pad(row.title, columns.kind), theme::QUIET),
+        Span::raw(pad(&endpoint, columns.endpoint)),
+        Span::raw(pad(&auth_words(model, row), columns.auth)),
+        Span::styled(mark, style),
+        Span::raw(text::fit(&format!(" {}", state_word(row)), Columns::STATE - 1)),
+        Span::raw(format!(
+            "{:>6}",
+            latency.map_or_else(|| "—".to_owned(), |ms| format!("{ms}ms"))
+        )),
+        Span::raw(format!(" {:>6}", row.roles.len())),
+    ]);
+    if selected {
+        line.style(Style::new().add_modifier(Modifier::REVERSED))
+    } else {
+        line
+    }
+}
+
+/// How we are logged in, and for how long: what breaks most mornings.
+fn auth_words(model: &Model, row: &ProviderRow) -> String {
+    let Some(status) = &row.status else {
+        return String::new();
+    };
+    let auth = status.auth.clone().unwrap_or_default();
+    match status.expires {
+        Some(expires) => {
+            let left = text::brief(text::seconds_between(model.now, expires));
+            // How long is left matters more than how we logged in: it stands first where there is no room for both.
+            if auth.is_empty() {
+                format!("{left} left")
+            } else {
+                format!("{left} left, {auth}")
+            }
+        }
+        None => auth,
+    }
+}
+
+/// The word of the state; for a failure the rung of the ladder where it stopped.
+fn state_word(row: &ProviderRow) -> String {
+    match &row.status {
+        None if row.running.is_some() => "…".to_owned(),
+        None => "unchecked".to_owned(),
+        Some(status) if status.state == State::Fail => status
+            .stages
+            .iter()
+            .find(|s| s.state == State::Fail)
+            .map_or("failed", |stage| stage.name)
+            .to_owned(),
+        Some(status) => status.state.word().to_owned(),
+    }
+}
+
+fn summary(model: &Model, buf: &mut Buffer, area: Rect, y: usize) {
+    let rows = &model.providers.rows;
+    let ok = rows
+        .iter()
+        .filter(|row| matches!(row.state(), Some(State::Ok | State::Warn)))
+        .count();
+    let failing: Vec<&ProviderRow> = rows.iter().filter(|row| row.state() == Some(State::Fail)).collect();
+    let mut affected: Vec<&String> = failing.iter().flat_map(|row| &row.roles).collect();
+    affected.sort_unstable();
+    affected.dedup();
+    let mut text = format!(" Summary: {ok} ok, {} failing", failing.len());
+    if !affected.is_empty() {
+        let s = if affected.len() == 1 { "" } else { "s" };
+        text.push_str(&format!(
+            " · {} role{s} cannot connect now (show them: Enter on the row)",
+            affected.len()
+        ));
+    }
+    put(buf, area, y, Line::raw(text));
+}
+
+fn draw_detail(model: &Model, row: &ProviderRow, buf: &mut Buffer, parts: Parts) {
+    if parts.detail.is_empty() {
+        return;
+    }
+    let lines = detail_lines(model, row, usize::from(parts.detail.width).saturating_sub(4));
+    let inside = if parts.framed {
+        panel(
+            buf,
+            parts.detail,
+            Line::styled(row.name.clone(), theme::BOLD),
+            "",
+            theme::QUIET,
+        )
+    } else {
+        parts.detail
+    };
+    let lead = usize::from(parts.framed);
+    for (y, line) in lines.into_iter().enumerate() {
+        put(buf, inside, y + lead, line);
+    }
+}
+
+fn detail_lines(model: &Model, row: &ProviderRow, width: usize) -> Vec<Line<'static>> {
+    let mut lines: Vec<Line<'static>> = Vec::new();
+    let named = |name: &str, spans: Vec<Span<'static>>| {
+        let mut all = vec![Span::styled(format!(" {name:<9} "), theme::QUIET)];
+        all.extend(spans);
+        Line::from(all)
+    };
+    let wrapped = |name: &str, words: &str, lines: &mut Vec<Line<'static>>| {
+        for (i, part) in text::wrap(words, width.saturating_sub(11)).into_iter().enumerate() {
+            lines.push(named(if i == 0 { name } else { "" }, vec![Span::raw(part)]));
+        }
+    };
+    let (mark, style) = header::light(row, model);
+    let mut state = vec![Span::styled(mark, style), Span::raw(format!(" {}", state_word(row)))];
+    if let Some((since, times)) = row.since {
+        let zone = jiff::tz::TimeZone::system();
+        let at = since.to_zoned(zone).strftime("%H:%M:%S");
+        let s = if times == 1 { "" } else { "s" };
+        state.push(Span::styled(
+            format!("     since {at} ({times} probe{s})"),
+            theme::QUIET,
+        ));
+    }
+    let status = row.status.as_ref();
+    let problem = status.and_then(|s| s.problem.as_ref());
+    if let Some(problem) = problem {
+        state.push(Span::styled(format!("     {}", problem.code.id), theme::FAIL));
+    }
+    lines.push(named("State", state));
+    if let Some(status) = status {
+        wrapped("Endpoint", &status.endpoint, &mut lines);
+        let auth = auth_words(model, row);
+        if !auth.is_empty() {
+            wrapped("Login", &auth, &mut lines);
+        }
+    }
+    if let Some(problem) = problem {
+        wrapped("Cause", &problem.what, &mut lines);
+        for cause in &problem.causes {
+            wrapped("", &format!("· {cause}"), &mut lines);
+        }
+        for (i, fix) in problem.fixes.iter().enumerate() {
+            wrapped(
+                if i == 0 { "Fix" } else { "" },
+                &format!("{}  {fix}", i + 1),
+                &mut lines,
+            );
+        }
+    }
+    if let Some(status) = status.filter(|s| !s.stages.is_empty()) {
+        lines.push(named("Checks", ladder(&status.stages)));
+    }
+    let roles = if row.roles.is_empty() {
+        "none".to_owned()
+    } else {
+        row.roles.join(", ")
+    };
+    lines.push(named(
+        "Roles",
+        vec![Span::raw(text::cut(&roles, width.saturating_sub(11)))],
+    ));
+    if !row.history.is_empty() {
+        let spark: String = row.history.iter().map(|ms| spark(*ms)).collect();
+        let count = row.history.len();
+        let s = if count == 1 { "" } else { "s" };
+        lines.push(named(
+            "History",
+            vec![
+                Span::raw(spark),
+                Span::styled(format!("   last {count} probe{s}"), theme::QUIET),
+            ],
+        ));
+    }
+    lines
+}
+
+/// One probe in the history: the slower the higher.
+fn spark(ms: Option<u64>) -> char {
+    match ms {
+        None => '✗',
+        Some(0..50) => '▁',
+        Some(50..150) => '▂',
+        Some(150..400) => '▃',
+        Some(400..1000) => '▅',
+        Some(_) => '▇',
+    }
+}
+
+/// The report of `y`, as text.
+pub fn report(model: &Model, index: usize) -> String {
+    let Some(row) = model.providers.rows.get(index) else {
+        return String::new();
+    };
+    let lines = detail_lines(model, row, 200);
+    let text: Vec<String> = lines
+        .iter()
+        .map(|line| line.to_string().trim_end().to_owned())
+        .collect();
+    format!("hallpass provider {}\n{}\n", row.name, text.join("\n"))
+}

@@ -1,0 +1,94 @@
+//! The list of sessions: number, role, environment, state, how long.
+
+use ratatui::buffer::Buffer;
+use ratatui::style::{Modifier, Style};
+use ratatui::text::{Line, Span};
+
+use super::{panel, put};
+use crate::ui::layout::{self, Parts};
+use crate::ui::model::{Model, Tab, TabState};
+use crate::ui::{text, theme};
+
+pub(super) fn draw(model: &Model, buf: &mut Buffer, parts: Parts) {
+    let sessions = &model.sessions;
+    put(
+        buf,
+        parts.filter,
+        0,
+        Line::styled(" Sessions of this hallpass; they end with it", theme::QUIET),
+    );
+    let inside = if parts.framed {
+        let footer = format!("{} live, {} in all", sessions.live(), sessions.tabs.len());
+        panel(
+            buf,
+            parts.list,
+            Line::styled("Sessions", theme::BOLD),
+            &footer,
+            theme::ACCENT,
+        )
+    } else {
+        parts.list
+    };
+    if sessions.tabs.is_empty() {
+        put(buf, inside, 1, Line::raw(" No session is open."));
+        put(
+            buf,
+            inside,
+            3,
+            Line::raw(" Enter on a role opens one: 1 goes to the roles."),
+        );
+        return;
+    }
+    if parts.framed {
+        let heading = format!(
+            "    {}{}{}STATE",
+            text::fit("ROLE", 28),
+            text::fit("ENV", 8),
+            text::fit("PROGRAM", 14)
+        );
+        put(buf, inside, 0, Line::styled(heading, theme::HEADING));
+    }
+    for (y, tab) in sessions.tabs.iter().enumerate() {
+        let selected = y == sessions.selected;
+        let (mark, style) = match tab.state {
+            TabState::Live => ("●", theme::OK),
+            TabState::Ended(_) => ("✗", theme::QUIET),
+        };
+        let state = match &tab.state {
+            TabState::Live => format!(
+                "live for {}",
+                text::duration(text::seconds_between(tab.started, model.now))
+            ),
+            TabState::Ended(_) => ending_words(tab),
+        };
+        let name = text::fit(&tab.role, if parts.framed { 27 } else { 22 });
+        let mut line = Line::from(vec![
+            Span::styled(if selected { theme::CURSOR } else { " " }, theme::KEY),
+            Span::raw(format!("{:<2} {name} ", y + 1)),
+            Span::styled(text::fit(&tab.label, 7) + " ", theme::environment(None, tab.prod)),
+            Span::raw(if parts.framed {
+                text::fit(&tab.program, 13) + " "
+            } else {
+                String::new()
+            }),
+            Span::styled(mark, style),
+            Span::raw(format!(" {state}{}", if tab.unseen { "  ! new output" } else { "" })),
+        ]);
+        if selected {
+            line = line.style(Style::new().add_modifier(Modifier::REVERSED));
+        }
+        put(buf, layout::list_rows(model), y, line);
+    }
+}
+
+/// `exited 3 after 11m32s`, `ended by signal 15 after 9s`.
+pub fn ending_words(tab: &Tab) -> String {
+    let TabState::Ended(ending) = &tab.state else {
+        return String::new();
+    };
+    let after = text::duration(i64::try_from(ending.ran.as_secs()).unwrap_or(i64::MAX));
+    match ending.signal {
+        Some(signal) => format!("exited {} (signal {signal}) after {after}", ending.code),
+        None => format!("exited {} after {after}", ending.code),
+    }
+}

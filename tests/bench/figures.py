@@ -1,0 +1,166 @@
+"""figures.py HALLPASS - the promised figures of a release binary, each beside what it is compared with. `run` beside this starts it."""
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+
+from screen import Program, cpu_seconds, process_cpu_seconds
+
+HALLPASS = os.path.abspath(sys.argv[1])
+over = []
+
+
+def figure(name, measured, limit, beside):
+    """One line of the result; `measured` and `limit` are in the same unit."""
+    verdict = "ok" if measured <= limit else "OVER"
+    print(f"{verdict:4} {name}: {beside}; {measured:.3g} of at most {limit:.3g}", flush=True)
+    if measured > limit:
+        over.append(name)
+
+
+def vault(method, path, body):
+    request = urllib.request.Request(f"{os.environ['HP_VAULT_ADDR']}/v1/{path}", json.dumps(body).encode(), {"X-Vault-Token": os.environ["HP_VAULT_TOKEN"]}, method=method)
+    urllib.request.urlopen(request).close()
+
+
+def home(folder, roles):
+    """A home with these roles and nothing of the person's; its environment."""
+    for name in ("config", "data", "state", "run"):
+        os.makedirs(f"{folder}/{name}", mode=0o700)
+    with open(os.open(f"{folder}/config/roles.toml", os.O_WRONLY | os.O_CREAT, 0o600), "w") as file:
+        file.write(roles)
+    return {
+        "HOME": folder, "PATH": f"{os.environ['HP_BIN_PATH']}:/usr/bin:/bin", "TERM": "xterm-256color", "COLORTERM": "truecolor", "LANG": "C.UTF-8", "SHELL": "/bin/sh",
+        "HALLPASS_CONFIG_DIR": f"{folder}/config", "HALLPASS_DATA_DIR": f"{folder}/data", "HALLPASS_STATE_DIR": f"{folder}/state", "XDG_RUNTIME_DIR": f"{folder}/run",
+    }
+
+
+def many_roles(count):
+    return "".join(
+        f"[roles.role-{n:04}]\nconnector = 'postgres'\nenv = '{('dev', 'stage', 'prod')[n % 3]}'\ndescription = 'database {n}'\n"
+        f"fields.PGHOST = 'db{n}.internal'\nfields.PGUSER = 'app'\nfields.PGPASSWORD = '_envs/vault/secret/databases/db{n}#password'\n"
+        for n in range(count)
+    )
+
+
+def launch_beside_curl(folder):
+    """`exec ROLE -- true` with two fields of one secret, beside curl of the same path and then true, and `bao kv get`."""
+    vault("POST", "secret/data/bench", {"data": {"username": "somebody", "password": "correct horse battery"}})
+    env = home(folder, "[roles.bench]\ncommand = ['true']\nenv = 'dev'\nfields.PGUSER = '_envs/vault/secret/bench#username'\nfields.PGPASSWORD = '_envs/vault/secret/bench#password'\n")
+    env |= {"VAULT_ADDR": os.environ["HP_VAULT_ADDR"], "VAULT_TOKEN": os.environ["HP_VAULT_TOKEN"], "BAO_ADDR": os.environ["HP_VAULT_ADDR"], "BAO_TOKEN": os.environ["HP_VAULT_TOKEN"]}
+    with open(f"{folder}/header", "w") as file:
+        file.write(f"X-Vault-Token: {os.environ['HP_VAULT_TOKEN']}\n")
+    curl = f"{os.environ['HP_BIN_PATH']}/curl"
+    ways = {
+        "hallpass": [[HALLPASS, "exec", "bench", "--", "true"]],
+        "curl": [[curl, "-sf", "-o", "/dev/null", "-H", f"@{folder}/header", f"{env['VAULT_ADDR']}/v1/secret/data/bench"], ["/bin/true"]],
+        "bao": [[os.environ["HP_BAO"], "kv", "get", "-mount=secret", "-field=password", "bench"]],
+    }
+    times = {name: [] for name in ways}
+    for turn in range(41):
+        for name, commands in ways.items():
+            started = time.perf_counter()
+            for words in commands:
+                subprocess.run(words, env=env, cwd=folder, check=True, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+            if turn > 0:  # the first one warms the caches
+                times[name].append(time.perf_counter() - started)
+    median = {name: statistics.median(all_of_it) * 1000 for name, all_of_it in times.items()}
+    figure("exec ROLE -- true, beside curl and true", median["hallpass"] / median["curl"], 1.5,
+           ", ".join(f"{name} {value:.1f} ms" for name, value in median.items()))
+
+
+def first_frame(folder):
+    """CPU time from the start to the first drawn frame with 1,000 roles; no provider answers."""
+    env = home(folder, many_roles(1000)) | {"VAULT_ADDR": "http://127.0.0.1:9", "VAULT_TOKEN": "none"}
+    cpu, wall = [], []
+    for _ in range(15):
+        started = time.perf_counter()
+        program = Program([HALLPASS], env, folder, 120, 40)
+        program.until(lambda chunk: b"role-0" in chunk, "the first frame")
+        wall.append((time.perf_counter() - started) * 1000)
+        cpu.append(cpu_seconds(program.pid) * 1000)
+        program.end()
+    figure("CPU from start to first frame, 1,000 roles, ms", statistics.median(cpu), 50, f"{statistics.median(cpu):.1f} ms CPU, {statistics.median(wall):.1f} ms on the clock")
+
+
+def keystroke(folder):
+    """From a key's byte on the terminal to the last byte of what it draws, with 5,000 roles: update, filter, draw and the way there and back."""
+    env = home(folder, many_roles(5000))
+    program = Program([HALLPASS], env, folder, 120, 40)
+    program.until(lambda chunk: b"role-0" in chunk, "the list")
+    keys = ["/", *"role", *"-4", *"77"] + ["\x7f"] * 9 + list("db env:prod") + ["\x1b"] + ["j", "k", "j", "G", "g"] * 8
+    times = []
+    for key in keys * 3:
+        while program.drain(0.06):
+            pass  # what a key before, or a check, still draws
+        started = time.perf_counter()
+        os.write(program.terminal, key.encode())
+        if program.drain(0.5):
+            drawn = time.perf_counter()
+            while program.drain(0.012):
+                drawn = time.perf_counter()
+            times.append((drawn - started) * 1000)
+    program.end()
+    if len(times) < len(keys):
+        raise SystemExit(f"only {len(times)} of {len(keys) * 3} keys drew anything")
+    times.sort()
+    p95 = times[len(times) * 95 // 100]
+    figure("a key through update and draw, 5,000 roles, p95, ms", p95, 8, f"median {statistics.median(times):.2f} ms, p95 {p95:.2f} ms of {len(times)} keys")
+
+
+def flood(folder):
+    """CPU seconds to swallow `cat` of 100 MB in the pane, beside tmux's."""
+    with open(f"{folder}.text", "w") as file:
+        n = 0
+        while file.tell() < 100_000_000:
+            file.write("".join(f"{k} the quick brown fox jumps over the lazy dog {k * 7919 % 100003}\n" for k in range(n, n + 10000)))
+            n += 10000
+    env = home(folder, f"[roles.flood]\ncommand = ['{folder}/inner']\nenv = 'dev'\nfields.TOKEN = '_envs/HP_BENCH_TOKEN'\n")
+    env["HP_BENCH_TOKEN"] = "a token that is masked if it comes"
+    with open(os.open(f"{folder}/inner", os.O_WRONLY | os.O_CREAT, 0o755), "w") as file:
+        file.write(f"#!/bin/sh\necho ready\nwhile [ ! -e '{folder}/go' ]; do sleep 0.02; done\ncat '{folder}.text'\n: >'{folder}/done'\nexec sleep 600\n")
+
+    def measured(words, processes):
+        for name in ("go", "done"):
+            if os.path.exists(f"{folder}/{name}"):
+                os.remove(f"{folder}/{name}")
+        program = Program(words, env, folder)
+        program.until(lambda chunk: b"ready" in chunk, "the pane")
+        pids = processes(program)
+        before = sum(map(process_cpu_seconds, pids))
+        started = time.perf_counter()
+        open(f"{folder}/go", "w").close()
+        program.until(lambda _: os.path.exists(f"{folder}/done"), "the flood")
+        quiet = time.monotonic()
+        while time.monotonic() - quiet < 0.3 and time.perf_counter() - started < 300:
+            if program.drain(0.05):
+                quiet = time.monotonic()
+        result = sum(map(process_cpu_seconds, pids)) - before, time.perf_counter() - started
+        program.end()
+        return result
+
+    tmux = [f"{os.environ['HP_BIN_PATH']}/tmux", "-S", f"{folder}/tmux", "-f", "/dev/null"]
+
+    def tmux_processes(program):
+        server = subprocess.run([*tmux, "display-message", "-p", "#{pid}"], env=env, check=True, capture_output=True, text=True).stdout
+        return [program.pid, int(server)]
+
+    ours, theirs = [], []
+    for _ in range(2):
+        theirs.append(measured([*tmux, "new-session", f"{folder}/inner"], tmux_processes))
+        subprocess.run([*tmux, "kill-server"], env=env, check=False, stderr=subprocess.DEVNULL)
+        ours.append(measured([HALLPASS, "connect", "flood", "--tui"], lambda program: [program.pid]))
+    ours, theirs = min(ours), min(theirs)
+    os.remove(f"{folder}.text")
+    figure("cat of 100 MB in the pane, CPU beside tmux's", ours[0] / theirs[0], 1.0,
+           f"hallpass {ours[0]:.2f} s CPU ({ours[1]:.1f} s on the clock), tmux {theirs[0]:.2f} s ({theirs[1]:.1f} s)")
+
+
+with tempfile.TemporaryDirectory(prefix="hallpass-bench-") as scratch:
+    for measure in (launch_beside_curl, first_frame, keystroke, flood):
+        measure(f"{scratch}/{measure.__name__}")
+sys.exit(1 if over else 0)

@@ -1,0 +1,312 @@
+//! The command line as other programs use it: the JSON documents, the exit codes, what goes to which stream.
+
+use serde_json::Value;
+
+use crate::sandbox::Sandbox;
+use crate::servers::servers;
+
+const ROLES: &str = "\
+[roles.orders]
+resource = 'orders-db'
+connector = 'postgres'
+env = 'prod'
+description = 'Orders, primary'
+tags = { team = 'payments' }
+[roles.orders.fields]
+PGHOST = 'db1.internal'
+PGUSER = '_envs/vault/secret/orders#username'
+PGPASSWORD = { secret = 'vault:secret/orders#password', version = 7 }
+
+[roles.later]
+connector = 'shell'
+env = 'dev'
+fields.KEY = '_aws:later:key'
+
+[roles.fine]
+command = ['true']
+env = 'dev'
+fields.GREETING = 'hello'
+fields.TOKEN = '_envs/HP_CLI_TOKEN'
+";
+
+fn sandbox() -> Sandbox {
+    let mut sandbox = Sandbox::with_vault();
+    sandbox.set("HP_CLI_TOKEN", "a token of some length");
+    sandbox.roles(ROLES);
+    sandbox
+}
+
+#[track_caller]
+fn json(sandbox: &Sandbox, args: &[&str], code: i32) -> Value {
+    let outcome = sandbox.run(args).expect_code(code);
+    let document: Value =
+        serde_json::from_str(&outcome.stdout).unwrap_or_else(|_| panic!("{args:?}: no JSON:\n{}", outcome.stdout));
+    assert_eq!(document["schema_version"], 1, "{args:?}");
+    document
+}
+
+fn named<'a>(list: &'a Value, name: &str) -> &'a Value {
+    list.as_array()
+        .unwrap()
+        .iter()
+        .find(|one| one["name"] == name)
+        .unwrap_or_else(|| panic!("no {name} in {list:#}"))
+}
+
+#[track_caller]
+fn has_keys(value: &Value, keys: &[&str]) {
+    for key in keys {
+        assert!(value.get(key).is_some(), "no {key} in {value:#}");
+    }
+}
+
+#[test]
+fn list() {
+    let sandbox = sandbox();
+    let document = json(&sandbox, &["list", "--json"], 0);
+    let orders = named(&document["roles"], "orders");
+    has_keys(
+        orders,
+        &[
+            "resource",
+            "connector",
+            "env",
+            "description",
+            "tags",
+            "fields",
+            "file",
+            "line",
+        ],
+    );
+    assert_eq!(orders["line"], 1);
+    assert_eq!(orders["tags"]["team"], "payments");
+    let password = named(&orders["fields"], "PGPASSWORD");
+    assert_eq!(
+        (&password["source"], &password["provider"], &password["key"]),
+        (&"secret".into(), &"vault".into(), &"password".into())
+    );
+    assert_eq!((&password["secret"], &password["via"]), (&true.into(), &"env".into()));
+    assert!(password["version"].to_string().contains('7'), "{password}");
+    assert_eq!(named(&orders["fields"], "PGHOST")["source"], "plain");
+    let plain = sandbox.run(&["list"]).expect_code(0).stdout;
+    assert!(
+        ["orders", "later", "fine"].iter().all(|name| plain.contains(name)),
+        "{plain}"
+    );
+}
+
+#[test]
+fn list_by_filter() {
+    let document = json(&sandbox(), &["list", "env:prod", "--json"], 0);
+    let names: Vec<&str> = document["roles"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|role| role["name"].as_str().unwrap())
+        .collect();
+    assert_eq!(names, ["orders"]);
+    sandbox().run(&["list", "env:nowhere"]).expect_code(1);
+}
+
+#[test]
+fn show() {
+    let sandbox = sandbox();
+    let document = json(&sandbox, &["show", "orders", "--json"], 0);
+    assert!(document.to_string().contains("secret/orders"), "{document:#}");
+    let text = sandbox.run(&["show", "orders"]).expect_code(0).stdout;
+    for part in ["PGPASSWORD", "vault", "secret/orders", "db1.internal", "psql"] {
+        assert!(text.contains(part), "no {part} in:\n{text}");
+    }
+    let unknown = sandbox.run(&["show", "ordres"]).expect_code(4);
+    assert!(
+        unknown.stderr.contains("error[E-CONFIG-UNKNOWN-ROLE]") && unknown.stderr.contains("orders"),
+        "{}",
+        unknown.stderr
+    );
+}
+
+#[test]
+fn check() {
+    let sandbox = sandbox();
+    let document = json(&sandbox, &["check", "--json"], 1);
+    has_keys(&document["summary"], &["total", "ok", "warn", "fail"]);
+    let vault = named(&document["providers"], "vault");
+    has_keys(vault, &["kind", "endpoint", "state", "latency_ms"]);
+    assert_eq!(
+        (&vault["state"], &vault["endpoint"]),
+        (&"ok".into(), &servers().vault_addr.as_str().into())
+    );
+    let fine = named(&document["roles"], "fine");
+    assert_eq!(
+        (&fine["state"], &named(&fine["fields"], "TOKEN")["state"]),
+        (&"ok".into(), &"ok".into())
+    );
+    assert_eq!(named(&document["roles"], "orders")["state"], "fail");
+    json(&sandbox, &["check", "fine", "--json"], 0);
+    let text = sandbox.run(&["check"]).expect_code(1).stdout;
+    assert!(text.contains("orders") && text.contains("E-VAULT-404"), "{text}");
+}
+
+#[test]
+fn providers_and_paths() {
+    let sandbox = sandbox();
+    let document = json(&sandbox, &["providers", "--json"], 0);
+    has_keys(named(&document["providers"], "vault"), &["kind", "endpoint", "state"]);
+    let document = json(&sandbox, &["paths", "--json"], 0);
+    for folder in ["config", "data", "state"] {
+        let expected = sandbox.home().join(folder).display().to_string();
+        assert!(
+            document.to_string().contains(&expected),
+            "no {expected} in {document:#}"
+        );
+    }
+}
+
+#[test]
+fn secrets_of_the_local_store() {
+    let sandbox = sandbox();
+    let set = sandbox
+        .run_with_input(&["secret", "set", "db/pg#password", "--json"], b"correct horse")
+        .expect_code(0);
+    assert_eq!(serde_json::from_str::<Value>(&set.stdout).unwrap()["schema_version"], 1);
+    sandbox
+        .run_with_input(&["secret", "set", "db/pg#user"], b"somebody")
+        .expect_code(0);
+    let listed = json(&sandbox, &["secret", "list", "--json"], 0).to_string();
+    assert!(
+        listed.contains("password") && listed.contains("user") && !listed.contains("correct horse"),
+        "{listed}"
+    );
+    sandbox.roles(
+        "[roles.kept]\ncommand = ['true']\nfields.P = '_local:db/pg:password'\nfields.U = '_envs/local/db/pg#user'\n",
+    );
+    let lengths = sandbox
+        .run(&["exec", "kept", "--", "sh", "-c", "echo ${#P} ${#U}"])
+        .expect_code(0);
+    assert_eq!(lengths.stdout, "13 8\n");
+    sandbox.run(&["secret", "rm", "db/pg#user"]).expect_code(0);
+    let gone = sandbox.run(&["exec", "kept", "--", "true"]).expect_code(125).stderr;
+    assert!(gone.contains("E-LOCAL-MISSING"), "{gone}");
+    sandbox.run(&["secret", "rm", "no/such#key"]).expect_code(1);
+}
+
+#[test]
+fn wrong_use_is_two_and_broken_files_are_three() {
+    let sandbox = sandbox();
+    sandbox.run(&["no-such-command"]).expect_code(2);
+    sandbox.run(&["list", "--no-such-flag"]).expect_code(2);
+    let near = sandbox.run(&["conect"]).expect_code(2).stderr;
+    assert!(near.contains("connect"), "{near}");
+    sandbox.config("[providres.vault]\nkind = 'vault'\n");
+    let broken = sandbox.run(&["config", "check"]).expect_code(3);
+    let said = format!("{}{}", broken.stdout, broken.stderr);
+    assert!(
+        said.contains("E-CONFIG-UNKNOWN-KEY") && said.contains("config.toml:1:2") && said.contains("providers"),
+        "{said}"
+    );
+    // One broken file does not take the others down.
+    sandbox.run(&["exec", "fine", "--", "true"]).expect_code(0);
+}
+
+#[test]
+fn a_kind_that_is_not_built_yet_refuses_to_launch() {
+    let refused = sandbox().run(&["exec", "later", "--", "true"]).expect_code(125).stderr;
+    assert!(
+        refused.contains("error[E-PROVIDER-NOT-BUILT]") && refused.contains("KEY"),
+        "{refused}"
+    );
+}
+
+#[test]
+fn unknown_roles() {
+    let unknown = sandbox().run(&["exec", "fien", "--", "true"]);
+    assert!([4, 125].contains(&unknown.code), "{}", unknown.code);
+    assert!(unknown.stderr.contains("fine"), "the nearest name:\n{}", unknown.stderr);
+}
+
+#[test]
+fn version_and_help() {
+    let sandbox = sandbox();
+    assert!(
+        sandbox
+            .run(&["--version"])
+            .expect_code(0)
+            .stdout
+            .contains(env!("CARGO_PKG_VERSION"))
+    );
+    let help = sandbox.run(&["--help"]).expect_code(0).stdout;
+    for command in [
+        "connect",
+        "exec",
+        "list",
+        "show",
+        "check",
+        "providers",
+        "paths",
+        "secret",
+        "demo",
+    ] {
+        assert!(help.contains(command), "no {command} in:\n{help}");
+    }
+}
+
+/// `hallpass` without a terminal says how it is used.
+#[test]
+fn without_a_terminal() {
+    let outcome = sandbox().run(&[]);
+    assert_eq!((outcome.code, outcome.stdout.as_str()), (2, ""), "{}", outcome.stderr);
+}
+
+#[test]
+fn demo() {
+    let sandbox = Sandbox::new();
+    let shown = sandbox
+        .run(&[
+            "demo",
+            "exec",
+            "demo-shell",
+            "--",
+            "sh",
+            "-c",
+            "echo \"<$DEMO_PASSWORD>\" ${#DEMO_PASSWORD}",
+        ])
+        .expect_code(0);
+    let (mask, length) = shown.stdout.trim().rsplit_once(' ').unwrap();
+    assert!(length.parse::<usize>().unwrap() >= 8, "{}", shown.stdout);
+    assert!(
+        !mask.chars().any(char::is_alphanumeric) && mask.len() > 2,
+        "not a mask: {mask}"
+    );
+    let roles = json(&sandbox, &["demo", "list", "--json"], 0);
+    named(&roles["roles"], "demo-shell");
+    json(&sandbox, &["demo", "check", "--json"], 0);
+    // The home is thrown away, and the person's own folders stay as they were.
+    for folder in ["config", "data", "state"] {
+        assert_eq!(
+            std::fs::read_dir(sandbox.home().join(folder)).unwrap().count(),
+            0,
+            "{folder} was written to"
+        );
+    }
+}
+
+/// The demo's own promise, as the README gives it: the list, filter, Enter, the shell, the mask, the menu.
+#[test]
+fn demo_in_a_terminal() {
+    let sandbox = Sandbox::new();
+    let terminal = crate::tmux::Tmux::hallpass(&sandbox, (100, 30), &["demo"]);
+    crate::databases::open_role(&terminal, "demo-shell");
+    terminal.wait_until("a prompt", |screen| {
+        screen.lines().any(|line| line.contains("$ ") || line.contains("# "))
+    });
+    terminal.line("echo \"<$DEMO_PASSWORD>\" $((6 * 7))");
+    let screen = terminal.wait("> 42");
+    let line = screen.lines().find(|line| line.contains("> 42")).unwrap();
+    let between = line.split_once('<').unwrap().1.split_once('>').unwrap().0;
+    assert!(
+        !between.is_empty() && !between.chars().any(char::is_alphanumeric),
+        "not a mask: {line}"
+    );
+    terminal.keys(&["C-\\"]);
+    terminal.wait_until("the menu", |screen| screen.contains("Esc"));
+}

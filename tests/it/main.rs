@@ -1,0 +1,26 @@
+//! The integration tests: the real binary, real servers, a real terminal. `tests/run` starts the servers and runs them;
+//! `tests/run --quick NAME` runs those whose name holds NAME.
+
+// Lints for shipped code: in a test a failed expectation is a panic, and the helpers here are all tests.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stderr,
+    unreachable_pub
+)]
+
+mod sandbox;
+mod servers;
+mod tmux;
+
+mod architecture;
+mod canary;
+mod cli;
+mod databases;
+mod leaks;
+mod lifecycle;
+mod readme;
+mod session;
+mod terminal;
+mod vault_failures;

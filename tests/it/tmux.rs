@@ -1,0 +1,255 @@
+//! A terminal with a person at it: a private tmux server, keys in, screens out. Every wait has a deadline; nothing sleeps blindly.
+
+use std::fs;
+use std::path::PathBuf;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use crate::sandbox::{DEADLINE, HALLPASS, Sandbox};
+
+/// No status line, no prefix key of tmux's own, the last screen stays when the program ends.
+const SETTINGS: &str = "\
+set -g status off
+set -g prefix None
+set -g remain-on-exit on
+set -g remain-on-exit-format ''
+set -g default-terminal tmux-256color
+set -g history-limit 20000
+set -s escape-time 0
+set -g window-size manual
+";
+
+/// One terminal. Dropping it ends the program in it.
+pub struct Tmux {
+    socket: PathBuf,
+    settings: PathBuf,
+    program: PathBuf,
+    /// Every byte that the program sent to the terminal.
+    bytes: PathBuf,
+}
+
+impl Tmux {
+    /// A terminal of this size (columns, rows) with an interactive bash in the sandbox's home.
+    pub fn shell(sandbox: &Sandbox, size: (u16, u16)) -> Self {
+        let terminal = Self::start(sandbox, size, &["bash", "--norc", "--noprofile", "-i"]);
+        terminal.wait("$ ");
+        terminal
+    }
+
+    /// A terminal with hallpass and these arguments.
+    pub fn hallpass(sandbox: &Sandbox, size: (u16, u16), args: &[&str]) -> Self {
+        let words: Vec<&str> = std::iter::once(HALLPASS).chain(args.iter().copied()).collect();
+        Self::start(sandbox, size, &words)
+    }
+
+    /// A terminal with any program.
+    pub fn start(sandbox: &Sandbox, (columns, rows): (u16, u16), words: &[&str]) -> Self {
+        let folder = tempfile::Builder::new()
+            .prefix("tmux-")
+            .tempdir_in(sandbox.home())
+            .unwrap()
+            .keep();
+        let settings = folder.join("conf");
+        fs::write(&settings, SETTINGS).unwrap();
+        let terminal = Self {
+            socket: folder.join("socket"),
+            settings,
+            program: PathBuf::from(&crate::servers::servers().programs).join("tmux"),
+            bytes: folder.join("bytes"),
+        };
+        // The pane waits for the recording of its bytes before it starts the program, so that the first one is there too.
+        let gate = folder.join("go");
+        let script = format!("while [ ! -e '{}' ]; do sleep 0.01; done; exec \"$@\"", gate.display());
+        let (columns, rows) = (columns.to_string(), rows.to_string());
+        let mut args = vec![
+            "new-session",
+            "-d",
+            "-x",
+            &columns,
+            "-y",
+            &rows,
+            "-s",
+            "t",
+            "--",
+            "sh",
+            "-c",
+            &script,
+            "sh",
+        ];
+        args.extend(words);
+        let mut start = terminal.command(&args);
+        start
+            .env_clear()
+            .envs(sandbox.env())
+            .env("PS1", "$ ")
+            .current_dir(sandbox.home());
+        let started = start.output().unwrap();
+        assert!(
+            started.status.success(),
+            "tmux: {}",
+            String::from_utf8_lossy(&started.stderr)
+        );
+        terminal.tmux(&["pipe-pane", "-t", "t", &format!("cat >'{}'", terminal.bytes.display())]);
+        crate::sandbox::eventually("tmux records the bytes", || terminal.bytes.exists());
+        fs::write(gate, "").unwrap();
+        terminal
+    }
+
+    fn command(&self, args: &[&str]) -> Command {
+        let mut command = Command::new(&self.program);
+        command
+            .arg("-S")
+            .arg(&self.socket)
+            .arg("-f")
+            .arg(&self.settings)
+            .args(args);
+        command
+    }
+
+    fn tmux(&self, args: &[&str]) -> String {
+        let output = self.command(args).output().unwrap();
+        assert!(
+            output.status.success(),
+            "tmux {args:?}: {}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+        String::from_utf8(output.stdout).unwrap()
+    }
+
+    /// Presses keys by tmux's names: `Enter`, `Escape`, `C-c`, `Down`, `j`.
+    pub fn keys(&self, keys: &[&str]) {
+        self.tmux(&[&["send-keys", "-t", "t"], keys].concat());
+    }
+
+    /// Types text, as it is.
+    pub fn type_text(&self, text: &str) {
+        self.tmux(&["send-keys", "-t", "t", "-l", "--", text]);
+    }
+
+    /// Types a line and presses Enter.
+    pub fn line(&self, text: &str) {
+        self.type_text(text);
+        self.keys(&["Enter"]);
+    }
+
+    /// Pastes text as a terminal does, bracketed where the program asked for it.
+    pub fn paste(&self, text: &str) {
+        self.tmux(&["set-buffer", "--", text]);
+        self.tmux(&["paste-buffer", "-p", "-t", "t"]);
+    }
+
+    /// The visible screen, row by row without trailing blanks.
+    pub fn screen(&self) -> String {
+        self.tmux(&["capture-pane", "-p", "-t", "t"])
+    }
+
+    /// The visible screen with colours and attributes.
+    pub fn ansi(&self) -> String {
+        self.tmux(&["capture-pane", "-e", "-p", "-t", "t"])
+    }
+
+    /// The screen and everything that scrolled off it.
+    pub fn history(&self) -> String {
+        self.tmux(&["capture-pane", "-p", "-J", "-S", "-", "-t", "t"])
+    }
+
+    /// Every byte that reached the terminal so far.
+    pub fn bytes(&self) -> Vec<u8> {
+        fs::read(&self.bytes).unwrap()
+    }
+
+    /// Column and row of the cursor, from 0.
+    pub fn cursor(&self) -> (u16, u16) {
+        let at = self.ask("#{cursor_x} #{cursor_y}");
+        let (x, y) = at.split_once(' ').unwrap();
+        (x.parse().unwrap(), y.parse().unwrap())
+    }
+
+    pub fn resize(&self, (columns, rows): (u16, u16)) {
+        self.tmux(&[
+            "resize-window",
+            "-t",
+            "t",
+            "-x",
+            &columns.to_string(),
+            "-y",
+            &rows.to_string(),
+        ]);
+    }
+
+    /// A tmux format's value for the pane.
+    pub fn ask(&self, format: &str) -> String {
+        self.tmux(&["display-message", "-p", "-t", "t", format])
+            .trim_end()
+            .to_owned()
+    }
+
+    /// The process in the pane.
+    pub fn pid(&self) -> i32 {
+        self.ask("#{pane_pid}").parse().unwrap()
+    }
+
+    /// Waits until the screen holds the text, and gives that screen.
+    #[track_caller]
+    pub fn wait(&self, text: &str) -> String {
+        self.wait_until(&format!("{text:?} on the screen"), |screen| screen.contains(text))
+    }
+
+    /// Waits until the screen no longer holds the text.
+    #[track_caller]
+    pub fn wait_gone(&self, text: &str) -> String {
+        self.wait_until(&format!("{text:?} gone from the screen"), |screen| {
+            !screen.contains(text)
+        })
+    }
+
+    /// Waits until the screen is as asked, and gives it.
+    #[track_caller]
+    pub fn wait_until(&self, what: &str, mut holds: impl FnMut(&str) -> bool) -> String {
+        let deadline = Instant::now() + DEADLINE;
+        loop {
+            let screen = self.screen();
+            if holds(&screen) {
+                return screen;
+            }
+            assert!(
+                Instant::now() < deadline,
+                "not within {DEADLINE:?}: {what}; the screen:\n{screen}"
+            );
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    /// Waits until two looks in a row, 300 ms apart, see the same screen, and gives it.
+    #[track_caller]
+    pub fn settled(&self) -> String {
+        let mut last = self.screen();
+        self.wait_until("a screen that stays", |_| {
+            std::thread::sleep(Duration::from_millis(300));
+            let now = self.screen();
+            std::mem::replace(&mut last, now.clone()) == now
+        })
+    }
+
+    /// Waits for the program's end and gives its exit code, 128+n for a signal.
+    #[track_caller]
+    pub fn exit_code(&self) -> i32 {
+        self.wait_until("the program's end", |_| self.ask("#{pane_dead}") == "1");
+        match self.ask("#{pane_dead_signal}").parse::<i32>() {
+            Ok(signal) if signal > 0 => 128 + signal,
+            _ => self.ask("#{pane_dead_status}").parse().unwrap(),
+        }
+    }
+
+    /// Closes the terminal under the program, as when a window is closed.
+    pub fn close(self) {
+        drop(self);
+    }
+}
+
+impl Drop for Tmux {
+    fn drop(&mut self) {
+        // It may be gone already.
+        drop(self.command(&["kill-server"]).output());
+    }
+}

@@ -1,0 +1,451 @@
+//! What can go wrong between hallpass and Vault, each on a real server or a socket that misbehaves: its own code, cause and fix,
+//! exit 125, and nothing started.
+
+use std::io::{Read, Write};
+use std::net::TcpListener;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use crate::canary::Canary;
+use crate::databases::open_role;
+use crate::sandbox::{Outcome, Sandbox, eventually};
+use crate::servers::{servers, unique};
+use crate::tmux::Tmux;
+
+const READS_ONE_FIELD: &str =
+    "[roles.failing]\ncommand = ['touch', 'started']\nenv = 'dev'\nfields.TOKEN = { secret = 'REFERENCE' }\n";
+
+/// A secret with four versions of which the second is deleted and the third destroyed; gives its path below `secret/`.
+fn versions() -> String {
+    servers().mount_kv("secret", 2);
+    let path = unique("failures");
+    for n in 1..=4 {
+        servers().vault(
+            "POST",
+            &format!("secret/data/{path}"),
+            &json!({ "data": { "token": format!("value {n}") } }),
+        );
+    }
+    servers().vault("PUT", &format!("secret/delete/{path}"), &json!({ "versions": [2] }));
+    servers().vault("PUT", &format!("secret/destroy/{path}"), &json!({ "versions": [3] }));
+    path
+}
+
+/// A token that may read only what its policy names.
+fn limited_token(rules: &str, ttl: &str) -> String {
+    let policy = unique("policy");
+    servers().vault(
+        "PUT",
+        &format!("sys/policies/acl/{policy}"),
+        &json!({ "policy": rules }),
+    );
+    let answer = servers().vault(
+        "POST",
+        "auth/token/create",
+        &json!({ "policies": [policy], "ttl": ttl }),
+    );
+    answer["auth"]["client_token"].as_str().unwrap().to_owned()
+}
+
+/// A sandbox with one role whose one field is this reference.
+fn sandbox(reference: &str) -> Sandbox {
+    let sandbox = Sandbox::with_vault();
+    sandbox.roles(&READS_ONE_FIELD.replace("REFERENCE", reference));
+    sandbox
+}
+
+/// The role must be refused with this code by `exec`, `connect` and `check`, and nothing may have been started.
+#[track_caller]
+fn refused(sandbox: &Sandbox, code: &str) {
+    let Outcome { stderr, stdout, .. } = sandbox
+        .run(&["exec", "failing", "--", "touch", "started"])
+        .expect_code(125);
+    assert!(stderr.contains(&format!("error[{code}]")), "not {code}:\n{stderr}");
+    assert!(stderr.contains("cause"), "no cause:\n{stderr}");
+    assert!(stderr.contains("fix"), "no fix:\n{stderr}");
+    assert!(
+        stderr.contains("TOKEN") && stderr.contains("roles.toml:"),
+        "which field, where:\n{stderr}"
+    );
+    assert_eq!(stdout, "");
+    assert!(!sandbox.home().join("started").exists(), "started although {code}");
+
+    let terminal = Tmux::hallpass(sandbox, (160, 40), &["connect", "failing"]);
+    assert_eq!(terminal.exit_code(), 125, "connect");
+    assert!(
+        terminal.screen().contains(&format!("error[{code}]")),
+        "connect: not {code}:\n{}",
+        terminal.screen()
+    );
+    assert!(!sandbox.home().join("started").exists(), "started although {code}");
+
+    let checked = sandbox.run(&["check", "failing", "--json"]).expect_code(1);
+    let checked: Value = serde_json::from_str(&checked.stdout).unwrap();
+    assert!(
+        checked.to_string().contains(&format!("\"{code}\"")),
+        "check: not {code}: {checked:#}"
+    );
+    assert_eq!(checked["roles"][0]["state"], "fail");
+}
+
+/// The same in the TUI: Enter on the role shows the panel with code, cause and fix.
+#[track_caller]
+fn refused_in_tui(sandbox: &Sandbox, code: &str) {
+    let terminal = Tmux::hallpass(sandbox, (120, 36), &[]);
+    open_role(&terminal, "failing");
+    let screen = terminal.wait_until(code, |screen| {
+        screen.contains(code) && screen.to_lowercase().contains("fix")
+    });
+    assert!(screen.to_lowercase().contains("cause"), "no cause:\n{screen}");
+    assert!(!sandbox.home().join("started").exists());
+}
+
+#[test]
+fn sealed() {
+    let mut sandbox = sandbox("vault:secret/any#token");
+    sandbox.set("VAULT_ADDR", &servers().vault_sealed_addr);
+    refused(&sandbox, "E-VAULT-SEALED");
+    refused_in_tui(&sandbox, "E-VAULT-SEALED");
+}
+
+#[test]
+fn never_initialised() {
+    let mut sandbox = sandbox("vault:secret/any#token");
+    sandbox.set("VAULT_ADDR", &servers().vault_uninitialised_addr);
+    refused(&sandbox, "E-VAULT-UNINITIALISED");
+}
+
+#[test]
+fn a_wrong_token() {
+    let path = versions();
+    let mut sandbox = sandbox(&format!("vault:secret/{path}#token"));
+    sandbox.set("VAULT_TOKEN", "s.never-was-a-token");
+    refused(&sandbox, "E-VAULT-TOKEN-EXPIRED");
+    refused_in_tui(&sandbox, "E-VAULT-TOKEN-EXPIRED");
+}
+
+#[test]
+fn an_expired_token() {
+    let path = versions();
+    let token = limited_token("path \"secret/*\" { capabilities = [\"read\"] }", "1s");
+    eventually("the token expires", || {
+        servers()
+            .vault_as(&token, "GET", "auth/token/lookup-self", &Value::Null)
+            .0
+            == 403
+    });
+    let mut sandbox = sandbox(&format!("vault:secret/{path}#token"));
+    sandbox.set("VAULT_TOKEN", &token);
+    refused(&sandbox, "E-VAULT-TOKEN-EXPIRED");
+}
+
+#[test]
+fn no_token_at_all() {
+    let mut sandbox = sandbox("vault:secret/any#token");
+    sandbox.unset("VAULT_TOKEN");
+    refused(&sandbox, "E-VAULT-NO-TOKEN");
+}
+
+#[test]
+fn no_address() {
+    let mut sandbox = sandbox("vault:secret/any#token");
+    sandbox.unset("VAULT_ADDR");
+    refused(&sandbox, "E-VAULT-NO-ADDR");
+}
+
+#[test]
+fn a_policy_that_denies() {
+    let path = versions();
+    let token = limited_token("path \"secret/data/elsewhere\" { capabilities = [\"read\"] }", "10m");
+    let mut sandbox = sandbox(&format!("vault:secret/{path}#token"));
+    sandbox.set("VAULT_TOKEN", &token);
+    refused(&sandbox, "E-VAULT-403");
+    refused_in_tui(&sandbox, "E-VAULT-403");
+}
+
+/// The policy that people write for one secret says nothing of mounts: the KV version must still be found out.
+#[test]
+fn a_policy_for_one_secret_is_enough() {
+    let path = versions();
+    let token = limited_token(
+        &format!("path \"secret/data/{path}\" {{ capabilities = [\"read\"] }}"),
+        "10m",
+    );
+    let mut sandbox = sandbox(&format!("vault:secret/{path}#token"));
+    sandbox.set("VAULT_TOKEN", &token);
+    sandbox.run(&["exec", "failing", "--", "true"]).expect_code(0);
+}
+
+#[test]
+fn a_missing_path() {
+    servers().mount_kv("secret", 2);
+    let sandbox = sandbox("vault:secret/was/never/written#token");
+    refused(&sandbox, "E-VAULT-404");
+    refused_in_tui(&sandbox, "E-VAULT-404");
+}
+
+#[test]
+fn a_missing_key() {
+    let path = versions();
+    let sandbox = sandbox(&format!("vault:secret/{path}#tokne"));
+    refused(&sandbox, "E-VAULT-404-KEY");
+    let stderr = sandbox.run(&["exec", "failing", "--", "true"]).stderr;
+    assert!(stderr.contains("token"), "the key names that are there:\n{stderr}");
+}
+
+#[test]
+fn a_deleted_version() {
+    let path = versions();
+    for version in [2, 3] {
+        let sandbox = Sandbox::with_vault();
+        let field = format!("{{ secret = 'vault:secret/{path}#token', version = {version} }}");
+        sandbox.roles(&READS_ONE_FIELD.replace("{ secret = 'REFERENCE' }", &field));
+        refused(&sandbox, "E-VAULT-DELETED-VERSION");
+    }
+    let sandbox = Sandbox::with_vault();
+    let field = format!("{{ secret = 'vault:secret/{path}#token', version = 99 }}");
+    sandbox.roles(&READS_ONE_FIELD.replace("{ secret = 'REFERENCE' }", &field));
+    refused(&sandbox, "E-VAULT-NO-VERSION");
+}
+
+#[test]
+fn the_other_kv_version() {
+    let path = versions();
+    servers().mount_kv("kv", 1);
+    servers().vault("POST", &format!("kv/{path}"), &json!({ "token": "value" }));
+    for reference in [
+        format!("_vaultkv1:secret/{path}:token"),
+        format!("_vaultkv2:kv/data/{path}:token"),
+    ] {
+        let sandbox = Sandbox::with_vault();
+        sandbox.roles(&READS_ONE_FIELD.replace("{ secret = 'REFERENCE' }", &format!("'{reference}'")));
+        refused(&sandbox, "E-VAULT-KV-VERSION");
+    }
+}
+
+#[test]
+fn an_unknown_namespace() {
+    let path = versions();
+    let mut sandbox = sandbox(&format!("vault:secret/{path}#token"));
+    sandbox.set("VAULT_NAMESPACE", "no-such-team");
+    refused(&sandbox, "E-VAULT-NAMESPACE");
+}
+
+#[test]
+fn an_unknown_mount() {
+    let sandbox = sandbox("vault:no-such-mount/db#token");
+    refused(&sandbox, "E-VAULT-NO-MOUNT");
+}
+
+#[test]
+fn an_unreachable_server() {
+    // A port that was free a moment ago.
+    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let mut sandbox = sandbox("vault:secret/any#token");
+    sandbox.set("VAULT_ADDR", &format!("http://127.0.0.1:{port}"));
+    refused(&sandbox, "E-NET-REFUSED");
+    refused_in_tui(&sandbox, "E-NET-REFUSED");
+}
+
+#[test]
+fn an_unknown_host() {
+    let mut sandbox = sandbox("vault:secret/any#token");
+    sandbox.set("VAULT_ADDR", "http://no-such-host.invalid:8200");
+    refused(&sandbox, "E-NET-DNS");
+}
+
+#[test]
+fn a_slow_server() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let mut sandbox = sandbox("vault:secret/any#token");
+    sandbox.set("VAULT_ADDR", &format!("http://{}", listener.local_addr().unwrap()));
+    sandbox.set("VAULT_HTTP_REQ_TIMEOUT", "1s");
+    // Accepts, and never says a word.
+    let _held = std::thread::spawn(move || listener.incoming().collect::<Vec<_>>());
+    refused(&sandbox, "E-NET-TIMEOUT");
+}
+
+#[test]
+fn a_wrong_ca() {
+    let path = versions();
+    let mut sandbox = sandbox(&format!("vault:secret/{path}#token"));
+    sandbox.set("VAULT_ADDR", &servers().vault_tls_addr);
+    refused(&sandbox, "E-NET-TLS");
+    sandbox.set("VAULT_CACERT", &servers().wrong_ca);
+    refused(&sandbox, "E-NET-TLS");
+    refused_in_tui(&sandbox, "E-NET-TLS");
+    sandbox.set("VAULT_CACERT", &servers().ca);
+    sandbox.run(&["exec", "failing", "--", "true"]).expect_code(0);
+}
+
+#[test]
+fn a_client_certificate() {
+    let path = versions();
+    let mut sandbox = sandbox(&format!("vault:secret/{path}#token"));
+    sandbox.set("VAULT_ADDR", &servers().vault_mtls_addr);
+    sandbox.set("VAULT_CACERT", &servers().ca);
+    refused(&sandbox, "E-NET-TLS");
+    sandbox.set("VAULT_CLIENT_CERT", &servers().client_cert);
+    sandbox.set("VAULT_CLIENT_KEY", &servers().client_key);
+    sandbox.run(&["exec", "failing", "--", "true"]).expect_code(0);
+}
+
+/// AppRole: a good secret id opens the role and does not reach the child; a bad one is refused with a code of its own.
+#[test]
+fn approle() {
+    let path = versions();
+    let (status, _) = servers().vault_as(
+        &servers().vault_token,
+        "POST",
+        "sys/auth/approle",
+        &json!({ "type": "approle" }),
+    );
+    assert!(status == 204 || status == 400, "{status}");
+    let (role, policy) = (unique("approle"), unique("policy"));
+    let rules = "path \"secret/data/*\" { capabilities = [\"read\"] }";
+    servers().vault(
+        "PUT",
+        &format!("sys/policies/acl/{policy}"),
+        &json!({ "policy": rules }),
+    );
+    let settings = json!({ "token_policies": policy, "token_ttl": "10m" });
+    servers().vault("POST", &format!("auth/approle/role/{role}"), &settings);
+    let role_id = servers().vault("GET", &format!("auth/approle/role/{role}/role-id"), &Value::Null);
+    let secret_id = servers().vault("POST", &format!("auth/approle/role/{role}/secret-id"), &Value::Null);
+    let mut sandbox = sandbox(&format!("vault:secret/{path}#token"));
+    sandbox.unset("VAULT_TOKEN");
+    sandbox.set("VAULT_APP_ROLE_ID", role_id["data"]["role_id"].as_str().unwrap());
+    sandbox.set(
+        "VAULT_APP_ROLE_SECRET_ID",
+        secret_id["data"]["secret_id"].as_str().unwrap(),
+    );
+    let seen = sandbox
+        .run(&[
+            "exec",
+            "failing",
+            "--",
+            "sh",
+            "-c",
+            "echo ${VAULT_APP_ROLE_SECRET_ID-gone}",
+        ])
+        .expect_code(0);
+    assert_eq!(seen.stdout, "gone\n");
+    sandbox.set("VAULT_APP_ROLE_SECRET_ID", "not-a-secret-id");
+    refused(&sandbox, "E-VAULT-LOGIN");
+}
+
+/// A redirect must not carry the token to wherever it points.
+#[test]
+fn a_redirect_is_not_followed() {
+    let thief = TcpListener::bind("127.0.0.1:0").unwrap();
+    let target = thief.local_addr().unwrap();
+    let robbed = Arc::new(AtomicBool::new(false));
+    let seen = Arc::clone(&robbed);
+    std::thread::spawn(move || {
+        for _ in thief.incoming() {
+            seen.store(true, Ordering::SeqCst);
+        }
+    });
+    let address = answering(format!(
+        "HTTP/1.1 307 Temporary Redirect\r\nLocation: http://{target}/\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+    ));
+    let mut sandbox = sandbox("vault:secret/any#token");
+    sandbox.set("VAULT_ADDR", &address);
+    refused(&sandbox, "E-NET-REDIRECT");
+    assert!(!robbed.load(Ordering::SeqCst), "the redirect was followed");
+}
+
+/// Whatever a server says, nothing of its body is repeated: it may hold values.
+#[test]
+fn nothing_of_a_body_is_repeated() {
+    let canary = Canary::new();
+    let body = json!({ "errors": [canary.value()], "data": canary.value() }).to_string();
+    let broken = format!("{{\"data\": {{\"data\": {{\"token\": \"{}\" \"oops", canary.value());
+    let wrong_type = json!({ "data": { "data": canary.value() } }).to_string();
+    for (status, body) in [
+        ("500 Oops", &body),
+        ("403 Forbidden", &body),
+        ("404 Not Found", &body),
+        ("418 Teapot", &body),
+        ("200 OK", &broken),
+        ("200 OK", &wrong_type),
+    ] {
+        let length = body.len();
+        let address = answering(format!(
+            "HTTP/1.1 {status}\r\nContent-Type: application/json\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{body}"
+        ));
+        let mut sandbox = sandbox("vault:secret/any#token");
+        sandbox.set("VAULT_ADDR", &address);
+        sandbox.set("HALLPASS_LOG", "debug");
+        sandbox.set("RUST_LOG", "trace");
+        sandbox.set("RUST_BACKTRACE", "full");
+        for args in [
+            &["exec", "failing", "--", "touch", "started"][..],
+            &["check", "--json"],
+            &["check"],
+        ] {
+            let outcome = sandbox.run(args);
+            assert!(outcome.code != 0, "{status}: {args:?} went well");
+            assert_eq!(canary.in_bytes("stderr", outcome.stderr.as_bytes()), [], "{status}");
+            assert_eq!(canary.in_bytes("stdout", outcome.stdout.as_bytes()), [], "{status}");
+        }
+        let terminal = Tmux::hallpass(&sandbox, (120, 36), &[]);
+        open_role(&terminal, "failing");
+        terminal.wait("error");
+        terminal.settled();
+        assert_eq!(canary.in_bytes("terminal", &terminal.bytes()), [], "{status}");
+        assert_eq!(canary.in_files(sandbox.home()), []);
+        assert!(!sandbox.home().join("started").exists());
+    }
+}
+
+/// All that failed is reported together, in the role file's order.
+#[test]
+fn all_failures_together() {
+    let path = versions();
+    let sandbox = Sandbox::with_vault();
+    sandbox.roles(&format!(
+        "[roles.failing]\ncommand = ['touch', 'started']\n[roles.failing.fields]\nFIRST = '_envs/HP_NOT_SET'\n\
+         SECOND = '_envs/vault/secret/{path}#nope'\nTHIRD = '_envs/vault/secret/{path}#token'\nFOURTH = '_local:no/such:key'\n"
+    ));
+    let stderr = sandbox
+        .run(&["exec", "failing", "--", "touch", "started"])
+        .expect_code(125)
+        .stderr;
+    let at = |text: &str| stderr.find(text).unwrap_or_else(|| panic!("no {text} in:\n{stderr}"));
+    assert!(
+        at("E-ENV-UNSET") < at("E-VAULT-404-KEY") && at("E-VAULT-404-KEY") < at("E-LOCAL-MISSING"),
+        "{stderr}"
+    );
+    assert!(!stderr.contains("THIRD"), "what went well is no failure:\n{stderr}");
+    assert!(!sandbox.home().join("started").exists());
+}
+
+/// A server that gives every request this answer; its address.
+fn answering(answer: String) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = format!("http://{}", listener.local_addr().unwrap());
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let Ok(mut stream) = stream else { continue };
+            let answer = answer.clone();
+            std::thread::spawn(move || {
+                stream.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
+                let mut request: Vec<u8> = Vec::new();
+                let mut chunk = [0; 4096];
+                // No request of ours has a body worth waiting for.
+                while !request.windows(4).any(|end| end == b"\r\n\r\n") {
+                    match stream.read(&mut chunk) {
+                        Ok(0) | Err(_) => return,
+                        Ok(length) => request.extend(&chunk[..length]),
+                    }
+                }
+                drop(stream.write_all(answer.as_bytes()));
+            });
+        }
+    });
+    address
+}
