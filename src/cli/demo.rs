@@ -132,13 +132,10 @@ pub(super) fn run(
     let home = make(&parent, &path_dirs)?;
     if !global.quiet {
         note(&format!(
-            "demo: made {} with a local store of made-up secrets",
+            "demo: made {}, which is removed at the end",
             home.path().display()
         ));
-        note(&format!(
-            "demo: its roles are {}; all of it is removed at the end",
-            home.roles.join(", ")
-        ));
+        note(&format!("demo: roles {}, their secrets made up", home.roles.join(", ")));
     }
 
     // Neither the person's own files nor their secret stores take part.

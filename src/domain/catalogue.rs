@@ -69,7 +69,7 @@ catalogue! {
 
     // --- the local store
     LOCAL_MISSING = "E-LOCAL-MISSING", "the local store holds no such secret", causes: [], fixes: ["hallpass secret list"];
-    LOCAL_LOCKED = "E-LOCAL-LOCKED", "the local store needs its key or passphrase", causes: [], fixes: ["hallpass secret list   (asks for the passphrase)"];
+    LOCAL_LOCKED = "E-LOCAL-LOCKED", "the local store needs its passphrase", causes: ["its key is locked by a passphrase, and nobody has typed it in this run"], fixes: ["hallpass connect ROLE   (asks for the passphrase where there is a terminal)"];
     LOCAL_PASSPHRASE = "E-LOCAL-PASSPHRASE", "the passphrase of the local store is wrong", causes: ["a typo", "it is the passphrase of another store"], fixes: ["try again: hallpass secret list"];
     LOCAL_NO_KEY = "E-LOCAL-NO-KEY", "the local store is there and its key file is not", causes: ["the key file was moved or deleted", "HALLPASS_STORE_KEY_FILE or key_file in config.toml names another place"], fixes: ["restore the key file from a backup, or export HALLPASS_STORE_KEY_FILE=FILE", "without its key nothing can open the store: move it away and start a new one with hallpass secret set"];
     LOCAL_VERSION = "E-LOCAL-VERSION", "the local store keeps only the newest version of a secret", causes: ["the secret was changed since the version was pinned"], fixes: ["take version out of the field"];

@@ -126,8 +126,10 @@ impl StoreDocument {
                 .map(|(name, value)| name.len() * 6 + value.expose().len() / 3 * 4 + 16);
             path.len() * 6 + 128 + keys.sum::<usize>()
         };
-        let mut plaintext = Zeroizing::new(Vec::with_capacity(128 + self.secrets.iter().map(size).sum::<usize>()));
+        let capacity = 128 + self.secrets.iter().map(size).sum::<usize>();
+        let mut plaintext = Zeroizing::new(Vec::with_capacity(capacity));
         serde_json::to_writer(&mut *plaintext, &content).map_err(|_| SealError::NotSealed)?;
+        debug_assert!(plaintext.len() <= capacity, "it grew");
         key.encrypt(&plaintext)
     }
 
