@@ -179,10 +179,10 @@ fn arguments(command: Vec<OsString>, global: &Global) -> Vec<OsString> {
 pub(super) fn make(parent: &Path, path_dirs: &[PathBuf]) -> Result<DemoHome, Problem> {
     sweep(parent);
     let cannot = |_: std::io::Error| {
-        Problem::new(
-            &catalogue::IO,
-            format!("cannot make the demo's home in {}", parent.display()),
-        )
+        let what = format!("cannot make the demo's home in {}", parent.display());
+        Problem::new(&catalogue::IO, what)
+            .cause("the folder is not there, is full, or belongs to somebody else")
+            .fix("TMPDIR=FOLDER hallpass demo")
     };
     let folder = tempfile::Builder::new()
         .prefix(PREFIX)

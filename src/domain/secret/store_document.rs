@@ -1,4 +1,17 @@
 //! What the local store holds: paths, the keys of each with their values, and when each path was last changed.
+//!
+//! ```compile_fail,E0277
+//! println!("{:?}", hallpass::domain::secret::StoreDocument::default()); // no Debug
+//! ```
+//! ```compile_fail,E0277
+//! println!("{:?}", hallpass::domain::secret::StoreKey::generate()); // no Debug
+//! ```
+//! The twin that compiles:
+//! ```
+//! let key = hallpass::domain::secret::StoreKey::generate();
+//! let sealed = hallpass::domain::secret::StoreDocument::default().seal(&key).unwrap();
+//! println!("{:?}", hallpass::domain::secret::StoreDocument::open(&sealed, &key).unwrap().list());
+//! ```
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
