@@ -269,7 +269,7 @@ fn with_prefix(lines: &str, prefix: &str) -> String {
 /// Finds a role in the list by its name and presses Enter on it, as a person does.
 #[track_caller]
 pub fn open_role(terminal: &Tmux, role: &str) {
-    terminal.wait("NAME");
+    terminal.wait(role);
     terminal.type_text(&format!("/{role}"));
     terminal.wait(&format!("/ {role}"));
     terminal.keys(&["Enter"]);

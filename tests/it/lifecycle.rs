@@ -104,7 +104,7 @@ fn sane(terminal: &Tmux) {
 fn a_session_that_ends_gives_the_terminal_back() {
     let sandbox = sandbox();
     let terminal = Tmux::shell(&sandbox, (100, 30));
-    for (leave, code) in [("exit 0", "0"), ("exit 7", "7"), ("kill -TERM $$", "143")] {
+    for (leave, code) in [("exit 0", "0"), ("exit 7", "7"), ("kill -KILL $$", "137")] {
         terminal.line("clear; hallpass connect shell; echo code:$?");
         terminal.wait("Connected to shell");
         terminal.line(leave);
@@ -119,7 +119,7 @@ fn leaving_the_tui_gives_the_terminal_back() {
     let sandbox = sandbox();
     let terminal = Tmux::shell(&sandbox, (100, 30));
     terminal.line("hallpass; echo code:$?");
-    terminal.wait("NAME");
+    terminal.wait("stubborn");
     terminal.keys(&["q"]);
     terminal.wait("code:0");
     sane(&terminal);
@@ -197,7 +197,7 @@ fn signals_to_hallpass_end_everything_and_leave_a_sane_terminal() {
     ] {
         let sandbox = sandbox();
         let terminal = Tmux::shell(&sandbox, (100, 30));
-        terminal.line(&format!("hallpass {args}; echo over"));
+        terminal.line(&format!("hallpass {args}; echo o''ver"));
         if args.is_empty() {
             open_role(&terminal, "shell");
         } else {

@@ -88,7 +88,12 @@ impl Tmux {
             "tmux: {}",
             String::from_utf8_lossy(&started.stderr)
         );
-        terminal.tmux(&["pipe-pane", "-t", "t", &format!("cat >'{}'", terminal.bytes.display())]);
+        terminal.tmux(&[
+            "pipe-pane",
+            "-t",
+            "t",
+            &format!("exec cat >'{}'", terminal.bytes.display()),
+        ]);
         crate::sandbox::eventually("tmux records the bytes", || terminal.bytes.exists());
         fs::write(gate, "").unwrap();
         terminal
@@ -239,8 +244,8 @@ impl Tmux {
     pub fn exit_code(&self) -> i32 {
         let mut code = None;
         self.wait_until("the program's end", |_| {
-            let ended = self.ask("#{pane_dead} #{pane_dead_status} #{pane_dead_signal}");
-            code = match ended.splitn(3, ' ').collect::<Vec<_>>()[..] {
+            let ended = self.ask("#{pane_dead},#{pane_dead_status},#{pane_dead_signal}");
+            code = match ended.splitn(3, ',').collect::<Vec<_>>()[..] {
                 ["1", _, signal] if !["", "0"].contains(&signal) => {
                     signal.parse::<i32>().ok().map(|signal| 128 + signal)
                 }
