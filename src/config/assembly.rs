@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::dangerous::is_dangerous;
-use super::fields::{WrittenField, not_a_reference};
+use super::fields::{WrittenField, not_a_reference, wrong_name};
 use super::report::{Place, Scope};
 use super::roles::{World, Written};
 use super::source::{names_a_secret, printable};
@@ -296,14 +296,8 @@ impl<'a> Assembly<'_, 'a> {
         let mut pairs = Vec::new();
         for entry in map {
             let Some(key) = entry.text() else { continue };
-            if !is_variable_name(entry.name) || key.is_empty() {
-                let message = format!(
-                    "`map` of {} names fields and, in quotes, keys of the secret",
-                    self.owner
-                );
-                let fix = "write it like this: map = { PGUSER = \"login\" }".to_owned();
-                let problem = Problem::new(&catalogue::CONFIG_ENV_NAME, message).causes(Vec::new());
-                self.scope.problem(&entry.key_place(), problem.fixes(vec![fix]));
+            if let Some(problem) = wrong_name(entry.name, &format!("`map` of {}", self.owner)) {
+                self.scope.problem(&entry.key_place(), problem);
                 continue;
             }
             self.check_dangerous(entry.name, &entry.key_place());
