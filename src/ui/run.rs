@@ -42,7 +42,10 @@ impl UiOptions {
             let value = self.world.env.get(name).and_then(|value| value.to_str());
             value.filter(|value| !value.is_empty())
         };
-        let locale = ["LC_ALL", "LC_CTYPE", "LANG"].into_iter().find_map(set).unwrap_or_default();
+        let locale = ["LC_ALL", "LC_CTYPE", "LANG"]
+            .into_iter()
+            .find_map(set)
+            .unwrap_or_default();
         let utf8 = locale.to_ascii_uppercase().replace('-', "").contains("UTF8");
         Look {
             color: set("NO_COLOR").is_none() && set("TERM") != Some("dumb"),
