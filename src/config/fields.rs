@@ -52,28 +52,24 @@ pub(super) struct WrittenField<'a> {
     pub(super) place: Place<'a>,
 }
 
-/// Whether the name can be a field; a problem if not.
-fn check_field_name(scope: &Scope<'_>, entry: &Entry<'_>, owner: &str) -> bool {
+/// Why the name cannot be a field of this owner; none if it can.
+pub(super) fn wrong_name(name: &str, owner: &str) -> Option<Problem> {
     const LONGEST: usize = 200;
-    let name = entry.name;
     if !is_variable_name(name) || name.len() > LONGEST {
         let message = format!(
             "`{}` in {owner} cannot be the name of an environment variable",
             shown(name)
         );
-        scope.problem(&entry.key_place(), Problem::new(&catalogue::CONFIG_ENV_NAME, message));
-        return false;
+        return Some(Problem::new(&catalogue::CONFIG_ENV_NAME, message));
     }
     if name.starts_with("HALLPASS_") {
         let message = format!(
             "`{}` in {owner}: hallpass itself gives the variables that begin with HALLPASS_",
             shown(name)
         );
-        let problem = Problem::new(&catalogue::CONFIG_ENV_NAME, message).causes(Vec::new());
-        scope.problem(&entry.key_place(), problem);
-        return false;
+        return Some(Problem::new(&catalogue::CONFIG_ENV_NAME, message).causes(Vec::new()));
     }
-    true
+    None
 }
 
 /// Reads `fields` of a role or template; what cannot be read is a problem and left out.
@@ -85,7 +81,8 @@ pub(super) fn read_fields<'a>(
 ) -> Vec<WrittenField<'a>> {
     let mut found = Vec::new();
     for entry in fields.members_or_problem(scope, "a table of fields: [roles.NAME.fields]") {
-        if !check_field_name(scope, &entry, owner) {
+        if let Some(problem) = wrong_name(entry.name, owner) {
+            scope.problem(&entry.key_place(), problem);
             continue;
         }
         let reader = FieldReader {

@@ -252,6 +252,12 @@ fn the_contracts_example() {
 fn the_longer_examples() {
     let config = right(include_str!("../../tests/fixtures/config/right/examples.toml"));
     assert_eq!(config.roles.len(), 10);
+    assert!(
+        role(&config, "prod-pg-rds-orders")
+            .fields
+            .iter()
+            .any(|f| f.name == "PGPASSWORD" && f.masked)
+    );
     let key = &role(&config, "bastion-eu").fields[1];
     assert_eq!((key.via, key.masked), (Via::Agent, true));
     assert!(config.connectors["ssh"].not_built.is_some());
