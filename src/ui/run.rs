@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crossterm::event::{Event, EventStream, KeyEventKind};
+use crossterm::event::{Event, EventStream, KeyEventKind, MouseEventKind};
 use futures::StreamExt as _;
 use jiff::Timestamp;
 use tokio::signal::unix::{SignalKind, signal};
@@ -42,7 +42,10 @@ impl UiOptions {
             let value = self.world.env.get(name).and_then(|value| value.to_str());
             value.filter(|value| !value.is_empty())
         };
-        let locale = ["LC_ALL", "LC_CTYPE", "LANG"].into_iter().find_map(set).unwrap_or_default();
+        let locale = ["LC_ALL", "LC_CTYPE", "LANG"]
+            .into_iter()
+            .find_map(set)
+            .unwrap_or_default();
         let utf8 = locale.to_ascii_uppercase().replace('-', "").contains("UTF8");
         Look {
             color: set("NO_COLOR").is_none() && set("TERM") != Some("dumb"),
@@ -111,6 +114,7 @@ impl Loop {
             sender,
         )?;
         let mut model = Model::new(options.config, screen.size()?, Timestamp::now(), look);
+        model.zone = jiff::tz::TimeZone::system();
         let mut effects = Vec::new();
         if let Some(request) = options.open {
             model.single = true;
@@ -159,9 +163,17 @@ impl Loop {
                 // The terminal is gone: nobody can see or say anything any more.
                 Woken::Input(None | Some(Err(_))) => self.take(Message::Signal(128 + 1)).await?,
                 Woken::Input(Some(Ok(event))) => {
-                    self.last_key = Some(Instant::now());
+                    let moved = matches!(&event, Event::Mouse(mouse) if mouse.kind == MouseEventKind::Moved);
+                    let changed = self.changed;
+                    if !moved {
+                        self.last_key = Some(Instant::now());
+                    }
                     if let Some(message) = message_of(event) {
                         self.take(message).await?;
+                    }
+                    // The mouse passing over us changes nothing that is drawn.
+                    if moved {
+                        self.changed = changed;
                     }
                 }
                 Woken::Signal(code) => self.take(Message::Signal(code)).await?,

@@ -129,7 +129,10 @@ fn draw_palette(model: &Model, input: &Input, selected: usize, buf: &mut Buffer,
     let top = (selected + 1).saturating_sub(rows);
     let width = usize::from(inside.width);
     for (y, (i, command)) in found.iter().enumerate().skip(top).take(rows).enumerate() {
-        let name = text::fit(&command.text, (width / 2).min(28));
+        let name = text::fit(
+            &command.text,
+            (width * 3 / 5).min(if input.text.starts_with("connect ") { 44 } else { 24 }),
+        );
         let help_width = width.saturating_sub(text::width(&name) + 12);
         let mut line = Line::from(vec![
             Span::styled(if i == selected { theme::CURSOR } else { " " }, theme::KEY),

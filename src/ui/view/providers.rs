@@ -80,7 +80,7 @@ struct Columns {
 }
 
 impl Columns {
-    const STATE: usize = 14;
+    const STATE: usize = 10;
     const LATENCY: usize = 7;
     const ROLES: usize = 7;
 
@@ -246,8 +246,7 @@ fn detail_lines(model: &Model, row: &ProviderRow, width: usize) -> Vec<Line<'sta
     let (mark, style) = header::light(row, model);
     let mut state = vec![Span::styled(mark, style), Span::raw(format!(" {}", state_word(row)))];
     if let Some((since, times)) = row.since {
-        let zone = jiff::tz::TimeZone::system();
-        let at = since.to_zoned(zone).strftime("%H:%M:%S");
+        let at = since.to_zoned(model.zone.clone()).strftime("%H:%M:%S");
         let s = if times == 1 { "" } else { "s" };
         state.push(Span::styled(
             format!("     since {at} ({times} probe{s})"),

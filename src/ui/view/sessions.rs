@@ -67,7 +67,7 @@ pub(super) fn draw(model: &Model, buf: &mut Buffer, parts: Parts) {
             Span::raw(format!("{:<2} {name} ", y + 1)),
             Span::styled(text::fit(&tab.label, 7) + " ", theme::environment(None, tab.prod)),
             Span::raw(if parts.framed {
-                text::fit(&tab.program, 13) + " "
+                text::fit(program_name(tab), 13) + " "
             } else {
                 String::new()
             }),
@@ -79,6 +79,11 @@ pub(super) fn draw(model: &Model, buf: &mut Buffer, parts: Parts) {
         }
         put(buf, layout::list_rows(model), y, line);
     }
+}
+
+/// The program without its folder.
+pub(super) fn program_name(tab: &Tab) -> &str {
+    tab.program.rsplit('/').next().unwrap_or(&tab.program)
 }
 
 /// `exited 3 after 11m32s`, `ended by signal 15 after 9s`.
