@@ -134,7 +134,7 @@ impl FieldReader<'_, '_> {
 
     fn plain_string(&self, entry: &Entry<'_>, text: &str) -> Option<Source> {
         match reference::parse_value(text, self.names) {
-            Ok(Parsed::Plain) => Some(Source::Plain(text.to_owned())),
+            Ok(Parsed::Plain) => self.without_nul(entry, text),
             Ok(Parsed::Secret(secret)) => Some(Source::Secret(secret)),
             Ok(Parsed::RdsIam { user }) => Some(Source::RdsIam { user }),
             Err(error) => self.not_a_reference(entry, error),
@@ -146,6 +146,18 @@ impl FieldReader<'_, '_> {
         let problem = Problem::new(&catalogue::REF_SYNTAX, message).similar(error.similar);
         self.scope.problem(&entry.place(), problem);
         None
+    }
+
+    fn without_nul(&self, entry: &Entry<'_>, text: &str) -> Option<Source> {
+        if text.contains('\0') {
+            let message = format!("{} holds a NUL byte, which no environment variable can", self.what);
+            self.scope.problem(
+                &entry.place(),
+                Problem::new(&catalogue::REF_NUL_BYTE, message).fixes(Vec::new()),
+            );
+            return None;
+        }
+        Some(Source::Plain(text.to_owned()))
     }
 
     /// `{ literal = … }`, `{ secret = … }`, `{ template = … }`, `{ rds_iam = … }` with options.
@@ -209,7 +221,7 @@ impl FieldReader<'_, '_> {
     fn origin(&self, origin: &Entry<'_>, members: &[Entry<'_>]) -> Option<Source> {
         let text = origin.text()?;
         match origin.name {
-            "literal" => Some(Source::Plain(text.to_owned())),
+            "literal" => self.without_nul(origin, text),
             "secret" => match reference::parse_canonical(text, self.names) {
                 Ok(secret) => Some(Source::Secret(secret)),
                 Err(error) => {

@@ -94,7 +94,7 @@ catalogue! {
     VAULT_SEALED = "E-VAULT-SEALED", "Vault is sealed", causes: ["it was restarted and nobody has unsealed it yet"], fixes: ["vault operator unseal   (by those who hold the keys)"];
     VAULT_UNINITIALISED = "E-VAULT-UNINITIALISED", "Vault was never initialised", causes: ["the address is that of a new server"], fixes: ["vault operator init"];
     VAULT_STANDBY = "E-VAULT-STANDBY", "this node of Vault is a standby and does not answer", causes: ["the address is that of one node, not of the cluster"], fixes: ["set the address to the cluster's"];
-    VAULT_RATE = "E-VAULT-RATE", "Vault limits the rate of requests", causes: [], fixes: ["wait, then try again"];
+    VAULT_RATE = "E-VAULT-RATE", "Vault limits the rate of requests", causes: ["a rate limit quota of the server, or of a proxy before it, is used up"], fixes: ["wait, then try again"];
 
     // --- the client program and the session
     CLIENT_MISSING = "E-CLIENT-MISSING", "the program that opens this role is not installed", causes: ["it is not on PATH"], fixes: [];

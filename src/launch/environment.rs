@@ -90,6 +90,8 @@ fn insert(field: &Field, value: Value, built: &mut Built) -> Result<(), Problem>
         Value::Plain(text) if field.via == Via::File => {
             put_file(field, SecretValue::from_text(text), built)?;
         }
+        // Plain text that the role file admits to be a secret is masked like one.
+        Value::Plain(text) if field.masked => put_variable(field, SecretValue::from_text(text), built)?,
         Value::Plain(text) => built.env.insert_plain(&field.name, text),
         Value::Secret { value, parts, uses } => {
             if let Some(warning) = value.warning().filter(|_| field.masked) {

@@ -1,5 +1,6 @@
 //! The loop: waits for keys, replies, signals and time; lets `update` work; draws when something changed.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -87,6 +88,8 @@ struct Loop {
     runner: Runner,
     replies: UnboundedReceiver<Reply>,
     input: Option<EventStream>,
+    /// Ends of sessions that are not adopted yet.
+    early: HashMap<u64, SessionEvent>,
     changed: bool,
     drawn: Instant,
     last_key: Option<Instant>,
@@ -126,6 +129,7 @@ impl Loop {
             runner,
             replies,
             input: Some(EventStream::new()),
+            early: HashMap::new(),
             changed: true,
             drawn: Instant::now(),
             last_key: None,
@@ -207,12 +211,13 @@ impl Loop {
     async fn reply(&mut self, reply: Reply) -> Result<(), Problem> {
         match reply {
             Reply::Message(message) => {
-                if let Message::Session {
-                    tab,
-                    event: SessionEvent::Output,
-                } = message
-                {
-                    self.runner.seen(tab);
+                if let Message::Session { tab, event } = &message {
+                    if *event == SessionEvent::Output {
+                        self.runner.seen(*tab);
+                    } else if !self.runner.has(*tab) {
+                        // A child that ends at once can be quicker than the news that it was started.
+                        self.early.insert(*tab, event.clone());
+                    }
                 }
                 self.take(message).await
             }
@@ -221,8 +226,13 @@ impl Loop {
                 session,
                 opened,
             } => {
-                self.runner.adopt(opened.tab, session, Arc::clone(&opened.told));
-                self.take(Message::Opened { generation, opened }).await
+                let tab = opened.tab;
+                self.runner.adopt(tab, session, Arc::clone(&opened.told));
+                self.take(Message::Opened { generation, opened }).await?;
+                match self.early.remove(&tab) {
+                    Some(event) => self.take(Message::Session { tab, event }).await,
+                    None => Ok(()),
+                }
             }
         }
     }

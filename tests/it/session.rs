@@ -464,3 +464,159 @@ fn launch_a_stubborn_child() {
     ));
     running.ending();
 }
+
+/// Runs `HP_SCRIPT` on pipes in a process of its own, standard output without what the test harness says first.
+struct OnPipes {
+    code: i32,
+    stdout: Vec<u8>,
+    stderr: String,
+}
+
+fn on_pipes(script: &str) -> Command {
+    let mut command = alone("session::pipe_here");
+    command.env("HP_SCRIPT", script);
+    command
+}
+
+fn finished(mut command: Command) -> OnPipes {
+    let output = command.stdin(std::process::Stdio::null()).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stdout);
+    let first = said.find(" ... ").unwrap() + " ... ".len();
+    OnPipes {
+        code: std::os::unix::process::ExitStatusExt::into_raw(output.status) >> 8,
+        stdout: output.stdout[first..].to_vec(),
+        stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+    }
+}
+
+fn script_of_the_environment() -> LaunchPlan {
+    let mut env = env();
+    env.insert_secret("TOKEN", SecretValue::from_text("hunter22-hunter".into()), true);
+    script(&std::env::var("HP_SCRIPT").unwrap(), env)
+}
+
+#[test]
+#[ignore = "is the process that other tests look at"]
+fn pipe_here() {
+    let ending = hallpass::session::pipe::run(script_of_the_environment(), Path::new(STARTER)).unwrap();
+    std::process::exit(ending.code);
+}
+
+#[test]
+#[ignore = "is the process that other tests look at"]
+fn connect_here() {
+    let ending = hallpass::session::passthrough::connect(script_of_the_environment(), Path::new(STARTER)).unwrap();
+    std::process::exit(ending.code);
+}
+
+#[test]
+fn on_pipes_every_byte_and_the_code_come_through() {
+    let ran = finished(on_pipes("seq 1 200000; echo to errors >&2; exit 41"));
+    let expected: String = (1..=200_000).map(|n| format!("{n}\n")).collect();
+    assert_eq!(ran.stdout.len(), expected.len());
+    assert_eq!((ran.code, ran.stdout == expected.as_bytes()), (41, true));
+    assert_eq!(ran.stderr, "to errors\n");
+    assert_eq!(finished(on_pipes("kill -TERM $$")).code, 143);
+    assert_eq!(finished(on_pipes("cat; echo end of input")).stdout, b"end of input\n");
+}
+
+#[test]
+fn on_pipes_a_process_left_behind_is_not_waited_for() {
+    let began = Instant::now();
+    let ran = finished(on_pipes(
+        "head -c 50000 /dev/zero; (trap '' HUP; exec sleep 60) & echo ended",
+    ));
+    assert_eq!(ran.stdout.len(), 50_000 + "ended\n".len());
+    assert!(began.elapsed() < Duration::from_secs(20));
+}
+
+#[test]
+fn on_pipes_a_reader_that_leaves_ends_the_child() {
+    let mut running = on_pipes("yes").stdout(std::process::Stdio::piped()).spawn().unwrap();
+    let mut first = [0; 1000];
+    std::io::Read::read_exact(running.stdout.as_mut().unwrap(), &mut first).unwrap();
+    drop(running.stdout.take());
+    assert_eq!(running.wait().unwrap().code(), Some(128 + 13));
+}
+
+#[test]
+fn on_pipes_a_termination_reaches_the_child() {
+    let running = on_pipes("trap 'echo told; exit 5' TERM; echo ready; while :; do sleep 0.05; done");
+    let mut running = { running }.stdout(std::process::Stdio::piped()).spawn().unwrap();
+    let mut stdout = std::io::BufReader::new(running.stdout.take().unwrap());
+    let mut line = String::new();
+    while !line.ends_with("ready\n") {
+        line.clear();
+        assert_ne!(std::io::BufRead::read_line(&mut stdout, &mut line).unwrap(), 0);
+    }
+    kill(&running.id().to_string(), "TERM");
+    line.clear();
+    std::io::Read::read_to_string(&mut stdout, &mut line).unwrap();
+    assert_eq!((line.as_str(), running.wait().unwrap().code()), ("told\n", Some(5)));
+}
+
+fn kill(pid: &str, signal: &str) {
+    let status = Command::new("/bin/kill")
+        .args([&format!("-{signal}"), pid])
+        .status()
+        .unwrap();
+    assert!(status.success());
+}
+
+/// `connect` with a screen of ours as the terminal it is on: a shell that shows the terminal's state before and after.
+fn connected(script: &str) -> Running {
+    let mut env = env();
+    env.insert_plain("HP_SCRIPT", script);
+    let test = std::env::current_exe().unwrap();
+    let around = format!(
+        "stty -g > /dev/shm/hp-stty-$$; echo outer $$.; '{}' session::connect_here --exact --ignored --nocapture --test-threads=1; code=$?; \
+         stty -g | cmp - /dev/shm/hp-stty-$$ && echo sane code=$code.; rm /dev/shm/hp-stty-$$; sleep 1000",
+        test.display()
+    );
+    Running::start(self::script(&around, env))
+}
+
+#[test]
+fn connect_passes_everything_through_and_restores_the_terminal() {
+    let running = connected(
+        "stty size; printf 'type> '; read line; echo \"<$line>\"; tput smcup; printf '\\033[?25l\\033[?1000h'; exit 3",
+    );
+    assert!(running.wait_for("type>").contains("24 80"));
+    running.session.resize(Size { columns: 90, rows: 20 });
+    running.session.send(b"hello\r");
+    running.wait_for("<hello>");
+    running.wait_for("sane code=3.");
+    let emulator = running.session.emulator();
+    let emulator = emulator.lock().unwrap();
+    assert!(!emulator.modes().mouse && !emulator.modes().alternate_screen);
+    assert!(emulator.cursor().is_some(), "the cursor is shown again");
+}
+
+#[test]
+fn connect_sends_an_interrupt_once_and_follows_the_size() {
+    let running =
+        connected("trap 'echo interrupted' INT; trap 'stty size' WINCH; echo ready; while :; do sleep 0.05; done");
+    running.wait_for("ready");
+    running.session.send(b"\x03");
+    running.wait_for("interrupted");
+    running.session.resize(Size { columns: 90, rows: 20 });
+    let screen = running.wait_for("20 90");
+    assert_eq!(screen.matches("interrupted").count(), 1, "{screen}");
+}
+
+#[test]
+fn connect_restores_the_terminal_when_it_is_told_to_end() {
+    let running = connected("echo inner $PPID.; sleep 1000");
+    let screen = running.wait_for("inner ");
+    let pid = running.wait_for(".\n");
+    let pid = pid
+        .split("inner ")
+        .nth(1)
+        .unwrap_or(&screen)
+        .split('.')
+        .next()
+        .unwrap()
+        .to_owned();
+    kill(&pid, "TERM");
+    running.wait_for("sane code=129.");
+}

@@ -1,7 +1,6 @@
 //! Tokens: where they come from, how long they last, one login at a time, and one more when a token turns out to be dead.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
 use secrecy::{ExposeSecret, SecretString};
@@ -26,8 +25,8 @@ pub(super) struct Token {
 pub(super) struct Session {
     /// Held during a login, so that many readers wait for one login.
     current: Mutex<Option<Arc<Token>>>,
-    /// Whether the token has ever worked here: what stops working then has expired.
-    worked: AtomicBool,
+    /// The last token that worked here: when it stops working, it has expired.
+    worked: std::sync::Mutex<Option<SecretString>>,
 }
 
 /// What the server says of a token.
@@ -82,8 +81,15 @@ impl Vault {
         }
     }
 
-    pub(super) fn worked(&self) {
-        self.session.worked.store(true, Ordering::Relaxed);
+    pub(super) fn worked(&self, token: &Token) {
+        let mut worked = self.session.worked.lock().unwrap_or_else(PoisonError::into_inner);
+        *worked = Some(token.value.clone());
+    }
+
+    fn has_worked(&self, token: &Token) -> bool {
+        let worked = self.session.worked.lock().unwrap_or_else(PoisonError::into_inner);
+        let worked = worked.as_ref().map(ExposeSecret::expose_secret);
+        worked == Some(token.value.expose_secret())
     }
 
     async fn log_in(&self) -> Result<Token, Problem> {
@@ -120,11 +126,12 @@ impl Vault {
             let lasts = Duration::from_secs(auth.lease_duration);
             // A little early, so that a token does not end between this look and the request.
             let lasts = lasts.saturating_sub((lasts / 10).min(Duration::from_secs(5)));
-            self.worked();
-            return Ok(Token {
+            let token = Token {
                 value: auth.client_token,
                 expires: (auth.lease_duration > 0).then(|| Instant::now() + lasts),
-            });
+            };
+            self.worked(&token);
+            return Ok(token);
         }
         let what = format!("Vault at {} refused the AppRole login", self.settings.address);
         let problem = Problem::new(&catalogue::VAULT_LOGIN, what)
@@ -182,7 +189,7 @@ impl Vault {
         let (answer, line) = self.ask(self.asker(Some(token)).lookup_self()).await?;
         match answer.status {
             200 => {
-                self.worked();
+                self.worked(token);
                 let lookup: Option<super::api::Envelope<Lookup>> = parse(&answer);
                 Ok(Standing::Alive(
                     lookup.and_then(|lookup| lookup.data).unwrap_or_default(),
@@ -190,7 +197,7 @@ impl Vault {
             }
             // A policy's denial is wrapped into a list, a dead token's is bare.
             403 if Remarks::of(&answer).error_has("1 error occurred") => {
-                self.worked();
+                self.worked(token);
                 Ok(Standing::Shy)
             }
             403 => Ok(Standing::Dead),
@@ -201,7 +208,7 @@ impl Vault {
     /// The problem of a token that the server does not accept.
     pub(super) fn dead_token(&self, token: &Token, line: &str) -> Problem {
         let address = &self.settings.address;
-        let expired = self.session.worked.load(Ordering::Relaxed) || is_like_a_token(token.value.expose_secret());
+        let expired = self.has_worked(token) || is_like_a_token(token.value.expose_secret());
         let problem = if expired {
             let what = format!("the token for Vault at {address} has expired or was revoked");
             Problem::new(&catalogue::VAULT_TOKEN_EXPIRED, what)

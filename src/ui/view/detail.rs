@@ -9,6 +9,7 @@ use crate::domain::problem::Location;
 use crate::domain::reference::{Kind, SecretRef};
 use crate::domain::role::{Field, Role, Source};
 use crate::domain::status::{FieldStatus, RoleStatus};
+use crate::launch;
 use crate::ui::layout::Parts;
 use crate::ui::model::{Check, Model, Pane, RoleRow, RowOf};
 use crate::ui::{text, theme};
@@ -96,7 +97,10 @@ fn lines(model: &Model, row: &RoleRow, width: usize) -> Vec<Line<'static>> {
     }
     lines.push(Line::raw(""));
     lines.push(Line::styled(
-        format!(" {}", text::cut(&command_text(model, role), width.saturating_sub(2))),
+        format!(
+            " {}",
+            text::cut(&launch::preview(&model.config, role), width.saturating_sub(2))
+        ),
         theme::ACCENT,
     ));
     lines.push(Line::raw(""));
@@ -152,57 +156,6 @@ fn access_line(row: &RoleRow, role: &Role) -> Line<'static> {
         spans.push(Span::raw(owner.clone()));
     }
     Line::from(spans)
-}
-
-/// The command as it will run, with the names of variables instead of their values.
-fn command_text(model: &Model, role: &Role) -> String {
-    let mut words: Vec<String> = Vec::new();
-    let has = |name: &str| role.fields.iter().any(|f| f.name == name);
-    if let Some(command) = &role.command {
-        words.extend(command.iter().cloned());
-    } else if let Some(connector) = role
-        .connector
-        .as_ref()
-        .and_then(|name| model.config.connectors.get(name))
-    {
-        words.extend(connector.programs.first().cloned());
-        words.extend(connector.words.iter().cloned());
-        for group in &connector.arguments {
-            let named: Vec<&str> = group.words.iter().flat_map(|w| placeholders(w)).collect();
-            let unless = group
-                .unless_secret
-                .as_deref()
-                .is_some_and(|name| role.fields.iter().any(|f| f.name == name && f.source.is_secret()));
-            if !unless && named.iter().all(|name| has(name)) && group.when.as_deref().is_none_or(has) {
-                words.extend(group.words.iter().cloned());
-            }
-        }
-    }
-    words.extend(role.args.iter().cloned());
-    let shown: Vec<String> = words.iter().map(|word| variable_text(word, role)).collect();
-    shown.join(" ")
-}
-
-/// The names in `{…}` of a word of an argument.
-fn placeholders(word: &str) -> Vec<&str> {
-    word.split('{')
-        .skip(1)
-        .filter_map(|rest| rest.split_once('}').map(|(name, _)| name))
-        .collect()
-}
-
-/// A plain field shows its value, one of a provider its name.
-fn variable_text(word: &str, role: &Role) -> String {
-    let mut out = word.to_owned();
-    for name in placeholders(word) {
-        let field = role.fields.iter().find(|f| f.name == name);
-        let text = match field.map(|f| (&f.source, f.masked)) {
-            Some((Source::Plain(value), false)) => value.clone(),
-            _ => format!("${name}"),
-        };
-        out = out.replace(&format!("{{{name}}}"), &text);
-    }
-    out
 }
 
 fn field_lines(
@@ -454,7 +407,7 @@ fn summary(model: &Model, row: &RoleRow, width: usize) -> Vec<Line<'static>> {
     }
     lines.push(Line::styled(format!(" {PROMISE}"), theme::QUIET));
     lines.push(Line::styled(
-        format!(" {}", text::cut(&command_text(model, role), width.saturating_sub(2))),
+        format!(" {}", text::cut(&launch::preview(&model.config, role), width.saturating_sub(2))),
         theme::ACCENT,
     ));
     lines.push(Line::styled(

@@ -70,7 +70,7 @@ pub(super) fn entries(model: &Model, filter: &str) -> Vec<Section> {
 
 fn columns_of(width: u16) -> usize {
     match width {
-        120.. => 3,
+        150.. => 3,
         76.. => 2,
         _ => 1,
     }

@@ -4,7 +4,7 @@
 
 use std::collections::VecDeque;
 
-use aho_corasick::automaton::{Automaton, StateID};
+use aho_corasick::automaton::StateID;
 use zeroize::{Zeroize as _, Zeroizing};
 
 use super::automaton::Machine;
@@ -123,7 +123,7 @@ impl Stream {
         }
     }
 
-    pub(super) fn push<A: Automaton>(&mut self, machine: &Machine<A>, input: &[u8], out: &mut Vec<u8>) {
+    pub(super) fn push(&mut self, machine: &Machine, input: &[u8], out: &mut Vec<u8>) {
         for piece in input.chunks(PIECE) {
             self.buffer.extend_from_slice(piece);
             self.scan(machine, out);
@@ -134,11 +134,11 @@ impl Stream {
         }
     }
 
-    pub(super) fn holds<A: Automaton>(&self, machine: &Machine<A>) -> bool {
+    pub(super) fn holds(&self, machine: &Machine) -> bool {
         self.idle_limit(machine).1 > self.sent
     }
 
-    pub(super) fn idle<A: Automaton>(&mut self, machine: &Machine<A>, out: &mut Vec<u8>) {
+    pub(super) fn idle(&mut self, machine: &Machine, out: &mut Vec<u8>) {
         let (first, limit) = self.idle_limit(machine);
         self.emit(limit, out);
         self.floor = self.floor.max(first);
@@ -146,7 +146,7 @@ impl Stream {
         self.compact();
     }
 
-    pub(super) fn finish<A: Automaton>(&mut self, machine: &Machine<A>, out: &mut Vec<u8>) {
+    pub(super) fn finish(&mut self, machine: &Machine, out: &mut Vec<u8>) {
         self.decide(machine, out);
         if self.in_sequence() && matches!(self.parser, Parser::String(_)) {
             self.end_string(machine, self.cursor);
@@ -162,7 +162,7 @@ impl Stream {
         self.run = None;
     }
 
-    fn scan<A: Automaton>(&mut self, machine: &Machine<A>, out: &mut Vec<u8>) {
+    fn scan(&mut self, machine: &Machine, out: &mut Vec<u8>) {
         while self.cursor < self.buffer.len() {
             let (_, limit) = self.decided(machine);
             let held = self.cursor - limit;
@@ -182,7 +182,7 @@ impl Stream {
     }
 
     /// Plain text up to the next control sequence.
-    fn scan_text<A: Automaton>(&mut self, machine: &Machine<A>, end: usize, out: &mut Vec<u8>) {
+    fn scan_text(&mut self, machine: &Machine, end: usize, out: &mut Vec<u8>) {
         let start = machine.start();
         let mut at = self.cursor;
         while at < end {
@@ -214,7 +214,7 @@ impl Stream {
 
     /// Takes one byte outside of control sequences. Returns whether the terminal is asked something by it.
     #[inline(always)]
-    fn take<A: Automaton>(&mut self, machine: &Machine<A>, at: usize, byte: u8) -> bool {
+    fn take(&mut self, machine: &Machine, at: usize, byte: u8) -> bool {
         let class = CLASS[usize::from(byte)];
         if self.token.is_some() {
             self.end_token(class & WORD == 0);
@@ -243,7 +243,7 @@ impl Stream {
     }
 
     /// The inside of a control sequence.
-    fn scan_sequence<A: Automaton>(&mut self, machine: &Machine<A>, end: usize, out: &mut Vec<u8>) {
+    fn scan_sequence(&mut self, machine: &Machine, end: usize, out: &mut Vec<u8>) {
         let mut at = self.cursor;
         while at < end {
             let before = self.parser;
@@ -278,7 +278,7 @@ impl Stream {
     }
 
     /// A string is complete up to the cursor, its content up to `end`: it goes if a value is in it.
-    fn end_string<A: Automaton>(&mut self, machine: &Machine<A>, end: usize) {
+    fn end_string(&mut self, machine: &Machine, end: usize) {
         let content = self.buffer.get(self.sequence + 2..end).unwrap_or_default();
         if machine.occurs_in(content) {
             self.masked += 1;
@@ -293,7 +293,7 @@ impl Stream {
     }
 
     /// A control sequence is complete.
-    fn complete<A: Automaton>(&mut self, machine: &Machine<A>, start: usize, end: usize, out: &mut Vec<u8>) {
+    fn complete(&mut self, machine: &Machine, start: usize, end: usize, out: &mut Vec<u8>) {
         if self.overlong {
             return;
         }
@@ -315,7 +315,7 @@ impl Stream {
     }
 
     /// As much is held as may be: decides on the text; if it is a control sequence that is so long, lets it go piece by piece.
-    fn overflow<A: Automaton>(&mut self, machine: &Machine<A>, out: &mut Vec<u8>) {
+    fn overflow(&mut self, machine: &Machine, out: &mut Vec<u8>) {
         self.decide(machine, out);
         if !self.in_sequence() || self.cursor - self.sequence < self.hold {
             return;
@@ -339,13 +339,7 @@ impl Stream {
         }
     }
 
-    fn scan_long_string<A: Automaton>(
-        &mut self,
-        machine: &Machine<A>,
-        kind: StringKind,
-        end: usize,
-        out: &mut Vec<u8>,
-    ) {
+    fn scan_long_string(&mut self, machine: &Machine, kind: StringKind, end: usize, out: &mut Vec<u8>) {
         let mut at = self.cursor;
         while at < end {
             let byte = self.buffer[at];
@@ -385,7 +379,7 @@ impl Stream {
     /// A form ended at the last text byte.
     #[cold]
     #[inline(never)]
-    fn found<A: Automaton>(&mut self, machine: &Machine<A>) {
+    fn found(&mut self, machine: &Machine) {
         let mut longest = 0;
         let mut token = 0;
         for (length, whole_token) in machine.matches(self.state) {
@@ -474,13 +468,13 @@ impl Stream {
     }
 
     /// The first text byte that could still become a part of a value.
-    fn first_pending<A: Automaton>(&self, machine: &Machine<A>) -> usize {
+    fn first_pending(&self, machine: &Machine) -> usize {
         let first = self.text.saturating_sub(machine.pending(self.state));
         self.token.map_or(first, |(from, _)| first.min(from))
     }
 
     /// What is decided: up to which text byte, and up to which place in the buffer.
-    fn decided<A: Automaton>(&self, machine: &Machine<A>) -> (usize, usize) {
+    fn decided(&self, machine: &Machine) -> (usize, usize) {
         let first = self.first_pending(machine);
         (first, self.limit(first))
     }
@@ -505,7 +499,7 @@ impl Stream {
     }
 
     /// What may leave after a pause: a few leading bytes of what could become a value, in whole characters.
-    fn idle_limit<A: Automaton>(&self, machine: &Machine<A>) -> (usize, usize) {
+    fn idle_limit(&self, machine: &Machine) -> (usize, usize) {
         let pending = self.first_pending(machine);
         let mut first = (pending + SHOWN).max(self.floor).min(self.text);
         while first > pending.max(self.floor)
@@ -521,7 +515,7 @@ impl Stream {
     }
 
     /// Decides now on what is held: what is longer than what may be shown of a value is masked.
-    fn decide<A: Automaton>(&mut self, machine: &Machine<A>, out: &mut Vec<u8>) {
+    fn decide(&mut self, machine: &Machine, out: &mut Vec<u8>) {
         self.end_token(true);
         let pending = machine.pending(self.state);
         if pending > SHOWN {
