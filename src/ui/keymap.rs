@@ -23,13 +23,13 @@ pub enum Context {
 impl Context {
     /// All of them with their heading in the help.
     pub const ALL: &[(Self, &str)] = &[
-        (Self::Roles, "ACT ON ROLE"),
-        (Self::Providers, "ACT ON PROVIDER"),
-        (Self::Sessions, "SESSIONS"),
-        (Self::List, "MOVE AND VIEW"),
+        (Self::List, "MOVE AND FILTER"),
         (Self::Global, "EVERYWHERE"),
         (Self::Prefix, "IN A SESSION (after the prefix)"),
         (Self::Ended, "AFTER A SESSION ENDED"),
+        (Self::Roles, "ACT ON ROLE"),
+        (Self::Providers, "ACT ON PROVIDER"),
+        (Self::Sessions, "SESSIONS"),
         (Self::Failure, "WHEN SOMETHING FAILED"),
     ];
 }

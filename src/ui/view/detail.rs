@@ -407,7 +407,10 @@ fn summary(model: &Model, row: &RoleRow, width: usize) -> Vec<Line<'static>> {
     }
     lines.push(Line::styled(format!(" {PROMISE}"), theme::QUIET));
     lines.push(Line::styled(
-        format!(" {}", text::cut(&launch::preview(&model.config, role), width.saturating_sub(2))),
+        format!(
+            " {}",
+            text::cut(&launch::preview(&model.config, role), width.saturating_sub(2))
+        ),
         theme::ACCENT,
     ));
     lines.push(Line::styled(

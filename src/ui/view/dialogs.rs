@@ -2,7 +2,6 @@
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
-use ratatui::style::{Modifier, Style};
 use ratatui::text::{Line, Span};
 
 use super::hints::sessions;
@@ -141,7 +140,7 @@ fn draw_palette(model: &Model, input: &Input, selected: usize, buf: &mut Buffer,
             Span::styled(format!(" {:>8} ", command.key), theme::KEY),
         ]);
         if i == selected {
-            line = line.style(Style::new().add_modifier(Modifier::REVERSED));
+            line = theme::selected(line);
         }
         put(buf, inside, y + 2, line);
     }

@@ -2,7 +2,6 @@
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
-use ratatui::style::{Modifier, Style};
 use ratatui::text::{Line, Span};
 
 use super::failure::ladder;
@@ -146,11 +145,7 @@ fn row_line(model: &Model, row: &ProviderRow, selected: bool, columns: &Columns)
         )),
         Span::raw(format!(" {:>6}", row.roles.len())),
     ]);
-    if selected {
-        line.style(Style::new().add_modifier(Modifier::REVERSED))
-    } else {
-        line
-    }
+    if selected { theme::selected(line) } else { line }
 }
 
 /// How we are logged in, and for how long: what breaks most mornings.

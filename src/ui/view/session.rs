@@ -222,9 +222,12 @@ fn draw_status(model: &Model, tab: &Tab, scrolled: usize, buf: &mut Buffer, part
         return;
     }
     let left = if model.sessions.prefix {
-        Line::styled(" PREFIX", theme::KEY)
+        Line::from(Span::styled(" PREFIX", theme::KEY))
     } else if scrolled > 0 {
-        Line::styled(format!(" {scrolled} lines back · any key returns"), theme::WARN)
+        Line::from(Span::styled(
+            format!(" {scrolled} lines back · any key returns"),
+            theme::WARN,
+        ))
     } else if width >= 78 {
         Line::from(vec![
             Span::styled(format!(" {}", model.prefix), theme::KEY),

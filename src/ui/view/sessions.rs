@@ -1,7 +1,6 @@
 //! The list of sessions: number, role, environment, state, how long.
 
 use ratatui::buffer::Buffer;
-use ratatui::style::{Modifier, Style};
 use ratatui::text::{Line, Span};
 
 use super::{panel, put};
@@ -75,7 +74,7 @@ pub(super) fn draw(model: &Model, buf: &mut Buffer, parts: Parts) {
             Span::raw(format!(" {state}{}", if tab.unseen { "  ! new output" } else { "" })),
         ]);
         if selected {
-            line = line.style(Style::new().add_modifier(Modifier::REVERSED));
+            line = theme::selected(line);
         }
         put(buf, layout::list_rows(model), y, line);
     }
