@@ -176,7 +176,13 @@ impl Runner {
 
     /// Takes a started session over.
     pub(super) fn adopt(&mut self, tab: u64, session: Box<Session>, told: Arc<AtomicBool>) {
+        // Its first output may have come before it, and nobody could say then that it was seen.
+        told.store(false, Ordering::Release);
         self.sessions.insert(tab, Running { session, told });
+    }
+
+    pub(super) fn has(&self, tab: u64) -> bool {
+        self.sessions.contains_key(&tab)
     }
 
     /// The next output of this session is news again.

@@ -428,7 +428,7 @@ fn a_broken_role_is_listed_and_enter_shows_why() {
     let mut fixture = Fixture::with(&[("roles.toml", good), ("roles.d/bad.toml", bad)], 100, 30);
     let picture = fixture.picture();
     assert!(
-        picture.contains("1 config problem") && picture.contains("dev-orders") && picture.contains("invali"),
+        picture.contains("1 config problem") && picture.contains("dev-orders") && picture.contains("✗ invalid"),
         "{picture}"
     );
     fixture.press(r#"/ "bad" enter enter"#);

@@ -107,14 +107,15 @@ pub(super) fn key(model: &mut Model, chord: Chord) -> Vec<Effect> {
 
 /// Esc: the dialog goes away, nothing else happens.
 fn closed(model: &mut Model, dialog: Dialog) -> Vec<Effect> {
-    if model.single
-        && model.sessions.tabs.is_empty()
-        && matches!(dialog, Dialog::Failure { .. } | Dialog::Passphrase { .. })
-    {
-        // Started for one role that cannot be opened: there is nothing behind the panel.
-        return leave(model, 125);
+    if !model.single || !model.sessions.tabs.is_empty() {
+        return Vec::new();
     }
-    Vec::new()
+    // Started for one role that cannot be opened: there is nothing behind the panel.
+    match dialog {
+        Dialog::Failure { problems, .. } => leave(model, launch::failure_code(&problems)),
+        Dialog::Passphrase { .. } => leave(model, 125),
+        _ => Vec::new(),
+    }
 }
 
 fn scrolled(scroll: &mut usize, chord: Chord, letters: bool) -> bool {

@@ -170,7 +170,7 @@ fn field_lines(
     let room = width.saturating_sub(indent + 1);
     let (source, reference) = source_words(field);
     let shown = if field.source.is_secret() {
-        text::cut_start(&reference, room)
+        text::cut_path(&reference, room)
     } else {
         text::cut(&reference, room)
     };
@@ -277,7 +277,12 @@ fn fact_lines(model: &Model, role: &Role, width: usize, lines: &mut Vec<Line<'st
         .and_then(|name| model.config.connectors.get(name))
         && !connector.delivery.is_empty()
     {
-        fact("Delivery", text::cut(&connector.delivery, width.saturating_sub(13)));
+        for (i, part) in text::wrap(&connector.delivery, width.saturating_sub(13))
+            .into_iter()
+            .enumerate()
+        {
+            fact(if i == 0 { "Delivery" } else { "" }, part);
+        }
     }
     if let Some(resource) = &role.resource {
         fact("Resource", resource.clone());
@@ -375,10 +380,13 @@ fn summary(model: &Model, row: &RoleRow, width: usize) -> Vec<Line<'static>> {
             .and_then(|k| k.version.as_ref())
             .map_or_else(String::new, |v| format!(" v{}", text::cut(v, 8)));
         let (mark, style) = known.map_or((theme::UNCHECKED, theme::QUIET), |k| theme::mark(k.state));
-        let names = names.join(",");
+        let names = match names.len() {
+            many if names.join(",").len() > width / 3 => format!("{many} fields"),
+            _ => names.join(","),
+        };
         let room =
             width.saturating_sub(text::width(&names) + text::width(&version) + 8 + text::width(&reference.id.provider));
-        let path = text::cut_start(&reference.id.path, room.max(8));
+        let path = text::cut_path(&reference.id.path, room.max(8));
         lines.push(Line::from(vec![
             Span::raw(format!(" {names} ← {} {path}{version} ", reference.id.provider)),
             Span::styled(mark, style),
@@ -398,5 +406,16 @@ fn summary(model: &Model, row: &RoleRow, width: usize) -> Vec<Line<'static>> {
         );
     }
     lines.push(Line::styled(format!(" {PROMISE}"), theme::QUIET));
+    lines.push(Line::styled(
+        format!(
+            " {}",
+            text::cut(&launch::preview(&model.config, role), width.saturating_sub(2))
+        ),
+        theme::ACCENT,
+    ));
+    lines.push(Line::styled(
+        format!(" Defined {}", place(model, &role.at)),
+        theme::QUIET,
+    ));
     lines
 }

@@ -2,7 +2,6 @@
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
-use ratatui::style::{Modifier, Style};
 use ratatui::text::{Line, Span};
 
 use super::hints::sessions;
@@ -129,7 +128,10 @@ fn draw_palette(model: &Model, input: &Input, selected: usize, buf: &mut Buffer,
     let top = (selected + 1).saturating_sub(rows);
     let width = usize::from(inside.width);
     for (y, (i, command)) in found.iter().enumerate().skip(top).take(rows).enumerate() {
-        let name = text::fit(&command.text, (width / 2).min(28));
+        let name = text::fit(
+            &command.text,
+            (width * 3 / 5).min(if input.text.starts_with("connect ") { 44 } else { 24 }),
+        );
         let help_width = width.saturating_sub(text::width(&name) + 12);
         let mut line = Line::from(vec![
             Span::styled(if i == selected { theme::CURSOR } else { " " }, theme::KEY),
@@ -138,7 +140,7 @@ fn draw_palette(model: &Model, input: &Input, selected: usize, buf: &mut Buffer,
             Span::styled(format!(" {:>8} ", command.key), theme::KEY),
         ]);
         if i == selected {
-            line = line.style(Style::new().add_modifier(Modifier::REVERSED));
+            line = theme::selected(line);
         }
         put(buf, inside, y + 2, line);
     }
