@@ -271,7 +271,7 @@ impl Handler for Adapter {
     }
 
     fn input(&mut self, c: char) {
-        if c.width() == Some(0) && self.marks_under_cursor() >= MARKS_PER_CELL {
+        if !c.is_ascii() && c.width() == Some(0) && self.marks_under_cursor() >= MARKS_PER_CELL {
             return;
         }
         self.term.input(c);
