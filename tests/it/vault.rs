@@ -961,6 +961,28 @@ fn a_fetch_asks_no_more_than_it_needs() {
     assert_eq!(lines.iter().filter(|line| line.contains("mounts")).count(), 1);
 }
 
+/// Where the version is settled and the mount can only be one, nobody is asked.
+#[test]
+fn a_settled_version_asks_once() {
+    let v2 = "{\"data\":{\"data\":{\"k\":\"v\"},\"metadata\":{\"version\":1}}}";
+    for (kv, path, line, body) in [
+        (2, "secret/db", "GET /v1/secret/data/db ", v2),
+        (1, "kv/db", "GET /v1/kv/db ", "{\"data\":{\"k\":\"v\"}}"),
+    ] {
+        let liar = Liar::new(move |_| http("200 OK", "", body));
+        let bench = Bench::new()
+            .set("VAULT_ADDR", &liar.address)
+            .setting("kv", Setting::Number(kv));
+        holds(&run(bench.vault().fetch(&auto(path))).ok().unwrap(), "k", "v");
+        let asked = liar.asked();
+        assert!(
+            asked.len() == 1 && asked[0].starts_with(line),
+            "KV v{kv}: {} requests",
+            asked.len()
+        );
+    }
+}
+
 #[test]
 fn what_is_not_built_says_so() {
     let bench = Bench::new();
