@@ -911,6 +911,28 @@ fn a_server_that_says_nothing_is_given_up() {
         "config ok, dns ok, tcp ok, tls skipped, login fail, read skipped"
     );
     assert_eq!(status.problem.unwrap().code.id, "E-NET-TIMEOUT");
+    // Many secrets wait no longer than one, whether for their mount or for the login.
+    let secrets: Vec<SecretId> = (0..8).map(|n| auto(&format!("secret/deep/{n}"))).collect();
+    let logs_in = Bench::new()
+        .set("VAULT_ADDR", &address)
+        .set("VAULT_APP_ROLE_ID", "r")
+        .set("VAULT_APP_ROLE_SECRET_ID", "s")
+        .setting("timeout", Setting::Text("300ms".to_owned()))
+        .unset("VAULT_TOKEN");
+    for vault in [bench.vault(), logs_in.vault()] {
+        let started = Instant::now();
+        let all = run(vault.fetch_all(&secrets));
+        assert!(all.iter().all(|one| {
+            one.as_ref()
+                .err()
+                .is_some_and(|problem| problem.code.id == "E-NET-TIMEOUT")
+        }));
+        assert!(
+            started.elapsed() < Duration::from_millis(1500),
+            "{:?}",
+            started.elapsed()
+        );
+    }
     // One byte at a time is no way around the limit.
     let slow = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = format!("http://{}", slow.local_addr().unwrap());
