@@ -374,7 +374,7 @@ mod tests {
         let config = load(&LoadOptions {
             flags: FolderFlags::default(),
             profile: None,
-            env: home.environment().collect(),
+            env: home.environment().collect::<BTreeMap<_, _>>().into(),
             home: None,
             system_dir: PathBuf::from("/nowhere"),
         });

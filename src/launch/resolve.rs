@@ -150,7 +150,7 @@ fn value(field: &Field, reads: &Reads) -> Result<Value, Problem> {
         Source::RdsIam { .. } => Err(not_built("RDS IAM tokens")),
         Source::Secret(reference) => secret(reference, reads).map(|(value, used)| (value, Vec::new(), vec![used])),
         Source::From { secret, keys, required } => match from(secret, keys, *required, field, reads) {
-            Ok(None) => return Ok(Value::Absent),
+            Ok(None) => return Ok(field.default.clone().map_or(Value::Absent, Value::Plain)),
             Ok(Some((value, used))) => Ok((value, Vec::new(), vec![used])),
             Err(problem) => Err(problem),
         },

@@ -241,6 +241,10 @@ fn mysql_carries_a_users_name_from_a_provider_in_a_file_in_memory() {
     let plan = home.launch("kept", &[]).unwrap();
     assert_eq!(plan.args, ["--defaults-extra-file={file:client.cnf}", "-h", "h"]);
     let seen = seen(plan);
+    assert_eq!(
+        seen["MYSQL_TCP_PORT"], "3306",
+        "what the secret lacks is the connector's default"
+    );
     assert_eq!(seen["MYSQL_PWD"], "s3cret-mysql");
     assert!(seen.contains_key(crate::domain::secret::FILES_VARIABLE));
 }

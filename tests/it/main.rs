@@ -20,6 +20,7 @@ mod cli;
 mod databases;
 mod leaks;
 mod lifecycle;
+mod local_store;
 mod readme;
 mod session;
 mod terminal;

@@ -48,6 +48,8 @@ pub struct StoreChange {
     pub version: Option<u64>,
     /// Whether the key was not there before; false for a removal.
     pub created: bool,
+    /// Which change of the whole store this is, from 1.
+    pub generation: u64,
 }
 
 impl StoreDocument {
@@ -149,6 +151,7 @@ impl StoreDocument {
             keys: vec![key.to_owned()],
             version: Some(stored.version),
             created,
+            generation: self.generation,
         }
     }
 
@@ -172,6 +175,7 @@ impl StoreDocument {
             keys,
             version,
             created: false,
+            generation: self.generation,
         })
     }
 

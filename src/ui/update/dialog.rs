@@ -166,7 +166,7 @@ fn run_palette(model: &mut Model, typed: &str, found: Vec<palette::Command>, sel
 
 fn quit_key(model: &mut Model, chord: Chord, marked: bool) -> Vec<Effect> {
     match chord.code {
-        KeyCode::Char('q' | 'y') if !chord.ctrl => return leave(model, 0),
+        KeyCode::Char('Q') => return leave(model, 0),
         KeyCode::Enter if marked => return leave(model, 0),
         KeyCode::Enter | KeyCode::Char('s' | 'n') => {}
         KeyCode::Tab
@@ -184,7 +184,7 @@ fn quit_key(model: &mut Model, chord: Chord, marked: bool) -> Vec<Effect> {
 
 fn close_key(model: &mut Model, chord: Chord, tab: u64, marked: bool) -> Vec<Effect> {
     match chord.code {
-        KeyCode::Char('x' | 'y') if !chord.ctrl => return vec![Effect::HangUp { tab }],
+        KeyCode::Char('X') => return vec![Effect::HangUp { tab }],
         KeyCode::Enter if marked => return vec![Effect::HangUp { tab }],
         KeyCode::Enter | KeyCode::Char('s' | 'n' | 'q') => {}
         KeyCode::Tab

@@ -194,7 +194,7 @@ fn draw_quit(model: &Model, leave: bool, buf: &mut Buffer, area: Rect) {
         buf,
         inside,
         room.min(live.len()) + 3,
-        answers("Stay", "End them and quit (q)", leave),
+        answers("Stay", "End them and quit (Q)", leave),
     );
 }
 
@@ -220,7 +220,7 @@ fn draw_close(model: &Model, tab: &Tab, close: bool, buf: &mut Buffer, area: Rec
     );
     put(buf, inside, 1, session_line(model, tab));
     put(buf, inside, 2, Line::raw(" The program in it is told to hang up."));
-    put(buf, inside, 4, answers("Keep it", "Close it (x)", close));
+    put(buf, inside, 4, answers("Keep it", "Close it (X)", close));
 }
 
 fn draw_passphrase(

@@ -114,13 +114,17 @@ fn written(source: &[u8], add: &mut dyn FnMut(&[u8])) {
     ] {
         add(&replaced(source, special, replacement));
     }
+    let backslashes = replaced(source, b"\\", b"\\\\");
+    add(&replaced(&backslashes, b"'", b"''"));
+    add(&replaced(&backslashes, b"\"", b"\"\""));
     add(&escaped(source, b"\\`$\"", b'\\'));
     add(&escaped(source, b"\\`$\"!", b'\\'));
     add(&escaped(source, b"\\'", b'\\'));
     add(&escaped(source, b"`$\"", b'`'));
     add(&shell_backslashes(source));
     for style in BYTE_STYLES {
-        for quotes in [&b""[..], b"'", b"\"", b"'\"", b"?\"", b"'\"?"] {
+        // The last but one is of Perl, the last of `ls -b`.
+        for quotes in [&b""[..], b"'", b"\"", b"'\"", b"?\"", b"'\"?", b"\"$@", b" "] {
             add(&c_escaped(source, *style, quotes));
         }
     }
@@ -170,6 +174,7 @@ fn encoded(source: &[u8], add: &mut dyn FnMut(&[u8])) {
         add(&each(&upper, separator));
     }
     add(&each(&|byte| format!("{byte:03o}"), "\\"));
+    add(&each(&|byte| format!("{byte:03o}"), ""));
     add(&each(&|byte| byte.to_string(), ","));
     if source.len() >= MASKED_ANYWHERE_FROM {
         add(&each(&|byte| byte.to_string(), ""));

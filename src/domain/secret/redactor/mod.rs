@@ -12,7 +12,7 @@
 //! - as it is, without surrounding blanks, in the Unicode forms NFC, NFD and NFKC, and in full-width letters;
 //! - in base64 at each of its three shifts, in the standard and the URL alphabet, without the characters that depend on neighbours;
 //! - in hexadecimal, lower and upper case: bare, with blanks, `:`, `-`, `,`, as `\x70\x61`, `%70%61` and `0x70,0x61`;
-//!   in octal (`\160\141`) and decimal (`112, 97`, `[112 97]`) bytes;
+//!   in octal (`\160\141`, `160 141`) and decimal (`112, 97`, `[112 97]`) bytes;
 //! - percent-encoded, lower and upper case, with the usual sets of characters that stay as they are (RFC 3986 and its parts,
 //!   `encodeURI`, `encodeURIComponent`, forms with `+`, everything but letters and digits);
 //! - in JSON: `\"`, `\/`, `\u00e9`, with and without non-ASCII letters, HTML-safe (`\u003c`), and JSON inside of JSON;
