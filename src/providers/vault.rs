@@ -7,6 +7,7 @@ mod path;
 mod read;
 mod refusal;
 mod settings;
+mod shared;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -14,13 +15,14 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use reqwest::{Client, Proxy};
-use tokio::sync::{Mutex, OnceCell};
+use tokio::sync::OnceCell;
 
 use self::api::{Asker, Envelope, Mounts, Question, parse};
 use self::login::{Session, Standing, Token};
 use self::path::Kv;
 use self::read::of_version;
 use self::settings::VaultSettings;
+use self::shared::Shared;
 use super::net::http::{self, Answer, Fault};
 use super::net::ladder::{Ladder, Route};
 use super::net::tls;
@@ -41,7 +43,7 @@ struct Vault {
     connection: OnceCell<Connection>,
     session: Session,
     /// The mounts that were found out. Held while one is asked for, so that ten secrets of one mount ask once.
-    mounts: Mutex<BTreeMap<String, Kv>>,
+    mounts: Shared<BTreeMap<String, Kv>>,
 }
 
 struct Connection {
@@ -62,7 +64,7 @@ pub(super) fn open(
         credentials: credentials.clone(),
         connection: OnceCell::new(),
         session: Session::default(),
-        mounts: Mutex::default(),
+        mounts: Shared::default(),
     }))
 }
 

@@ -911,6 +911,28 @@ fn a_server_that_says_nothing_is_given_up() {
         "config ok, dns ok, tcp ok, tls skipped, login fail, read skipped"
     );
     assert_eq!(status.problem.unwrap().code.id, "E-NET-TIMEOUT");
+    // Many secrets wait no longer than one, whether for their mount or for the login.
+    let secrets: Vec<SecretId> = (0..8).map(|n| auto(&format!("secret/deep/{n}"))).collect();
+    let logs_in = Bench::new()
+        .set("VAULT_ADDR", &address)
+        .set("VAULT_APP_ROLE_ID", "r")
+        .set("VAULT_APP_ROLE_SECRET_ID", "s")
+        .setting("timeout", Setting::Text("300ms".to_owned()))
+        .unset("VAULT_TOKEN");
+    for vault in [bench.vault(), logs_in.vault()] {
+        let started = Instant::now();
+        let all = run(vault.fetch_all(&secrets));
+        assert!(all.iter().all(|one| {
+            one.as_ref()
+                .err()
+                .is_some_and(|problem| problem.code.id == "E-NET-TIMEOUT")
+        }));
+        assert!(
+            started.elapsed() < Duration::from_millis(1500),
+            "{:?}",
+            started.elapsed()
+        );
+    }
     // One byte at a time is no way around the limit.
     let slow = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = format!("http://{}", slow.local_addr().unwrap());
@@ -959,6 +981,28 @@ fn a_fetch_asks_no_more_than_it_needs() {
         .collect();
     assert_eq!(lines.len(), 4, "{lines:?}");
     assert_eq!(lines.iter().filter(|line| line.contains("mounts")).count(), 1);
+}
+
+/// Where the version is settled and the mount can only be one, nobody is asked.
+#[test]
+fn a_settled_version_asks_once() {
+    let v2 = "{\"data\":{\"data\":{\"k\":\"v\"},\"metadata\":{\"version\":1}}}";
+    for (kv, path, line, body) in [
+        (2, "secret/db", "GET /v1/secret/data/db ", v2),
+        (1, "kv/db", "GET /v1/kv/db ", "{\"data\":{\"k\":\"v\"}}"),
+    ] {
+        let liar = Liar::new(move |_| http("200 OK", "", body));
+        let bench = Bench::new()
+            .set("VAULT_ADDR", &liar.address)
+            .setting("kv", Setting::Number(kv));
+        holds(&run(bench.vault().fetch(&auto(path))).ok().unwrap(), "k", "v");
+        let asked = liar.asked();
+        assert!(
+            asked.len() == 1 && asked[0].starts_with(line),
+            "KV v{kv}: {} requests",
+            asked.len()
+        );
+    }
 }
 
 #[test]

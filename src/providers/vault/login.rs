@@ -4,11 +4,11 @@ use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
 use secrecy::{ExposeSecret, SecretString};
-use tokio::sync::Mutex;
 
 use super::Vault;
 use super::api::{LoggedIn, Lookup, Remarks, parse};
 use super::settings::{Credential, Login, is_header_text};
+use super::shared::Shared;
 use crate::domain::catalogue;
 use crate::domain::problem::Problem;
 use crate::providers::net::ladder::stages_until;
@@ -24,7 +24,7 @@ pub(super) struct Token {
 #[derive(Default)]
 pub(super) struct Session {
     /// Held during a login, so that many readers wait for one login.
-    current: Mutex<Option<Arc<Token>>>,
+    current: Shared<Option<Arc<Token>>>,
     /// The last token that worked here: when it stops working, it has expired.
     worked: std::sync::Mutex<Option<SecretString>>,
 }
@@ -40,22 +40,22 @@ pub(super) enum Standing {
 impl Vault {
     /// A token to ask with: the one in use while it lasts, else a new one.
     pub(super) async fn token(&self) -> Result<Arc<Token>, Problem> {
-        let mut current = self.session.current.lock().await;
-        if let Some(token) = current.as_ref()
+        let mut current = self.session.current.wait().await?;
+        if let Some(token) = &current.known
             && token.expires.is_none_or(|end| Instant::now() < end)
         {
             return Ok(Arc::clone(token));
         }
-        let token = Arc::new(self.log_in().await?);
-        if !matches!(
+        let login = self.log_in().await;
+        let token = Arc::new(current.ended(login)?);
+        let is_file = matches!(
             &self.settings.login,
             Login::Token {
                 token: Credential::File(_),
                 ..
             }
-        ) {
-            *current = Some(Arc::clone(&token));
-        }
+        );
+        current.known = (!is_file).then(|| Arc::clone(&token));
         Ok(token)
     }
 
@@ -63,8 +63,8 @@ impl Vault {
     pub(super) async fn another(&self, dead: &Arc<Token>) -> Result<Option<Arc<Token>>, Problem> {
         {
             let mut current = self.session.current.lock().await;
-            if current.as_ref().is_some_and(|token| Arc::ptr_eq(token, dead)) {
-                *current = None;
+            if current.known.as_ref().is_some_and(|token| Arc::ptr_eq(token, dead)) {
+                current.known = None;
             }
         }
         let token = self.token().await?;

@@ -46,13 +46,14 @@ impl Vault {
         if let (Some(kv), Some((mount, rest)), None) = (self.settings.kv, cuts.next(), cuts.next()) {
             return Ok(vec![Target::new(kv, mount, rest)]);
         }
-        let mut found = self.mounts.lock().await;
-        if let Some(target) = known(&found) {
+        let mut found = self.mounts.wait().await?;
+        if let Some(target) = known(&found.known) {
             return Ok(vec![target]);
         }
-        if let Some((mount, kv)) = self.mount_of(whole, token).await? {
-            found.insert(mount, kv);
-            return Ok(known(&found).into_iter().collect());
+        let asked = self.mount_of(whole, token).await;
+        if let Some((mount, kv)) = found.ended(asked)? {
+            found.known.insert(mount, kv);
+            return Ok(known(&found.known).into_iter().collect());
         }
         // Three cuts are enough for any sane mount, and bound what a wrong path costs.
         let guess = |kv| move |(mount, rest): (&str, &str)| Target::new(kv, mount, rest);
@@ -101,7 +102,7 @@ impl Vault {
             return Ok(read);
         }
         // What was found out of the mount may no longer hold.
-        self.mounts.lock().await.clear();
+        self.mounts.lock().await.known.clear();
         Err(self.absent(secret, &read, pin).await)
     }
 
@@ -125,7 +126,7 @@ impl Vault {
             };
             if read.answer.status == 200 {
                 if several && let Some(mount) = &read.target.mount {
-                    self.mounts.lock().await.insert(mount.clone(), read.target.kv);
+                    self.mounts.lock().await.known.insert(mount.clone(), read.target.kv);
                 }
                 return Ok(read);
             }
