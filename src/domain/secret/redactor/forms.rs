@@ -28,6 +28,11 @@ pub(super) struct Form {
 
 type Text = Zeroizing<Vec<u8>>;
 
+/// Whether a value is long enough to be masked.
+pub(in crate::domain::secret) fn can_mask(value: &[u8]) -> bool {
+    characters(&canonical(value)) >= MASKED_FROM
+}
+
 /// All forms of one value; none if the value is too short to be masked.
 pub(super) fn forms(value: &[u8]) -> Vec<Form> {
     let length = characters(&canonical(value));
@@ -88,10 +93,14 @@ fn sources(value: &[u8]) -> Vec<Text> {
     all
 }
 
-fn collected(characters: impl Iterator<Item = char>) -> Text {
-    let mut text = Zeroizing::new(String::new());
-    text.extend(characters);
-    Zeroizing::new(text.as_bytes().to_vec())
+fn collected(characters: impl Iterator<Item = char> + Clone) -> Text {
+    let size = characters.clone().map(char::len_utf8).sum();
+    // As large as it gets: a text that grows leaves unwiped copies behind.
+    let mut text = Zeroizing::new(Vec::with_capacity(size));
+    for character in characters {
+        text.extend_from_slice(character.encode_utf8(&mut [0; 4]).as_bytes());
+    }
+    text
 }
 
 /// The forms in which the value's own letters stay readable.

@@ -53,6 +53,8 @@ mod stream;
 #[cfg(test)]
 mod tests;
 
+pub(super) use forms::can_mask;
+
 use automaton::Machine;
 use mask::Mask;
 use stream::{HOLD, Stream};

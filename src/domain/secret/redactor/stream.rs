@@ -77,6 +77,8 @@ pub(super) struct Stream {
     token: Option<(usize, usize)>,
     /// The last printed byte was part of a word.
     after_word: bool,
+    /// Something was printed in this line.
+    line_used: bool,
     /// The cursor was moved in this line.
     line_addressed: bool,
     alternate_screen: bool,
@@ -114,6 +116,7 @@ impl Stream {
             places: vec![0; PLACES],
             token: None,
             after_word: false,
+            line_used: false,
             line_addressed: false,
             alternate_screen: false,
             regions: VecDeque::new(),
@@ -157,6 +160,7 @@ impl Stream {
         self.place = Place::Ordinary;
         self.state = machine.start();
         self.after_word = false;
+        self.line_used = false;
         self.line_addressed = false;
         self.alternate_screen = false;
         self.run = None;
@@ -194,6 +198,7 @@ impl Stream {
                     .position(|byte| !machine.is_idle_byte(*byte))
                     .unwrap_or(rest.len());
                 self.after_word = CLASS[usize::from(self.buffer[at - 1])] & WORD != 0;
+                self.line_used = true;
                 continue;
             }
             if byte == ESCAPE {
@@ -225,6 +230,7 @@ impl Stream {
             let flags = (u32::from(!self.after_word) * AFTER_NO_WORD) | (u32::from(addressed) * ADDRESSED);
             self.places[self.text % PLACES] = place | flags;
             self.text += 1;
+            self.line_used = true;
             self.after_word = class & WORD != 0;
             self.state = machine.next(self.state, byte);
             if machine.is_match(self.state) {
@@ -234,9 +240,12 @@ impl Stream {
         }
         self.after_word = false;
         match byte {
-            b'\n' => self.line_addressed = false,
-            // A return before a line end is part of it: then the line feed takes this back.
-            b'\r' | 0x08 | 0x0b | 0x0c => self.line_addressed = true,
+            b' ' => self.line_used = true,
+            b'\n' => (self.line_used, self.line_addressed) = (false, false),
+            // A return before a line end is part of it: then the line feed takes this back. In an empty line it does nothing: shells
+            // print one before each command's output.
+            b'\r' => self.line_addressed |= self.line_used,
+            0x08 | 0x0b | 0x0c => self.line_addressed = true,
             _ => {}
         }
         byte == ENQUIRY

@@ -207,6 +207,12 @@ fn the_same_width_where_the_screen_is_addressed() {
         mask("a\x1b[5Cb\r\ngeheim été 漢字漢字|"),
         format!("a\x1b[5Cb\r\n{MASK}|")
     );
+    // What bash prints before each command's output is no addressing; a line that is written over is.
+    assert_eq!(
+        mask("$ x\r\n\x1b[?2004l\rgeheim été 漢字漢字|"),
+        format!("$ x\r\n\x1b[?2004l\r{MASK}|")
+    );
+    assert_eq!(mask("10%\rgeheim été 漢字漢字|"), "10%\r•••••• ••• ••••••••|");
     // A wrap at the margin, as readline makes it.
     assert_eq!(mask("$ geheim é \rté 漢字漢字|"), "$ •••••• • \r•• ••••••••|");
 }
