@@ -5,9 +5,11 @@
 
 mod arguments;
 mod environment;
+mod preview;
 mod program;
 mod resolve;
 
+pub use preview::preview;
 pub(crate) use resolve::{explain, in_role, is_absent, not_built};
 
 use std::path::PathBuf;

@@ -132,13 +132,10 @@ pub(super) fn run(
     let home = make(&parent, &path_dirs)?;
     if !global.quiet {
         note(&format!(
-            "demo: made {} with a local store of made-up secrets",
+            "demo: made {}, which is removed at the end",
             home.path().display()
         ));
-        note(&format!(
-            "demo: its roles are {}; all of it is removed at the end",
-            home.roles.join(", ")
-        ));
+        note(&format!("demo: roles {}, their secrets made up", home.roles.join(", ")));
     }
 
     // Neither the person's own files nor their secret stores take part.
@@ -182,10 +179,10 @@ fn arguments(command: Vec<OsString>, global: &Global) -> Vec<OsString> {
 pub(super) fn make(parent: &Path, path_dirs: &[PathBuf]) -> Result<DemoHome, Problem> {
     sweep(parent);
     let cannot = |_: std::io::Error| {
-        Problem::new(
-            &catalogue::IO,
-            format!("cannot make the demo's home in {}", parent.display()),
-        )
+        let what = format!("cannot make the demo's home in {}", parent.display());
+        Problem::new(&catalogue::IO, what)
+            .cause("the folder is not there, is full, or belongs to somebody else")
+            .fix("TMPDIR=FOLDER hallpass demo")
     };
     let folder = tempfile::Builder::new()
         .prefix(PREFIX)

@@ -127,7 +127,6 @@ impl Place<'_> {
                 "hallpass secret set PATH#KEY   such as db/pg#password",
             ));
         };
-        let new = !self.store.exists();
         let open = if set.passphrase { self.create()? } else { self.unlock()? };
         if !open {
             return Ok(GAVE_UP);
@@ -137,7 +136,7 @@ impl Place<'_> {
         };
         let change = self.store.set(&path, &key, value)?;
 
-        if new && !self.frame.quiet {
+        if change.generation == 1 && !self.frame.quiet {
             note(&format!("made the local store {}", self.store.path().display()));
             note(&format!(
                 "its key is {}: keep a copy of it somewhere else",

@@ -29,6 +29,7 @@ pub(super) fn run(show: &Show, frame: &Frame) -> Result<u8, Problem> {
         ("Owner", role.owner.clone()),
         ("Safer", role.safer.clone()),
         ("Tags", tags(role)),
+        ("Command", Some(launch::preview(&frame.config, role))),
         ("Exposure", Some(exposure(role).to_owned())),
         ("Defined", Some(role.at.to_string())),
     ]

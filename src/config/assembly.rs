@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::dangerous::is_dangerous;
-use super::fields::{WrittenField, not_a_reference};
+use super::fields::{WrittenField, not_a_reference, wrong_name};
 use super::report::{Place, Scope};
 use super::roles::{World, Written};
 use super::source::{names_a_secret, printable};
@@ -156,7 +156,11 @@ impl<'a> Assembly<'_, 'a> {
             trim: written.trim,
             optional: written.optional,
             default: written.default.clone(),
-            masked: known.map_or_else(|| written.source.is_secret(), |known| known.secret),
+            masked: match known {
+                // A token is a secret wherever it goes; a name or a host is none because a provider gives it.
+                Some(known) => known.secret || matches!(written.source, Source::RdsIam { .. }),
+                None => written.source.is_secret(),
+            },
             at: Some(written.key_place.location()),
         }
     }
@@ -292,13 +296,8 @@ impl<'a> Assembly<'_, 'a> {
         let mut pairs = Vec::new();
         for entry in map {
             let Some(key) = entry.text() else { continue };
-            if !is_variable_name(entry.name) || key.is_empty() {
-                let message = format!(
-                    "`map` of {} names fields and, in quotes, keys of the secret",
-                    self.owner
-                );
-                self.scope
-                    .problem(&entry.key_place(), Problem::new(&catalogue::CONFIG_ENV_NAME, message));
+            if let Some(problem) = wrong_name(entry.name, &format!("`map` of {}", self.owner)) {
+                self.scope.problem(&entry.key_place(), problem);
                 continue;
             }
             self.check_dangerous(entry.name, &entry.key_place());
@@ -383,8 +382,9 @@ impl<'a> Assembly<'_, 'a> {
         for (name, place) in entry.texts() {
             if !is_variable_name(name) {
                 let message = format!("`inherit` of {} names environment variables", self.owner);
-                self.scope
-                    .problem(&place, Problem::new(&catalogue::CONFIG_ENV_NAME, message));
+                let fix = "write it like this: inherit = [\"SSH_AUTH_SOCK\"]".to_owned();
+                let problem = Problem::new(&catalogue::CONFIG_ENV_NAME, message).fixes(vec![fix]);
+                self.scope.problem(&place, problem);
             } else if !role.fields.iter().any(|field| field.name == name)
                 && name != "HOME"
                 && name != "PATH"

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
+use super::fields::wrong_name;
 use super::report::{Place, ProblemId, Report, Scope};
 use super::source::{SourceFile, shown};
 use super::walk::{Entry, Key, Table, Takes, check_name, duplicate, unknown_name};
@@ -10,7 +11,6 @@ use crate::domain::catalogue;
 use crate::domain::connector::{ArgumentGroup, Connector, ConnectorField, ConnectorFile, FileLine};
 use crate::domain::placeholder;
 use crate::domain::problem::Problem;
-use crate::domain::reference::is_variable_name;
 
 /// The connectors that come with hallpass, by name. A new one is a file and a line here.
 pub(super) const BUILT_IN: &[(&str, &str)] = &[
@@ -271,9 +271,8 @@ fn read<'a>(scope: Scope<'_>, name: &str, table: &Table<'a>, place: Place<'a>) -
 fn read_fields(scope: &Scope<'_>, fields: &Entry<'_>, what: &str) -> Vec<ConnectorField> {
     let mut found = Vec::new();
     for entry in fields.members_or_problem(scope, "a table of fields") {
-        if !is_variable_name(entry.name) {
-            let message = format!("a field of {what} has a name that cannot be an environment variable");
-            scope.problem(&entry.key_place(), Problem::new(&catalogue::CONFIG_ENV_NAME, message));
+        if let Some(problem) = wrong_name(entry.name, what) {
+            scope.problem(&entry.key_place(), problem);
             continue;
         }
         let of = format!("field {} of {what}", entry.name);

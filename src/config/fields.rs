@@ -52,28 +52,24 @@ pub(super) struct WrittenField<'a> {
     pub(super) place: Place<'a>,
 }
 
-/// Whether the name can be a field; a problem if not.
-fn check_field_name(scope: &Scope<'_>, entry: &Entry<'_>, owner: &str) -> bool {
+/// Why the name cannot be a field of this owner; none if it can.
+pub(super) fn wrong_name(name: &str, owner: &str) -> Option<Problem> {
     const LONGEST: usize = 200;
-    let name = entry.name;
     if !is_variable_name(name) || name.len() > LONGEST {
         let message = format!(
             "`{}` in {owner} cannot be the name of an environment variable",
             shown(name)
         );
-        scope.problem(&entry.key_place(), Problem::new(&catalogue::CONFIG_ENV_NAME, message));
-        return false;
+        return Some(Problem::new(&catalogue::CONFIG_ENV_NAME, message));
     }
     if name.starts_with("HALLPASS_") {
         let message = format!(
             "`{}` in {owner}: hallpass itself gives the variables that begin with HALLPASS_",
             shown(name)
         );
-        let problem = Problem::new(&catalogue::CONFIG_ENV_NAME, message).causes(Vec::new());
-        scope.problem(&entry.key_place(), problem);
-        return false;
+        return Some(Problem::new(&catalogue::CONFIG_ENV_NAME, message).causes(Vec::new()));
     }
-    true
+    None
 }
 
 /// Reads `fields` of a role or template; what cannot be read is a problem and left out.
@@ -85,7 +81,8 @@ pub(super) fn read_fields<'a>(
 ) -> Vec<WrittenField<'a>> {
     let mut found = Vec::new();
     for entry in fields.members_or_problem(scope, "a table of fields: [roles.NAME.fields]") {
-        if !check_field_name(scope, &entry, owner) {
+        if let Some(problem) = wrong_name(entry.name, owner) {
+            scope.problem(&entry.key_place(), problem);
             continue;
         }
         let reader = FieldReader {
@@ -134,7 +131,7 @@ impl FieldReader<'_, '_> {
 
     fn plain_string(&self, entry: &Entry<'_>, text: &str) -> Option<Source> {
         match reference::parse_value(text, self.names) {
-            Ok(Parsed::Plain) => Some(Source::Plain(text.to_owned())),
+            Ok(Parsed::Plain) => self.without_nul(entry, text),
             Ok(Parsed::Secret(secret)) => Some(Source::Secret(secret)),
             Ok(Parsed::RdsIam { user }) => Some(Source::RdsIam { user }),
             Err(error) => self.not_a_reference(entry, error),
@@ -146,6 +143,18 @@ impl FieldReader<'_, '_> {
         let problem = Problem::new(&catalogue::REF_SYNTAX, message).similar(error.similar);
         self.scope.problem(&entry.place(), problem);
         None
+    }
+
+    fn without_nul(&self, entry: &Entry<'_>, text: &str) -> Option<Source> {
+        if text.contains('\0') {
+            let message = format!("{} holds a NUL byte, which no environment variable can", self.what);
+            self.scope.problem(
+                &entry.place(),
+                Problem::new(&catalogue::REF_NUL_BYTE, message).fixes(Vec::new()),
+            );
+            return None;
+        }
+        Some(Source::Plain(text.to_owned()))
     }
 
     /// `{ literal = … }`, `{ secret = … }`, `{ template = … }`, `{ rds_iam = … }` with options.
@@ -209,7 +218,7 @@ impl FieldReader<'_, '_> {
     fn origin(&self, origin: &Entry<'_>, members: &[Entry<'_>]) -> Option<Source> {
         let text = origin.text()?;
         match origin.name {
-            "literal" => Some(Source::Plain(text.to_owned())),
+            "literal" => self.without_nul(origin, text),
             "secret" => match reference::parse_canonical(text, self.names) {
                 Ok(secret) => Some(Source::Secret(secret)),
                 Err(error) => {

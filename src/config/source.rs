@@ -160,7 +160,12 @@ fn unparsed_cut(line: &str) -> Option<usize> {
 
 /// Control and direction-changing characters never reach a terminal; one character stays one column.
 pub(super) fn printable(text: &str) -> String {
-    text.chars().map(|c| if is_unsafe(c) { '·' } else { c }).collect()
+    let shown = |c: char| match c {
+        '\t' => ' ',
+        c if is_unsafe(c) => '·',
+        c => c,
+    };
+    text.chars().map(shown).collect()
 }
 
 fn is_unsafe(c: char) -> bool {

@@ -335,6 +335,7 @@ fn fits(takes: Takes, value: &DeValue<'_>) -> Result<(), String> {
         Takes::Anything | Takes::NotHere => (true, String::new()),
         Takes::Text => (value.is_str(), "a text in quotes".to_owned()),
         Takes::Switch => (value.is_bool(), "true or false".to_owned()),
+        Takes::Number(low, high) if low == high => (within(value, low, high), format!("the number {low}")),
         Takes::Number(low, high) => (within(value, low, high), format!("a whole number from {low} to {high}")),
         Takes::Texts => (
             value

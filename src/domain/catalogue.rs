@@ -69,7 +69,7 @@ catalogue! {
 
     // --- the local store
     LOCAL_MISSING = "E-LOCAL-MISSING", "the local store holds no such secret", causes: [], fixes: ["hallpass secret list"];
-    LOCAL_LOCKED = "E-LOCAL-LOCKED", "the local store needs its key or passphrase", causes: [], fixes: ["hallpass secret list   (asks for the passphrase)"];
+    LOCAL_LOCKED = "E-LOCAL-LOCKED", "the local store needs its passphrase", causes: ["its key is locked by a passphrase, and nobody has typed it in this run"], fixes: ["hallpass connect ROLE   (asks for the passphrase where there is a terminal)"];
     LOCAL_PASSPHRASE = "E-LOCAL-PASSPHRASE", "the passphrase of the local store is wrong", causes: ["a typo", "it is the passphrase of another store"], fixes: ["try again: hallpass secret list"];
     LOCAL_NO_KEY = "E-LOCAL-NO-KEY", "the local store is there and its key file is not", causes: ["the key file was moved or deleted", "HALLPASS_STORE_KEY_FILE or key_file in config.toml names another place"], fixes: ["restore the key file from a backup, or export HALLPASS_STORE_KEY_FILE=FILE", "without its key nothing can open the store: move it away and start a new one with hallpass secret set"];
     LOCAL_VERSION = "E-LOCAL-VERSION", "the local store keeps only the newest version of a secret", causes: ["the secret was changed since the version was pinned"], fixes: ["take version out of the field"];
@@ -94,7 +94,7 @@ catalogue! {
     VAULT_SEALED = "E-VAULT-SEALED", "Vault is sealed", causes: ["it was restarted and nobody has unsealed it yet"], fixes: ["vault operator unseal   (by those who hold the keys)"];
     VAULT_UNINITIALISED = "E-VAULT-UNINITIALISED", "Vault was never initialised", causes: ["the address is that of a new server"], fixes: ["vault operator init"];
     VAULT_STANDBY = "E-VAULT-STANDBY", "this node of Vault is a standby and does not answer", causes: ["the address is that of one node, not of the cluster"], fixes: ["set the address to the cluster's"];
-    VAULT_RATE = "E-VAULT-RATE", "Vault limits the rate of requests", causes: [], fixes: ["wait, then try again"];
+    VAULT_RATE = "E-VAULT-RATE", "Vault limits the rate of requests", causes: ["a rate limit quota of the server, or of a proxy before it, is used up"], fixes: ["wait, then try again"];
 
     // --- the client program and the session
     CLIENT_MISSING = "E-CLIENT-MISSING", "the program that opens this role is not installed", causes: ["it is not on PATH"], fixes: [];

@@ -88,8 +88,10 @@ fn insert(field: &Field, value: Value, built: &mut Built) -> Result<(), Problem>
     match value {
         Value::Absent => {}
         Value::Plain(text) if field.via == Via::File => {
-            put_file(field, SecretValue::from_text(text), built)?;
+            put_file(field, SecretValue::from_text(text), false, built)?;
         }
+        // Plain text that the role file admits to be a secret is masked like one.
+        Value::Plain(text) if field.masked => put_variable(field, SecretValue::from_text(text), built)?,
         Value::Plain(text) => built.env.insert_plain(&field.name, text),
         Value::Secret { value, parts, uses } => {
             if let Some(warning) = value.warning().filter(|_| field.masked) {
@@ -103,12 +105,14 @@ fn insert(field: &Field, value: Value, built: &mut Built) -> Result<(), Problem>
                     took: used.took,
                 });
             }
+            // The text of a template around its parts is no secret.
+            let masked = field.masked && parts.is_empty();
             for part in parts {
                 built.env.mask(part);
             }
             match field.via {
                 Via::Env => put_variable(field, value, built)?,
-                Via::File => put_file(field, value, built)?,
+                Via::File => put_file(field, value, masked, built)?,
                 Via::Agent => return Err(super::resolve::not_built("via = \"agent\"")),
             }
         }
@@ -129,10 +133,10 @@ fn put_variable(field: &Field, value: SecretValue, built: &mut Built) -> Result<
     Ok(())
 }
 
-fn put_file(field: &Field, value: SecretValue, built: &mut Built) -> Result<(), Problem> {
+fn put_file(field: &Field, value: SecretValue, masked: bool, built: &mut Built) -> Result<(), Problem> {
     limit(field, &value, FILE_LIMIT)?;
     built.env.insert_plain(&field.name, format!("{{file:{}}}", field.name));
-    built.env.insert_file(&field.name, value);
+    built.env.insert_file(&field.name, value, masked);
     Ok(())
 }
 

@@ -43,6 +43,14 @@ pub(super) fn find(
         .at(role.at.clone())
         .fix("add connector = \"…\" or command = [\"…\"] to the role"));
     };
+    if let Some(missing) = &connector.not_built {
+        let what = format!(
+            "the connector {} of role `{}` is not built yet",
+            connector.name, role.name
+        );
+        let problem = Problem::new(&catalogue::CONNECTOR_NOT_BUILT, what);
+        return Err(problem.cause(format!("it waits for {missing}")).at(role.at.clone()));
+    }
     for name in &connector.programs {
         // `$SHELL`: what our own variable holds, if it is there.
         let name = match name.strip_prefix('$') {

@@ -7,7 +7,7 @@ use futures::future::join_all;
 
 use super::DEADLINE;
 use crate::domain::catalogue::{self, Code};
-use crate::domain::problem::Problem;
+use crate::domain::problem::{Location, Problem, Snippet};
 use crate::domain::reference::{ProviderKind, SecretId, SecretRef};
 use crate::domain::role::{Field, Role, Source};
 use crate::domain::secret::{Encoding, Part, PickError, SecretValue};
@@ -55,21 +55,28 @@ pub(super) async fn fields(role: &Role, providers: &Providers) -> Result<Vec<Val
     let reads: Reads = join_all(groups).await.into_iter().flatten().collect();
 
     let mut values = Vec::new();
-    let mut problems: Vec<Problem> = Vec::new();
+    let mut failed: Vec<(Problem, Vec<&str>)> = Vec::new();
     for field in &role.fields {
         match value(field, &reads) {
             Ok(value) => values.push(value),
             Err(problem) => {
-                let problem = in_role(problem, role, field);
                 // One sealed Vault is one problem, however many fields wait for it.
                 let same = |other: &Problem| other.code == problem.code && other.what == problem.what;
-                if !problems.iter().any(same) {
-                    problems.push(problem);
+                match failed.iter_mut().find(|(other, _)| same(other)) {
+                    Some((_, names)) => names.push(&field.name),
+                    None => failed.push((in_role(problem, role, field), vec![&field.name])),
                 }
             }
         }
     }
-    if problems.is_empty() { Ok(values) } else { Err(problems) }
+    if failed.is_empty() {
+        return Ok(values);
+    }
+    let named = |(mut problem, names): (Problem, Vec<&str>)| {
+        problem.what = format!("{}, for {}", problem.what, names.join(", "));
+        problem
+    };
+    Err(failed.into_iter().map(named).collect())
 }
 
 /// Reads all the secrets of one provider.
@@ -97,7 +104,19 @@ fn too_slow(provider: &str) -> Problem {
 /// Says of which field and where it is written, unless the problem already knows.
 pub(crate) fn in_role(mut problem: Problem, role: &Role, field: &Field) -> Problem {
     if problem.at.is_none() {
-        problem.at = Some(field.at.clone().unwrap_or_else(|| role.at.clone()));
+        let at = field.at.as_ref().unwrap_or(&role.at);
+        match field
+            .source
+            .references()
+            .first()
+            .and_then(|reference| offending_line(at, reference))
+        {
+            Some((column, snippet)) => {
+                problem.at = Some(Location { column, ..at.clone() });
+                problem.snippet = Some(snippet);
+            }
+            None => problem.at = Some(at.clone()),
+        }
     }
     if !problem.facts.iter().any(|(name, _)| *name == "Field") {
         problem.facts.insert(0, ("Field", field.name.clone()));
@@ -108,13 +127,30 @@ pub(crate) fn in_role(mut problem: Problem, role: &Role, field: &Field) -> Probl
     problem
 }
 
+/// The line that holds the reference, and the reference's column in it. None unless the reference is the only text of the line: another
+/// one, or a comment, might hold a secret.
+fn offending_line(at: &Location, reference: &SecretRef) -> Option<(usize, Snippet)> {
+    let text = std::fs::read_to_string(&at.file).ok()?;
+    let line = text.lines().nth(at.line.checked_sub(1)?)?.trim_end();
+    let before = &line[..line.find(&reference.text)?];
+    let rest = line.replacen(&reference.text, "", 1);
+    if rest.matches(['"', '\'']).count() != 2 || rest.contains('#') {
+        return None;
+    }
+    let snippet = Snippet {
+        line: line.to_owned(),
+        width: reference.text.chars().count(),
+    };
+    Some((before.chars().count() + 1, snippet))
+}
+
 fn value(field: &Field, reads: &Reads) -> Result<Value, Problem> {
     let found = match &field.source {
         Source::Plain(text) => return Ok(Value::Plain(text.clone())),
         Source::RdsIam { .. } => Err(not_built("RDS IAM tokens")),
         Source::Secret(reference) => secret(reference, reads).map(|(value, used)| (value, Vec::new(), vec![used])),
         Source::From { secret, keys, required } => match from(secret, keys, *required, field, reads) {
-            Ok(None) => return Ok(Value::Absent),
+            Ok(None) => return Ok(field.default.clone().map_or(Value::Absent, Value::Plain)),
             Ok(Some((value, used))) => Ok((value, Vec::new(), vec![used])),
             Err(problem) => Err(problem),
         },

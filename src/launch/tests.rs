@@ -241,6 +241,10 @@ fn mysql_carries_a_users_name_from_a_provider_in_a_file_in_memory() {
     let plan = home.launch("kept", &[]).unwrap();
     assert_eq!(plan.args, ["--defaults-extra-file={file:client.cnf}", "-h", "h"]);
     let seen = seen(plan);
+    assert_eq!(
+        seen["MYSQL_TCP_PORT"], "3306",
+        "what the secret lacks is the connector's default"
+    );
     assert_eq!(seen["MYSQL_PWD"], "s3cret-mysql");
     assert!(seen.contains_key(crate::domain::secret::FILES_VARIABLE));
 }
@@ -278,4 +282,27 @@ fn fake_client(folder: &std::path::Path, name: &str) {
     let file = folder.join(name);
     std::fs::write(&file, "#!/bin/sh\n").unwrap();
     std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o755)).unwrap();
+}
+
+#[test]
+fn plain_text_that_is_a_secret_is_masked_like_one() {
+    let home = Home::new(
+        "[roles.a]\nconnector = \"shell\"\n[roles.r]\nconnector = \"redis\"\ncommand = [\"true\"]\nallow_plaintext = true\nfields.REDIS_HOST = \"h\"\nfields.REDISCLI_AUTH = { literal = \"typed-Xq9w\" }\n",
+        &[],
+    );
+    let plan = home.launch("r", &[]).unwrap();
+    let mut redactor = plan.env.redactor();
+    let mut shown = Vec::new();
+    redactor.push(b"typed-Xq9w\n", &mut shown);
+    redactor.finish(&mut shown);
+    assert!(!String::from_utf8_lossy(&shown).contains("Xq9w"));
+    assert_eq!(seen(plan)["REDISCLI_AUTH"], "typed-Xq9w");
+}
+
+#[test]
+fn a_connector_that_is_not_built_is_refused_by_name() {
+    let home = Home::new("[roles.a]\nconnector = \"ssh\"\nfields.SSH_DESTINATION = \"h\"\n", &[]);
+    let problems = home.launch("a", &[]).err().unwrap();
+    assert_eq!(codes(&problems), ["E-CONNECTOR-NOT-BUILT"]);
+    assert!(home.launch("a", &["true"]).is_ok());
 }

@@ -7,6 +7,7 @@ mod envjson;
 pub mod local;
 #[cfg(feature = "vault")]
 mod net;
+#[cfg(feature = "vault")]
 mod settings;
 #[cfg(feature = "vault")]
 mod vault;
@@ -217,10 +218,13 @@ pub struct Providers {
     registry: Arc<Registry>,
 }
 
+/// A provider, or why it cannot be opened: its settings do not change during a run.
+type Opened = Result<Arc<dyn Provider>, Problem>;
+
 struct Registry {
     configured: BTreeMap<String, ProviderConfig>,
     world: World,
-    opened: Mutex<BTreeMap<String, Result<Arc<dyn Provider>, Problem>>>,
+    opened: Mutex<BTreeMap<String, Opened>>,
 }
 
 impl Providers {
@@ -305,5 +309,115 @@ fn seen(payload: &Payload, key: Option<&str>) -> Inspected {
         keys: payload.names(),
         warning: payload.pick(key).ok().and_then(|value| value.warning()),
         ..Inspected::default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::reference::Kind;
+    use crate::domain::secret::PickError;
+
+    fn providers(env: &[(&str, &str)], configured: Vec<ProviderConfig>) -> Providers {
+        let env = env.iter().map(|(name, value)| ((*name).to_owned(), value.into()));
+        let world = World {
+            env: Arc::new(env.collect()),
+            home: None,
+            data_folder: "/nonexistent".into(),
+        };
+        let configured = configured.into_iter().map(|config| (config.name.clone(), config));
+        Providers::new(&configured.collect(), &world)
+    }
+
+    fn config(name: &str, kind: ProviderKind) -> ProviderConfig {
+        ProviderConfig {
+            name: name.to_owned(),
+            kind,
+            settings: BTreeMap::new(),
+            at: Some(Location {
+                file: "config.toml".into(),
+                line: 3,
+                column: 1,
+            }),
+        }
+    }
+
+    fn fetch(providers: &Providers, kind: ProviderKind, path: &str) -> Result<Fetched, Problem> {
+        let secret = SecretId {
+            provider: kind.word().to_owned(),
+            kind: Kind::Of(kind),
+            path: path.to_owned(),
+            pin: None,
+        };
+        let provider = providers.get(kind.word())?;
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        runtime.block_on(provider.fetch(&secret))
+    }
+
+    #[test]
+    fn every_kind_is_listed_once() {
+        for kind in ProviderKind::ALL {
+            assert_eq!(
+                PROVIDERS.iter().filter(|spec| spec.kind == *kind).count(),
+                1,
+                "{kind:?}"
+            );
+        }
+        assert!(credential_names().contains(&"VAULT_TOKEN"));
+    }
+
+    #[test]
+    fn what_is_not_built_or_not_there_says_so() {
+        let providers = providers(&[], vec![config("vault-eu", ProviderKind::Vault)]);
+        assert_eq!(providers.get("aws").err().unwrap().code.id, "E-PROVIDER-NOT-BUILT");
+        let unknown = providers.get("vault-ue").err().unwrap();
+        assert_eq!(unknown.code.id, "E-CONFIG-UNKNOWN-NAME");
+        assert_eq!(unknown.similar[0], "vault-eu");
+        let opened = providers.get("env").unwrap();
+        assert!(Arc::ptr_eq(&opened, &providers.get("env").unwrap()), "opened once");
+    }
+
+    #[test]
+    fn the_list_shows_what_is_written_set_up_or_used() {
+        let defaults = ProviderConfig {
+            at: None,
+            ..config("azure", ProviderKind::Azure)
+        };
+        let configured = vec![config("vault-eu", ProviderKind::Vault), defaults];
+        let providers = providers(&[("VAULT_ADDR", "http://h:1")], configured);
+        assert_eq!(providers.names(["local", "vault-eu"]), ["local", "vault", "vault-eu"]);
+    }
+
+    #[test]
+    fn the_environment_is_read_byte_for_byte() {
+        let providers = providers(
+            &[
+                ("PLAIN", "s3cret "),
+                ("EMPTY", ""),
+                ("OBJECT", r#"{"a":{"b":1.50},"k":"v"}"#),
+                ("LIST", "[\"s3cret\"]"),
+            ],
+            vec![],
+        );
+        let text = fetch(&providers, ProviderKind::Env, "PLAIN").unwrap().payload;
+        assert!(text.pick(None).is_ok());
+        let empty = fetch(&providers, ProviderKind::Env, "EMPTY").unwrap().payload;
+        assert_eq!(empty.pick(None).ok().unwrap().warning(), Some("the value is empty"));
+        let object = fetch(&providers, ProviderKind::EnvJson, "OBJECT").unwrap().payload;
+        assert_eq!(object.names().unwrap(), ["a", "k"]);
+        assert!(object.pick(Some("a.b")).is_ok());
+        assert!(matches!(object.pick(None), Err(PickError::KeyNeeded { .. })));
+
+        let unset = fetch(&providers, ProviderKind::Env, "PLIAN").err().unwrap();
+        assert_eq!((unset.code.id, unset.similar[0].as_str()), ("E-ENV-UNSET", "PLAIN"));
+        for name in ["LIST", "PLAIN", "EMPTY"] {
+            let problem = fetch(&providers, ProviderKind::EnvJson, name).err().unwrap();
+            assert_eq!(problem.code.id, "E-REF-NOT-JSON");
+            assert!(!format!("{problem} {problem:?}").contains("s3cret"));
+        }
+        assert_eq!(
+            fetch(&providers, ProviderKind::EnvJson, "NONE").err().unwrap().code.id,
+            "E-ENV-UNSET"
+        );
     }
 }

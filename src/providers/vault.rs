@@ -4,21 +4,25 @@ mod api;
 mod failure;
 mod login;
 mod path;
+mod read;
+mod refusal;
 mod settings;
+mod shared;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use jiff::Timestamp;
 use reqwest::{Client, Proxy};
-use tokio::sync::{Mutex, OnceCell};
+use tokio::sync::OnceCell;
 
-use self::api::{Asker, Envelope, Mount, Mounts, Question, Version, Versioned, parse};
+use self::api::{Asker, Envelope, Mounts, Question, parse};
 use self::login::{Session, Standing, Token};
-use self::path::{Kv, Named, Target};
+use self::path::Kv;
+use self::read::of_version;
 use self::settings::VaultSettings;
+use self::shared::Shared;
 use super::net::http::{self, Answer, Fault};
 use super::net::ladder::{Ladder, Route};
 use super::net::tls;
@@ -26,7 +30,6 @@ use super::{Credentials, Fetched, Inspected, Provider, ProviderConfig, World, se
 use crate::domain::catalogue;
 use crate::domain::problem::Problem;
 use crate::domain::reference::SecretId;
-use crate::domain::secret::Payload;
 use crate::domain::status::{ProviderStatus, State};
 
 /// One rung of the ladder takes no longer than this.
@@ -40,21 +43,12 @@ struct Vault {
     connection: OnceCell<Connection>,
     session: Session,
     /// The mounts that were found out. Held while one is asked for, so that ten secrets of one mount ask once.
-    mounts: Mutex<BTreeMap<String, Kv>>,
+    mounts: Shared<BTreeMap<String, Kv>>,
 }
 
 struct Connection {
     client: Client,
     route: Route,
-}
-
-/// A read that the server answered.
-struct Read {
-    target: Target,
-    answer: Answer,
-    /// `GET /v1/secret/data/db`.
-    line: String,
-    token: Arc<Token>,
 }
 
 pub(super) fn open(
@@ -70,7 +64,7 @@ pub(super) fn open(
         credentials: credentials.clone(),
         connection: OnceCell::new(),
         session: Session::default(),
-        mounts: Mutex::default(),
+        mounts: Shared::default(),
     }))
 }
 
@@ -146,176 +140,6 @@ impl Vault {
         }
     }
 
-    /// Where the secret may be: one place, or several where the server would not say which.
-    async fn targets(&self, named: &Named, token: &Token) -> Result<Vec<Target>, Problem> {
-        let whole = match named {
-            Named::Exactly(target) => return Ok(vec![target.clone()]),
-            Named::MountAndPath(whole) => whole,
-        };
-        let known = |mounts: &BTreeMap<String, Kv>| {
-            let longest = path::cuts(whole)
-                .filter_map(|(mount, rest)| Some((mounts.get(mount)?, mount, rest)))
-                .last();
-            longest.map(|(kv, mount, rest)| Target::new(*kv, mount, rest))
-        };
-        if let Some(target) = known(&self.settings.mounts) {
-            return Ok(vec![target]);
-        }
-        let mut cuts = path::cuts(whole);
-        if let (Some(kv), Some((mount, rest)), None) = (self.settings.kv, cuts.next(), cuts.next()) {
-            return Ok(vec![Target::new(kv, mount, rest)]);
-        }
-        let mut found = self.mounts.lock().await;
-        if let Some(target) = known(&found) {
-            return Ok(vec![target]);
-        }
-        if let Some((mount, kv)) = self.mount_of(whole, token).await? {
-            found.insert(mount, kv);
-            return Ok(known(&found).into_iter().collect());
-        }
-        // Three cuts are enough for any sane mount, and bound what a wrong path costs.
-        let guess = |kv| move |(mount, rest): (&str, &str)| Target::new(kv, mount, rest);
-        let v2 = path::cuts(whole).map(guess(Kv::V2)).take(3);
-        let v1 = path::cuts(whole).map(guess(Kv::V1)).take(1);
-        Ok(match self.settings.kv {
-            Some(Kv::V2) => v2.collect(),
-            Some(Kv::V1) => v1.collect(),
-            None => v2.chain(v1).collect(),
-        })
-    }
-
-    /// The mount that an API path belongs to and its version, as the server says; none where it does not.
-    async fn mount_of(&self, api: &str, token: &Token) -> Result<Option<(String, Kv)>, Problem> {
-        let (answer, _) = self.ask(self.asker(Some(token)).mounts(api)).await?;
-        let mount: Option<Envelope<Mount>> = parse(&answer).filter(|_| answer.status == 200);
-        Ok(mount.and_then(|envelope| envelope.data).map(|mount| {
-            let version = mount.options.get("version").and_then(|version| Kv::of_text(version));
-            let kv = version.filter(|_| mount.kind == "kv").unwrap_or(Kv::V1);
-            (mount.path.trim_matches('/').to_owned(), kv)
-        }))
-    }
-
-    /// Reads the secret, with a new login if the token turns out to be dead.
-    async fn read(&self, secret: &SecretId) -> Result<Read, Problem> {
-        let (named, pin) = (path::read(secret)?, path::pin(secret)?);
-        let mut token = self.token().await?;
-        let mut read = self.try_to_read(&named, pin, &token).await?;
-        if read.answer.status == 403 {
-            let mut standing = self.standing(&token).await?;
-            if let Standing::Dead = standing
-                && let Some(another) = self.another(&token).await?
-            {
-                token = another;
-                read = self.try_to_read(&named, pin, &token).await?;
-                if read.answer.status == 403 {
-                    standing = self.standing(&token).await?;
-                }
-            }
-            if read.answer.status == 403 {
-                return Err(self.refused(secret, &read, &standing).await);
-            }
-        }
-        if read.answer.status == 200 {
-            self.session_worked();
-            return Ok(read);
-        }
-        // What was found out of the mount may no longer hold.
-        self.mounts.lock().await.clear();
-        Err(self.absent(secret, &read, pin).await)
-    }
-
-    fn session_worked(&self) {
-        self.worked();
-    }
-
-    async fn try_to_read(&self, named: &Named, pin: Option<u64>, token: &Arc<Token>) -> Result<Read, Problem> {
-        let targets = self.targets(named, token).await?;
-        let several = targets.len() > 1;
-        let mut best: Option<Read> = None;
-        for target in targets {
-            if target.kv == Kv::V1 && pin.is_some() {
-                let what = format!("`{}` is KV v1, which keeps no versions", target.written());
-                let problem = Problem::new(&catalogue::VAULT_KV_VERSION, what).causes(Vec::new());
-                return Err(problem.fixes(vec!["leave version out of the reference".to_owned()]));
-            }
-            let (answer, line) = self.ask(self.asker(Some(token)).read(&target, pin)).await?;
-            let read = Read {
-                target,
-                answer,
-                line,
-                token: Arc::clone(token),
-            };
-            if read.answer.status == 200 {
-                if several && let Some(mount) = &read.target.mount {
-                    self.mounts.lock().await.insert(mount.clone(), read.target.kv);
-                }
-                return Ok(read);
-            }
-            if best
-                .as_ref()
-                .is_none_or(|best| failure::says_more(&read.answer, &best.answer))
-            {
-                best = Some(read);
-            }
-        }
-        best.ok_or_else(|| Problem::new(&catalogue::REF_SYNTAX, "the path names no mount"))
-    }
-
-    /// What an answer of 200 holds.
-    fn content(&self, read: &Read) -> Result<(Payload, Option<Version>), Problem> {
-        let unusable = || self.upstream(&read.line, 200);
-        match read.target.kv {
-            Kv::V1 => {
-                let envelope: Envelope<&serde_json::value::RawValue> = parse(&read.answer).ok_or_else(unusable)?;
-                let data = envelope.data.ok_or_else(unusable)?;
-                let payload = Payload::json_object(data.get().as_bytes()).map_err(|_| unusable())?;
-                Ok((payload, None))
-            }
-            Kv::V2 => {
-                let envelope: Envelope<Versioned<'_>> = parse(&read.answer).ok_or_else(unusable)?;
-                let versioned = envelope.data.ok_or_else(unusable)?;
-                let (Some(data), Some(metadata)) = (versioned.data, versioned.metadata) else {
-                    return Err(self.other_kv(&read.target, &read.line, 200, Kv::V1));
-                };
-                let payload = Payload::json_object(data.get().as_bytes()).map_err(|_| unusable())?;
-                Ok((payload, Some(metadata)))
-            }
-        }
-    }
-
-    /// Names and versions without values, where the server has them and the policy lets us; none means: read the value.
-    async fn without_value(&self, secret: &SecretId) -> Result<Option<Inspected>, Problem> {
-        let (named, pin) = (path::read(secret)?, path::pin(secret)?);
-        let token = self.token().await?;
-        let targets = self.targets(&named, &token).await?;
-        let [target] = targets.as_slice() else {
-            return Ok(None);
-        };
-        let (Some(mount), Kv::V2) = (&target.mount, target.kv) else {
-            return Ok(None);
-        };
-        let asker = self.asker(Some(&token));
-        let (names, may_read) = futures::join!(
-            self.ask(asker.subkeys(mount, &target.path, pin)),
-            self.ask(asker.capabilities(&target.api())),
-        );
-        let ((names, _), (may_read, _)) = (names?, may_read?);
-        if names.status != 200 || may_read.status != 200 || !failure::may_read(&may_read, &target.api()) {
-            return Ok(None);
-        }
-        let Some(versioned) = parse::<Envelope<Versioned<'_>>>(&names).and_then(|envelope| envelope.data) else {
-            return Ok(None);
-        };
-        let keys = versioned
-            .subkeys
-            .and_then(|keys| Payload::json_object(keys.get().as_bytes()).ok()?.names());
-        self.worked();
-        Ok(keys.map(|keys| Inspected {
-            keys: Some(keys),
-            ..of_version(versioned.metadata.as_ref())
-        }))
-    }
-
     async fn climb(&self, ladder: &mut Ladder, status: &mut ProviderStatus) -> Result<(), Problem> {
         let connection = match self.connection().await {
             Ok(connection) => connection,
@@ -356,7 +180,9 @@ impl Vault {
 
     /// Logs in and says as whom and for how long.
     async fn prove_login(&self, status: &mut ProviderStatus) -> Result<Arc<Token>, Problem> {
-        if let Some(problem) = self.state().await {
+        // Asked outright, so that a server that does not answer is given up here and not once a question.
+        let (health, _) = self.ask(Asker::health(&self.settings.address)).await?;
+        if let Some(problem) = parse(&health).and_then(|health| self.unwell(&health)) {
             return Err(problem);
         }
         let mut token = self.token().await?;
@@ -420,10 +246,11 @@ impl Provider for Vault {
         }
         let read = self.read(secret).await?;
         let (payload, version) = self.content(&read)?;
+        let Inspected { keys, warning, .. } = seen(&payload, key);
         Ok(Inspected {
-            version: version.as_ref().map(|version| version.version.to_string()),
-            changed: version.as_ref().and_then(Version::changed),
-            ..seen(&payload, key)
+            keys,
+            warning,
+            ..of_version(version.as_ref())
         })
     }
 
@@ -436,20 +263,6 @@ impl Provider for Vault {
             version,
             changed,
         })
-    }
-}
-
-fn of_version(version: Option<&Version>) -> Inspected {
-    Inspected {
-        version: version.map(|version| version.version.to_string()),
-        changed: version.and_then(Version::changed),
-        ..Inspected::default()
-    }
-}
-
-impl Version {
-    fn changed(&self) -> Option<Timestamp> {
-        self.created_time.parse().ok()
     }
 }
 

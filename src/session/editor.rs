@@ -5,25 +5,20 @@ use std::process::Command;
 
 use crate::domain::catalogue;
 use crate::domain::problem::Problem;
-use crate::providers::World;
 
-/// Runs `$VISUAL`, else `$EDITOR`, else `vi`, at a line of a file; returns when it has ended. The terminal must be in its usual state.
+/// Runs the editor at a line of a file and returns when it has ended. The terminal must be in its usual state. The variables in
+/// `withheld` are not passed on: a provider's credentials are no business of an editor and its plugins.
 ///
 /// # Errors
 /// `E-CLIENT-START`: there is no such program.
-pub fn edit(file: &Path, line: usize, world: &World) -> Result<(), Problem> {
-    let set = |name: &str| {
-        world
-            .env
-            .get(name)
-            .and_then(|value| value.to_str())
-            .filter(|value| !value.trim().is_empty())
-    };
-    let editor = set("VISUAL").or_else(|| set("EDITOR")).unwrap_or("vi");
+pub fn edit(file: &Path, line: usize, editor: &str, withheld: &[&str]) -> Result<(), Problem> {
     let mut words = editor.split_whitespace();
     let program = words.next().unwrap_or("vi");
     let mut command = Command::new(program);
     command.args(words);
+    for name in withheld {
+        command.env_remove(name);
+    }
     match program.rsplit('/').next().unwrap_or(program) {
         "hx" | "helix" | "subl" | "zed" => command.arg(format!("{}:{line}", file.display())),
         "code" | "codium" => command

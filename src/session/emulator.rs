@@ -122,6 +122,9 @@ impl SoftReset {
 }
 
 impl Emulator {
+    /// What a child's `TERM` says while it draws here.
+    pub const TERM: &'static str = "xterm-256color";
+
     pub fn new(size: Size, scrollback_lines: usize) -> Self {
         let size = size.clamped();
         Self {

@@ -15,8 +15,8 @@ use crate::domain::catalogue;
 use crate::domain::plan::LaunchPlan;
 use crate::domain::problem::{Location, Problem};
 use crate::launch::{self, Request};
-use crate::providers::{Providers, World};
-use crate::session::emulator::Size;
+use crate::providers::{Providers, World, credential_names};
+use crate::session::emulator::{Emulator, Size};
 use crate::session::{Session, SessionEvent, editor};
 use crate::ui::message::{Message, Opened};
 use crate::ui::terminal;
@@ -176,7 +176,13 @@ impl Runner {
 
     /// Takes a started session over.
     pub(super) fn adopt(&mut self, tab: u64, session: Box<Session>, told: Arc<AtomicBool>) {
+        // Its first output may have come before it, and nobody could say then that it was seen.
+        told.store(false, Ordering::Release);
         self.sessions.insert(tab, Running { session, told });
+    }
+
+    pub(super) fn has(&self, tab: u64) -> bool {
+        self.sessions.contains_key(&tab)
     }
 
     /// The next output of this session is news again.
@@ -221,6 +227,11 @@ impl Runner {
     }
 
     fn launch(&mut self, generation: u64, tab: u64, request: Request, size: Size) {
+        // The child draws on our emulator, whatever the terminal outside is.
+        let request = Request {
+            terminal: Some(Emulator::TERM),
+            ..request
+        };
         let (ground, replies, starter) = (self.ground.clone(), self.replies.clone(), self.starter.clone());
         self.launch = Some(tokio::spawn(async move {
             let plan = launch::resolve(&ground.config, &ground.providers, &ground.world, &request).await;
@@ -297,7 +308,12 @@ impl Runner {
 
     /// Runs the person's editor in the foreground; the terminal has been given back for it.
     pub(super) fn edit(&mut self, at: &Location) {
-        match editor::edit(&at.file, at.line, &self.ground.world) {
+        let world = &self.ground.world;
+        let editor = ["VISUAL", "EDITOR"]
+            .iter()
+            .find_map(|name| world.text(name))
+            .unwrap_or("vi");
+        match editor::edit(&at.file, at.line, editor, &credential_names()) {
             Ok(()) => self.reload(),
             Err(problem) => {
                 let _ = self.replies.send(Reply::Message(Message::Said {
@@ -331,10 +347,7 @@ fn start(
         tab,
         session_id: plan.session_id.clone(),
         program: plan.program.display().to_string(),
-        emulator: Arc::new(std::sync::Mutex::new(crate::session::emulator::Emulator::new(
-            Size { columns: 2, rows: 1 },
-            0,
-        ))),
+        emulator: Arc::new(std::sync::Mutex::new(Emulator::new(Size { columns: 2, rows: 1 }, 0))),
         size,
         secrets: plan.secrets.clone(),
         warnings: plan.warnings.clone(),

@@ -23,13 +23,13 @@ pub enum Context {
 impl Context {
     /// All of them with their heading in the help.
     pub const ALL: &[(Self, &str)] = &[
-        (Self::Roles, "ACT ON ROLE"),
-        (Self::Providers, "ACT ON PROVIDER"),
-        (Self::Sessions, "SESSIONS"),
-        (Self::List, "MOVE AND VIEW"),
+        (Self::List, "MOVE AND FILTER"),
         (Self::Global, "EVERYWHERE"),
         (Self::Prefix, "IN A SESSION (after the prefix)"),
         (Self::Ended, "AFTER A SESSION ENDED"),
+        (Self::Roles, "ACT ON ROLE"),
+        (Self::Providers, "ACT ON PROVIDER"),
+        (Self::Sessions, "SESSIONS"),
         (Self::Failure, "WHEN SOMETHING FAILED"),
     ];
 }
@@ -115,7 +115,7 @@ keymap! {
         ["o"] Action::OpenBehind, "open.behind", "connect, stay in the list", "";
         ["c"] Action::CheckOne, "check", "check this role now", "check";
         ["C"] Action::CheckAll, "check.all", "check all roles", "";
-        ["e"] Action::Edit, "edit", "edit in $EDITOR, at the line", "";
+        ["e"] Action::Edit, "edit", "edit in $EDITOR", "";
         ["y"] Action::CopyCommand, "copy.command", "copy the CLI command", "copy";
         ["i"] Action::Info, "info", "detail on the whole screen", "";
         ["s"] Action::SortNext, "sort", "next order: name, env, status", "sort";
@@ -125,7 +125,7 @@ keymap! {
         ["enter"] Action::Open, "provider.roles", "show the roles that use it", "roles using it";
         ["c"] Action::CheckOne, "provider.check", "probe this provider now", "check";
         ["C"] Action::CheckAll, "provider.check.all", "probe all providers", "check all";
-        ["y"] Action::CopyReport, "provider.copy", "copy a report without any value", "copy report";
+        ["y"] Action::CopyReport, "provider.copy", "copy a report, no values", "copy report";
         ["e"] Action::Edit, "provider.edit", "edit its configuration", "edit config";
     }
     Sessions {
@@ -142,7 +142,7 @@ keymap! {
         ["ctrl-u"] Action::HalfPageUp, "half-page.up", "half a page up", "";
         ["pgdn", "ctrl-f"] Action::PageDown, "page.down", "a page down", "";
         ["pgup", "ctrl-b"] Action::PageUp, "page.up", "a page up", "";
-        ["n"] Action::NextMatch, "match.next", "next match, from the end to the start", "";
+        ["n"] Action::NextMatch, "match.next", "next match", "";
         ["N"] Action::PreviousMatch, "match.previous", "previous match", "";
         ["tab", "shift-tab"] Action::FocusNext, "pane.next", "the other pane", "detail";
         ["h", "left"] Action::FocusList, "pane.list", "to the list", "";
@@ -155,7 +155,7 @@ keymap! {
         [":"] Action::Palette, "palette", "command palette", "palette";
         ["?", "f1"] Action::Help, "help", "this help", "help";
         ["R"] Action::ReloadConfig, "reload", "read the configuration again", "";
-        ["esc"] Action::Cancel, "cancel", "close, clear the filter, cancel; never quits", "";
+        ["esc"] Action::Cancel, "cancel", "close, clear, cancel", "";
         ["q"] Action::Back, "quit", "back; at the top: quit", "quit";
         ["ctrl-c"] Action::Interrupt, "interrupt", "cancel what runs; twice: quit", "";
         ["ctrl-z"] Action::Suspend, "suspend", "suspend; sessions keep running", "";
@@ -173,12 +173,12 @@ keymap! {
         ["9"] Action::Tab(9), "tab.9", "", "";
         ["n"] Action::NextTab, "tab.next", "next tab", "";
         ["p"] Action::PreviousTab, "tab.previous", "previous tab", "";
-        ["\\"] Action::LastTab, "tab.last", "the tab before this one", "";
-        ["r"] Action::ShowRoles, "session.roles", "roles (sessions keep running)", "";
+        ["\\"] Action::LastTab, "tab.last", "last tab", "";
+        ["r"] Action::ShowRoles, "session.roles", "roles (keep running)", "";
         ["c"] Action::NewSession, "session.new", "new session …", "";
-        ["z"] Action::ToggleFrame, "frame", "hide or show the frame", "";
-        ["y"] Action::CopyScreen, "screen.copy", "copy the screen (OSC 52)", "";
-        ["m"] Action::ToggleMouse, "mouse", "mouse: hallpass or terminal", "";
+        ["z"] Action::ToggleFrame, "frame", "hide / show frame", "";
+        ["y"] Action::CopyScreen, "screen.copy", "copy screen (OSC 52)", "";
+        ["m"] Action::ToggleMouse, "mouse", "mouse on / off", "";
         ["i"] Action::SessionInfo, "session.info", "session info", "";
         ["pgup", "["] Action::ScrollUp, "scroll.up", "scroll back", "";
         ["pgdn", "]"] Action::ScrollDown, "scroll.down", "scroll forward", "";

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::{Arc, Mutex};
 
 use jiff::Timestamp;
+use jiff::tz::TimeZone;
 use zeroize::Zeroizing;
 
 use crate::config::Config;
@@ -308,6 +309,8 @@ pub struct Model {
     /// The terminal: columns and rows.
     pub size: (u16, u16),
     pub now: Timestamp,
+    /// Where times of day are shown.
+    pub zone: TimeZone,
     pub screen: Screen,
     pub dialog: Option<Dialog>,
     pub notice: Option<Notice>,
@@ -346,6 +349,7 @@ impl Model {
             config,
             size,
             now,
+            zone: TimeZone::UTC,
             screen: Screen::Roles,
             dialog: None,
             notice: None,

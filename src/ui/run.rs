@@ -1,9 +1,10 @@
 //! The loop: waits for keys, replies, signals and time; lets `update` work; draws when something changed.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crossterm::event::{Event, EventStream, KeyEventKind};
+use crossterm::event::{Event, EventStream, KeyEventKind, MouseEventKind};
 use futures::StreamExt as _;
 use jiff::Timestamp;
 use tokio::signal::unix::{SignalKind, signal};
@@ -42,7 +43,10 @@ impl UiOptions {
             let value = self.world.env.get(name).and_then(|value| value.to_str());
             value.filter(|value| !value.is_empty())
         };
-        let locale = ["LC_ALL", "LC_CTYPE", "LANG"].into_iter().find_map(set).unwrap_or_default();
+        let locale = ["LC_ALL", "LC_CTYPE", "LANG"]
+            .into_iter()
+            .find_map(set)
+            .unwrap_or_default();
         let utf8 = locale.to_ascii_uppercase().replace('-', "").contains("UTF8");
         Look {
             color: set("NO_COLOR").is_none() && set("TERM") != Some("dumb"),
@@ -84,6 +88,8 @@ struct Loop {
     runner: Runner,
     replies: UnboundedReceiver<Reply>,
     input: Option<EventStream>,
+    /// Ends of sessions that are not adopted yet.
+    early: HashMap<u64, SessionEvent>,
     changed: bool,
     drawn: Instant,
     last_key: Option<Instant>,
@@ -111,6 +117,7 @@ impl Loop {
             sender,
         )?;
         let mut model = Model::new(options.config, screen.size()?, Timestamp::now(), look);
+        model.zone = jiff::tz::TimeZone::system();
         let mut effects = Vec::new();
         if let Some(request) = options.open {
             model.single = true;
@@ -122,6 +129,7 @@ impl Loop {
             runner,
             replies,
             input: Some(EventStream::new()),
+            early: HashMap::new(),
             changed: true,
             drawn: Instant::now(),
             last_key: None,
@@ -159,9 +167,17 @@ impl Loop {
                 // The terminal is gone: nobody can see or say anything any more.
                 Woken::Input(None | Some(Err(_))) => self.take(Message::Signal(128 + 1)).await?,
                 Woken::Input(Some(Ok(event))) => {
-                    self.last_key = Some(Instant::now());
+                    let moved = matches!(&event, Event::Mouse(mouse) if mouse.kind == MouseEventKind::Moved);
+                    let changed = self.changed;
+                    if !moved {
+                        self.last_key = Some(Instant::now());
+                    }
                     if let Some(message) = message_of(event) {
                         self.take(message).await?;
+                    }
+                    // The mouse passing over us changes nothing that is drawn.
+                    if moved {
+                        self.changed = changed;
                     }
                 }
                 Woken::Signal(code) => self.take(Message::Signal(code)).await?,
@@ -195,12 +211,13 @@ impl Loop {
     async fn reply(&mut self, reply: Reply) -> Result<(), Problem> {
         match reply {
             Reply::Message(message) => {
-                if let Message::Session {
-                    tab,
-                    event: SessionEvent::Output,
-                } = message
-                {
-                    self.runner.seen(tab);
+                if let Message::Session { tab, event } = &message {
+                    if *event == SessionEvent::Output {
+                        self.runner.seen(*tab);
+                    } else if !self.runner.has(*tab) {
+                        // A child that ends at once can be quicker than the news that it was started.
+                        self.early.insert(*tab, event.clone());
+                    }
                 }
                 self.take(message).await
             }
@@ -209,8 +226,13 @@ impl Loop {
                 session,
                 opened,
             } => {
-                self.runner.adopt(opened.tab, session, Arc::clone(&opened.told));
-                self.take(Message::Opened { generation, opened }).await
+                let tab = opened.tab;
+                self.runner.adopt(tab, session, Arc::clone(&opened.told));
+                self.take(Message::Opened { generation, opened }).await?;
+                match self.early.remove(&tab) {
+                    Some(event) => self.take(Message::Session { tab, event }).await,
+                    None => Ok(()),
+                }
             }
         }
     }

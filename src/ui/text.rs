@@ -42,6 +42,16 @@ pub fn cut_start(text: &str, columns: usize) -> String {
     format!("…{}", &text[from..])
 }
 
+/// The path cut to at most `columns`: whole folders go from its start as long as that leaves its end.
+pub fn cut_path(path: &str, columns: usize) -> String {
+    let cut = cut_start(path, columns);
+    let end = cut.strip_prefix('…').filter(|_| path != cut);
+    match end.and_then(|end| end.find('/').map(|at| &end[at..])) {
+        Some(whole) if whole.len() > 1 => format!("…{whole}"),
+        _ => cut,
+    }
+}
+
 /// The text in exactly `columns`: cut, or padded with blanks.
 pub fn fit(text: &str, columns: usize) -> String {
     let mut out = cut(text, columns);
@@ -135,6 +145,9 @@ mod tests {
     fn cuts_where_it_says() {
         assert_eq!(cut("prod-postgres", 8), "prod-po…");
         assert_eq!(cut_start("secret/databases/prod#password", 15), "…/prod#password");
+        assert_eq!(cut_path("secret/databases/prod#password", 20), "…/prod#password");
+        assert_eq!(cut_path("secret/databases#password", 14), "…ases#password");
+        assert_eq!(cut_path("a/b", 14), "a/b");
         assert_eq!(fit("ab", 4), "ab  ");
         assert_eq!(wrap("one two three", 7), ["one two", "three"]);
         assert_eq!(wrap("abcdefgh", 3), ["abc", "def", "gh"]);

@@ -2,6 +2,7 @@
 
 use ratatui::buffer::Buffer;
 use ratatui::style::{Color, Modifier, Style};
+use ratatui::text::Line;
 
 use crate::domain::status::State;
 
@@ -32,6 +33,21 @@ pub const MATCH: Style = Style::new()
 
 pub const CURSOR: &str = "▌";
 pub const UNCHECKED: &str = "○";
+
+/// A row under the cursor: reversed behind its mark, without colours, which reversed would be blocks that nobody can read.
+pub fn selected(line: Line<'_>) -> Line<'_> {
+    let mut spans = line.spans.into_iter();
+    let mark = spans.next();
+    let rest = spans.map(|mut span| {
+        span.style = Style {
+            fg: None,
+            ..span.style.remove_modifier(Modifier::DIM)
+        }
+        .patch(SELECTED);
+        span
+    });
+    Line::from(mark.into_iter().chain(rest).collect::<Vec<_>>())
+}
 
 /// The mark of a state; a word always stands beside it.
 pub fn mark(state: State) -> (&'static str, Style) {

@@ -186,7 +186,7 @@ fn secrets_of_the_local_store() {
     assert_eq!(lengths.stdout, "13 8\n");
     sandbox.run(&["secret", "rm", "db/pg#user"]).expect_code(0);
     let gone = sandbox.run(&["exec", "kept", "--", "true"]).expect_code(125).stderr;
-    assert!(gone.contains("E-LOCAL-MISSING"), "{gone}");
+    assert!(gone.contains("E-REF-KEY-MISSING"), "{gone}");
     sandbox.run(&["secret", "rm", "no/such#key"]).expect_code(1);
 }
 

@@ -35,7 +35,7 @@ struct Server {
     database: &'static str,
     /// What `exec` runs to ask who is there.
     exec: fn(user: &str) -> Vec<String>,
-    prompt: &'static str,
+    prompt: fn() -> String,
     /// What a person types to ask, and what answers only if the server did: it does not stand in the question.
     question: &'static str,
     answer: fn(user: &str) -> String,
@@ -67,7 +67,7 @@ const POSTGRES: Server = Server {
             "select current_user || '-' || 6 * 7",
         ])
     },
-    prompt: "postgres=> ",
+    prompt: || "postgres=>".into(),
     question: "select current_user || '-' || 6 * 7;",
     answer: |user| format!("{user}-42"),
 };
@@ -98,7 +98,7 @@ const MARIADB: Server = Server {
             "select concat(current_user(), '-', 6 * 7)",
         ])
     },
-    prompt: "[app]> ",
+    prompt: || "[app]>".into(),
     question: "select concat(current_user(), '-', 6 * 7);",
     answer: |user| format!("{user}@127.0.0.1-42"),
 };
@@ -143,7 +143,7 @@ const REDIS: Server = Server {
             "whoami",
         ])
     },
-    prompt: "> ",
+    prompt: || format!("127.0.0.1:{}>", servers().redis_port),
     question: "acl whoami",
     // The role's own field shows the name too; the quotes are the server's answer.
     answer: |user| format!("\"{user}\""),
@@ -239,7 +239,7 @@ impl Fixture {
     /// Asks at the prompt who is there, and looks at every byte that reached the terminal.
     #[track_caller]
     fn ask(&self, terminal: &Tmux) {
-        terminal.wait(self.server.prompt);
+        terminal.wait(&(self.server.prompt)());
         terminal.line(self.server.question);
         terminal.wait(&(self.server.answer)(&self.user));
         assert_eq!(self.password.in_bytes("terminal", &terminal.bytes()), []);
@@ -269,7 +269,7 @@ fn with_prefix(lines: &str, prefix: &str) -> String {
 /// Finds a role in the list by its name and presses Enter on it, as a person does.
 #[track_caller]
 pub fn open_role(terminal: &Tmux, role: &str) {
-    terminal.wait("NAME");
+    terminal.wait(role);
     terminal.type_text(&format!("/{role}"));
     terminal.wait(&format!("/ {role}"));
     terminal.keys(&["Enter"]);

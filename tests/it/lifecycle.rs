@@ -85,7 +85,7 @@ fn pid_of(sandbox: &Sandbox, wanted: &str) -> i32 {
 /// What a person relies on after a program has gone: echo, line editing, the main screen, a cursor, no mouse reports.
 #[track_caller]
 fn sane(terminal: &Tmux) {
-    terminal.wait("$ ");
+    terminal.wait("$");
     terminal.line("clear; stty -a | tr ' ' '\\n' | grep -xE 'echo;?|icanon;?|isig;?|opost;?|icrnl;?' | sort | tr '\\n' ' '; echo .");
     terminal.wait("echo icanon icrnl isig opost .");
     for (format, sane) in [
@@ -104,7 +104,7 @@ fn sane(terminal: &Tmux) {
 fn a_session_that_ends_gives_the_terminal_back() {
     let sandbox = sandbox();
     let terminal = Tmux::shell(&sandbox, (100, 30));
-    for (leave, code) in [("exit 0", "0"), ("exit 7", "7"), ("kill -TERM $$", "143")] {
+    for (leave, code) in [("exit 0", "0"), ("exit 7", "7"), ("kill -KILL $$", "137")] {
         terminal.line("clear; hallpass connect shell; echo code:$?");
         terminal.wait("Connected to shell");
         terminal.line(leave);
@@ -119,7 +119,7 @@ fn leaving_the_tui_gives_the_terminal_back() {
     let sandbox = sandbox();
     let terminal = Tmux::shell(&sandbox, (100, 30));
     terminal.line("hallpass; echo code:$?");
-    terminal.wait("NAME");
+    terminal.wait("stubborn");
     terminal.keys(&["q"]);
     terminal.wait("code:0");
     sane(&terminal);
@@ -133,7 +133,7 @@ fn two_instances_at_once() {
     let other = Tmux::hallpass(&sandbox, (90, 28), &[]);
     for terminal in [&one, &other] {
         open_role(terminal, "shell");
-        terminal.wait("$ ");
+        terminal.wait("$");
     }
     one.line("echo one$((6 * 7))");
     other.line("echo other$((6 * 7))");
@@ -159,7 +159,7 @@ fn a_killed_child() {
 
     let tui = Tmux::hallpass(&sandbox, (100, 30), &[]);
     open_role(&tui, "shell");
-    tui.wait("$ ");
+    tui.wait("$");
     signal(pid_of(&sandbox, "sh"), "KILL");
     tui.wait_until("a bar that says how it ended", |screen| {
         screen.to_lowercase().contains("kill") || screen.contains("137")
@@ -197,7 +197,7 @@ fn signals_to_hallpass_end_everything_and_leave_a_sane_terminal() {
     ] {
         let sandbox = sandbox();
         let terminal = Tmux::shell(&sandbox, (100, 30));
-        terminal.line(&format!("hallpass {args}; echo over"));
+        terminal.line(&format!("hallpass {args}; echo o''ver"));
         if args.is_empty() {
             open_role(&terminal, "shell");
         } else {

@@ -22,7 +22,7 @@ fn the_console_blocks_are_true() {
             }
             if let Some(args) = command.strip_prefix("cargo run --release -- ") {
                 let terminal = Tmux::hallpass(&sandbox, (100, 30), &args.split(' ').collect::<Vec<_>>());
-                terminal.wait("NAME");
+                terminal.wait("demo-shell  ");
                 continue;
             }
             let mut shell: Command =

@@ -127,7 +127,7 @@ fn a_value_is_in_no_argument_list_while_it_is_delivered() {
     let delivered = || {
         let mut env = env();
         env.insert_secret("TOKEN", SecretValue::from_text(canary.value().to_owned()), true);
-        env.insert_file("options", SecretValue::from_text(canary.value().to_owned()));
+        env.insert_file("options", SecretValue::from_text(canary.value().to_owned()), true);
         env
     };
     let stop = std::sync::atomic::AtomicBool::new(false);
@@ -166,6 +166,7 @@ fn a_file_in_memory_is_read_under_its_path_as_often_as_wanted() {
     env.insert_file(
         "options",
         SecretValue::from_text("[client]\npassword=hunter22hunter\n".into()),
+        true,
     );
     env.insert_plain("OPTIONS", "{file:options}");
     let screen = shown_by(script(

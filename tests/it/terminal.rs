@@ -86,7 +86,7 @@ fn masked_by_connect() {
     let canary = Canary::new();
     let sandbox = sandbox_with(&canary);
     let terminal = Tmux::hallpass(&sandbox, (90, 40), &["connect", "reveal"]);
-    terminal.wait("$ ");
+    terminal.wait("$");
     terminal.line("reveal");
     terminal.wait("revealed 42");
     masked(&canary, "terminal", &terminal.bytes());
@@ -100,7 +100,7 @@ fn masked_in_the_pane() {
     let sandbox = sandbox_with(&canary);
     let terminal = Tmux::hallpass(&sandbox, (110, 45), &[]);
     open_role(&terminal, "reveal");
-    terminal.wait("$ ");
+    terminal.wait("$");
     terminal.line("reveal");
     let screen = terminal.wait("revealed 42");
     masked(&canary, "screen", screen.as_bytes());
@@ -135,7 +135,7 @@ fn masked_over_the_edge() {
     let tui = Tmux::hallpass(&sandbox, (100, 30), &[]);
     open_role(&tui, "reveal");
     for terminal in [connected, tui] {
-        terminal.wait("$ ");
+        terminal.wait("$");
         terminal.line("edge");
         let screen = terminal.wait("at the edge 42");
         masked(&canary, "screen", screen.as_bytes());
@@ -150,7 +150,7 @@ fn no_sequence_of_the_child_reaches_the_terminal() {
     let sandbox = sandbox_with(&canary);
     let terminal = Tmux::hallpass(&sandbox, (100, 30), &[]);
     open_role(&terminal, "reveal");
-    terminal.wait("$ ");
+    terminal.wait("$");
     terminal.line(r#"printf '\033]52;c;ZXZpbA==\007\033]0;evil title\007\033P+q544e\033\\\033]8;;http://evil\007link\033]8;;\007\033[?1003h\033[21t'; echo sent $((6 * 7))"#);
     terminal.wait("sent 42");
     let bytes = terminal.bytes();
@@ -184,7 +184,7 @@ fn masked_in_psql() {
     let tui = Tmux::hallpass(&sandbox, (110, 40), &[]);
     open_role(&tui, "pg");
     for terminal in [connected, tui] {
-        terminal.wait("postgres=> ");
+        terminal.wait("postgres=>");
         terminal.line("\\! env | grep PGPASS; echo shown $((6 * 7))");
         let screen = terminal.wait("shown 42");
         assert!(screen.lines().any(|line| line.contains("PGPASSWORD=")), "{screen}");
@@ -208,7 +208,7 @@ fn typing_shows() {
     let start: String = canary.value().chars().take(3).collect();
     for args in [&["connect", "reveal"][..], &["connect", "reveal", "--tui"]] {
         let terminal = Tmux::hallpass(&sandbox, (100, 30), args);
-        terminal.wait("$ ");
+        terminal.wait("$");
         for typed in ["e", "c", "h", "o", " ", &start] {
             terminal.type_text(typed);
         }
@@ -231,11 +231,11 @@ mod as_outside {
         fn new(sandbox: &Sandbox) -> Self {
             let pane = Tmux::hallpass(sandbox, (100, 30), &[]);
             open_role(&pane, "shell");
-            pane.wait("$ ");
+            pane.wait("$");
             pane.line("clear; echo size $(stty size) .");
             let screen = pane.wait_until("the pane's size", |screen| size_in(screen).is_some());
             let outside = Tmux::start(sandbox, size_in(&screen).unwrap(), &["sh"]);
-            outside.wait("$ ");
+            outside.wait("$");
             Self { pane, outside }
         }
 
@@ -328,7 +328,7 @@ mod as_outside {
             pair.same(&format!("vim after {keys:?}"));
         }
         pair.keys(&[":", "q", "a", "!", "Enter"]);
-        pair.wait("$ ");
+        pair.wait("$");
         pair.same("after vim");
     }
 
@@ -350,7 +350,7 @@ mod as_outside {
             pair.same(&format!("less after {keys:?}"));
         }
         pair.keys(&["q"]);
-        pair.wait("$ ");
+        pair.wait("$");
         pair.same("after less");
     }
 
@@ -369,7 +369,7 @@ mod as_outside {
         pair.keys(&["F1"]);
         pair.wait("htop ");
         pair.keys(&["q", "q"]);
-        pair.wait("$ ");
+        pair.wait("$");
     }
 
     #[test]
@@ -389,7 +389,7 @@ mod as_outside {
         sandbox.roles("[roles.shell]\ncommand = ['sh']\nenv = 'dev'\nfields.PS1 = '$ '\ninherit = ['PGHOST', 'PGPORT', 'PGUSER', 'PGDATABASE']\nfields.PGPASSWORD = '_envs/PGPASSWORD'\n");
         let pair = Pair::new(&sandbox);
         pair.line("clear; PAGER='less -S' psql -X");
-        pair.wait("postgres=> ");
+        pair.wait("postgres=>");
         pair.line("select n, repeat('wide ', n % 40) as text, n * n as square from generate_series(1, 200) n;");
         pair.wait("square");
         for keys in [&["Space"][..], &["Right"], &["G"], &["b"]] {
@@ -397,7 +397,7 @@ mod as_outside {
             pair.same(&format!("the pager after {keys:?}"));
         }
         pair.keys(&["q"]);
-        pair.wait("postgres=> ");
+        pair.wait("postgres=>");
         pair.line("\\q");
     }
 }

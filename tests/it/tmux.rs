@@ -16,7 +16,6 @@ set -g remain-on-exit-format ''
 set -g default-terminal tmux-256color
 set -g history-limit 20000
 set -s escape-time 0
-set -g window-size manual
 ";
 
 /// One terminal. Dropping it ends the program in it.
@@ -32,7 +31,7 @@ impl Tmux {
     /// A terminal of this size (columns, rows) with an interactive bash in the sandbox's home.
     pub fn shell(sandbox: &Sandbox, size: (u16, u16)) -> Self {
         let terminal = Self::start(sandbox, size, &["bash", "--norc", "--noprofile", "-i"]);
-        terminal.wait("$ ");
+        terminal.wait("$");
         terminal
     }
 
@@ -89,7 +88,12 @@ impl Tmux {
             "tmux: {}",
             String::from_utf8_lossy(&started.stderr)
         );
-        terminal.tmux(&["pipe-pane", "-t", "t", &format!("cat >'{}'", terminal.bytes.display())]);
+        terminal.tmux(&[
+            "pipe-pane",
+            "-t",
+            "t",
+            &format!("exec cat >'{}'", terminal.bytes.display()),
+        ]);
         crate::sandbox::eventually("tmux records the bytes", || terminal.bytes.exists());
         fs::write(gate, "").unwrap();
         terminal
@@ -123,7 +127,11 @@ impl Tmux {
 
     /// Types text, as it is.
     pub fn type_text(&self, text: &str) {
-        self.tmux(&["send-keys", "-t", "t", "-l", "--", text]);
+        // A semicolon at the end of an argument would part two commands of tmux.
+        let text = text
+            .strip_suffix(';')
+            .map_or_else(|| text.to_owned(), |start| format!("{start}\\;"));
+        self.tmux(&["send-keys", "-t", "t", "-l", "--", &text]);
     }
 
     /// Types a line and presses Enter.
@@ -138,7 +146,7 @@ impl Tmux {
         self.tmux(&["paste-buffer", "-p", "-t", "t"]);
     }
 
-    /// The visible screen, row by row without trailing blanks.
+    /// The visible screen, row by row without trailing blanks (a prompt's last blank is not there).
     pub fn screen(&self) -> String {
         self.tmux(&["capture-pane", "-p", "-t", "t"])
     }
@@ -234,11 +242,19 @@ impl Tmux {
     /// Waits for the program's end and gives its exit code, 128+n for a signal.
     #[track_caller]
     pub fn exit_code(&self) -> i32 {
-        self.wait_until("the program's end", |_| self.ask("#{pane_dead}") == "1");
-        match self.ask("#{pane_dead_signal}").parse::<i32>() {
-            Ok(signal) if signal > 0 => 128 + signal,
-            _ => self.ask("#{pane_dead_status}").parse().unwrap(),
-        }
+        let mut code = None;
+        self.wait_until("the program's end", |_| {
+            let ended = self.ask("#{pane_dead},#{pane_dead_status},#{pane_dead_signal}");
+            code = match ended.splitn(3, ',').collect::<Vec<_>>()[..] {
+                ["1", _, signal] if !["", "0"].contains(&signal) => {
+                    signal.parse::<i32>().ok().map(|signal| 128 + signal)
+                }
+                ["1", status, _] => status.parse().ok(),
+                _ => None,
+            };
+            code.is_some()
+        });
+        code.unwrap()
     }
 
     /// Closes the terminal under the program, as when a window is closed.

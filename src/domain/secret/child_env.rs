@@ -1,6 +1,53 @@
 //! The environment of one child: built at launch, shown as names only, consumed when the child is spawned.
+//!
+//! ```compile_fail,E0277
+//! let env = hallpass::domain::secret::ChildEnv::new();
+//! println!("{env:?}"); // no Debug
+//! ```
+//! ```compile_fail,E0599
+//! let env = hallpass::domain::secret::ChildEnv::new();
+//! let copy = env.clone(); // no Clone
+//! ```
+//! ```compile_fail,E0369
+//! let (a, b) = (hallpass::domain::secret::ChildEnv::new(), hallpass::domain::secret::ChildEnv::new());
+//! let _ = a == b; // no PartialEq
+//! ```
+//! ```compile_fail,E0616
+//! let env = hallpass::domain::secret::ChildEnv::new();
+//! let _ = env.secret; // no looking inside
+//! ```
+//! ```compile_fail,E0382
+//! # struct Names(usize);
+//! # impl hallpass::domain::secret::EnvTarget for Names {
+//! #     fn set(&mut self, _: &std::ffi::OsStr, _: &std::ffi::OsStr) { self.0 += 1; }
+//! # }
+//! let env = hallpass::domain::secret::ChildEnv::new();
+//! env.inject(&mut Names(0));
+//! env.inject(&mut Names(0)); // it is gone
+//! ```
+//! ```compile_fail,E0277
+//! let redactor = hallpass::domain::secret::ChildEnv::new().redactor();
+//! println!("{redactor:?}"); // it knows the values: no Debug
+//! ```
+//! ```compile_fail,E0624
+//! let _ = hallpass::domain::secret::Redactor::new([b"guess".as_slice()]); // nobody else can try values out
+//! ```
+//! The twin that compiles:
+//! ```
+//! # struct Names(usize);
+//! # impl hallpass::domain::secret::EnvTarget for Names {
+//! #     fn set(&mut self, _: &std::ffi::OsStr, _: &std::ffi::OsStr) { self.0 += 1; }
+//! # }
+//! use hallpass::domain::secret::{ChildEnv, SecretValue};
+//! let mut env = ChildEnv::new();
+//! env.insert_secret("PGPASSWORD", SecretValue::from_text("hunter22".to_owned()), true);
+//! let mut shown = Vec::new();
+//! env.redactor().push(b"hunter22", &mut shown);
+//! assert_eq!(env.names(), ["PGPASSWORD"]);
+//! env.inject(&mut Names(0));
+//! ```
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt as _;
 
@@ -23,7 +70,9 @@ pub struct ChildEnv {
     /// Values that are masked although they stand in no variable of their own: the parts of a template.
     masked: Vec<SecretValue>,
     /// Secret-backed variables that are shown: users, hosts, ports.
-    shown: Vec<String>,
+    shown: BTreeSet<String>,
+    /// Files whose content is a secret as a whole.
+    masked_files: BTreeSet<String>,
 }
 
 impl ChildEnv {
@@ -33,20 +82,29 @@ impl ChildEnv {
 
     pub fn insert_plain(&mut self, name: &str, value: impl Into<OsString>) {
         self.secret.remove(name);
+        self.shown.remove(name);
         self.plain.insert(name.to_owned(), value.into());
     }
 
     /// A value of a provider. `masked` is false for what a connector calls no secret (a user, a host): it stays readable on the screen.
     pub fn insert_secret(&mut self, name: &str, value: SecretValue, masked: bool) {
         self.plain.remove(name);
-        if !masked {
-            self.shown.push(name.to_owned());
+        if masked {
+            self.shown.remove(name);
+        } else {
+            self.shown.insert(name.to_owned());
         }
         self.secret.insert(name.to_owned(), value);
     }
 
-    /// A file in memory. `{file:NAME}` in an argument or in a plain variable becomes its path.
-    pub fn insert_file(&mut self, name: &str, content: SecretValue) {
+    /// A file in memory. `{file:NAME}` in an argument or in a plain variable becomes its path. `masked` is false for what is no secret,
+    /// or is a text around secrets that are masked by themselves.
+    pub fn insert_file(&mut self, name: &str, content: SecretValue, masked: bool) {
+        if masked {
+            self.masked_files.insert(name.to_owned());
+        } else {
+            self.masked_files.remove(name);
+        }
         self.files.insert(name.to_owned(), content);
     }
 
@@ -63,7 +121,7 @@ impl ChildEnv {
             .map(|(name, value)| (name.as_str(), Part::Secret(value)));
         let parts: Vec<(&str, Part<'_>)> = plain.into_iter().chain(secret).collect();
         let content = SecretValue::render(text, &parts, Encoding::OptionFile)?;
-        self.files.insert(name.to_owned(), content);
+        self.insert_file(name, content, false);
         Ok(())
     }
 
@@ -84,14 +142,19 @@ impl ChildEnv {
         let variables = self
             .secret
             .iter()
-            .filter(|(name, _)| !self.shown.contains(name))
+            .filter(|(name, _)| !self.shown.contains(*name))
             .map(|(_, value)| value);
-        Redactor::new(variables.chain(self.masked.iter()).map(SecretValue::expose))
+        let files = self
+            .files
+            .iter()
+            .filter(|(name, _)| self.masked_files.contains(*name))
+            .map(|(_, content)| content);
+        Redactor::new(variables.chain(files).chain(&self.masked).map(SecretValue::expose))
     }
 
     /// The text of a shown variable, for an argument that its connector allows; none if it is masked, absent or not text.
     pub fn shown_text(&self, name: &str) -> Option<&str> {
-        if !self.shown.iter().any(|shown| shown == name) {
+        if !self.shown.contains(name) {
             return None;
         }
         std::str::from_utf8(self.secret.get(name)?.expose()).ok()
@@ -107,14 +170,16 @@ impl ChildEnv {
             target.set(OsStr::new(name), OsStr::from_bytes(value.expose()));
         }
         if !self.files.is_empty() {
-            let mut packed = String::new();
+            // As large as it gets: a string that grows leaves unwiped copies behind.
+            let size =
+                |(name, content): (&String, &SecretValue)| name.len() + content.expose().len().div_ceil(3) * 4 + 2;
+            let mut packed = zeroize::Zeroizing::new(String::with_capacity(self.files.iter().map(size).sum()));
             for (name, content) in &self.files {
                 packed.push_str(name);
                 packed.push(':');
                 base64::engine::general_purpose::STANDARD.encode_string(content.expose(), &mut packed);
                 packed.push('\n');
             }
-            let packed = zeroize::Zeroizing::new(packed);
             target.set(OsStr::new(FILES_VARIABLE), OsStr::new(packed.as_str()));
         }
     }
@@ -122,3 +187,68 @@ impl ChildEnv {
 
 /// Carries the files to the child's first step: a line `NAME:BASE64` each.
 pub const FILES_VARIABLE: &str = "HALLPASS_START_FILES";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn value(text: &str) -> SecretValue {
+        SecretValue::from_text(text.to_owned())
+    }
+
+    fn printed(env: &ChildEnv, text: &str) -> String {
+        let mut redactor = env.redactor();
+        let mut out = Vec::new();
+        redactor.push(text.as_bytes(), &mut out);
+        redactor.finish(&mut out);
+        String::from_utf8(out).unwrap()
+    }
+
+    #[derive(Default)]
+    struct Seen(BTreeMap<OsString, OsString>);
+
+    impl EnvTarget for Seen {
+        fn set(&mut self, name: &OsStr, value: &OsStr) {
+            let before = self.0.insert(name.to_owned(), value.to_owned());
+            assert!(before.is_none(), "{} twice", name.display());
+        }
+    }
+
+    #[test]
+    fn what_is_inserted_last_counts() {
+        let mut env = ChildEnv::new();
+        env.insert_secret("NAME", value("shownvalue"), false);
+        assert_eq!(env.shown_text("NAME"), Some("shownvalue"));
+        env.insert_secret("NAME", value("hiddenvalue"), true);
+        assert_eq!(env.shown_text("NAME"), None);
+        assert_eq!(printed(&env, "hiddenvalue"), "••••••••");
+        env.insert_secret("NAME", value("shownvalue"), false);
+        env.insert_plain("NAME", "plain");
+        env.insert_secret("NAME", value("hiddenvalue"), true);
+        assert_eq!(printed(&env, "hiddenvalue"), "••••••••");
+        assert_eq!(env.names(), ["NAME"]);
+        let mut seen = Seen::default();
+        env.inject(&mut seen);
+        assert_eq!(seen.0.len(), 1);
+    }
+
+    #[test]
+    fn files_of_secrets_and_parts_of_templates_are_masked() {
+        let mut env = ChildEnv::new();
+        env.insert_file("key", value("-----BEGIN KEY-----\nMIIEvQIBADANBg\n"), true);
+        env.insert_file("options", value("[client]\nprotocol=tcp\n"), false);
+        env.mask(value("partofatemplate"));
+        assert_eq!(
+            printed(&env, "MIIEvQIBADANBg [client] protocol=tcp"),
+            "•••••••• [client] protocol=tcp"
+        );
+        assert_eq!(printed(&env, "a://partofatemplate@b"), "a://••••••••@b");
+        let mut seen = Seen::default();
+        env.inject(&mut seen);
+        let packed = seen.0.remove(OsStr::new(FILES_VARIABLE)).unwrap();
+        assert_eq!(
+            packed,
+            "key:LS0tLS1CRUdJTiBLRVktLS0tLQpNSUlFdlFJQkFEQU5CZwo=\noptions:W2NsaWVudF0KcHJvdG9jb2w9dGNwCg==\n"
+        );
+    }
+}

@@ -50,6 +50,34 @@ pub use template::{Encoding, Part, Template, TemplateError};
 use secrecy::{ExposeSecret, SecretSlice, SecretString};
 use zeroize::Zeroize;
 
+/// What test databases have as a password and everybody prints.
+const COMMON_WORDS: &[&str] = &[
+    "admin",
+    "changeme",
+    "database",
+    "default",
+    "demo",
+    "example",
+    "guest",
+    "localhost",
+    "mariadb",
+    "mysql",
+    "pass",
+    "password",
+    "postgres",
+    "public",
+    "redis",
+    "root",
+    "secret",
+    "server",
+    "system",
+    "test",
+    "testing",
+    "user",
+    "username",
+    "vault",
+];
+
 /// Bytes that a provider gave. Wiped when dropped; cannot be shown, compared, cloned or serialised.
 pub struct SecretValue(SecretSlice<u8>);
 
@@ -112,15 +140,21 @@ impl SecretValue {
         self.expose().len() > bytes
     }
 
-    /// What will surprise about the value, without saying what it is: it is empty, ends in a newline, or is too short to be masked.
+    /// What will surprise about the value, without saying what it is: it is empty, ends in a newline, is too short to be masked,
+    /// or is a word that is printed for other reasons.
     pub fn warning(&self) -> Option<&'static str> {
         let bytes = self.expose();
         if bytes.is_empty() {
             Some("the value is empty")
         } else if bytes.ends_with(b"\n") {
             Some("the value ends in a newline, which usually came from `echo`; trim = true takes it off")
-        } else if bytes.trim_ascii().len() < 4 {
+        } else if !redactor::can_mask(bytes) {
             Some("the value is shorter than 4 characters and cannot be masked on the screen")
+        } else if COMMON_WORDS
+            .iter()
+            .any(|word| bytes.trim_ascii().eq_ignore_ascii_case(word.as_bytes()))
+        {
+            Some("the value is a common word: it is masked wherever that word is printed")
         } else {
             None
         }

@@ -1,4 +1,17 @@
 //! What the local store holds: paths, the keys of each with their values, and when each path was last changed.
+//!
+//! ```compile_fail,E0277
+//! println!("{:?}", hallpass::domain::secret::StoreDocument::default()); // no Debug
+//! ```
+//! ```compile_fail,E0277
+//! println!("{:?}", hallpass::domain::secret::StoreKey::generate()); // no Debug
+//! ```
+//! The twin that compiles:
+//! ```
+//! let key = hallpass::domain::secret::StoreKey::generate();
+//! let sealed = hallpass::domain::secret::StoreDocument::default().seal(&key).unwrap();
+//! println!("{:?}", hallpass::domain::secret::StoreDocument::open(&sealed, &key).unwrap().list());
+//! ```
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -48,6 +61,8 @@ pub struct StoreChange {
     pub version: Option<u64>,
     /// Whether the key was not there before; false for a removal.
     pub created: bool,
+    /// Which change of the whole store this is, from 1.
+    pub generation: u64,
 }
 
 impl StoreDocument {
@@ -124,8 +139,10 @@ impl StoreDocument {
                 .map(|(name, value)| name.len() * 6 + value.expose().len() / 3 * 4 + 16);
             path.len() * 6 + 128 + keys.sum::<usize>()
         };
-        let mut plaintext = Zeroizing::new(Vec::with_capacity(128 + self.secrets.iter().map(size).sum::<usize>()));
+        let capacity = 128 + self.secrets.iter().map(size).sum::<usize>();
+        let mut plaintext = Zeroizing::new(Vec::with_capacity(capacity));
         serde_json::to_writer(&mut *plaintext, &content).map_err(|_| SealError::NotSealed)?;
+        debug_assert!(plaintext.len() <= capacity, "it grew");
         key.encrypt(&plaintext)
     }
 
@@ -149,6 +166,7 @@ impl StoreDocument {
             keys: vec![key.to_owned()],
             version: Some(stored.version),
             created,
+            generation: self.generation,
         }
     }
 
@@ -172,6 +190,7 @@ impl StoreDocument {
             keys,
             version,
             created: false,
+            generation: self.generation,
         })
     }
 

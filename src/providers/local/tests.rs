@@ -340,7 +340,7 @@ fn writes_until_killed() {
 fn a_killed_writer_loses_nothing_it_acknowledged() {
     let home = tempfile::tempdir().unwrap();
     let acknowledged = home.path().join("acknowledged");
-    for round in 0_u64..25 {
+    for round in 0_u64..12 {
         let mut writer = Command::new(std::env::current_exe().unwrap())
             .args(["--ignored", "--exact", "providers::local::tests::writes_until_killed"])
             .env(WRITER_FOLDER, home.path())

@@ -141,3 +141,52 @@ fn fault(error: &reqwest::Error) -> Fault {
         Fault::Broken
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::Arc;
+
+    fn proxied(env: &[(&str, &str)], https: bool, host: &str) -> Result<bool, &'static str> {
+        let env = env.iter().map(|(name, value)| ((*name).to_owned(), value.into()));
+        let world = World {
+            env: Arc::new(env.collect()),
+            home: None,
+            data_folder: "/nonexistent".into(),
+        };
+        proxy(&world, https, host)
+            .map(|proxy| proxy.is_some())
+            .map_err(|problem| problem.code.id)
+    }
+
+    #[test]
+    fn a_proxy_is_used_for_https_alone_and_not_for_the_hosts_it_spares() {
+        let set = ("HTTPS_PROXY", "http://proxy:3128");
+        assert_eq!(proxied(&[], true, "vault.corp"), Ok(false));
+        assert_eq!(proxied(&[set], true, "vault.corp"), Ok(true));
+        assert_eq!(
+            proxied(&[set], false, "vault.corp"),
+            Ok(false),
+            "it would read the token"
+        );
+        assert_eq!(
+            proxied(&[("HTTP_PROXY", "http://proxy:3128")], false, "vault.corp"),
+            Ok(false)
+        );
+        for except in ["*", "vault.corp", "corp", ".corp", "a, corp ,b"] {
+            assert_eq!(
+                proxied(&[set, ("NO_PROXY", except)], true, "vault.corp"),
+                Ok(false),
+                "{except}"
+            );
+        }
+        assert_eq!(
+            proxied(&[set, ("NO_PROXY", "other,ult.corp,")], true, "vault.corp"),
+            Ok(true)
+        );
+        assert_eq!(
+            proxied(&[("HTTPS_PROXY", "http://[")], true, "vault.corp"),
+            Err("E-CONFIG-TYPE")
+        );
+    }
+}

@@ -94,6 +94,9 @@ impl Asker<'_> {
         if let Some(token) = request.headers_mut().get_mut("x-vault-token") {
             token.set_sensitive(true);
         }
+        if request.url().query() == Some("") {
+            request.url_mut().set_query(None);
+        }
         let line = format!("{method:?} {}", request.url().path());
         Ok(Question {
             request,

@@ -1,15 +1,14 @@
 //! Tokens: where they come from, how long they last, one login at a time, and one more when a token turns out to be dead.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
 use secrecy::{ExposeSecret, SecretString};
-use tokio::sync::Mutex;
 
 use super::Vault;
 use super::api::{LoggedIn, Lookup, Remarks, parse};
 use super::settings::{Credential, Login, is_header_text};
+use super::shared::Shared;
 use crate::domain::catalogue;
 use crate::domain::problem::Problem;
 use crate::providers::net::ladder::stages_until;
@@ -25,9 +24,9 @@ pub(super) struct Token {
 #[derive(Default)]
 pub(super) struct Session {
     /// Held during a login, so that many readers wait for one login.
-    current: Mutex<Option<Arc<Token>>>,
-    /// Whether the token has ever worked here: what stops working then has expired.
-    worked: AtomicBool,
+    current: Shared<Option<Arc<Token>>>,
+    /// The last token that worked here: when it stops working, it has expired.
+    worked: std::sync::Mutex<Option<SecretString>>,
 }
 
 /// What the server says of a token.
@@ -41,22 +40,22 @@ pub(super) enum Standing {
 impl Vault {
     /// A token to ask with: the one in use while it lasts, else a new one.
     pub(super) async fn token(&self) -> Result<Arc<Token>, Problem> {
-        let mut current = self.session.current.lock().await;
-        if let Some(token) = current.as_ref()
+        let mut current = self.session.current.wait().await?;
+        if let Some(token) = &current.known
             && token.expires.is_none_or(|end| Instant::now() < end)
         {
             return Ok(Arc::clone(token));
         }
-        let token = Arc::new(self.log_in().await?);
-        if !matches!(
+        let login = self.log_in().await;
+        let token = Arc::new(current.ended(login)?);
+        let is_file = matches!(
             &self.settings.login,
             Login::Token {
                 token: Credential::File(_),
                 ..
             }
-        ) {
-            *current = Some(Arc::clone(&token));
-        }
+        );
+        current.known = (!is_file).then(|| Arc::clone(&token));
         Ok(token)
     }
 
@@ -64,8 +63,8 @@ impl Vault {
     pub(super) async fn another(&self, dead: &Arc<Token>) -> Result<Option<Arc<Token>>, Problem> {
         {
             let mut current = self.session.current.lock().await;
-            if current.as_ref().is_some_and(|token| Arc::ptr_eq(token, dead)) {
-                *current = None;
+            if current.known.as_ref().is_some_and(|token| Arc::ptr_eq(token, dead)) {
+                current.known = None;
             }
         }
         let token = self.token().await?;
@@ -82,8 +81,15 @@ impl Vault {
         }
     }
 
-    pub(super) fn worked(&self) {
-        self.session.worked.store(true, Ordering::Relaxed);
+    pub(super) fn worked(&self, token: &Token) {
+        let mut worked = self.session.worked.lock().unwrap_or_else(PoisonError::into_inner);
+        *worked = Some(token.value.clone());
+    }
+
+    fn has_worked(&self, token: &Token) -> bool {
+        let worked = self.session.worked.lock().unwrap_or_else(PoisonError::into_inner);
+        let worked = worked.as_ref().map(ExposeSecret::expose_secret);
+        worked == Some(token.value.expose_secret())
     }
 
     async fn log_in(&self) -> Result<Token, Problem> {
@@ -120,11 +126,12 @@ impl Vault {
             let lasts = Duration::from_secs(auth.lease_duration);
             // A little early, so that a token does not end between this look and the request.
             let lasts = lasts.saturating_sub((lasts / 10).min(Duration::from_secs(5)));
-            self.worked();
-            return Ok(Token {
+            let token = Token {
                 value: auth.client_token,
                 expires: (auth.lease_duration > 0).then(|| Instant::now() + lasts),
-            });
+            };
+            self.worked(&token);
+            return Ok(token);
         }
         let what = format!("Vault at {} refused the AppRole login", self.settings.address);
         let problem = Problem::new(&catalogue::VAULT_LOGIN, what)
@@ -182,7 +189,7 @@ impl Vault {
         let (answer, line) = self.ask(self.asker(Some(token)).lookup_self()).await?;
         match answer.status {
             200 => {
-                self.worked();
+                self.worked(token);
                 let lookup: Option<super::api::Envelope<Lookup>> = parse(&answer);
                 Ok(Standing::Alive(
                     lookup.and_then(|lookup| lookup.data).unwrap_or_default(),
@@ -190,7 +197,7 @@ impl Vault {
             }
             // A policy's denial is wrapped into a list, a dead token's is bare.
             403 if Remarks::of(&answer).error_has("1 error occurred") => {
-                self.worked();
+                self.worked(token);
                 Ok(Standing::Shy)
             }
             403 => Ok(Standing::Dead),
@@ -201,7 +208,7 @@ impl Vault {
     /// The problem of a token that the server does not accept.
     pub(super) fn dead_token(&self, token: &Token, line: &str) -> Problem {
         let address = &self.settings.address;
-        let expired = self.session.worked.load(Ordering::Relaxed) || is_like_a_token(token.value.expose_secret());
+        let expired = self.has_worked(token) || is_like_a_token(token.value.expose_secret());
         let problem = if expired {
             let what = format!("the token for Vault at {address} has expired or was revoked");
             Problem::new(&catalogue::VAULT_TOKEN_EXPIRED, what)

@@ -145,7 +145,6 @@ fn address_of(text: &str) -> Result<Url, Problem> {
             &catalogue::VAULT_ADDR,
             format!("the address of Vault cannot be used: {why}"),
         )
-        .causes(Vec::new())
         .fixes(vec![
             "export VAULT_ADDR=https://HOST:8200   or address in config.toml".to_owned(),
         ])
@@ -291,5 +290,140 @@ fn credential(settings: &Settings<'_>, key: &str) -> Result<Option<Credential>, 
         Some(Setting::Text(text)) => Ok(given(text)),
         Some(Setting::Secret(reference)) => Ok(Some(Credential::Held(reference.clone()))),
         Some(_) => Err(settings.wrong(key, "must be a text or { secret = \"…\" }")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::reference::ProviderKind;
+    use std::sync::Arc;
+
+    fn read(name: &str, env: &[(&str, &str)], settings: &[(&str, Setting)]) -> Result<VaultSettings, Problem> {
+        let config = ProviderConfig {
+            name: name.to_owned(),
+            kind: ProviderKind::Vault,
+            settings: settings
+                .iter()
+                .map(|(key, value)| ((*key).to_owned(), value.clone()))
+                .collect(),
+            at: None,
+        };
+        let env = env.iter().map(|(name, value)| ((*name).to_owned(), value.into()));
+        let world = World {
+            env: Arc::new(env.collect()),
+            home: Some("/home/p".into()),
+            data_folder: "/nonexistent".into(),
+        };
+        VaultSettings::read(&config, &world)
+    }
+
+    fn text(value: &str) -> Setting {
+        Setting::Text(value.to_owned())
+    }
+
+    fn from(login: &Login) -> &str {
+        match login {
+            Login::Token { from, .. } => from,
+            Login::AppRole { mount, .. } => mount,
+            Login::None => "none",
+        }
+    }
+
+    #[test]
+    fn logins_are_looked_for_in_order() {
+        let addr = ("VAULT_ADDR", "http://h:1");
+        let role = [("VAULT_APP_ROLE_ID", "r"), ("VAULT_APP_ROLE_SECRET_ID", "s")];
+        let login = |env: &[(&str, &str)], settings: &[(&str, Setting)]| {
+            from(&read("vault", env, settings).ok().unwrap().login).to_owned()
+        };
+        assert_eq!(login(&[addr], &[]), "~/.vault-token");
+        assert_eq!(login(&[addr, role[0], role[1]], &[]), "approle");
+        assert_eq!(login(&[addr, role[0]], &[]), "~/.vault-token");
+        assert_eq!(
+            login(&[addr, role[0], role[1], ("VAULT_TOKEN", "t")], &[]),
+            "VAULT_TOKEN"
+        );
+        let token = ("token", text("t"));
+        assert_eq!(
+            login(&[addr, ("VAULT_TOKEN", "t")], &[token]),
+            "token of [providers.vault]"
+        );
+        let auth = BTreeMap::from([
+            ("method".to_owned(), text("approle")),
+            ("mount".to_owned(), text("/ar/")),
+        ]);
+        let auth = ("auth", Setting::Table(auth));
+        assert_eq!(
+            login(
+                &[addr, role[0], role[1], ("VAULT_TOKEN", "t")],
+                std::slice::from_ref(&auth)
+            ),
+            "ar"
+        );
+        assert!(read("vault", &[addr], &[auth]).is_err(), "no role_id");
+    }
+
+    #[test]
+    fn a_named_provider_reads_its_own_settings_only() {
+        let env = [
+            ("VAULT_ADDR", "http://h:1"),
+            ("VAULT_TOKEN", "t"),
+            ("VAULT_NAMESPACE", "n"),
+            ("VAULT_SKIP_VERIFY", "1"),
+        ];
+        assert_eq!(read("eu", &env, &[]).err().unwrap().code.id, "E-VAULT-NO-ADDR");
+        let eu = read("eu", &env, &[("address", text("https://eu"))]).ok().unwrap();
+        assert_eq!(
+            (eu.address.as_str(), eu.port, eu.namespace, from(&eu.login)),
+            ("https://eu", 443, None, "none")
+        );
+        assert!(eu.tls.verify);
+    }
+
+    #[test]
+    fn what_does_not_fit_is_refused() {
+        let addr = [("VAULT_ADDR", "http://h:1")];
+        for (key, value) in [
+            ("kv", Setting::Number(3)),
+            ("kv", text("three")),
+            (
+                "mounts",
+                Setting::Table(BTreeMap::from([("a".to_owned(), Setting::Number(0))])),
+            ),
+            ("mounts", Setting::Number(2)),
+            ("timeout", text("soon")),
+            ("timeout", Setting::Number(-1)),
+            ("namespace", text("a\nb")),
+            ("client_cert", text("/c.pem")),
+            ("client_key", text("/k.pem")),
+            ("ca_cert", text("base64://***")),
+            ("token", Setting::Switch(true)),
+        ] {
+            let problem = read("vault", &addr, &[(key, value.clone())]).err();
+            assert_eq!(
+                problem.map(|problem| problem.code.id),
+                Some("E-CONFIG-TYPE"),
+                "{key} {value:?}"
+            );
+        }
+        let fine = read("vault", &addr, &[("kv", text("auto")), ("timeout", Setting::Number(7))])
+            .ok()
+            .unwrap();
+        assert_eq!((fine.kv, fine.limit), (None, Duration::from_secs(7)));
+    }
+
+    #[test]
+    fn skipping_verification_is_said_in_so_many_words() {
+        let verify = |value| {
+            let env = [("VAULT_ADDR", "https://h"), ("VAULT_SKIP_VERIFY", value)];
+            read("vault", &env, &[]).ok().unwrap().tls.verify
+        };
+        for on in ["1", "true", "TRUE", "t"] {
+            assert!(!verify(on), "{on}");
+        }
+        for off in ["", "0", "false", "yes please"] {
+            assert!(verify(off), "{off}");
+        }
     }
 }

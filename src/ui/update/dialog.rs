@@ -107,14 +107,15 @@ pub(super) fn key(model: &mut Model, chord: Chord) -> Vec<Effect> {
 
 /// Esc: the dialog goes away, nothing else happens.
 fn closed(model: &mut Model, dialog: Dialog) -> Vec<Effect> {
-    if model.single
-        && model.sessions.tabs.is_empty()
-        && matches!(dialog, Dialog::Failure { .. } | Dialog::Passphrase { .. })
-    {
-        // Started for one role that cannot be opened: there is nothing behind the panel.
-        return leave(model, 125);
+    if !model.single || !model.sessions.tabs.is_empty() {
+        return Vec::new();
     }
-    Vec::new()
+    // Started for one role that cannot be opened: there is nothing behind the panel.
+    match dialog {
+        Dialog::Failure { problems, .. } => leave(model, launch::failure_code(&problems)),
+        Dialog::Passphrase { .. } => leave(model, 125),
+        _ => Vec::new(),
+    }
 }
 
 fn scrolled(scroll: &mut usize, chord: Chord, letters: bool) -> bool {
@@ -166,7 +167,7 @@ fn run_palette(model: &mut Model, typed: &str, found: Vec<palette::Command>, sel
 
 fn quit_key(model: &mut Model, chord: Chord, marked: bool) -> Vec<Effect> {
     match chord.code {
-        KeyCode::Char('q' | 'y') if !chord.ctrl => return leave(model, 0),
+        KeyCode::Char('Q') => return leave(model, 0),
         KeyCode::Enter if marked => return leave(model, 0),
         KeyCode::Enter | KeyCode::Char('s' | 'n') => {}
         KeyCode::Tab
@@ -184,7 +185,7 @@ fn quit_key(model: &mut Model, chord: Chord, marked: bool) -> Vec<Effect> {
 
 fn close_key(model: &mut Model, chord: Chord, tab: u64, marked: bool) -> Vec<Effect> {
     match chord.code {
-        KeyCode::Char('x' | 'y') if !chord.ctrl => return vec![Effect::HangUp { tab }],
+        KeyCode::Char('X') => return vec![Effect::HangUp { tab }],
         KeyCode::Enter if marked => return vec![Effect::HangUp { tab }],
         KeyCode::Enter | KeyCode::Char('s' | 'n' | 'q') => {}
         KeyCode::Tab

@@ -172,6 +172,18 @@ pub(super) fn failed(model: &mut Model, generation: u64, problems: Vec<Problem>)
     Vec::new()
 }
 
+/// What `hallpass connect` would exit with where these stop it.
+pub fn failure_code(problems: &[Problem]) -> i32 {
+    let is = |code: &'static catalogue::Code| problems.first().is_some_and(|problem| problem.code == code);
+    if is(&catalogue::CLIENT_MISSING) {
+        127
+    } else if is(&catalogue::CLIENT_NOT_EXECUTABLE) {
+        126
+    } else {
+        125
+    }
+}
+
 /// The local store that a role reads from.
 fn locked_store(model: &Model, role: &str) -> Option<String> {
     let role = model.role(role)?;

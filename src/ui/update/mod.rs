@@ -15,7 +15,7 @@ use crate::ui::message::Message;
 use crate::ui::model::{Dialog, Model, Screen, TabState};
 use crate::ui::text::seconds_between;
 
-pub use launch::open;
+pub use launch::{failure_code, open};
 pub use palette::commands as palette_commands;
 
 /// Twice within this many seconds, Ctrl-C asks to leave.

@@ -9,6 +9,7 @@ use crate::domain::problem::Location;
 use crate::domain::reference::{Kind, SecretRef};
 use crate::domain::role::{Field, Role, Source};
 use crate::domain::status::{FieldStatus, RoleStatus};
+use crate::launch;
 use crate::ui::layout::Parts;
 use crate::ui::model::{Check, Model, Pane, RoleRow, RowOf};
 use crate::ui::{text, theme};
@@ -96,7 +97,10 @@ fn lines(model: &Model, row: &RoleRow, width: usize) -> Vec<Line<'static>> {
     }
     lines.push(Line::raw(""));
     lines.push(Line::styled(
-        format!(" {}", text::cut(&command_text(model, role), width.saturating_sub(2))),
+        format!(
+            " {}",
+            text::cut(&launch::preview(&model.config, role), width.saturating_sub(2))
+        ),
         theme::ACCENT,
     ));
     lines.push(Line::raw(""));
@@ -154,56 +158,6 @@ fn access_line(row: &RoleRow, role: &Role) -> Line<'static> {
     Line::from(spans)
 }
 
-/// The command as it will run, with the names of variables instead of their values.
-fn command_text(model: &Model, role: &Role) -> String {
-    let mut words: Vec<String> = Vec::new();
-    let has = |name: &str| role.fields.iter().any(|f| f.name == name);
-    if let Some(command) = &role.command {
-        words.extend(command.iter().cloned());
-    } else if let Some(connector) = role
-        .connector
-        .as_ref()
-        .and_then(|name| model.config.connectors.get(name))
-    {
-        words.extend(connector.programs.first().cloned());
-        for group in &connector.arguments {
-            let named: Vec<&str> = group.words.iter().flat_map(|w| placeholders(w)).collect();
-            let unless = group
-                .unless_secret
-                .as_deref()
-                .is_some_and(|name| role.fields.iter().any(|f| f.name == name && f.source.is_secret()));
-            if !unless && named.iter().all(|name| has(name)) && group.when.as_deref().is_none_or(has) {
-                words.extend(group.words.iter().cloned());
-            }
-        }
-    }
-    words.extend(role.args.iter().cloned());
-    let shown: Vec<String> = words.iter().map(|word| variable_text(word, role)).collect();
-    shown.join(" ")
-}
-
-/// The names in `{…}` of a word of an argument.
-fn placeholders(word: &str) -> Vec<&str> {
-    word.split('{')
-        .skip(1)
-        .filter_map(|rest| rest.split_once('}').map(|(name, _)| name))
-        .collect()
-}
-
-/// A plain field shows its value, one of a provider its name.
-fn variable_text(word: &str, role: &Role) -> String {
-    let mut out = word.to_owned();
-    for name in placeholders(word) {
-        let field = role.fields.iter().find(|f| f.name == name);
-        let text = match field.map(|f| (&f.source, f.masked)) {
-            Some((Source::Plain(value), false)) => value.clone(),
-            _ => format!("${name}"),
-        };
-        out = out.replace(&format!("{{{name}}}"), &text);
-    }
-    out
-}
-
 fn field_lines(
     model: &Model,
     field: &Field,
@@ -216,7 +170,7 @@ fn field_lines(
     let room = width.saturating_sub(indent + 1);
     let (source, reference) = source_words(field);
     let shown = if field.source.is_secret() {
-        text::cut_start(&reference, room)
+        text::cut_path(&reference, room)
     } else {
         text::cut(&reference, room)
     };
@@ -323,7 +277,12 @@ fn fact_lines(model: &Model, role: &Role, width: usize, lines: &mut Vec<Line<'st
         .and_then(|name| model.config.connectors.get(name))
         && !connector.delivery.is_empty()
     {
-        fact("Delivery", text::cut(&connector.delivery, width.saturating_sub(13)));
+        for (i, part) in text::wrap(&connector.delivery, width.saturating_sub(13))
+            .into_iter()
+            .enumerate()
+        {
+            fact(if i == 0 { "Delivery" } else { "" }, part);
+        }
     }
     if let Some(resource) = &role.resource {
         fact("Resource", resource.clone());
@@ -421,10 +380,13 @@ fn summary(model: &Model, row: &RoleRow, width: usize) -> Vec<Line<'static>> {
             .and_then(|k| k.version.as_ref())
             .map_or_else(String::new, |v| format!(" v{}", text::cut(v, 8)));
         let (mark, style) = known.map_or((theme::UNCHECKED, theme::QUIET), |k| theme::mark(k.state));
-        let names = names.join(",");
+        let names = match names.len() {
+            many if names.join(",").len() > width / 3 => format!("{many} fields"),
+            _ => names.join(","),
+        };
         let room =
             width.saturating_sub(text::width(&names) + text::width(&version) + 8 + text::width(&reference.id.provider));
-        let path = text::cut_start(&reference.id.path, room.max(8));
+        let path = text::cut_path(&reference.id.path, room.max(8));
         lines.push(Line::from(vec![
             Span::raw(format!(" {names} ← {} {path}{version} ", reference.id.provider)),
             Span::styled(mark, style),
@@ -444,5 +406,16 @@ fn summary(model: &Model, row: &RoleRow, width: usize) -> Vec<Line<'static>> {
         );
     }
     lines.push(Line::styled(format!(" {PROMISE}"), theme::QUIET));
+    lines.push(Line::styled(
+        format!(
+            " {}",
+            text::cut(&launch::preview(&model.config, role), width.saturating_sub(2))
+        ),
+        theme::ACCENT,
+    ));
+    lines.push(Line::styled(
+        format!(" Defined {}", place(model, &role.at)),
+        theme::QUIET,
+    ));
     lines
 }

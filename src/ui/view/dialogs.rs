@@ -2,7 +2,6 @@
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
-use ratatui::style::{Modifier, Style};
 use ratatui::text::{Line, Span};
 
 use super::hints::sessions;
@@ -129,7 +128,10 @@ fn draw_palette(model: &Model, input: &Input, selected: usize, buf: &mut Buffer,
     let top = (selected + 1).saturating_sub(rows);
     let width = usize::from(inside.width);
     for (y, (i, command)) in found.iter().enumerate().skip(top).take(rows).enumerate() {
-        let name = text::fit(&command.text, (width / 2).min(28));
+        let name = text::fit(
+            &command.text,
+            (width * 3 / 5).min(if input.text.starts_with("connect ") { 44 } else { 24 }),
+        );
         let help_width = width.saturating_sub(text::width(&name) + 12);
         let mut line = Line::from(vec![
             Span::styled(if i == selected { theme::CURSOR } else { " " }, theme::KEY),
@@ -138,7 +140,7 @@ fn draw_palette(model: &Model, input: &Input, selected: usize, buf: &mut Buffer,
             Span::styled(format!(" {:>8} ", command.key), theme::KEY),
         ]);
         if i == selected {
-            line = line.style(Style::new().add_modifier(Modifier::REVERSED));
+            line = theme::selected(line);
         }
         put(buf, inside, y + 2, line);
     }
@@ -194,7 +196,7 @@ fn draw_quit(model: &Model, leave: bool, buf: &mut Buffer, area: Rect) {
         buf,
         inside,
         room.min(live.len()) + 3,
-        answers("Stay", "End them and quit (q)", leave),
+        answers("Stay", "End them and quit (Q)", leave),
     );
 }
 
@@ -220,7 +222,7 @@ fn draw_close(model: &Model, tab: &Tab, close: bool, buf: &mut Buffer, area: Rec
     );
     put(buf, inside, 1, session_line(model, tab));
     put(buf, inside, 2, Line::raw(" The program in it is told to hang up."));
-    put(buf, inside, 4, answers("Keep it", "Close it (x)", close));
+    put(buf, inside, 4, answers("Keep it", "Close it (X)", close));
 }
 
 fn draw_passphrase(

@@ -109,6 +109,10 @@ pub(super) fn no_match(model: &Model, buf: &mut Buffer, area: Rect) {
         );
         y += 1;
     }
+    if roles.filter_error.is_some() {
+        put(buf, area, y + 1, Line::raw(" Esc clears the filter"));
+        return;
+    }
     let mut envs: Vec<(&str, usize)> = Vec::new();
     for row in &roles.rows {
         let env = row.env.as_deref().unwrap_or("none");

@@ -18,7 +18,7 @@ pub(super) fn draw(model: &Model, role: &str, problems: &[Problem], scroll: usiz
     codes.dedup();
     let title = Line::styled(format!("Could not open {role}"), theme::FAIL);
     let inside = panel(buf, area, title, &codes.join(" · "), theme::PLAIN);
-    let lines = lines(model, problems, inside.width.into());
+    let lines = lines(model, role, problems, inside.width.into());
     let from = scroll.min(lines.len().saturating_sub(inside.height.into()));
     let more = lines.len() > from + usize::from(inside.height);
     for (y, line) in lines.into_iter().skip(from).take(inside.height.into()).enumerate() {
@@ -39,11 +39,11 @@ pub(super) fn draw(model: &Model, role: &str, problems: &[Problem], scroll: usiz
 }
 
 /// Lines that the panel has at this width, for scrolling.
-pub(super) fn line_count(model: &Model, problems: &[Problem], width: u16) -> usize {
-    lines(model, problems, usize::from(width).saturating_sub(2)).len()
+pub(super) fn line_count(model: &Model, role: &str, problems: &[Problem], width: u16) -> usize {
+    lines(model, role, problems, usize::from(width).saturating_sub(2)).len()
 }
 
-fn lines(model: &Model, problems: &[Problem], width: usize) -> Vec<Line<'static>> {
+fn lines(model: &Model, role: &str, problems: &[Problem], width: usize) -> Vec<Line<'static>> {
     let mut lines = Vec::new();
     for (i, problem) in problems.iter().enumerate() {
         if i > 0 {
@@ -57,14 +57,12 @@ fn lines(model: &Model, problems: &[Problem], width: usize) -> Vec<Line<'static>
         .iter()
         .filter(|b| b.context == Context::Failure && !matches!(b.action, Action::Up | Action::Down | Action::Cancel))
         .map(|b| {
-            let place = problems
-                .iter()
-                .find_map(|p| p.at.as_ref())
-                .filter(|_| b.action == Action::Edit);
-            let help = place.map_or_else(
-                || b.help.to_owned(),
-                |at| format!("edit {}", super::detail::place(model, at)),
-            );
+            let written = problems.iter().find_map(|p| p.at.as_ref());
+            let place = written.or_else(|| model.role(role).map(|role| &role.at));
+            let help = match place.filter(|_| b.action == Action::Edit) {
+                Some(at) => format!("edit {}", super::detail::place(model, at)),
+                None => b.help.to_owned(),
+            };
             (key_text(b.keys[0]), help)
         })
         .collect();

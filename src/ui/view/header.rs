@@ -40,7 +40,7 @@ fn screens(model: &Model) -> [(Screen, String); 3] {
 pub fn screen_at(model: &Model, column: u16) -> Option<Screen> {
     let mut at = lead(model).len();
     for (screen, word) in screens(model) {
-        let end = at + text::width(&word) + if model.size.0 < 80 { 3 } else { 4 };
+        let end = at + text::width(&word) + 3;
         if (at..end).contains(&usize::from(column)) {
             return Some(screen);
         }
@@ -69,7 +69,7 @@ pub(super) fn draw(model: &Model, buf: &mut Buffer, area: Rect) {
         } else {
             left.push(Span::raw(format!(" {word} ")));
         }
-        left.push(Span::raw(if narrow { " " } else { "  " }));
+        left.push(Span::raw(" "));
     }
     let left = Line::from(left);
     let room = usize::from(area.width).saturating_sub(left.width() + 1);

@@ -70,7 +70,7 @@ pub(super) fn entries(model: &Model, filter: &str) -> Vec<Section> {
 
 fn columns_of(width: u16) -> usize {
     match width {
-        120.. => 3,
+        150.. => 3,
         76.. => 2,
         _ => 1,
     }
@@ -94,7 +94,7 @@ fn laid_out(model: &Model, filter: &str, width: u16) -> Vec<Vec<Line<'static>>> 
         column.push(Line::styled(section.heading, theme::HEADING));
         for (keys, help) in section.lines {
             column.push(Line::from(vec![
-                Span::styled(text::fit(&keys, 15) + " ", theme::KEY),
+                Span::styled(text::fit(&keys, 14) + " ", theme::KEY),
                 Span::raw(help),
             ]));
         }

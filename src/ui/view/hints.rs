@@ -4,10 +4,10 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 
-use super::put;
+use super::{is_first_run, put};
 use crate::ui::keymap::{self, Action, Context, KEYMAP};
-use crate::ui::model::{Dialog, Model};
-use crate::ui::update::contexts;
+use crate::ui::model::{Dialog, Model, Screen};
+use crate::ui::update::{contexts, failure_code};
 use crate::ui::{text, theme};
 
 pub(super) fn draw(model: &Model, buf: &mut Buffer, area: Rect) {
@@ -56,7 +56,10 @@ pub(super) fn draw(model: &Model, buf: &mut Buffer, area: Rect) {
             ],
             format!("hallpass {} ", env!("CARGO_PKG_VERSION")),
         ),
-        Some(Dialog::Failure { .. }) => (context_hints(&[Context::Failure]), "CLI exit: 125 ".to_owned()),
+        Some(Dialog::Failure { problems, .. }) => {
+            let code = failure_code(problems);
+            (context_hints(&[Context::Failure]), format!("CLI exit: {code} "))
+        }
         Some(_) => (Vec::new(), String::new()),
     };
     let room = usize::from(area.width).saturating_sub(text::width(&right) + 1);
@@ -68,7 +71,13 @@ fn table_hints(model: &Model) -> (Vec<(String, String)>, String) {
     let contexts = contexts(model);
     let mut hints = context_hints(&contexts);
     hints.retain(|(key, _)| key != "q");
-    let top = model.screen == crate::ui::model::Screen::Roles;
+    if model.screen == Screen::Sessions {
+        hints.retain(|(key, _)| key != "/");
+    }
+    if model.screen == Screen::Roles && is_first_run(model) {
+        hints = vec![("R".into(), "read the files again".into()), ("?".into(), "help".into())];
+    }
+    let top = model.screen == Screen::Roles;
     (hints, if top { "q quit " } else { "q back " }.to_owned())
 }
 
@@ -84,15 +93,24 @@ fn context_hints(contexts: &[Context]) -> Vec<(String, String)> {
     contexts.iter().flat_map(shown).collect()
 }
 
-fn line_of(hints: Vec<(String, String)>, room: usize) -> Line<'static> {
-    let mut spans = vec![Span::raw(" ")];
-    let mut used = 1;
-    for (key, word) in hints {
-        let wide = text::width(&key) + text::width(&word) + 3;
-        if used + wide > room {
-            break;
+/// What fits. The keys that lead to all others go last.
+fn line_of(mut hints: Vec<(String, String)>, room: usize) -> Line<'static> {
+    let wide = |hints: &[(String, String)]| -> usize {
+        hints
+            .iter()
+            .map(|(key, word)| text::width(key) + text::width(word) + 3)
+            .sum()
+    };
+    while wide(&hints) + 1 > room {
+        let dear = |key: &str| matches!(key, "Enter" | "/" | "?" | "Esc" | "Tab");
+        match hints.iter().rposition(|(key, _)| !dear(key)) {
+            Some(at) => drop(hints.remove(at)),
+            None if hints.pop().is_some() => {}
+            None => break,
         }
-        used += wide;
+    }
+    let mut spans = vec![Span::raw(" ")];
+    for (key, word) in hints {
         spans.push(Span::styled(key, theme::KEY));
         spans.push(Span::raw(format!(" {word}  ")));
     }

@@ -44,9 +44,8 @@ pub fn dialog_scroll_limit(model: &Model) -> usize {
         Some(Dialog::Help { filter, .. }) => {
             help::line_count(model, &filter.text, columns).saturating_sub(usize::from(rows).saturating_sub(6))
         }
-        Some(Dialog::Failure { problems, .. }) => {
-            failure::line_count(model, problems, columns).saturating_sub(usize::from(rows).saturating_sub(4))
-        }
+        Some(Dialog::Failure { request, problems, .. }) => failure::line_count(model, &request.role, problems, columns)
+            .saturating_sub(usize::from(rows).saturating_sub(4)),
         Some(Dialog::Text { lines, .. }) => dialogs::text_scroll_limit(lines, area),
         _ => 0,
     }

@@ -18,7 +18,7 @@ pub(super) fn draw(model: &Model, buf: &mut Buffer, area: Rect) {
             _ => (key_text(b.keys[0]), b.help),
         })
         .collect();
-    let wide = area.width >= 64;
+    let wide = area.width >= 58;
     let rows = if wide { items.len().div_ceil(2) } else { items.len() };
     let height = u16::try_from(rows + 4).unwrap_or(u16::MAX);
     // At the bottom, so that the line that the person was typing on stays in sight as long as there is room.

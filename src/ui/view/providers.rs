@@ -2,7 +2,6 @@
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
-use ratatui::style::{Modifier, Style};
 use ratatui::text::{Line, Span};
 
 use super::failure::ladder;
@@ -80,7 +79,7 @@ struct Columns {
 }
 
 impl Columns {
-    const STATE: usize = 14;
+    const STATE: usize = 10;
     const LATENCY: usize = 7;
     const ROLES: usize = 7;
 
@@ -146,11 +145,7 @@ fn row_line(model: &Model, row: &ProviderRow, selected: bool, columns: &Columns)
         )),
         Span::raw(format!(" {:>6}", row.roles.len())),
     ]);
-    if selected {
-        line.style(Style::new().add_modifier(Modifier::REVERSED))
-    } else {
-        line
-    }
+    if selected { theme::selected(line) } else { line }
 }
 
 /// How we are logged in, and for how long: what breaks most mornings.
@@ -246,8 +241,7 @@ fn detail_lines(model: &Model, row: &ProviderRow, width: usize) -> Vec<Line<'sta
     let (mark, style) = header::light(row, model);
     let mut state = vec![Span::styled(mark, style), Span::raw(format!(" {}", state_word(row)))];
     if let Some((since, times)) = row.since {
-        let zone = jiff::tz::TimeZone::system();
-        let at = since.to_zoned(zone).strftime("%H:%M:%S");
+        let at = since.to_zoned(model.zone.clone()).strftime("%H:%M:%S");
         let s = if times == 1 { "" } else { "s" };
         state.push(Span::styled(
             format!("     since {at} ({times} probe{s})"),

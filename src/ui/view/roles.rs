@@ -8,7 +8,7 @@
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
-use ratatui::style::{Modifier, Style};
+use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
 use super::{empty, panel, put};
@@ -96,26 +96,32 @@ fn row_line(model: &Model, row: &RoleRow, hits: &[usize], selected: bool, column
     spans.extend(name_spans(row, hits, columns.name));
     if columns.kind > 0 {
         spans.push(Span::styled(
-            text::fit(kind_word(&row.kind, columns.kind), columns.kind),
+            text::fit(kind_word(&row.kind, columns.kind), columns.kind - 1) + " ",
             theme::QUIET,
         ));
     }
+    // A role that cannot be read is neither read-only nor anything else: its state needs the room more.
+    let lent = if matches!(row.of, RowOf::Broken(_)) && columns.env >= 8 {
+        3
+    } else {
+        0
+    };
+    let (env_width, state_width) = (columns.env - lent, columns.state + lent);
     let env = model.config.environments.get(row.env.as_deref().unwrap_or_default());
     let style = theme::environment(env.and_then(|e| e.color.as_deref()), row.prod);
     let ro = if row.read_only && columns.env >= 8 { " RO" } else { "" };
-    spans.push(Span::styled(
-        text::fit(&format!("{}{ro}", row.label), columns.env),
-        style,
-    ));
+    spans.push(Span::styled(text::fit(&format!("{}{ro}", row.label), env_width), style));
     let (mark, word, style) = state(model, row);
     spans.push(Span::styled(mark, style));
-    let word = if columns.state > 2 {
-        format!(" {}", text::cut(&word, columns.state - 2))
+    let word = if state_width > 2 {
+        // A word cut in the middle says less than a shorter one.
+        let fits = text::width(&word) <= state_width - 2;
+        format!(" {}", if fits { word.as_str() } else { "fail" })
     } else {
         String::new()
     };
     spans.push(Span::styled(
-        text::fit(&word, columns.state.saturating_sub(1)),
+        text::fit(&word, state_width.saturating_sub(1)),
         if style == theme::FAIL {
             theme::FAIL
         } else {
@@ -123,11 +129,7 @@ fn row_line(model: &Model, row: &RoleRow, hits: &[usize], selected: bool, column
         },
     ));
     let line = Line::from(spans);
-    if selected {
-        line.style(Style::new().add_modifier(Modifier::REVERSED))
-    } else {
-        line
-    }
+    if selected { theme::selected(line) } else { line }
 }
 
 fn kind_word(kind: &str, columns: usize) -> &str {

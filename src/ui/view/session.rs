@@ -17,7 +17,7 @@ use ratatui::text::{Line, Span};
 use ratatui::widgets::{Block, BorderType, Borders, Widget as _};
 
 use super::put;
-use super::sessions::ending_words;
+use super::sessions::{ending_words, program_name};
 use crate::session::emulator::{CellStyle, Color, Emulator};
 use crate::ui::keymap::{Context, KEYMAP, key_text};
 use crate::ui::layout::{SessionParts, session_parts};
@@ -139,7 +139,7 @@ fn draw_frame(tab: &Tab, buf: &mut Buffer, area: Rect) {
             theme::environment(None, tab.prod),
         ));
     }
-    let program = tab.program.rsplit('/').next().unwrap_or(&tab.program);
+    let program = program_name(tab);
     title.push(Span::styled(format!("{} · {program} ", tab.role), theme::BOLD));
     let short: String = tab.session_id.chars().take(12).collect();
     Block::new()
@@ -218,13 +218,16 @@ fn draw_status(model: &Model, tab: &Tab, scrolled: usize, buf: &mut Buffer, part
         return;
     }
     if ended {
-        put(buf, area, 0, end_bar(tab));
+        put(buf, area, 0, end_bar(tab, width));
         return;
     }
     let left = if model.sessions.prefix {
-        Line::styled(" PREFIX", theme::KEY)
+        Line::from(Span::styled(" PREFIX", theme::KEY))
     } else if scrolled > 0 {
-        Line::styled(format!(" {scrolled} lines back · any key returns"), theme::WARN)
+        Line::from(Span::styled(
+            format!(" {scrolled} lines back · any key returns"),
+            theme::WARN,
+        ))
     } else if width >= 78 {
         Line::from(vec![
             Span::styled(format!(" {}", model.prefix), theme::KEY),
@@ -251,7 +254,7 @@ fn status_facts(model: &Model, tab: &Tab, room: usize) -> String {
     facts.push(format!("{}x{}", tab.size.columns, tab.size.rows));
     let version = tab.secrets.iter().find_map(|used| used.version.as_deref());
     if !tab.secrets.is_empty() {
-        let at = tab.started.to_zoned(jiff::tz::TimeZone::system()).strftime("%H:%M");
+        let at = tab.started.to_zoned(model.zone.clone()).strftime("%H:%M");
         facts.push(match version {
             Some(version) => format!("secrets v{} @ {at}", text::cut(version, 8)),
             None => format!("secrets @ {at}"),
@@ -264,7 +267,7 @@ fn status_facts(model: &Model, tab: &Tab, room: usize) -> String {
 }
 
 /// ` exited 3 after 11m32s — Enter back · R reconnect`
-fn end_bar(tab: &Tab) -> Line<'static> {
+fn end_bar(tab: &Tab, room: usize) -> Line<'static> {
     let code_style = match &tab.state {
         TabState::Ended(ending) if ending.code == 0 => theme::OK,
         _ => theme::FAIL,
@@ -280,16 +283,19 @@ fn end_bar(tab: &Tab) -> Line<'static> {
         spans.push(Span::styled(key_text(binding.keys[0]), theme::KEY));
         spans.push(Span::raw(format!(" {}", binding.hint)));
     }
+    let line = Line::from(spans);
     if let TabState::Ended(ending) = &tab.state
         && ending.masked > 0
     {
         let s = if ending.masked == 1 { "" } else { "s" };
-        spans.push(Span::styled(
-            format!("   {} value{s} masked", ending.masked),
-            theme::QUIET,
-        ));
+        let masked = format!("   {} value{s} masked", ending.masked);
+        if line.width() + text::width(&masked) <= room {
+            let mut line = line;
+            line.push_span(Span::styled(masked, theme::QUIET));
+            return line;
+        }
     }
-    Line::from(spans)
+    line
 }
 
 /// What `prefix i` shows.

@@ -1,7 +1,6 @@
 //! The list of sessions: number, role, environment, state, how long.
 
 use ratatui::buffer::Buffer;
-use ratatui::style::{Modifier, Style};
 use ratatui::text::{Line, Span};
 
 use super::{panel, put};
@@ -67,7 +66,7 @@ pub(super) fn draw(model: &Model, buf: &mut Buffer, parts: Parts) {
             Span::raw(format!("{:<2} {name} ", y + 1)),
             Span::styled(text::fit(&tab.label, 7) + " ", theme::environment(None, tab.prod)),
             Span::raw(if parts.framed {
-                text::fit(&tab.program, 13) + " "
+                text::fit(program_name(tab), 13) + " "
             } else {
                 String::new()
             }),
@@ -75,10 +74,15 @@ pub(super) fn draw(model: &Model, buf: &mut Buffer, parts: Parts) {
             Span::raw(format!(" {state}{}", if tab.unseen { "  ! new output" } else { "" })),
         ]);
         if selected {
-            line = line.style(Style::new().add_modifier(Modifier::REVERSED));
+            line = theme::selected(line);
         }
         put(buf, layout::list_rows(model), y, line);
     }
+}
+
+/// The program without its folder.
+pub(super) fn program_name(tab: &Tab) -> &str {
+    tab.program.rsplit('/').next().unwrap_or(&tab.program)
 }
 
 /// `exited 3 after 11m32s`, `ended by signal 15 after 9s`.

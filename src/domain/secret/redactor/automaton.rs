@@ -1,24 +1,17 @@
 //! The automaton that finds every form of every value in one pass, stepped by hand, one printed byte at a time.
 
-use aho_corasick::automaton::{Automaton, StateID};
-use aho_corasick::{Anchored, MatchKind, dfa, nfa::contiguous};
+use aho_corasick::automaton::{Automaton as _, StateID};
+use aho_corasick::nfa::contiguous::NFA;
+use aho_corasick::{Anchored, BuildError, MatchKind};
 
 use super::control::{CLASS, TEXT, WORD};
 use super::forms::Form;
 
-/// Up to so many bytes of forms the automaton is a table with a row for every state (fast; about half a kilobyte a byte); beyond,
-/// a compact one.
-const TABLE_UP_TO: usize = 16 * 1024;
-
-/// The automaton for one set of values, in the representation that fits its size.
-pub(super) enum Matcher {
-    Table(Machine<dfa::DFA>),
-    Compact(Machine<contiguous::NFA>),
-}
-
 /// An automaton and what is known about its states.
-pub(super) struct Machine<A> {
-    automaton: A,
+///
+/// The compact representation: a full table is hardly faster here, and takes ten times as long to build.
+pub(super) struct Machine {
+    automaton: NFA,
     start: StateID,
     /// Number of low bits that are zero in every state's number.
     shift: u32,
@@ -31,34 +24,15 @@ pub(super) struct Machine<A> {
     idle_bytes: [bool; 256],
 }
 
-impl Matcher {
-    /// None if there is nothing to look for. Errs if the forms are too large for any automaton.
-    pub(super) fn new(forms: &[Form]) -> Result<Option<Self>, aho_corasick::BuildError> {
-        if forms.is_empty() {
-            return Ok(None);
-        }
-        let patterns = || forms.iter().map(|form| form.text.as_slice());
-        let size: usize = patterns().map(<[u8]>::len).sum();
+impl Machine {
+    /// Errs if the forms are too large for any automaton.
+    pub(super) fn new(forms: &[Form]) -> Result<Self, BuildError> {
         // No prefilter: it would keep a copy of the forms in one piece, for as long as the session lasts.
-        Ok(Some(if size <= TABLE_UP_TO {
-            let automaton = dfa::DFA::builder()
-                .match_kind(MatchKind::Standard)
-                .start_kind(aho_corasick::StartKind::Unanchored)
-                .prefilter(false)
-                .build(patterns())?;
-            Self::Table(Machine::new(automaton, forms))
-        } else {
-            let automaton = contiguous::NFA::builder()
-                .match_kind(MatchKind::Standard)
-                .prefilter(false)
-                .build(patterns())?;
-            Self::Compact(Machine::new(automaton, forms))
-        }))
-    }
-}
-
-impl<A: Automaton> Machine<A> {
-    fn new(automaton: A, forms: &[Form]) -> Self {
+        let automaton = NFA::builder()
+            .match_kind(MatchKind::Standard)
+            .prefilter(false)
+            .dense_depth(3)
+            .build(forms.iter().map(|form| form.text.as_slice()))?;
         let start = automaton.start_state(Anchored::No).unwrap_or_default();
         let (pending, shift) = pending_lengths(&automaton, start, forms);
         let mut idle_bytes = [false; 256];
@@ -66,14 +40,14 @@ impl<A: Automaton> Machine<A> {
             let printed = CLASS[usize::from(byte)] & TEXT != 0 || byte == b' ';
             idle_bytes[usize::from(byte)] = printed && automaton.next_state(Anchored::No, start, byte) == start;
         }
-        Self {
+        Ok(Self {
             automaton,
             start,
             shift,
             pending,
             whole_token: forms.iter().map(|form| form.whole_token).collect(),
             idle_bytes,
-        }
+        })
     }
 
     #[inline(always)]
@@ -146,7 +120,7 @@ impl<A: Automaton> Machine<A> {
 ///
 /// Each state stands for one beginning of a form, and reading that beginning leads to it. If the form goes on, all of it is pending;
 /// else what is pending in the state that the same text without its first byte leads to: the longest ending that begins a form.
-fn pending_lengths<A: Automaton>(automaton: &A, start: StateID, forms: &[Form]) -> (Vec<u32>, u32) {
+fn pending_lengths(automaton: &NFA, start: StateID, forms: &[Form]) -> (Vec<u32>, u32) {
     let next = |state: StateID, byte: &u8| automaton.next_state(Anchored::No, state, *byte);
     let mut bits = start.as_usize();
     let mut last = bits;
@@ -195,9 +169,7 @@ mod tests {
                 whole_token: false,
             })
             .collect();
-        let Ok(Some(Matcher::Table(machine))) = Matcher::new(&forms) else {
-            panic!("a small table");
-        };
+        let machine = Machine::new(&forms).expect("a small automaton");
         let pending = |text: &str| {
             let state = text
                 .bytes()

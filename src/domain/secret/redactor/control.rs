@@ -277,4 +277,31 @@ mod tests {
         assert_eq!(effect(b"\x1b[?2004h"), Effect::None);
         assert_eq!(effect(b"\x1bc"), Effect::Screen { alternate: false });
     }
+
+    /// What the emulator's parser prints.
+    #[derive(Default)]
+    struct Printed(String);
+
+    impl alacritty_terminal::vte::Perform for Printed {
+        fn print(&mut self, character: char) {
+            if character != ' ' {
+                self.0.push(character);
+            }
+        }
+    }
+
+    proptest::proptest! {
+        #![proptest_config(proptest::prelude::ProptestConfig::with_cases(3000))]
+
+        #[test]
+        fn the_emulator_prints_the_same(pieces in proptest::collection::vec("[ -~]{1,3}|[\x00-\x1f\x7f]|\x1b[\\[\\]PX^_(#]|\x1b\\\\|\x1b\\[[0-9;?$]{0,5}[@-~]|\x1b\\][a-z;0-9]{0,5}\x07|[éß漢\u{301}]", 0..30)) {
+            let output = pieces.concat();
+            let mut printed = Printed::default();
+            alacritty_terminal::vte::Parser::new().advance(&mut printed, output.as_bytes());
+            let text = canonical(output.as_bytes());
+            // It prints DEL in plain text, which no terminal does.
+            printed.0.retain(|character| character != '\x7f');
+            proptest::prop_assert_eq!(String::from_utf8_lossy(&text), printed.0);
+        }
+    }
 }

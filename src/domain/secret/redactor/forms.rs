@@ -28,6 +28,11 @@ pub(super) struct Form {
 
 type Text = Zeroizing<Vec<u8>>;
 
+/// Whether a value is long enough to be masked.
+pub(in crate::domain::secret) fn can_mask(value: &[u8]) -> bool {
+    characters(&canonical(value)) >= MASKED_FROM
+}
+
 /// All forms of one value; none if the value is too short to be masked.
 pub(super) fn forms(value: &[u8]) -> Vec<Form> {
     let length = characters(&canonical(value));
@@ -88,10 +93,14 @@ fn sources(value: &[u8]) -> Vec<Text> {
     all
 }
 
-fn collected(characters: impl Iterator<Item = char>) -> Text {
-    let mut text = Zeroizing::new(String::new());
-    text.extend(characters);
-    Zeroizing::new(text.as_bytes().to_vec())
+fn collected(characters: impl Iterator<Item = char> + Clone) -> Text {
+    let size = characters.clone().map(char::len_utf8).sum();
+    // As large as it gets: a text that grows leaves unwiped copies behind.
+    let mut text = Zeroizing::new(Vec::with_capacity(size));
+    for character in characters {
+        text.extend_from_slice(character.encode_utf8(&mut [0; 4]).as_bytes());
+    }
+    text
 }
 
 /// The forms in which the value's own letters stay readable.
@@ -114,13 +123,17 @@ fn written(source: &[u8], add: &mut dyn FnMut(&[u8])) {
     ] {
         add(&replaced(source, special, replacement));
     }
+    let backslashes = replaced(source, b"\\", b"\\\\");
+    add(&replaced(&backslashes, b"'", b"''"));
+    add(&replaced(&backslashes, b"\"", b"\"\""));
     add(&escaped(source, b"\\`$\"", b'\\'));
     add(&escaped(source, b"\\`$\"!", b'\\'));
     add(&escaped(source, b"\\'", b'\\'));
     add(&escaped(source, b"`$\"", b'`'));
     add(&shell_backslashes(source));
     for style in BYTE_STYLES {
-        for quotes in [&b""[..], b"'", b"\"", b"'\"", b"?\"", b"'\"?"] {
+        // The last but one is of Perl, the last of `ls -b`.
+        for quotes in [&b""[..], b"'", b"\"", b"'\"", b"?\"", b"'\"?", b"\"$@", b" "] {
             add(&c_escaped(source, *style, quotes));
         }
     }
@@ -170,6 +183,7 @@ fn encoded(source: &[u8], add: &mut dyn FnMut(&[u8])) {
         add(&each(&upper, separator));
     }
     add(&each(&|byte| format!("{byte:03o}"), "\\"));
+    add(&each(&|byte| format!("{byte:03o}"), ""));
     add(&each(&|byte| byte.to_string(), ","));
     if source.len() >= MASKED_ANYWHERE_FROM {
         add(&each(&|byte| byte.to_string(), ""));

@@ -12,7 +12,7 @@
 //! - as it is, without surrounding blanks, in the Unicode forms NFC, NFD and NFKC, and in full-width letters;
 //! - in base64 at each of its three shifts, in the standard and the URL alphabet, without the characters that depend on neighbours;
 //! - in hexadecimal, lower and upper case: bare, with blanks, `:`, `-`, `,`, as `\x70\x61`, `%70%61` and `0x70,0x61`;
-//!   in octal (`\160\141`) and decimal (`112, 97`, `[112 97]`) bytes;
+//!   in octal (`\160\141`, `160 141`) and decimal (`112, 97`, `[112 97]`) bytes;
 //! - percent-encoded, lower and upper case, with the usual sets of characters that stay as they are (RFC 3986 and its parts,
 //!   `encodeURI`, `encodeURIComponent`, forms with `+`, everything but letters and digits);
 //! - in JSON: `\"`, `\/`, `\u00e9`, with and without non-ASCII letters, HTML-safe (`\u003c`), and JSON inside of JSON;
@@ -53,7 +53,9 @@ mod stream;
 #[cfg(test)]
 mod tests;
 
-use automaton::Matcher;
+pub(super) use forms::can_mask;
+
+use automaton::Machine;
 use mask::Mask;
 use stream::{HOLD, Stream};
 
@@ -67,21 +69,11 @@ enum Work {
     /// There is nothing to hide.
     Pass,
     Hide {
-        matcher: Matcher,
+        machine: Box<Machine>,
         stream: Box<Stream>,
     },
     /// The values are too large to be looked for: nothing may be shown.
     Withhold,
-}
-
-/// Calls the stream with the automaton that there is.
-macro_rules! with_machine {
-    ($matcher:expr, $machine:ident => $call:expr) => {
-        match $matcher {
-            Matcher::Table($machine) => $call,
-            Matcher::Compact($machine) => $call,
-        }
-    };
 }
 
 impl Redactor {
@@ -100,14 +92,19 @@ impl Redactor {
             }
             forms.extend(of_value);
         }
-        let work = match Matcher::new(&forms) {
-            Ok(None) => Work::Pass,
-            Ok(Some(matcher)) => {
-                let start = with_machine!(&matcher, machine => machine.start());
-                let stream = Box::new(Stream::new(Mask::avoiding(&forms), start, hold));
-                Work::Hide { matcher, stream }
+        let work = if forms.is_empty() {
+            Work::Pass
+        } else {
+            match Machine::new(&forms) {
+                Ok(machine) => {
+                    let stream = Box::new(Stream::new(Mask::avoiding(&forms), machine.start(), hold));
+                    Work::Hide {
+                        machine: Box::new(machine),
+                        stream,
+                    }
+                }
+                Err(_) => Work::Withhold,
             }
-            Err(_) => Work::Withhold,
         };
         Self { work, unmasked }
     }
@@ -116,9 +113,9 @@ impl Redactor {
     pub fn push(&mut self, input: &[u8], out: &mut Vec<u8>) {
         match &mut self.work {
             Work::Pass => out.extend_from_slice(input),
-            Work::Hide { matcher, stream } => {
+            Work::Hide { machine, stream } => {
                 out.reserve(input.len());
-                with_machine!(matcher, machine => stream.push(machine, input, out));
+                stream.push(machine, input, out);
             }
             Work::Withhold => {}
         }
@@ -127,22 +124,22 @@ impl Redactor {
     /// Whether something is held back that [`Redactor::idle`] would partly release.
     pub fn holds(&self) -> bool {
         match &self.work {
-            Work::Hide { matcher, stream } => with_machine!(matcher, machine => stream.holds(machine)),
+            Work::Hide { machine, stream } => stream.holds(machine),
             Work::Pass | Work::Withhold => false,
         }
     }
 
     /// Call after 8 ms without input: releases at most 3 characters of what could still become a value.
     pub fn idle(&mut self, out: &mut Vec<u8>) {
-        if let Work::Hide { matcher, stream } = &mut self.work {
-            with_machine!(matcher, machine => stream.idle(machine, out));
+        if let Work::Hide { machine, stream } = &mut self.work {
+            stream.idle(machine, out);
         }
     }
 
     /// Call at the end of the stream: decides on what is held.
     pub fn finish(&mut self, out: &mut Vec<u8>) {
-        if let Work::Hide { matcher, stream } = &mut self.work {
-            with_machine!(matcher, machine => stream.finish(machine, out));
+        if let Work::Hide { machine, stream } = &mut self.work {
+            stream.finish(machine, out);
         }
     }
 

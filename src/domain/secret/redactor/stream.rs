@@ -4,7 +4,7 @@
 
 use std::collections::VecDeque;
 
-use aho_corasick::automaton::{Automaton, StateID};
+use aho_corasick::automaton::StateID;
 use zeroize::{Zeroize as _, Zeroizing};
 
 use super::automaton::Machine;
@@ -77,6 +77,8 @@ pub(super) struct Stream {
     token: Option<(usize, usize)>,
     /// The last printed byte was part of a word.
     after_word: bool,
+    /// Something was printed in this line.
+    line_used: bool,
     /// The cursor was moved in this line.
     line_addressed: bool,
     alternate_screen: bool,
@@ -114,6 +116,7 @@ impl Stream {
             places: vec![0; PLACES],
             token: None,
             after_word: false,
+            line_used: false,
             line_addressed: false,
             alternate_screen: false,
             regions: VecDeque::new(),
@@ -123,7 +126,7 @@ impl Stream {
         }
     }
 
-    pub(super) fn push<A: Automaton>(&mut self, machine: &Machine<A>, input: &[u8], out: &mut Vec<u8>) {
+    pub(super) fn push(&mut self, machine: &Machine, input: &[u8], out: &mut Vec<u8>) {
         for piece in input.chunks(PIECE) {
             self.buffer.extend_from_slice(piece);
             self.scan(machine, out);
@@ -134,11 +137,11 @@ impl Stream {
         }
     }
 
-    pub(super) fn holds<A: Automaton>(&self, machine: &Machine<A>) -> bool {
+    pub(super) fn holds(&self, machine: &Machine) -> bool {
         self.idle_limit(machine).1 > self.sent
     }
 
-    pub(super) fn idle<A: Automaton>(&mut self, machine: &Machine<A>, out: &mut Vec<u8>) {
+    pub(super) fn idle(&mut self, machine: &Machine, out: &mut Vec<u8>) {
         let (first, limit) = self.idle_limit(machine);
         self.emit(limit, out);
         self.floor = self.floor.max(first);
@@ -146,7 +149,7 @@ impl Stream {
         self.compact();
     }
 
-    pub(super) fn finish<A: Automaton>(&mut self, machine: &Machine<A>, out: &mut Vec<u8>) {
+    pub(super) fn finish(&mut self, machine: &Machine, out: &mut Vec<u8>) {
         self.decide(machine, out);
         if self.in_sequence() && matches!(self.parser, Parser::String(_)) {
             self.end_string(machine, self.cursor);
@@ -157,12 +160,13 @@ impl Stream {
         self.place = Place::Ordinary;
         self.state = machine.start();
         self.after_word = false;
+        self.line_used = false;
         self.line_addressed = false;
         self.alternate_screen = false;
         self.run = None;
     }
 
-    fn scan<A: Automaton>(&mut self, machine: &Machine<A>, out: &mut Vec<u8>) {
+    fn scan(&mut self, machine: &Machine, out: &mut Vec<u8>) {
         while self.cursor < self.buffer.len() {
             let (_, limit) = self.decided(machine);
             let held = self.cursor - limit;
@@ -182,7 +186,7 @@ impl Stream {
     }
 
     /// Plain text up to the next control sequence.
-    fn scan_text<A: Automaton>(&mut self, machine: &Machine<A>, end: usize, out: &mut Vec<u8>) {
+    fn scan_text(&mut self, machine: &Machine, end: usize, out: &mut Vec<u8>) {
         let start = machine.start();
         let mut at = self.cursor;
         while at < end {
@@ -194,6 +198,7 @@ impl Stream {
                     .position(|byte| !machine.is_idle_byte(*byte))
                     .unwrap_or(rest.len());
                 self.after_word = CLASS[usize::from(self.buffer[at - 1])] & WORD != 0;
+                self.line_used = true;
                 continue;
             }
             if byte == ESCAPE {
@@ -214,7 +219,7 @@ impl Stream {
 
     /// Takes one byte outside of control sequences. Returns whether the terminal is asked something by it.
     #[inline(always)]
-    fn take<A: Automaton>(&mut self, machine: &Machine<A>, at: usize, byte: u8) -> bool {
+    fn take(&mut self, machine: &Machine, at: usize, byte: u8) -> bool {
         let class = CLASS[usize::from(byte)];
         if self.token.is_some() {
             self.end_token(class & WORD == 0);
@@ -225,6 +230,7 @@ impl Stream {
             let flags = (u32::from(!self.after_word) * AFTER_NO_WORD) | (u32::from(addressed) * ADDRESSED);
             self.places[self.text % PLACES] = place | flags;
             self.text += 1;
+            self.line_used = true;
             self.after_word = class & WORD != 0;
             self.state = machine.next(self.state, byte);
             if machine.is_match(self.state) {
@@ -234,16 +240,19 @@ impl Stream {
         }
         self.after_word = false;
         match byte {
-            b'\n' => self.line_addressed = false,
-            // A return before a line end is part of it: then the line feed takes this back.
-            b'\r' | 0x08 | 0x0b | 0x0c => self.line_addressed = true,
+            b' ' => self.line_used = true,
+            b'\n' => (self.line_used, self.line_addressed) = (false, false),
+            // A return before a line end is part of it: then the line feed takes this back. In an empty line it does nothing: shells
+            // print one before each command's output.
+            b'\r' => self.line_addressed |= self.line_used,
+            0x08 | 0x0b | 0x0c => self.line_addressed = true,
             _ => {}
         }
         byte == ENQUIRY
     }
 
     /// The inside of a control sequence.
-    fn scan_sequence<A: Automaton>(&mut self, machine: &Machine<A>, end: usize, out: &mut Vec<u8>) {
+    fn scan_sequence(&mut self, machine: &Machine, end: usize, out: &mut Vec<u8>) {
         let mut at = self.cursor;
         while at < end {
             let before = self.parser;
@@ -278,7 +287,7 @@ impl Stream {
     }
 
     /// A string is complete up to the cursor, its content up to `end`: it goes if a value is in it.
-    fn end_string<A: Automaton>(&mut self, machine: &Machine<A>, end: usize) {
+    fn end_string(&mut self, machine: &Machine, end: usize) {
         let content = self.buffer.get(self.sequence + 2..end).unwrap_or_default();
         if machine.occurs_in(content) {
             self.masked += 1;
@@ -293,7 +302,7 @@ impl Stream {
     }
 
     /// A control sequence is complete.
-    fn complete<A: Automaton>(&mut self, machine: &Machine<A>, start: usize, end: usize, out: &mut Vec<u8>) {
+    fn complete(&mut self, machine: &Machine, start: usize, end: usize, out: &mut Vec<u8>) {
         if self.overlong {
             return;
         }
@@ -315,7 +324,7 @@ impl Stream {
     }
 
     /// As much is held as may be: decides on the text; if it is a control sequence that is so long, lets it go piece by piece.
-    fn overflow<A: Automaton>(&mut self, machine: &Machine<A>, out: &mut Vec<u8>) {
+    fn overflow(&mut self, machine: &Machine, out: &mut Vec<u8>) {
         self.decide(machine, out);
         if !self.in_sequence() || self.cursor - self.sequence < self.hold {
             return;
@@ -339,13 +348,7 @@ impl Stream {
         }
     }
 
-    fn scan_long_string<A: Automaton>(
-        &mut self,
-        machine: &Machine<A>,
-        kind: StringKind,
-        end: usize,
-        out: &mut Vec<u8>,
-    ) {
+    fn scan_long_string(&mut self, machine: &Machine, kind: StringKind, end: usize, out: &mut Vec<u8>) {
         let mut at = self.cursor;
         while at < end {
             let byte = self.buffer[at];
@@ -385,7 +388,7 @@ impl Stream {
     /// A form ended at the last text byte.
     #[cold]
     #[inline(never)]
-    fn found<A: Automaton>(&mut self, machine: &Machine<A>) {
+    fn found(&mut self, machine: &Machine) {
         let mut longest = 0;
         let mut token = 0;
         for (length, whole_token) in machine.matches(self.state) {
@@ -474,13 +477,13 @@ impl Stream {
     }
 
     /// The first text byte that could still become a part of a value.
-    fn first_pending<A: Automaton>(&self, machine: &Machine<A>) -> usize {
+    fn first_pending(&self, machine: &Machine) -> usize {
         let first = self.text.saturating_sub(machine.pending(self.state));
         self.token.map_or(first, |(from, _)| first.min(from))
     }
 
     /// What is decided: up to which text byte, and up to which place in the buffer.
-    fn decided<A: Automaton>(&self, machine: &Machine<A>) -> (usize, usize) {
+    fn decided(&self, machine: &Machine) -> (usize, usize) {
         let first = self.first_pending(machine);
         (first, self.limit(first))
     }
@@ -505,7 +508,7 @@ impl Stream {
     }
 
     /// What may leave after a pause: a few leading bytes of what could become a value, in whole characters.
-    fn idle_limit<A: Automaton>(&self, machine: &Machine<A>) -> (usize, usize) {
+    fn idle_limit(&self, machine: &Machine) -> (usize, usize) {
         let pending = self.first_pending(machine);
         let mut first = (pending + SHOWN).max(self.floor).min(self.text);
         while first > pending.max(self.floor)
@@ -521,7 +524,7 @@ impl Stream {
     }
 
     /// Decides now on what is held: what is longer than what may be shown of a value is masked.
-    fn decide<A: Automaton>(&mut self, machine: &Machine<A>, out: &mut Vec<u8>) {
+    fn decide(&mut self, machine: &Machine, out: &mut Vec<u8>) {
         self.end_token(true);
         let pending = machine.pending(self.state);
         if pending > SHOWN {

@@ -207,6 +207,12 @@ fn the_same_width_where_the_screen_is_addressed() {
         mask("a\x1b[5Cb\r\ngeheim été 漢字漢字|"),
         format!("a\x1b[5Cb\r\n{MASK}|")
     );
+    // What bash prints before each command's output is no addressing; a line that is written over is.
+    assert_eq!(
+        mask("$ x\r\n\x1b[?2004l\rgeheim été 漢字漢字|"),
+        format!("$ x\r\n\x1b[?2004l\r{MASK}|")
+    );
+    assert_eq!(mask("10%\rgeheim été 漢字漢字|"), "10%\r•••••• ••• ••••••••|");
     // A wrap at the margin, as readline makes it.
     assert_eq!(mask("$ geheim é \rté 漢字漢字|"), "$ •••••• • \r•• ••••••••|");
 }
@@ -355,6 +361,7 @@ fn base64_at_every_shift_and_wrapped() {
     use base64::Engine as _;
     use base64::engine::general_purpose::{STANDARD, URL_SAFE};
     let secret = format!("{CANARY}{WILD}{CANARY}");
+    let mut redactor = redactor(&[&secret]);
     for before in ["", "x", "xx", "xxx", "user:"] {
         for after in ["", "\n", "y", "yy", "\nmore of it"] {
             let plain = format!("{before}{secret}{after}");
@@ -366,7 +373,7 @@ fn base64_at_every_shift_and_wrapped() {
                     .collect::<Vec<_>>()
                     .join("\r\n");
                 for print in [coded, wrapped] {
-                    let out = redact(&[&secret], &print);
+                    let out = String::from_utf8(redact_bytes(&mut redactor, &[print.as_bytes()])).expect("text");
                     assert_hidden(&secret, out.as_bytes());
                     let left = out.chars().filter(char::is_ascii_alphanumeric).count();
                     let around = (before.len() + after.len()).div_ceil(3) * 4 + 6;
@@ -583,7 +590,7 @@ fn long_strings() {
 #[test]
 fn very_long_values() {
     let mut random = Random(7);
-    let value: String = (0..100_000)
+    let value: String = (0..12_000)
         .map(|_| char::from(random.pick(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789")))
         .collect();
     let out = redact(&[&value], &format!("<{value}>"));
@@ -795,7 +802,7 @@ proptest! {
 
 proptest! {
     // Each case makes its own automaton.
-    #![proptest_config(ProptestConfig::with_cases(40))]
+    #![proptest_config(ProptestConfig::with_cases(24))]
 
     #[test]
     fn any_value_is_hidden(value in "\\PC{8,40}", before in "\\PC{0,20}", after in "\\PC{0,20}") {

@@ -1,0 +1,50 @@
+//! The command as it will run, for people: plain fields show their value, those of a provider the name of their variable.
+
+use crate::config::Config;
+use crate::domain::role::{Role, Source};
+
+/// The words of the role's command, joined by blanks: `redis-cli -h 127.0.0.1 --user $REDIS_USER`.
+pub fn preview(config: &Config, role: &Role) -> String {
+    let mut words: Vec<String> = Vec::new();
+    let has = |name: &str| role.fields.iter().any(|field| field.name == name);
+    let connector = role.connector.as_ref().and_then(|name| config.connectors.get(name));
+    if let Some(command) = &role.command {
+        words.extend(command.iter().cloned());
+    } else if let Some(connector) = connector {
+        words.extend(connector.programs.first().cloned());
+        words.extend(connector.words.iter().cloned());
+        for group in &connector.arguments {
+            let carried = group.unless_secret.as_deref();
+            let carried =
+                carried.is_some_and(|name| role.fields.iter().any(|f| f.name == name && f.source.is_secret()));
+            let complete = group.words.iter().flat_map(|word| placeholders(word)).all(has);
+            if !carried && complete && group.when.as_deref().is_none_or(has) {
+                words.extend(group.words.iter().cloned());
+            }
+        }
+    }
+    words.extend(role.args.iter().cloned());
+    let shown: Vec<String> = words.iter().map(|word| show(word, role)).collect();
+    shown.join(" ")
+}
+
+/// The names in `{…}` of a word of an argument.
+fn placeholders(word: &str) -> Vec<&str> {
+    let behind = word.split('{').skip(1);
+    behind
+        .filter_map(|rest| rest.split_once('}').map(|(name, _)| name))
+        .collect()
+}
+
+fn show(word: &str, role: &Role) -> String {
+    let mut shown = word.to_owned();
+    for name in placeholders(word) {
+        let field = role.fields.iter().find(|field| field.name == name);
+        let text = match field.map(|field| (&field.source, field.masked)) {
+            Some((Source::Plain(value), false)) => value.clone(),
+            _ => format!("${name}"),
+        };
+        shown = shown.replace(&format!("{{{name}}}"), &text);
+    }
+    shown
+}

@@ -1,1 +1,0 @@
-//! Tests of the whole user interface: screens as snapshots, keys as text.

@@ -1,0 +1,7 @@
+//! Tests of the whole user interface: keys as text, screens as snapshots, on a fixture like the design's pictures.
+
+mod fixture;
+mod fuzz;
+mod keys;
+mod screens;
+mod speed;
