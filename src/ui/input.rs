@@ -37,19 +37,19 @@ impl Input {
         match (key.ctrl, key.alt, key.code) {
             (false, false, KeyCode::Char(c)) => self.insert(c.encode_utf8(&mut [0; 4])),
             (false, false, KeyCode::Backspace) | (true, false, KeyCode::Char('h')) => {
-                self.remove(self.cursor.saturating_sub(1), self.cursor)
+                self.remove(self.cursor.saturating_sub(1), self.cursor);
             }
             (false, false, KeyCode::Delete) => self.remove(self.cursor, self.cursor + 1),
             (true, false, KeyCode::Char('u')) => self.remove(0, self.cursor),
             (true, false, KeyCode::Char('k')) => self.remove(self.cursor, usize::MAX),
             (true, false, KeyCode::Char('w')) | (true | false, true, KeyCode::Backspace) => {
-                self.remove(self.word_start(), self.cursor)
+                self.remove(self.word_start(), self.cursor);
             }
             (false, false, KeyCode::Left) | (true, false, KeyCode::Char('b')) => {
-                self.cursor = self.cursor.saturating_sub(1)
+                self.cursor = self.cursor.saturating_sub(1);
             }
             (false, false, KeyCode::Right) | (true, false, KeyCode::Char('f')) => {
-                self.cursor = (self.cursor + 1).min(self.length())
+                self.cursor = (self.cursor + 1).min(self.length());
             }
             (false, false, KeyCode::Home) | (true, false, KeyCode::Char('a')) => self.cursor = 0,
             (false, false, KeyCode::End) | (true, false, KeyCode::Char('e')) => self.cursor = self.length(),

@@ -71,13 +71,13 @@ pub(super) fn act(model: &mut Model, action: Action) -> Vec<Effect> {
             model.dialog = Some(Dialog::Help {
                 filter: Input::default(),
                 scroll: 0,
-            })
+            });
         }
         Action::Palette => {
             model.dialog = Some(Dialog::Palette {
                 input: Input::default(),
                 selected: 0,
-            })
+            });
         }
         Action::ShowRoles => model.screen = Screen::Roles,
         Action::ShowProviders => model.screen = Screen::Providers,

@@ -39,7 +39,7 @@ pub(super) fn key(model: &mut Model, chord: Chord) -> Vec<Effect> {
             match (chord.ctrl, chord.code) {
                 (_, KeyCode::Enter) => return run_palette(model, &input.text, found, selected),
                 (_, KeyCode::Down) | (true, KeyCode::Char('n')) => {
-                    selected = (selected + 1).min(found.len().saturating_sub(1))
+                    selected = (selected + 1).min(found.len().saturating_sub(1));
                 }
                 (_, KeyCode::Up) | (true, KeyCode::Char('p')) => selected = selected.saturating_sub(1),
                 (_, KeyCode::Tab) => {

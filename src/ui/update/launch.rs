@@ -7,7 +7,8 @@ use crate::launch::Request;
 use crate::ui::effects::Effect;
 use crate::ui::layout;
 use crate::ui::message::Opened;
-use crate::ui::model::{Dialog, Model, Opening, RowOf, Screen, Tab, TabState, is_prod, kind_of, label};
+use crate::ui::model::{Dialog, Model, Opening, RowOf, Screen, Tab, TabState};
+use crate::ui::rows::{is_prod, kind_of, label};
 
 /// Starts opening a role. `behind` leaves the list in front when the session is there.
 pub(super) fn open_role(model: &mut Model, name: &str, behind: bool) -> Vec<Effect> {

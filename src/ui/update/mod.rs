@@ -41,9 +41,9 @@ pub fn update(model: &mut Model, message: Message) -> Vec<Effect> {
         Message::Reloaded { config } => reloaded(model, config),
         Message::Said { text, bad } => {
             if bad {
-                model.complain(text)
+                model.complain(text);
             } else {
-                model.notify(text)
+                model.notify(text);
             }
             Vec::new()
         }

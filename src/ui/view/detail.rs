@@ -40,7 +40,7 @@ pub(super) fn draw(model: &Model, buf: &mut Buffer, parts: Parts) {
         let title = Line::styled(row.name.clone(), if focused { theme::BOLD } else { theme::PLAIN });
         let height = usize::from(parts.detail.height).saturating_sub(2).max(1);
         let pages = lines.len().div_ceil(height).max(1);
-        let page = (scroll(model, lines.len(), height) + height - 1) / height + 1;
+        let page = scroll(model, lines.len(), height).div_ceil(height) + 1;
         let footer = format!("{}/{pages}", page.min(pages));
         panel(buf, parts.detail, title, &footer, frame_style(focused))
     } else {
