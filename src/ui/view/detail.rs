@@ -169,7 +169,7 @@ fn field_lines(
     let indent = name_width + 12;
     let room = width.saturating_sub(indent + 1);
     let (source, reference) = source_words(field);
-    let shown = if field.source.is_secret() {
+    let shown = if matches!(field.source, Source::Secret(_) | Source::From { .. }) {
         text::cut_path(&reference, room)
     } else {
         text::cut(&reference, room)
