@@ -129,7 +129,7 @@ fn no_screen_shows_the_value() {
         terminal.settled();
     }
     open_role(&terminal, "held");
-    terminal.wait("$");
+    terminal.prompt();
     terminal.line("echo \"<$TOKEN>\" `expr 6 \\* 7`");
     let screen = terminal.wait("> 42");
     assert!(!screen.contains(canary.value()));

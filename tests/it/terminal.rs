@@ -86,7 +86,7 @@ fn masked_by_connect() {
     let canary = Canary::new();
     let sandbox = sandbox_with(&canary);
     let terminal = Tmux::hallpass(&sandbox, (90, 40), &["connect", "reveal"]);
-    terminal.wait("$");
+    terminal.prompt();
     terminal.line("reveal");
     terminal.wait("revealed 42");
     masked(&canary, "terminal", &terminal.bytes());
@@ -100,7 +100,7 @@ fn masked_in_the_pane() {
     let sandbox = sandbox_with(&canary);
     let terminal = Tmux::hallpass(&sandbox, (110, 45), &[]);
     open_role(&terminal, "reveal");
-    terminal.wait("$");
+    terminal.prompt();
     terminal.line("reveal");
     let screen = terminal.wait("revealed 42");
     masked(&canary, "screen", screen.as_bytes());
@@ -135,7 +135,7 @@ fn masked_over_the_edge() {
     let tui = Tmux::hallpass(&sandbox, (100, 30), &[]);
     open_role(&tui, "reveal");
     for terminal in [connected, tui] {
-        terminal.wait("$");
+        terminal.prompt();
         terminal.line("edge");
         let screen = terminal.wait("at the edge 42");
         masked(&canary, "screen", screen.as_bytes());
@@ -150,7 +150,7 @@ fn no_sequence_of_the_child_reaches_the_terminal() {
     let sandbox = sandbox_with(&canary);
     let terminal = Tmux::hallpass(&sandbox, (100, 30), &[]);
     open_role(&terminal, "reveal");
-    terminal.wait("$");
+    terminal.prompt();
     terminal.line(r#"printf '\033]52;c;ZXZpbA==\007\033]0;evil title\007\033P+q544e\033\\\033]8;;http://evil\007link\033]8;;\007\033[?1003h\033[21t'; echo sent $((6 * 7))"#);
     terminal.wait("sent 42");
     let bytes = terminal.bytes();
@@ -208,7 +208,7 @@ fn typing_shows() {
     let start: String = canary.value().chars().take(3).collect();
     for args in [&["connect", "reveal"][..], &["connect", "reveal", "--tui"]] {
         let terminal = Tmux::hallpass(&sandbox, (100, 30), args);
-        terminal.wait("$");
+        terminal.prompt();
         for typed in ["e", "c", "h", "o", " ", &start] {
             terminal.type_text(typed);
         }
@@ -231,11 +231,11 @@ mod as_outside {
         fn new(sandbox: &Sandbox) -> Self {
             let pane = Tmux::hallpass(sandbox, (100, 30), &[]);
             open_role(&pane, "shell");
-            pane.wait("$");
+            pane.prompt();
             pane.line("clear; echo size $(stty size) .");
             let screen = pane.wait_until("the pane's size", |screen| size_in(screen).is_some());
-            let outside = Tmux::start(sandbox, size_in(&screen).unwrap(), &["sh"]);
-            outside.wait("$");
+            let outside = Tmux::start(sandbox, size_in(&screen).unwrap(), &["env", "PS1=$ ", "sh"]);
+            outside.prompt();
             Self { pane, outside }
         }
 
@@ -248,6 +248,12 @@ mod as_outside {
         fn wait(&self, text: &str) {
             for terminal in [&self.pane, &self.outside] {
                 terminal.wait(text);
+            }
+        }
+
+        fn prompt(&self) {
+            for terminal in [&self.pane, &self.outside] {
+                terminal.prompt();
             }
         }
 
@@ -280,7 +286,7 @@ mod as_outside {
         let line = screen
             .lines()
             .find(|line| line.contains("size ") && !line.contains("stty"))?;
-        let mut words = line.split_whitespace().skip_while(|word| *word != "size").skip(1);
+        let mut words = line.split_once("size ")?.1.split_whitespace();
         let rows = words.next()?.parse().ok()?;
         Some((words.next()?.parse().ok()?, rows))
     }
@@ -328,7 +334,7 @@ mod as_outside {
             pair.same(&format!("vim after {keys:?}"));
         }
         pair.keys(&[":", "q", "a", "!", "Enter"]);
-        pair.wait("$");
+        pair.prompt();
         pair.same("after vim");
     }
 
@@ -350,7 +356,7 @@ mod as_outside {
             pair.same(&format!("less after {keys:?}"));
         }
         pair.keys(&["q"]);
-        pair.wait("$");
+        pair.prompt();
         pair.same("after less");
     }
 
@@ -369,7 +375,7 @@ mod as_outside {
         pair.keys(&["F1"]);
         pair.wait("htop ");
         pair.keys(&["q", "q"]);
-        pair.wait("$");
+        pair.prompt();
     }
 
     #[test]
