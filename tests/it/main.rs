@@ -18,6 +18,7 @@ mod architecture;
 mod canary;
 mod cli;
 mod databases;
+mod hostile;
 mod leaks;
 mod lifecycle;
 mod local_store;

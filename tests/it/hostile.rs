@@ -1,0 +1,151 @@
+//! What an attacker and an unlucky person do: memory searched from outside, output that nobody takes, names that steer terminals,
+//! jobs in the background.
+
+use std::fs::File;
+use std::io::{Read as _, Seek as _, SeekFrom};
+use std::process::Stdio;
+
+use serde_json::json;
+
+use crate::sandbox::{Sandbox, wait};
+use crate::servers::{servers, unique};
+use crate::tmux::Tmux;
+
+/// A role `held` whose TOKEN is a key of a secret in Vault with these keys.
+fn vault_role(secret: &serde_json::Value) -> Sandbox {
+    servers().mount_kv("secret", 2);
+    let path = unique("hostile");
+    servers().vault("POST", &format!("secret/data/{path}"), &json!({ "data": secret }));
+    let sandbox = Sandbox::with_vault();
+    sandbox.roles(&format!(
+        "[roles.held]\ncommand = ['sh']\nfields.TOKEN = '_envs/vault/secret/{path}#token'\n"
+    ));
+    sandbox
+}
+
+/// Everything that a process has in its memory.
+fn memory(pid: u32) -> Vec<u8> {
+    let maps = std::fs::read_to_string(format!("/proc/{pid}/maps")).unwrap();
+    let mut memory = File::open(format!("/proc/{pid}/mem")).unwrap();
+    let mut bytes = Vec::new();
+    for line in maps.lines().filter(|line| line.contains(" rw")) {
+        let (from, to) = line.split(' ').next().unwrap().split_once('-').unwrap();
+        let [from, to] = [from, to].map(|text| u64::from_str_radix(text, 16).unwrap());
+        memory.seek(SeekFrom::Start(from)).unwrap();
+        // A region may be gone, or be the kernel's own.
+        let _ = memory.by_ref().take(to - from).read_to_end(&mut bytes);
+    }
+    bytes
+}
+
+fn copies(bytes: &[u8], text: &str) -> usize {
+    bytes
+        .windows(text.len())
+        .filter(|window| *window == text.as_bytes())
+        .count()
+}
+
+/// A05: once the child has the value, hallpass has no copy left, nor one of what Vault sent along with it.
+#[test]
+fn no_copy_of_a_value_stays_in_memory() {
+    // A word that JSON writes as it is: what is searched for is in the value and in the answer alike.
+    let canary = unique("canary");
+    let mut secret: serde_json::Map<_, _> = (0..200).map(|i| (format!("key{i}"), json!(canary.repeat(5)))).collect();
+    secret.insert("token".into(), json!(canary));
+    let mut sandbox = vault_role(&secret.into());
+    // What is freed is not soon used again, so that what it held could be found. Elsewhere the name means nothing.
+    sandbox.set(
+        "GLIBC_TUNABLES",
+        "glibc.malloc.tcache_count=0:glibc.malloc.trim_threshold=1000000000:glibc.malloc.mmap_threshold=1000000000",
+    );
+    for _ in 0..3 {
+        let mut launcher = sandbox
+            .command(&["exec", "held", "--", "sh", "-c", "echo ${#TOKEN}; read line; true"])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut answer = [0; 1];
+        launcher.stdout.as_mut().unwrap().read_exact(&mut answer).unwrap();
+        let memory = memory(launcher.id());
+        drop(launcher.stdin.take());
+        assert_eq!(wait(&mut launcher), 0);
+        assert_eq!(
+            copies(&memory, "GLIBC_TUNABLES").min(1),
+            1,
+            "the search finds what is there"
+        );
+        assert_eq!(copies(&memory, &canary), 0, "copies of the value");
+    }
+}
+
+/// A child whose output nobody takes, and hallpass with it, end when they are told to.
+#[test]
+fn a_termination_is_obeyed_while_nobody_reads() {
+    let sandbox = Sandbox::new();
+    sandbox.roles("[roles.plain]\ncommand = ['sh']\n");
+    let mut launcher = sandbox
+        .command(&["exec", "plain", "--", "sh", "-c", "echo $$ >&2; exec yes"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut line = [0; 2];
+    launcher.stderr.as_mut().unwrap().read_exact(&mut line).unwrap();
+    // Time to fill the pipe.
+    std::thread::sleep(std::time::Duration::from_millis(500));
+    let status = sandbox
+        .command_of("/bin/sh".as_ref(), &["-c", "kill -TERM $0", &launcher.id().to_string()])
+        .status()
+        .unwrap();
+    assert!(status.success());
+    assert_eq!(wait(&mut launcher), 143);
+}
+
+/// `> log 2>&1` keeps the order of what the child printed, and a value printed half here and half there is masked.
+#[test]
+fn output_and_errors_into_one_file_keep_their_order() {
+    let sandbox = Sandbox::new();
+    sandbox.store("it/one#token", "0123456789abcdef");
+    sandbox.roles("[roles.held]\ncommand = ['sh']\nfields.TOKEN = '_local:it/one:token'\n");
+    let log = sandbox.home().join("log");
+    let script = "for i in 1 2 3; do echo o$i; echo e$i >&2; done; printf 01234567; printf 89abcdef >&2; echo";
+    let file = File::create(&log).unwrap();
+    let mut launcher = sandbox
+        .command(&["exec", "held", "--", "sh", "-c", script])
+        .stdin(Stdio::null())
+        .stdout(file.try_clone().unwrap())
+        .stderr(file)
+        .spawn()
+        .unwrap();
+    assert_eq!(wait(&mut launcher), 0);
+    let printed = std::fs::read_to_string(&log).unwrap();
+    assert_eq!(printed, "o1\ne1\no2\ne2\no3\ne3\n••••••••\n");
+}
+
+/// D18: what somebody wrote into a store as the name of a key does not reach the terminal as a control sequence; many are not all listed.
+#[test]
+fn names_of_keys_do_not_steer_the_terminal() {
+    let mut keys = serde_json::Map::from_iter((0..200).map(|i| (format!("key{i:04}"), json!("x"))));
+    keys.insert("\u{1b}]0;owned\u{7}\nerror[E-FORGED]: \u{202e}".into(), json!("x"));
+    let refused = vault_role(&keys.into())
+        .run(&["exec", "held", "--", "true"])
+        .expect_code(125);
+    assert!(refused.stderr.contains("E-VAULT-404-KEY"), "{}", refused.stderr);
+    assert!(refused.stderr.contains("owned"), "{}", refused.stderr);
+    let steers = |c: char| (c.is_control() && c != '\n') || c == '\u{202e}';
+    assert!(!refused.stderr.contains(steers), "{:?}", refused.stderr);
+    assert!(!refused.stderr.contains("\nerror[E-FORGED]"), "{}", refused.stderr);
+    assert!(refused.stderr.contains("and 181 more"), "{}", refused.stderr);
+}
+
+/// A job in the background runs; it does not reach for the terminal and get stopped for it.
+#[test]
+fn exec_runs_in_the_background() {
+    let sandbox = Sandbox::new();
+    sandbox.roles("[roles.plain]\ncommand = ['sh']\n");
+    let terminal = Tmux::shell(&sandbox, (100, 30));
+    terminal.line("set -m; hallpass exec plain -- sh -c 'echo did''-run' & wait $!; echo code:$?");
+    terminal.wait("did-run");
+    terminal.wait("code:0");
+}
