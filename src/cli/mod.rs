@@ -171,13 +171,13 @@ impl Frame {
         })
     }
 
-    /// A runtime for commands that wait for providers; `--version` and `list` never build one.
+    /// A runtime for commands that wait for providers; `--version` and `list` never build one. This very thread does the waiting:
+    /// handing two requests to another one takes longer than sending them.
     pub(crate) fn runtime(&self) -> Result<tokio::runtime::Runtime, Problem> {
-        tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(2)
+        tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
-            .map_err(|_| Problem::new(&catalogue::IO, "the system gave no threads"))
+            .map_err(|_| Problem::new(&catalogue::IO, "the system gave no event queue"))
     }
 
     /// One line on stderr if the files have problems that do not concern what was asked.

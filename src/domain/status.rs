@@ -62,6 +62,8 @@ pub struct FieldStatus {
     pub problem: Option<Problem>,
     /// A remark on a value that works but will surprise: it ends in a newline, it is empty, it is too short to be masked.
     pub warning: Option<String>,
+    /// The key of the secret that fills it, where the names of the keys are known.
+    pub key: Option<String>,
     /// The version that the provider would give now.
     pub version: Option<String>,
     /// When that version was written.
