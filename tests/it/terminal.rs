@@ -325,7 +325,7 @@ mod as_outside {
     #[test]
     fn vim() {
         let pair = Pair::new(sandbox());
-        pair.line("vim -u NONE -N +'set ruler number hlsearch laststatus=2' text");
+        pair.line("clear; vim -u NONE -i NONE -n -N +'set ruler number hlsearch laststatus=2' text");
         pair.wait("line 1");
         pair.same("vim, started");
         for keys in [
@@ -347,7 +347,7 @@ mod as_outside {
     #[test]
     fn less() {
         let pair = Pair::new(sandbox());
-        pair.line("less -N text");
+        pair.line("clear; less -N text");
         pair.wait("line 1");
         for keys in [
             &["Space"][..],
