@@ -153,7 +153,7 @@ fn provider_row(status: &ProviderStatus) -> Vec<String> {
         table::printable(&status.name),
         status.state.word().to_owned(),
         status.latency_ms.map_or_else(|| "-".to_owned(), |ms| ms.to_string()),
-        ladder.join(" › "),
+        ladder.join(", "),
         login(status),
         table::printable(&status.endpoint),
     ]
