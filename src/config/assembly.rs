@@ -229,6 +229,7 @@ impl<'a> Assembly<'_, 'a> {
         let Some(secret) = self.secret_of_from(&map) else {
             return;
         };
+        let at = self.get("from").map(|entry| entry.place().location());
         let map = self.checked_map(&map, fields);
         for known in connector.map_or(&[][..], |connector| &connector.fields) {
             let mapped = map.iter().find(|(name, _)| *name == known.name);
@@ -242,6 +243,7 @@ impl<'a> Assembly<'_, 'a> {
             };
             let mut field = field(known, source);
             field.default.clone_from(&known.default);
+            field.at.clone_from(&at);
             fields.push(field);
         }
         for (name, key) in map {
@@ -260,7 +262,7 @@ impl<'a> Assembly<'_, 'a> {
                 optional: false,
                 default: None,
                 masked: true,
-                at: self.get("map").map(|entry| entry.key_place().location()),
+                at: at.clone(),
             });
         }
     }

@@ -52,7 +52,7 @@ catalogue! {
     REF_TOO_LARGE = "E-REF-TOO-LARGE", "a value larger than the system lets a program have", causes: ["the system gives one variable 128 KiB at most"], fixes: ["via = \"file\""];
 
     // --- providers in general
-    PROVIDER_NOT_BUILT = "E-PROVIDER-NOT-BUILT", "this kind of provider is not built yet, or not into this binary", causes: [], fixes: ["use one of the kinds that are built: hallpass providers"];
+    PROVIDER_NOT_BUILT = "E-PROVIDER-NOT-BUILT", "this kind of provider is not built yet, or not into this binary", causes: [], fixes: ["use one of the kinds that are built: hallpass version"];
     PROVIDER_UPSTREAM = "E-PROVIDER-UPSTREAM", "the provider answered something that cannot be used", causes: ["a proxy in between, or a fault on the provider's side"], fixes: ["try again; hallpass check shows which step fails"];
     PROVIDER_CANCELLED = "E-PROVIDER-CANCELLED", "cancelled before the answer came", causes: [], fixes: [];
 
@@ -97,7 +97,7 @@ catalogue! {
     VAULT_RATE = "E-VAULT-RATE", "Vault limits the rate of requests", causes: ["a rate limit quota of the server, or of a proxy before it, is used up"], fixes: ["wait, then try again"];
 
     // --- the client program and the session
-    CLIENT_MISSING = "E-CLIENT-MISSING", "the program that opens this role is not installed", causes: ["it is not on PATH"], fixes: [];
+    CLIENT_MISSING = "E-CLIENT-MISSING", "the program that opens this role is not installed", causes: ["it is not on PATH"], fixes: ["install it, or correct PATH or the role's command"];
     CLIENT_NOT_EXECUTABLE = "E-CLIENT-NOT-EXECUTABLE", "the program that opens this role cannot be executed", causes: ["the file is not executable, or not a program"], fixes: ["chmod +x FILE"];
     CLIENT_START = "E-CLIENT-START", "the program could not be started", causes: [], fixes: [];
     CONNECTOR_NOT_BUILT = "E-CONNECTOR-NOT-BUILT", "this connector is not built yet", causes: [], fixes: ["use one of the connectors that are built, or exec"];

@@ -111,7 +111,7 @@ fn insert(field: &Field, value: Value, built: &mut Built) -> Result<(), Problem>
             match field.via {
                 Via::Env => put_variable(field, value, built)?,
                 Via::File => put_file(field, value, masked, built),
-                Via::Agent => return Err(super::resolve::not_built("via = \"agent\"")),
+                Via::Agent => return Err(super::resolve::not_built(super::resolve::VIA_AGENT)),
             }
         }
     }
