@@ -4,6 +4,7 @@ use clap::Args;
 
 use super::{Frame, complain, json, note, say, table};
 use crate::check::{Checker, Report};
+use crate::domain::printable::printable;
 use crate::domain::problem::Problem;
 use crate::domain::status::{FieldStatus, ProviderStatus, RoleStatus, State};
 use crate::launch;
@@ -150,12 +151,12 @@ fn provider_row(status: &ProviderStatus) -> Vec<String> {
         })
         .collect();
     vec![
-        table::printable(&status.name),
+        printable(&status.name),
         status.state.word().to_owned(),
         status.latency_ms.map_or_else(|| "-".to_owned(), |ms| ms.to_string()),
         ladder.join(", "),
         login(status),
-        table::printable(&status.endpoint),
+        printable(&status.endpoint),
     ]
 }
 
@@ -180,7 +181,7 @@ fn left(at: jiff::Timestamp) -> String {
 }
 
 fn role_rows(role: &RoleStatus) -> Vec<Vec<String>> {
-    let name = table::printable(&role.name);
+    let name = printable(&role.name);
     let state = |state: State, problem: Option<&Problem>| match problem {
         Some(problem) => format!("{} {}", state.word(), problem.code.id),
         None => state.word().to_owned(),

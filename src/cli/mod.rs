@@ -30,6 +30,7 @@ use clap::{Args, CommandFactory as _, Parser, Subcommand};
 
 use crate::config::{Config, FolderFlags, LoadOptions, load};
 use crate::domain::catalogue::{self, Code};
+use crate::domain::printable::printable;
 use crate::domain::problem::Problem;
 use crate::launch::Request;
 use crate::providers::{Providers, World};
@@ -284,7 +285,7 @@ pub(crate) fn complain(problem: &Problem) {
 
 /// A remark on stderr.
 pub(crate) fn note(text: &str) {
-    let _ = writeln!(std::io::stderr(), "hallpass: {text}");
+    let _ = writeln!(std::io::stderr(), "hallpass: {}", printable(text));
 }
 
 /// Data on stdout. A reader that has gone away (`| head`) is no error.
