@@ -15,8 +15,11 @@ pub(super) struct Help {
     topic: Option<String>,
 }
 
-/// The topics that are neither a code nor a command, and their texts.
-const TOPICS: &[(&str, fn() -> String)] = &[
+/// Makes the text of a topic.
+type Text = fn() -> String;
+
+/// The topics that are neither a code nor a command.
+const TOPICS: &[(&str, Text)] = &[
     ("codes", codes),
     ("exit-codes", || EXIT_CODES.to_owned()),
     ("filters", || FILTERS.to_owned()),

@@ -133,7 +133,7 @@ impl<'a> Assembly<'_, 'a> {
             return;
         }
         let message = format!("{} gives no {}, which its connector needs", self.owner, known.name);
-        let problem = Problem::new(&catalogue::FIELD_MISSING, message).fixes(vec![format!(
+        let problem = Problem::new(&catalogue::CONFIG_FIELD_MISSING, message).fixes(vec![format!(
             "add to the role: fields.{} = \"…\", or from = \"PROVIDER:PATH\" of a secret that has it",
             known.name
         )]);

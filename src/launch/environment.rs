@@ -158,5 +158,5 @@ fn required(role: &Role, config: &Config, env: &ChildEnv) -> Result<(), Problem>
         return Ok(());
     }
     let what = format!("role `{}` gives no value for {}", role.name, missing.join(", "));
-    Err(Problem::new(&catalogue::FIELD_MISSING, what).at(role.at.clone()))
+    Err(Problem::new(&catalogue::CONFIG_FIELD_MISSING, what).at(role.at.clone()))
 }

@@ -264,7 +264,7 @@ pub(crate) fn none_of(keys: &[String], names: &[String], reference: &SecretRef, 
         names.join(", ")
     };
     let name = &field.name;
-    Problem::new(&catalogue::FIELD_MISSING, what)
+    Problem::new(&catalogue::CONFIG_FIELD_MISSING, what)
         .causes(vec![format!("the keys of the secret are: {there}")])
         .fixes(vec![
             format!("say in the role which key it is: map = {{ {name} = \"KEY\" }}"),
