@@ -82,11 +82,7 @@ fn print(report: &Report) {
     complaints(report).iter().for_each(complain);
     for (role, field) in fields(report) {
         if let Some(warning) = &field.warning {
-            note(&format!(
-                "warning: {} of {}: {warning}",
-                field.name,
-                table::printable(role)
-            ));
+            note(&format!("warning: {} of {}: {warning}", field.name, printable(role)));
         }
     }
     let count = |state| report.count(state);
@@ -135,7 +131,7 @@ fn complaints(report: &Report) -> Vec<Problem> {
 fn by_role(names: &[(&str, &str)]) -> String {
     let of_role = |group: &[(&str, &str)]| {
         let fields: Vec<&str> = group.iter().map(|(_, field)| *field).collect();
-        format!("{} of {}", fields.join(", "), table::printable(group[0].0))
+        format!("{} of {}", fields.join(", "), printable(group[0].0))
     };
     let groups = names.chunk_by(|a, b| a.0 == b.0);
     groups.map(of_role).collect::<Vec<_>>().join("; ")

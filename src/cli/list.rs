@@ -53,7 +53,7 @@ pub(super) fn run(list: &List, frame: &Frame) -> Result<u8, Problem> {
 /// Why the list is empty.
 fn none(query: &[String], frame: &Frame) -> String {
     if !query.is_empty() {
-        let matching = format!("no role matches `{}`", table::printable(&query.join(" ")));
+        let matching = format!("no role matches `{}`", printable(&query.join(" ")));
         return format!("{matching}: hallpass list shows all {}", frame.config.roles.len());
     }
     if frame.config.broken.is_empty() {

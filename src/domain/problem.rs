@@ -183,7 +183,11 @@ impl fmt::Display for Problem {
             }
         }
         if !self.similar.is_empty() {
-            write!(f, "\n{gutter} = did you mean: {}", printable(&self.similar.join(" or ")))?;
+            write!(
+                f,
+                "\n{gutter} = did you mean: {}",
+                printable(&self.similar.join(" or "))
+            )?;
         }
         write!(f, "\n{gutter} = more: hallpass help {}", self.code.id)?;
         for fix in &self.fixes {
