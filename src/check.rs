@@ -187,9 +187,8 @@ impl Checker<'_> {
             .map(|field| field_status(field, role, seen, failed))
             .collect();
         let client = launch::client(self.config, role, self.world).err();
-        // A missing client is a fault of this machine, not of the role: a check often runs where no client is installed.
-        let worst = fields.iter().map(not_built_is_failure).max().unwrap_or(State::Ok);
-        let state = worst.max(if client.is_some() { State::Warn } else { State::Ok });
+        let worst = fields.iter().map(gravity).max().unwrap_or(State::Ok);
+        let state = worst.max(client.as_ref().map_or(State::Ok, gravity_of_client));
         RoleStatus {
             name: role.name.clone(),
             state,
@@ -201,11 +200,22 @@ impl Checker<'_> {
     }
 }
 
-/// A field whose provider is not built yet is skipped, and the role cannot be opened.
-fn not_built_is_failure(field: &FieldStatus) -> State {
-    match &field.problem {
-        Some(problem) if problem.code == &catalogue::PROVIDER_NOT_BUILT => State::Fail,
-        _ => field.state,
+/// What a field means for its role: one that is skipped because it is not built keeps the role from being opened, too.
+fn gravity(field: &FieldStatus) -> State {
+    if field.problem.is_some() {
+        State::Fail
+    } else {
+        field.state
+    }
+}
+
+/// A client that is not installed is a fault of this machine, not of the role: a check often runs where no client is. Any other
+/// problem stays wherever the role is opened.
+fn gravity_of_client(problem: &Problem) -> State {
+    if [&catalogue::CLIENT_MISSING, &catalogue::CLIENT_NOT_EXECUTABLE].contains(&problem.code) {
+        State::Warn
+    } else {
+        State::Fail
     }
 }
 
@@ -255,9 +265,10 @@ fn field_status(
         rotated_at: None,
         latency_ms: None,
     };
-    if matches!(field.source, Source::RdsIam { .. }) {
-        status.problem = Some(launch::not_built("RDS IAM tokens"));
+    if let Some(problem) = launch::not_built_of(field) {
+        status.problem = Some(launch::in_role(problem, role, field));
         status.state = State::Skipped;
+        return status;
     }
     for reference in field.source.references() {
         let found = match (failed.get(reference.id.provider.as_str()), seen.get(&reference.id)) {
@@ -339,9 +350,7 @@ fn first_present<'a>(keys: &'a [String], inspected: &Inspected) -> Option<&'a st
 
 fn none_of(keys: &[String], reference: &SecretRef, field: &Field, inspected: &Inspected) -> Problem {
     let names = inspected.keys.as_deref().unwrap_or_default();
-    let what = format!("`{reference}` has no key for {}", field.name);
-    let looked = format!("looked for {}; the secret has {}", keys.join(", "), names.join(", "));
-    Problem::new(&catalogue::FIELD_MISSING, what).cause(looked)
+    launch::none_of(keys, names, reference, field)
 }
 
 /// A problem if the names of the secret's keys show that the key is not among them.
@@ -485,6 +494,25 @@ mod tests {
         assert_eq!((without.state, without.version), (State::Skipped, None));
         let needed = status_of(&from(&["user"], true), inspected(Some(&["login"])));
         assert_eq!(code(&needed), Some("E-CONFIG-FIELD-MISSING"));
+    }
+
+    #[test]
+    fn what_is_not_built_fails_the_role_and_a_missing_client_does_not() {
+        let of_client = |code| gravity_of_client(&Problem::new(code, "x"));
+        assert_eq!(of_client(&catalogue::CLIENT_MISSING), State::Warn);
+        assert_eq!(of_client(&catalogue::CONNECTOR_NOT_BUILT), State::Fail);
+        let mut agent = field(Source::Secret(reference(Some("user"))));
+        agent.via = Via::Agent;
+        let token = field(Source::RdsIam { user: "app".to_owned() });
+        for field in [agent, token] {
+            let status = status_of(&field, inspected(Some(&["user"])));
+            assert_eq!(
+                (status.state, code(&status)),
+                (State::Skipped, Some("E-PROVIDER-NOT-BUILT"))
+            );
+            assert_eq!(gravity(&status), State::Fail);
+            assert!(status.problem.is_some_and(|problem| problem.at.is_some()));
+        }
     }
 
     #[test]

@@ -20,6 +20,7 @@
 //!         ui ----+-> check -> launch -> providers -> domain
 //!                +-----------------> session ------> domain
 //!                +-----------------> config -------> domain, and the plain data of providers
+//!          check, launch ----------> config
 //! ```
 //!
 //! `main` also reaches into `session`, for a child's first step, which runs in a process of its own. `tests/it/architecture.rs` reads the sources and fails on an arrow that goes the other way.

@@ -90,7 +90,7 @@ async fn with_progress<T>(work: impl Future<Output = T>, role: &str, quiet: bool
     if let Ok(done) = tokio::time::timeout(PATIENCE, &mut work).await {
         return done;
     }
-    let _ = write!(errors, "Opening {role}: reading its secrets … (Ctrl-C cancels)");
+    let _ = write!(errors, "Opening {role}: reading its secrets (Ctrl-C cancels)");
     let done = work.await;
     let _ = write!(errors, "\r\x1b[K");
     done

@@ -242,12 +242,18 @@ fn dispatch(cli: Cli, env: &BTreeMap<String, OsString>, run_tui: RunTui) -> Resu
 
 /// Short help for a command line that is not one; the exit code of the contract.
 fn usage(error: &clap::Error, wraps_child: bool) -> u8 {
-    let _ = error.print();
     match error.kind() {
-        clap::error::ErrorKind::DisplayHelp | clap::error::ErrorKind::DisplayVersion => 0,
-        _ if wraps_child => 125,
-        _ => 2,
+        clap::error::ErrorKind::DisplayHelp | clap::error::ErrorKind::DisplayVersion => {
+            let _ = error.print();
+            return 0;
+        }
+        _ => {}
     }
+    // Every error of ours names its code, so that a script can tell it from the child's.
+    let text = error.render().to_string();
+    let text = text.strip_prefix("error: ").unwrap_or(&text);
+    let _ = write!(std::io::stderr(), "error[{}]: {text}", catalogue::USAGE.id);
+    if wraps_child { 125 } else { 2 }
 }
 
 /// The exit code for a problem that ended a command; `wraps_child` for `connect` and `exec`, whose other codes are the child's.

@@ -74,6 +74,7 @@ struct List {}
     after_help = "Examples:\n  hallpass secret rm db/pg#password\n  hallpass secret rm db/pg"
 )]
 struct Remove {
+    /// The key to remove, or the path with all of its keys
     #[arg(value_name = "PATH[#KEY]")]
     address: String,
 }

@@ -83,3 +83,11 @@ pub struct RoleStatus {
     pub latency_ms: Option<u64>,
     pub fields: Vec<FieldStatus>,
 }
+
+impl RoleStatus {
+    /// The problem that explains the state: a field that cannot be resolved goes before a client that is not installed.
+    pub fn reason(&self) -> Option<&Problem> {
+        let of_fields = self.fields.iter().find_map(|field| field.problem.as_ref());
+        of_fields.or(self.problem.as_ref())
+    }
+}

@@ -111,7 +111,7 @@ fn insert(field: &Field, value: Value, built: &mut Built) -> Result<(), Problem>
             match field.via {
                 Via::Env => put_variable(field, value, built)?,
                 Via::File => put_file(field, value, masked, built),
-                Via::Agent => return Err(super::resolve::not_built("via = \"agent\"")),
+                Via::Agent => return Err(super::resolve::not_built(super::resolve::VIA_AGENT)),
             }
         }
     }
@@ -158,5 +158,5 @@ fn required(role: &Role, config: &Config, env: &ChildEnv) -> Result<(), Problem>
         return Ok(());
     }
     let what = format!("role `{}` gives no value for {}", role.name, missing.join(", "));
-    Err(Problem::new(&catalogue::FIELD_MISSING, what).at(role.at.clone()))
+    Err(Problem::new(&catalogue::CONFIG_FIELD_MISSING, what).at(role.at.clone()))
 }

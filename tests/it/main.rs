@@ -22,6 +22,7 @@ mod hostile;
 mod leaks;
 mod lifecycle;
 mod local_store;
+mod option_file;
 mod readme;
 mod session;
 mod terminal;
