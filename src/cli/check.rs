@@ -4,6 +4,7 @@ use clap::Args;
 
 use super::{Frame, complain, json, note, say, table};
 use crate::check::{Checker, Report};
+use crate::domain::printable::printable;
 use crate::domain::problem::Problem;
 use crate::domain::status::{FieldStatus, ProviderStatus, RoleStatus, State};
 use crate::launch;
@@ -81,11 +82,7 @@ fn print(report: &Report) {
     complaints(report).iter().for_each(complain);
     for (role, field) in fields(report) {
         if let Some(warning) = &field.warning {
-            note(&format!(
-                "warning: {} of {}: {warning}",
-                field.name,
-                table::printable(role)
-            ));
+            note(&format!("warning: {} of {}: {warning}", field.name, printable(role)));
         }
     }
     let count = |state| report.count(state);
@@ -134,7 +131,7 @@ fn complaints(report: &Report) -> Vec<Problem> {
 fn by_role(names: &[(&str, &str)]) -> String {
     let of_role = |group: &[(&str, &str)]| {
         let fields: Vec<&str> = group.iter().map(|(_, field)| *field).collect();
-        format!("{} of {}", fields.join(", "), table::printable(group[0].0))
+        format!("{} of {}", fields.join(", "), printable(group[0].0))
     };
     let groups = names.chunk_by(|a, b| a.0 == b.0);
     groups.map(of_role).collect::<Vec<_>>().join("; ")
@@ -150,12 +147,12 @@ fn provider_row(status: &ProviderStatus) -> Vec<String> {
         })
         .collect();
     vec![
-        table::printable(&status.name),
+        printable(&status.name),
         status.state.word().to_owned(),
         status.latency_ms.map_or_else(|| "-".to_owned(), |ms| ms.to_string()),
-        ladder.join(" › "),
+        ladder.join(", "),
         login(status),
-        table::printable(&status.endpoint),
+        printable(&status.endpoint),
     ]
 }
 
@@ -180,7 +177,7 @@ fn left(at: jiff::Timestamp) -> String {
 }
 
 fn role_rows(role: &RoleStatus) -> Vec<Vec<String>> {
-    let name = table::printable(&role.name);
+    let name = printable(&role.name);
     let state = |state: State, problem: Option<&Problem>| match problem {
         Some(problem) => format!("{} {}", state.word(), problem.code.id),
         None => state.word().to_owned(),

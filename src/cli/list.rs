@@ -5,6 +5,7 @@ use serde_json::json;
 
 use super::{Frame, json, say, table};
 use crate::domain::filter::{Index, Subject};
+use crate::domain::printable::printable;
 use crate::domain::problem::Problem;
 use crate::domain::role::Role;
 
@@ -35,7 +36,7 @@ pub(super) fn run(list: &List, frame: &Frame) -> Result<u8, Problem> {
             json!({ "roles": roles.iter().map(|role| json::role(role)).collect::<Vec<_>>() }),
         ));
     } else if list.format == Format::Plain {
-        roles.iter().for_each(|role| say(&table::printable(&role.name)));
+        roles.iter().for_each(|role| say(&printable(&role.name)));
     } else if roles.is_empty() {
         super::note(&none(&list.query, frame));
     } else {
@@ -52,7 +53,7 @@ pub(super) fn run(list: &List, frame: &Frame) -> Result<u8, Problem> {
 /// Why the list is empty.
 fn none(query: &[String], frame: &Frame) -> String {
     if !query.is_empty() {
-        let matching = format!("no role matches `{}`", table::printable(&query.join(" ")));
+        let matching = format!("no role matches `{}`", printable(&query.join(" ")));
         return format!("{matching}: hallpass list shows all {}", frame.config.roles.len());
     }
     if frame.config.broken.is_empty() {
@@ -96,6 +97,6 @@ fn row(role: &Role) -> Vec<String> {
         &providers,
         role.description.as_deref().unwrap_or(""),
     ]
-    .map(table::printable)
+    .map(printable)
     .to_vec()
 }

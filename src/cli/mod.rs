@@ -30,6 +30,7 @@ use clap::{Args, CommandFactory as _, Parser, Subcommand};
 
 use crate::config::{Config, FolderFlags, LoadOptions, load};
 use crate::domain::catalogue::{self, Code};
+use crate::domain::printable::printable;
 use crate::domain::problem::Problem;
 use crate::launch::Request;
 use crate::providers::{Providers, World};
@@ -171,13 +172,13 @@ impl Frame {
         })
     }
 
-    /// A runtime for commands that wait for providers; `--version` and `list` never build one.
+    /// A runtime for commands that wait for providers; `--version` and `list` never build one. This very thread does the waiting:
+    /// handing two requests to another one takes longer than sending them.
     pub(crate) fn runtime(&self) -> Result<tokio::runtime::Runtime, Problem> {
-        tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(2)
+        tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
-            .map_err(|_| Problem::new(&catalogue::IO, "the system gave no threads"))
+            .map_err(|_| Problem::new(&catalogue::IO, "the system gave no event queue"))
     }
 
     /// One line on stderr if the files have problems that do not concern what was asked.
@@ -284,7 +285,7 @@ pub(crate) fn complain(problem: &Problem) {
 
 /// A remark on stderr.
 pub(crate) fn note(text: &str) {
-    let _ = writeln!(std::io::stderr(), "hallpass: {text}");
+    let _ = writeln!(std::io::stderr(), "hallpass: {}", printable(text));
 }
 
 /// Data on stdout. A reader that has gone away (`| head`) is no error.

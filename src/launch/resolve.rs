@@ -305,13 +305,22 @@ fn template(text: &str, parts: &[(String, Source)], reads: &Reads) -> Result<Fil
     Ok((whole, masked, uses))
 }
 
+/// Names of keys that a message lists at most.
+const MOST_KEYS: usize = 20;
+
 /// A failed pick in a person's words. Vault has a code of its own for a missing key, for those who search for it.
 pub(crate) fn explain(error: &PickError, reference: &SecretRef) -> Problem {
     let key_of = |names: &[String]| {
         if names.is_empty() {
             "the secret has no keys".to_owned()
         } else {
-            format!("its keys are: {}", names.join(", "))
+            let (some, rest) = names.split_at(names.len().min(MOST_KEYS));
+            let more = if rest.is_empty() {
+                String::new()
+            } else {
+                format!(" and {} more", rest.len())
+            };
+            format!("its keys are: {}{more}", some.join(", "))
         }
     };
     match error {

@@ -225,18 +225,24 @@ mod as_outside {
     struct Pair {
         pane: Tmux,
         outside: Tmux,
+        /// Dropped last: both terminals live in its home.
+        _sandbox: Sandbox,
     }
 
     impl Pair {
-        fn new(sandbox: &Sandbox) -> Self {
-            let pane = Tmux::hallpass(sandbox, (100, 30), &[]);
+        fn new(sandbox: Sandbox) -> Self {
+            let pane = Tmux::hallpass(&sandbox, (100, 30), &[]);
             open_role(&pane, "shell");
             pane.prompt();
             pane.line("clear; echo size $(stty size) .");
             let screen = pane.wait_until("the pane's size", |screen| size_in(screen).is_some());
-            let outside = Tmux::start(sandbox, size_in(&screen).unwrap(), &["env", "PS1=$ ", "sh"]);
+            let outside = Tmux::start(&sandbox, size_in(&screen).unwrap(), &["env", "PS1=$ ", "sh"]);
             outside.prompt();
-            Self { pane, outside }
+            Self {
+                pane,
+                outside,
+                _sandbox: sandbox,
+            }
         }
 
         fn line(&self, line: &str) {
@@ -318,8 +324,8 @@ mod as_outside {
 
     #[test]
     fn vim() {
-        let pair = Pair::new(&sandbox());
-        pair.line("vim -u NONE -N +'set ruler number hlsearch laststatus=2' text");
+        let pair = Pair::new(sandbox());
+        pair.line("clear; vim -u NONE -i NONE -n -N +'set ruler number hlsearch laststatus=2' text");
         pair.wait("line 1");
         pair.same("vim, started");
         for keys in [
@@ -340,8 +346,8 @@ mod as_outside {
 
     #[test]
     fn less() {
-        let pair = Pair::new(&sandbox());
-        pair.line("less -N text");
+        let pair = Pair::new(sandbox());
+        pair.line("clear; less -N text");
         pair.wait("line 1");
         for keys in [
             &["Space"][..],
@@ -363,7 +369,7 @@ mod as_outside {
     /// Its numbers move, so the rows that stay are compared: the head of the table and the keys at the bottom.
     #[test]
     fn htop() {
-        let pair = Pair::new(&sandbox());
+        let pair = Pair::new(sandbox());
         pair.line("htop --no-color");
         let still = |terminal: &Tmux| {
             let screen = terminal.wait_until("htop", |screen| screen.contains("F10") && screen.contains("PID"));
@@ -393,11 +399,11 @@ mod as_outside {
             sandbox.set(name, value);
         }
         sandbox.roles("[roles.shell]\ncommand = ['sh']\nenv = 'dev'\nfields.PS1 = '$ '\ninherit = ['PGHOST', 'PGPORT', 'PGUSER', 'PGDATABASE']\nfields.PGPASSWORD = '_envs/PGPASSWORD'\n");
-        let pair = Pair::new(&sandbox);
+        let pair = Pair::new(sandbox);
         pair.line("clear; PAGER='less -S' psql -X");
         pair.wait("postgres=>");
         pair.line("select n, repeat('wide ', n % 40) as text, n * n as square from generate_series(1, 200) n;");
-        pair.wait("square");
+        pair.wait("wide wide");
         for keys in [&["Space"][..], &["Right"], &["G"], &["b"]] {
             pair.keys(keys);
             pair.same(&format!("the pager after {keys:?}"));

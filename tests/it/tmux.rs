@@ -143,20 +143,9 @@ impl Tmux {
         self.keys(&["Enter"]);
     }
 
-    /// Pastes text as a terminal does, bracketed where the program asked for it.
-    pub fn paste(&self, text: &str) {
-        self.tmux(&["set-buffer", "--", text]);
-        self.tmux(&["paste-buffer", "-p", "-t", "t"]);
-    }
-
     /// The visible screen, row by row without trailing blanks (a prompt's last blank is not there).
     pub fn screen(&self) -> String {
         self.tmux(&["capture-pane", "-p", "-t", "t"])
-    }
-
-    /// The visible screen with colours and attributes.
-    pub fn ansi(&self) -> String {
-        self.tmux(&["capture-pane", "-e", "-p", "-t", "t"])
     }
 
     /// The screen and everything that scrolled off it.
@@ -209,14 +198,6 @@ impl Tmux {
                 .lines()
                 .any(|line| line.trim_matches(|c| " │┃".contains(c)) == "$")
         });
-    }
-
-    /// Waits until the screen no longer holds the text.
-    #[track_caller]
-    pub fn wait_gone(&self, text: &str) -> String {
-        self.wait_until(&format!("{text:?} gone from the screen"), |screen| {
-            !screen.contains(text)
-        })
     }
 
     /// Waits until the screen is as asked, and gives it.
