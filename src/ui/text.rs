@@ -3,6 +3,8 @@
 use jiff::Timestamp;
 use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
 
+use crate::domain::printable::printable;
+
 /// Columns that the text takes.
 pub fn width(text: &str) -> usize {
     text.width()
@@ -117,11 +119,6 @@ fn take(text: &str, columns: usize) -> String {
         .collect()
 }
 
-/// A file name or a value of a role may hold control characters: none may reach the terminal.
-fn printable(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
-}
-
 /// `9s`, `11m32s`, `3h05m`, `2d`.
 pub fn duration(seconds: i64) -> String {
     let s = seconds.max(0);
@@ -165,6 +162,7 @@ mod tests {
         assert_eq!(wrap("one two three", 7), ["one two", "three"]);
         assert_eq!(wrap("abcdefgh", 3), ["abc", "def", "gh"]);
         assert_eq!(duration(692), "11m32s");
+        assert_eq!(fit("a\u{202e}b\x1b", 5), "a·b· ", "nothing that steers the terminal");
     }
 
     #[test]
