@@ -2,7 +2,7 @@
 
 use clap::Args;
 
-use super::{Frame, complain, json, note, say, table};
+use super::{Frame, complain, counted, json, note, say, table};
 use crate::check::{Checker, Report};
 use crate::domain::printable::printable;
 use crate::domain::problem::Problem;
@@ -87,9 +87,8 @@ fn print(report: &Report) {
     }
     let count = |state| report.count(state);
     say(&format!(
-        "\n{} role{}: {} ok, {} with warnings, {} failing",
-        report.roles.len(),
-        if report.roles.len() == 1 { "" } else { "s" },
+        "\n{}: {} ok, {} with warnings, {} failing",
+        counted(report.roles.len(), "role"),
         count(State::Ok),
         count(State::Warn),
         count(State::Fail)

@@ -3,7 +3,7 @@
 use clap::{Args, Subcommand};
 use serde_json::json;
 
-use super::{Frame, complain, json, note, say};
+use super::{Frame, complain, counted, json, note, say};
 
 /// Check the configuration files
 #[derive(Debug, Args)]
@@ -46,9 +46,9 @@ pub(super) fn run(command: &ConfigCommand, frame: &Frame) -> u8 {
         }
         if config.problems.is_empty() {
             say(&format!(
-                "{} files, {} roles, no problem",
-                config.files.len(),
-                config.roles.len()
+                "{}, {}, no problem",
+                counted(config.files.len(), "file"),
+                counted(config.roles.len(), "role")
             ));
         }
     }

@@ -52,8 +52,14 @@ fn field(field: &Field) -> Value {
         "via": field.via.word(),
     });
     if let Value::Object(map) = &mut value {
-        if let Some(reference) = field.source.references().first() {
+        let references = field.source.references();
+        if let Some(reference) = references.first() {
             name_reference(map, reference);
+        }
+        // A template may be made of several secrets; the first one alone would hide the others.
+        if references.len() > 1 {
+            let texts: Vec<&str> = references.iter().map(|reference| reference.text.as_str()).collect();
+            map.insert("references".to_owned(), json!(texts));
         }
         if let Source::From { keys, .. } = &field.source {
             map.insert("keys".to_owned(), json!(keys));

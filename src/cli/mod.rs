@@ -185,8 +185,7 @@ impl Frame {
     pub(crate) fn mention_problems(&self) {
         let count = self.config.problems.len();
         if count > 0 && !self.quiet {
-            let s = if count == 1 { "" } else { "s" };
-            note(&format!("{count} config problem{s}: hallpass config check"));
+            note(&format!("{}: hallpass config check", counted(count, "config problem")));
         }
     }
 }
@@ -286,6 +285,11 @@ pub(crate) fn complain(problem: &Problem) {
 /// A remark on stderr.
 pub(crate) fn note(text: &str) {
     let _ = writeln!(std::io::stderr(), "hallpass: {}", printable(text));
+}
+
+/// A number of things in words: `1 role`, `2 roles`.
+pub(crate) fn counted(count: usize, what: &str) -> String {
+    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
 }
 
 /// Data on stdout. A reader that has gone away (`| head`) is no error.

@@ -3,6 +3,8 @@
 use jiff::Timestamp;
 use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
 
+use crate::domain::printable::printable;
+
 /// Columns that the text takes.
 pub fn width(text: &str) -> usize {
     text.width()
@@ -65,32 +67,45 @@ pub fn wrap(text: &str, columns: usize) -> Vec<String> {
     let columns = columns.max(1);
     let mut lines = Vec::new();
     for paragraph in text.split('\n') {
-        let mut line = String::new();
-        for word in paragraph.split(' ') {
-            let mut word = printable(word);
-            let gap = usize::from(!line.is_empty());
-            if line.width() + gap + word.width() <= columns {
-                if gap == 1 {
-                    line.push(' ');
-                }
-                line.push_str(&word);
-                continue;
-            }
-            if !line.is_empty() {
-                lines.push(std::mem::take(&mut line));
-            }
-            while word.width() > columns {
-                let head = take(&word, columns);
-                if head.is_empty() {
-                    break;
-                }
-                word.drain(..head.len());
-                lines.push(head);
-            }
-            line = word;
-        }
-        lines.push(line);
+        // What is indented stays so, and its further lines with it: the mark below a line of a file shows a column.
+        let words = paragraph.trim_start_matches(' ');
+        let indent = " ".repeat((paragraph.len() - words.len()).min(columns.saturating_sub(2) / 2));
+        lines.extend(
+            wrap_words(words, columns - indent.len())
+                .into_iter()
+                .map(|line| indent.clone() + &line),
+        );
     }
+    lines
+}
+
+fn wrap_words(text: &str, columns: usize) -> Vec<String> {
+    let mut lines = Vec::new();
+    let mut line = String::new();
+    for word in text.split(' ') {
+        let mut word = printable(word);
+        let gap = usize::from(!line.is_empty());
+        if line.width() + gap + word.width() <= columns {
+            if gap == 1 {
+                line.push(' ');
+            }
+            line.push_str(&word);
+            continue;
+        }
+        if !line.is_empty() {
+            lines.push(std::mem::take(&mut line));
+        }
+        while word.width() > columns {
+            let head = take(&word, columns);
+            if head.is_empty() {
+                break;
+            }
+            word.drain(..head.len());
+            lines.push(head);
+        }
+        line = word;
+    }
+    lines.push(line);
     lines
 }
 
@@ -102,11 +117,6 @@ fn take(text: &str, columns: usize) -> String {
             used <= columns
         })
         .collect()
-}
-
-/// A file name or a value of a role may hold control characters: none may reach the terminal.
-fn printable(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
 }
 
 /// `9s`, `11m32s`, `3h05m`, `2d`.
@@ -152,11 +162,20 @@ mod tests {
         assert_eq!(wrap("one two three", 7), ["one two", "three"]);
         assert_eq!(wrap("abcdefgh", 3), ["abc", "def", "gh"]);
         assert_eq!(duration(692), "11m32s");
+        assert_eq!(fit("a\u{202e}b\x1b", 5), "a·b· ", "nothing that steers the terminal");
+    }
+
+    #[test]
+    fn what_is_indented_stays_so() {
+        assert_eq!(
+            wrap("a\n   | one two\n\n  |  ^", 10),
+            ["a", "   | one", "   two", "", "  |  ^"]
+        );
     }
 
     proptest! {
         #[test]
-        fn never_wider_than_asked(text in "\\PC{0,40}", columns in 0usize..50) {
+        fn never_wider_than_asked(text in " {0,9}\\PC{0,40}", columns in 0usize..50) {
             prop_assert!(width(&cut(&text, columns)) <= columns);
             prop_assert!(width(&cut_start(&text, columns)) <= columns);
             prop_assert_eq!(width(&fit(&text, columns)), columns);

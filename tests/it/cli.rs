@@ -96,6 +96,23 @@ fn list() {
 }
 
 #[test]
+fn a_template_names_all_of_its_secrets() {
+    let sandbox = Sandbox::new();
+    sandbox.roles(
+        "[roles.r]\ncommand = ['true']\nfields.URL = { template = 'x://{u}:{p}@h', u = '_envs/U', p = '_local:r:p' }\n",
+    );
+    let url = &json(&sandbox, &["show", "r", "--json"], 0)["fields"][0];
+    assert_eq!(
+        (&url["source"], &url["reference"], &url["references"]),
+        (
+            &"template".into(),
+            &"_envs/U".into(),
+            &serde_json::json!(["_envs/U", "_local:r:p"])
+        )
+    );
+}
+
+#[test]
 fn list_by_filter() {
     let document = json(&sandbox(), &["list", "env:prod", "--json"], 0);
     let names: Vec<&str> = document["roles"]

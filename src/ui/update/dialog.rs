@@ -165,38 +165,45 @@ fn run_palette(model: &mut Model, typed: &str, found: Vec<palette::Command>, sel
     }
 }
 
-fn quit_key(model: &mut Model, chord: Chord, marked: bool) -> Vec<Effect> {
+/// What a key means for a question with two answers.
+enum Answer {
+    Yes,
+    No,
+    /// Nothing yet; whether yes is the marked answer now.
+    Marked(bool),
+}
+
+/// Enter takes the marked answer; an arrow marks the other one.
+fn answer(chord: Chord, marked: bool, yes: char, no: &[char]) -> Answer {
     match chord.code {
-        KeyCode::Char('Q') => return leave(model, 0),
-        KeyCode::Enter if marked => return leave(model, 0),
-        KeyCode::Enter | KeyCode::Char('s' | 'n') => {}
+        KeyCode::Char(c) if c == yes => Answer::Yes,
+        KeyCode::Enter if marked => Answer::Yes,
+        KeyCode::Enter => Answer::No,
+        KeyCode::Char(c) if no.contains(&c) => Answer::No,
         KeyCode::Tab
         | KeyCode::Left
         | KeyCode::Right
         | KeyCode::Up
         | KeyCode::Down
-        | KeyCode::Char('h' | 'j' | 'k' | 'l') => {
-            model.dialog = Some(Dialog::Quit { leave: !marked });
-        }
-        _ => model.dialog = Some(Dialog::Quit { leave: marked }),
+        | KeyCode::Char('h' | 'j' | 'k' | 'l') => Answer::Marked(!marked),
+        _ => Answer::Marked(marked),
+    }
+}
+
+fn quit_key(model: &mut Model, chord: Chord, marked: bool) -> Vec<Effect> {
+    match answer(chord, marked, 'Q', &['s', 'n']) {
+        Answer::Yes => return leave(model, 0),
+        Answer::No => {}
+        Answer::Marked(marked) => model.dialog = Some(Dialog::Quit { leave: marked }),
     }
     Vec::new()
 }
 
 fn close_key(model: &mut Model, chord: Chord, tab: u64, marked: bool) -> Vec<Effect> {
-    match chord.code {
-        KeyCode::Char('X') => return vec![Effect::HangUp { tab }],
-        KeyCode::Enter if marked => return vec![Effect::HangUp { tab }],
-        KeyCode::Enter | KeyCode::Char('s' | 'n' | 'q') => {}
-        KeyCode::Tab
-        | KeyCode::Left
-        | KeyCode::Right
-        | KeyCode::Up
-        | KeyCode::Down
-        | KeyCode::Char('h' | 'j' | 'k' | 'l') => {
-            model.dialog = Some(Dialog::Close { tab, close: !marked });
-        }
-        _ => model.dialog = Some(Dialog::Close { tab, close: marked }),
+    match answer(chord, marked, 'X', &['s', 'n', 'q']) {
+        Answer::Yes => return vec![Effect::HangUp { tab }],
+        Answer::No => {}
+        Answer::Marked(close) => model.dialog = Some(Dialog::Close { tab, close }),
     }
     Vec::new()
 }

@@ -321,11 +321,17 @@ pub fn info(model: &Model, tab: &Tab) -> Vec<String> {
     }
     lines.push(String::new());
     lines.push("Secrets that were read for it (values are never shown or stored)".to_owned());
+    let widest = tab
+        .secrets
+        .iter()
+        .map(|used| text::width(&used.field))
+        .max()
+        .unwrap_or(0);
     for used in &tab.secrets {
         let version = used.version.as_ref().map_or_else(String::new, |v| format!("  v{v}"));
         lines.push(format!(
             "  {}  {}{version}  {} ms",
-            used.field,
+            text::fit(&used.field, widest),
             used.reference,
             used.took.as_millis()
         ));
