@@ -129,7 +129,7 @@ def quiet(folder):
     program.until(lambda chunk: b"quiet" in chunk, "the list")
     for number in range(count):
         while program.drain(0.1):
-            pass  # a launch that is not over takes no keys but Esc
+            pass  # one session is opened at a time
         os.write(program.terminal, b"o")  # connects, and stays in the list
         program.until(lambda _: sum(name.startswith("started.") for name in os.listdir(folder)) > number, f"session {number}")
     while program.drain(0.5):
