@@ -10,7 +10,7 @@ mod program;
 mod resolve;
 
 pub use preview::preview;
-pub(crate) use resolve::{explain, in_role, is_absent, not_built};
+pub(crate) use resolve::{explain, in_role, is_absent, none_of, not_built_of};
 
 use std::path::PathBuf;
 use std::time::Duration;

@@ -16,13 +16,14 @@
 //! # Who may import whom
 //!
 //! ```text
-//! main -> cli ---+                                   cli and ui never import each other: main hands one to the other
+//! main -> cli ---+                                   cli and ui never import each other: main hands one to the other,
 //!         ui ----+-> check -> launch -> providers -> domain
 //!                +-----------------> session ------> domain
 //!                +-----------------> config -------> domain, and the plain data of providers
+//!          check, launch ----------> config
 //! ```
 //!
-//! `tests/it/architecture.rs` reads the sources and fails on an arrow that goes the other way.
+//! `main` also reaches into `session`, for a child's first step, which runs in a process of its own. `tests/it/architecture.rs` reads the sources and fails on an arrow that goes the other way.
 //!
 //! # The life of a secret
 //!

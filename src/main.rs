@@ -1,6 +1,14 @@
 //! The binary: hands the arguments to `cli` and turns its answer into an exit code.
 
+use std::alloc::System;
 use std::process::ExitCode;
+
+use zeroizing_alloc::ZeroAlloc;
+
+/// Wipes every block that is freed. Our own types wipe themselves; this is for the buffers of libraries, which hold whole answers of a
+/// provider: the values that were asked for, and their neighbours.
+#[global_allocator]
+static ALLOCATOR: ZeroAlloc<System> = ZeroAlloc(System);
 
 fn main() -> ExitCode {
     hallpass::session::harden::harden();

@@ -2,8 +2,9 @@
 
 use clap::Args;
 
-use super::{Frame, complain, json, say, table};
+use super::{Frame, complain, json, note, say, table};
 use crate::check::{Checker, Report};
+use crate::domain::printable::printable;
 use crate::domain::problem::Problem;
 use crate::domain::status::{FieldStatus, ProviderStatus, RoleStatus, State};
 use crate::launch;
@@ -16,7 +17,7 @@ use crate::launch;
 pub(super) struct Check {
     /// Roles to check; all of them if none is named
     roles: Vec<String>,
-    /// All roles, said aloud
+    /// All roles, whatever roles are named
     #[arg(long)]
     all: bool,
 }
@@ -72,37 +73,68 @@ fn print(report: &Report) {
         ));
         say("");
     }
+    if report.roles.is_empty() {
+        note("no roles yet: hallpass paths says where they are written");
+        return;
+    }
     let rows: Vec<Vec<String>> = report.roles.iter().flat_map(role_rows).collect();
     say(&table::render(&["ROLE", "FIELD", "STATE", "VERSION", "CHANGED"], &rows));
-    let mut told: Vec<&Problem> = Vec::new();
-    let of_fields = report
-        .roles
-        .iter()
-        .flat_map(|role| role.fields.iter().filter_map(|field| field.problem.as_ref()));
-    let of_roles = report.roles.iter().filter_map(|role| role.problem.as_ref());
-    for problem in report
-        .providers
-        .iter()
-        .filter_map(|provider| provider.problem.as_ref())
-        .chain(of_roles)
-        .chain(of_fields)
-    {
-        if !told
-            .iter()
-            .any(|other| other.code == problem.code && other.what == problem.what)
-        {
-            told.push(problem);
-            complain(problem);
+    complaints(report).iter().for_each(complain);
+    for (role, field) in fields(report) {
+        if let Some(warning) = &field.warning {
+            note(&format!("warning: {} of {}: {warning}", field.name, printable(role)));
         }
     }
     let count = |state| report.count(state);
     say(&format!(
-        "\n{} roles: {} ok, {} warnings, {} failing",
+        "\n{} role{}: {} ok, {} with warnings, {} failing",
         report.roles.len(),
+        if report.roles.len() == 1 { "" } else { "s" },
         count(State::Ok),
         count(State::Warn),
         count(State::Fail)
     ));
+}
+
+/// Every field of the report, with its role's name.
+fn fields(report: &Report) -> impl Iterator<Item = (&str, &FieldStatus)> {
+    let roles = report.roles.iter();
+    roles.flat_map(|role| role.fields.iter().map(|field| (role.name.as_str(), field)))
+}
+
+/// Each problem once: a provider's, a role's, then a field's with the names of all the fields that wait for it.
+fn complaints(report: &Report) -> Vec<Problem> {
+    let of_providers = report.providers.iter().filter_map(|provider| provider.problem.as_ref());
+    let of_roles = report.roles.iter().filter_map(|role| role.problem.as_ref());
+    let of_fields =
+        fields(report).filter_map(|(role, field)| Some((field.problem.as_ref()?, Some((role, field.name.as_str())))));
+    let whole = of_providers.chain(of_roles).map(|problem| (problem, None));
+
+    let mut told: Vec<(Problem, Vec<(&str, &str)>)> = Vec::new();
+    for (problem, who) in whole.chain(of_fields) {
+        let same = |other: &Problem| other.code == problem.code && other.what == problem.what;
+        match told.iter_mut().find(|(other, _)| same(other)) {
+            Some((_, names)) => names.extend(who),
+            None => told.push((problem.clone(), who.into_iter().collect())),
+        }
+    }
+    let named = |(mut problem, names): (Problem, Vec<(&str, &str)>)| {
+        if !names.is_empty() {
+            problem.what = format!("{}, for {}", problem.what, by_role(&names));
+        }
+        problem
+    };
+    told.into_iter().map(named).collect()
+}
+
+/// Roles and their fields: `PGUSER, PGPASSWORD of orders; REDISCLI_AUTH of cart`.
+fn by_role(names: &[(&str, &str)]) -> String {
+    let of_role = |group: &[(&str, &str)]| {
+        let fields: Vec<&str> = group.iter().map(|(_, field)| *field).collect();
+        format!("{} of {}", fields.join(", "), printable(group[0].0))
+    };
+    let groups = names.chunk_by(|a, b| a.0 == b.0);
+    groups.map(of_role).collect::<Vec<_>>().join("; ")
 }
 
 fn provider_row(status: &ProviderStatus) -> Vec<String> {
@@ -115,12 +147,12 @@ fn provider_row(status: &ProviderStatus) -> Vec<String> {
         })
         .collect();
     vec![
-        table::printable(&status.name),
+        printable(&status.name),
         status.state.word().to_owned(),
         status.latency_ms.map_or_else(|| "-".to_owned(), |ms| ms.to_string()),
-        ladder.join(" › "),
+        ladder.join(", "),
         login(status),
-        table::printable(&status.endpoint),
+        printable(&status.endpoint),
     ]
 }
 
@@ -145,24 +177,19 @@ fn left(at: jiff::Timestamp) -> String {
 }
 
 fn role_rows(role: &RoleStatus) -> Vec<Vec<String>> {
-    let name = table::printable(&role.name);
-    let state = |state: State, problem: Option<&Problem>, warning: Option<&str>| match (problem, warning) {
-        (Some(problem), _) => format!("{} {}", state.word(), problem.code.id),
-        (None, Some(warning)) => format!("{}: {warning}", state.word()),
-        (None, None) => state.word().to_owned(),
+    let name = printable(&role.name);
+    let state = |state: State, problem: Option<&Problem>| match problem {
+        Some(problem) => format!("{} {}", state.word(), problem.code.id),
+        None => state.word().to_owned(),
     };
-    let mut rows = vec![vec![
-        name,
-        String::new(),
-        state(role.state, role.problem.as_ref(), None),
-    ]];
+    let mut rows = vec![vec![name, String::new(), state(role.state, role.reason())]];
     let interesting =
         |field: &&FieldStatus| field.version.is_some() || field.latency_ms.is_some() || field.state != State::Ok;
     for field in role.fields.iter().filter(interesting) {
         rows.push(vec![
             String::new(),
             field.name.clone(),
-            state(field.state, field.problem.as_ref(), field.warning.as_deref()),
+            state(field.state, field.problem.as_ref()),
             field.version.clone().unwrap_or_else(|| "-".to_owned()),
             field
                 .rotated_at
@@ -170,4 +197,52 @@ fn role_rows(role: &RoleStatus) -> Vec<Vec<String>> {
         ]);
     }
     rows
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::catalogue;
+
+    #[test]
+    fn a_problem_is_told_once_with_all_that_wait_for_it() {
+        let field = |name: &str, problem: Option<Problem>| FieldStatus {
+            name: name.to_owned(),
+            state: if problem.is_some() { State::Fail } else { State::Ok },
+            problem,
+            warning: None,
+            key: None,
+            version: None,
+            rotated_at: None,
+            latency_ms: None,
+        };
+        let role = |name: &str, problem: Option<Problem>, fields: Vec<FieldStatus>| RoleStatus {
+            name: name.to_owned(),
+            state: State::Fail,
+            problem,
+            provider: None,
+            latency_ms: None,
+            fields,
+        };
+        let sealed = || Some(Problem::new(&catalogue::VAULT_SEALED, "Vault is sealed"));
+        let missing = Some(Problem::new(&catalogue::CLIENT_MISSING, "no psql"));
+        let report = Report {
+            providers: Vec::new(),
+            roles: vec![
+                role(
+                    "a",
+                    missing,
+                    vec![field("U", sealed()), field("H", None), field("P", sealed())],
+                ),
+                role("b", None, vec![field("K", sealed())]),
+            ],
+        };
+        let told: Vec<String> = complaints(&report).into_iter().map(|problem| problem.what).collect();
+        assert_eq!(told, ["no psql", "Vault is sealed, for U, P of a; K of b"]);
+        let reason = report.roles[0].reason().unwrap();
+        assert_eq!(
+            reason.code.id, "E-VAULT-SEALED",
+            "what fails goes before a client that is missing"
+        );
+    }
 }

@@ -16,6 +16,7 @@ pub(super) struct ConfigCommand {
 #[derive(Debug, Subcommand)]
 enum Action {
     /// Say every problem of config.toml and the role files
+    #[command(after_help = "Examples:\n  hallpass config check\n  hallpass config check --json")]
     Check,
 }
 

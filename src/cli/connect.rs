@@ -1,7 +1,8 @@
 //! `hallpass connect ROLE`: the role's client in this terminal, its output redacted, nothing of ours around it.
 
 use std::collections::BTreeSet;
-use std::io::IsTerminal as _;
+use std::io::{IsTerminal as _, Write as _};
+use std::time::Duration;
 
 use clap::Args;
 use tokio::runtime::Runtime;
@@ -14,6 +15,9 @@ use crate::domain::problem::Problem;
 use crate::domain::reference::ProviderKind;
 use crate::launch::{self, Request};
 use crate::session::{passthrough, pipe};
+
+/// What takes longer than this is said.
+const PATIENCE: Duration = Duration::from_millis(100);
 
 /// Open a role in this terminal
 #[derive(Debug, Args)]
@@ -60,7 +64,10 @@ pub(super) fn run(connect: Connect, frame: &Frame) -> Result<u8, Vec<Problem>> {
 pub(super) fn plan(request: &Request, frame: &Frame) -> Result<LaunchPlan, Vec<Problem>> {
     frame.mention_problems();
     let runtime = frame.runtime().map_err(|problem| vec![problem])?;
-    let resolve = || runtime.block_on(launch::resolve(&frame.config, &frame.providers, &frame.world, request));
+    let resolve = || {
+        let work = launch::resolve(&frame.config, &frame.providers, &frame.world, request);
+        runtime.block_on(with_progress(work, &request.role, frame.quiet))
+    };
     let plan = match resolve() {
         Err(problems) if unlock(&problems, request, frame, &runtime)? => resolve()?,
         other => other?,
@@ -71,6 +78,22 @@ pub(super) fn plan(request: &Request, frame: &Frame) -> Result<LaunchPlan, Vec<P
         }
     }
     Ok(plan)
+}
+
+/// Says on a terminal what is waited for, once it takes longer than a person takes for instant, and takes it away again.
+async fn with_progress<T>(work: impl Future<Output = T>, role: &str, quiet: bool) -> T {
+    let mut work = std::pin::pin!(work);
+    let mut errors = std::io::stderr();
+    if quiet || !errors.is_terminal() {
+        return work.await;
+    }
+    if let Ok(done) = tokio::time::timeout(PATIENCE, &mut work).await {
+        return done;
+    }
+    let _ = write!(errors, "Opening {role}: reading its secrets (Ctrl-C cancels)");
+    let done = work.await;
+    let _ = write!(errors, "\r\x1b[K");
+    done
 }
 
 /// Whether a locked store stood in the way and is open now.
@@ -97,7 +120,6 @@ fn unlock(problems: &[Problem], request: &Request, frame: &Frame, runtime: &Runt
 }
 
 fn note_connected(plan: &LaunchPlan) {
-    use std::io::Write as _;
     let _ = writeln!(std::io::stderr(), "Connected to {}", plan.role);
 }
 

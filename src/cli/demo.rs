@@ -198,34 +198,12 @@ pub(super) fn make(parent: &Path, path_dirs: &[PathBuf]) -> Result<DemoHome, Pro
     )
     .map_err(cannot)?;
 
-    let store = LocalStore::new(
-        &ProviderConfig {
-            name: "local".to_owned(),
-            kind: ProviderKind::Local,
-            settings: BTreeMap::new(),
-            at: None,
-        },
-        &World {
-            env: BTreeMap::new().into(),
-            home: None,
-            data_folder: folder.path().join("data"),
-        },
-    );
-    let mut text = String::new();
-    for roles in ROLES
+    let chosen: Vec<&DemoRoles> = ROLES
         .iter()
         .filter(|roles| roles.clients.is_empty() || installed(roles.clients, path_dirs))
-    {
-        text.push_str(roles.text);
-        text.push('\n');
-        for (path, key, value) in roles.secrets {
-            store.set(
-                path,
-                key,
-                value.map_or_else(made_up, |value| Ok(SecretValue::from_text(value.to_owned())))?,
-            )?;
-        }
-    }
+        .collect();
+    fill_store(folder.path().join("data"), &chosen)?;
+    let mut text: String = chosen.iter().flat_map(|roles| [roles.text, "\n"]).collect();
     if text.contains(SHOP_PATH) {
         write(folder.path(), "shop.sqlite", SHOP).map_err(cannot)?;
         // A basic TOML string takes everything as it is but these two.
@@ -241,6 +219,27 @@ pub(super) fn make(parent: &Path, path_dirs: &[PathBuf]) -> Result<DemoHome, Pro
         roles: names_in(&text).collect(),
         _in_use: in_use,
     })
+}
+
+/// Puts the secrets of these roles into a local store of the home, made up where nothing else depends on the value.
+fn fill_store(data_folder: PathBuf, roles: &[&DemoRoles]) -> Result<(), Problem> {
+    let local = ProviderConfig {
+        name: "local".to_owned(),
+        kind: ProviderKind::Local,
+        settings: BTreeMap::new(),
+        at: None,
+    };
+    let world = World {
+        env: BTreeMap::new().into(),
+        home: None,
+        data_folder,
+    };
+    let store = LocalStore::new(&local, &world);
+    for (path, key, value) in roles.iter().flat_map(|roles| roles.secrets) {
+        let value = value.map_or_else(made_up, |value| Ok(SecretValue::from_text(value.to_owned())))?;
+        store.set(path, key, value)?;
+    }
+    Ok(())
 }
 
 /// A file that only this user can change, whatever the umask: others are not trusted.

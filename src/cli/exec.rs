@@ -28,6 +28,11 @@ pub(super) fn run(exec: Exec, frame: &Frame) -> Result<u8, Vec<Problem>> {
         ..Request::default()
     };
     let plan = connect::plan(&request, frame)?;
-    let in_terminal = std::io::stdin().is_terminal() && std::io::stdout().is_terminal();
+    let in_terminal = std::io::stdin().is_terminal() && std::io::stdout().is_terminal() && is_in_foreground();
     connect::run_here(plan, in_terminal).map_err(|problem| vec![problem])
+}
+
+/// A job in the background (`exec … &`) that took the terminal would be stopped at once: it gets pipes.
+fn is_in_foreground() -> bool {
+    rustix::termios::tcgetpgrp(rustix::stdio::stdin()).is_ok_and(|group| group == rustix::process::getpgrp())
 }

@@ -11,9 +11,41 @@ use crate::domain::suggest::nearest;
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  hallpass help E-VAULT-403\n  hallpass help exit-codes")]
 pub(super) struct Help {
-    /// An error code, a command, or one of: codes, exit-codes, filters
+    /// An error code, a command, or one of: codes, exit-codes, filters, references
     topic: Option<String>,
 }
+
+/// Makes the text of a topic.
+type Text = fn() -> String;
+
+/// The topics that are neither a code nor a command.
+const TOPICS: &[(&str, Text)] = &[
+    ("codes", codes),
+    ("exit-codes", || EXIT_CODES.to_owned()),
+    ("filters", || FILTERS.to_owned()),
+    ("references", || REFERENCES.to_owned()),
+];
+
+fn codes() -> String {
+    let lines: Vec<String> = CODES
+        .iter()
+        .map(|code| format!("{:<26} {}", code.id, code.title))
+        .collect();
+    lines.join("\n")
+}
+
+/// How a field names a secret, as `domain::reference` reads it.
+const REFERENCES: &str = "\
+A field of a role is a plain text, or names a secret in one of these ways:
+
+  \"_vaultkv2:orders:password\"                     colon style: _KIND:ID:KEY
+  \"_envs/vault/secret/db/orders#password\"         path style: _envs/KIND/PATH#KEY
+  \"_envs/DB_PASSWORD\"                             a variable of the environment of hallpass
+  { secret = \"vault:secret/db/orders#password\" }  PROVIDER:PATH#KEY; beside it version, default, optional, trim
+  from = \"vault:secret/db/orders\"                 one secret for all fields, beside connector
+  { literal = \"_vault:x\" }                        a text that only looks like a reference
+
+KIND is vault, vaultkv1, vaultkv2, env, envjson, local, or a provider's name from config.toml.";
 
 /// The exit codes, as references for scripts.
 const EXIT_CODES: &str = "\
@@ -44,18 +76,8 @@ pub(super) fn run(help: &Help) -> Result<u8, Problem> {
         say(&Cli::command().render_long_help().to_string());
         return Ok(0);
     };
-    if topic == "exit-codes" {
-        say(EXIT_CODES);
-        return Ok(0);
-    }
-    if topic == "filters" {
-        say(FILTERS);
-        return Ok(0);
-    }
-    if topic == "codes" {
-        CODES
-            .iter()
-            .for_each(|code| say(&format!("{:<26} {}", code.id, code.title)));
+    if let Some((_, text)) = TOPICS.iter().find(|(name, _)| name == topic) {
+        say(&text());
         return Ok(0);
     }
     if let Some(code) = catalogue::find(topic) {
@@ -67,8 +89,10 @@ pub(super) fn run(help: &Help) -> Result<u8, Problem> {
         return Ok(0);
     }
     let mut cli = Cli::command();
+    // Only a built tree knows a command's whole name and the global options.
+    cli.build();
     if let Some(command) = cli.find_subcommand_mut(topic) {
-        say(&command.render_long_help().to_string());
+        say(&command.render_help().to_string());
         return Ok(0);
     }
     let commands: Vec<String> = cli
@@ -78,12 +102,56 @@ pub(super) fn run(help: &Help) -> Result<u8, Problem> {
     let known = CODES
         .iter()
         .map(|code| code.id)
-        .chain(["codes", "exit-codes", "filters"])
+        .chain(TOPICS.iter().map(|(name, _)| *name))
         .chain(commands.iter().map(String::as_str));
-    let similar = nearest(&topic.to_uppercase(), known);
+    let wanted = if topic.to_uppercase().starts_with("E-") {
+        topic.to_uppercase()
+    } else {
+        topic.to_lowercase()
+    };
+    let similar = nearest(&wanted, known);
     Err(
         Problem::new(&catalogue::USAGE, format!("there is no help on `{topic}`"))
             .similar(similar)
             .fix("hallpass help codes"),
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn on(topic: &str) -> Result<u8, Problem> {
+        run(&Help {
+            topic: Some(topic.to_owned()),
+        })
+    }
+
+    #[test]
+    fn a_topic_that_is_not_there_names_the_nearest_in_any_case() {
+        for (wrong, right) in [
+            ("exitcodes", "exit-codes"),
+            ("e-vault-404-kee", "E-VAULT-404-KEY"),
+            ("chek", "check"),
+        ] {
+            let problem = on(wrong).unwrap_err();
+            assert!(
+                problem.similar.iter().any(|name| name == right),
+                "{wrong}: {:?}",
+                problem.similar
+            );
+        }
+    }
+
+    #[test]
+    fn the_examples_of_references_are_references() {
+        use crate::domain::reference::{Parsed, ProviderNames, parse_canonical, parse_value};
+        let names = ProviderNames::default();
+        let quoted: Vec<&str> = REFERENCES.split('"').skip(1).step_by(2).collect();
+        assert!(quoted.len() >= 5);
+        for text in quoted {
+            let styled = matches!(parse_value(text, &names), Ok(Parsed::Secret(_)));
+            assert!(styled || parse_canonical(text, &names).is_ok(), "{text}");
+        }
+    }
 }

@@ -80,7 +80,7 @@ pub(crate) fn report(report: &Report) -> Value {
     json!({
         "summary": {
             "total": report.roles.len(),
-            "ok": report.count(State::Ok) + report.count(State::Skipped),
+            "ok": report.count(State::Ok),
             "warn": report.count(State::Warn),
             "fail": report.count(State::Fail),
         },
@@ -108,10 +108,6 @@ pub(crate) fn provider(status: &ProviderStatus) -> Value {
 }
 
 fn role_status(status: &RoleStatus) -> Value {
-    let first = status
-        .problem
-        .as_ref()
-        .or_else(|| status.fields.iter().find_map(|field| field.problem.as_ref()));
     let mut value = json!({
         "name": status.name,
         "state": status.state.word(),
@@ -120,7 +116,7 @@ fn role_status(status: &RoleStatus) -> Value {
         "code": null,
         "fields": status.fields.iter().map(field_status).collect::<Vec<_>>(),
     });
-    name_problem(&mut value, first);
+    name_problem(&mut value, status.reason());
     value
 }
 

@@ -5,6 +5,7 @@ use serde_json::json;
 
 use super::{Frame, json, say, table};
 use crate::domain::filter::{Index, Subject};
+use crate::domain::printable::printable;
 use crate::domain::problem::Problem;
 use crate::domain::role::Role;
 
@@ -35,9 +36,9 @@ pub(super) fn run(list: &List, frame: &Frame) -> Result<u8, Problem> {
             json!({ "roles": roles.iter().map(|role| json::role(role)).collect::<Vec<_>>() }),
         ));
     } else if list.format == Format::Plain {
-        roles.iter().for_each(|role| say(&table::printable(&role.name)));
-    } else if roles.is_empty() && list.query.is_empty() {
-        super::note("no roles yet: write one into roles.toml (hallpass paths says where), or try: hallpass demo");
+        roles.iter().for_each(|role| say(&printable(&role.name)));
+    } else if roles.is_empty() {
+        super::note(&none(&list.query, frame));
     } else {
         let rows: Vec<Vec<String>> = roles.iter().map(|role| row(role)).collect();
         say(&table::render(
@@ -47,6 +48,19 @@ pub(super) fn run(list: &List, frame: &Frame) -> Result<u8, Problem> {
     }
     frame.mention_problems();
     Ok(u8::from(roles.is_empty() && !list.query.is_empty()))
+}
+
+/// Why the list is empty.
+fn none(query: &[String], frame: &Frame) -> String {
+    if !query.is_empty() {
+        let matching = format!("no role matches `{}`", printable(&query.join(" ")));
+        return format!("{matching}: hallpass list shows all {}", frame.config.roles.len());
+    }
+    if frame.config.broken.is_empty() {
+        "no roles yet: write one into roles.toml (hallpass paths says where), or try: hallpass demo".to_owned()
+    } else {
+        "no role can be opened as it is written".to_owned()
+    }
 }
 
 /// The roles that the filter words choose, best match first; all of them, in the files' order, without words.
@@ -83,6 +97,6 @@ fn row(role: &Role) -> Vec<String> {
         &providers,
         role.description.as_deref().unwrap_or(""),
     ]
-    .map(table::printable)
+    .map(printable)
     .to_vec()
 }

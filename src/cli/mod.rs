@@ -30,6 +30,7 @@ use clap::{Args, CommandFactory as _, Parser, Subcommand};
 
 use crate::config::{Config, FolderFlags, LoadOptions, load};
 use crate::domain::catalogue::{self, Code};
+use crate::domain::printable::printable;
 use crate::domain::problem::Problem;
 use crate::launch::Request;
 use crate::providers::{Providers, World};
@@ -241,12 +242,18 @@ fn dispatch(cli: Cli, env: &BTreeMap<String, OsString>, run_tui: RunTui) -> Resu
 
 /// Short help for a command line that is not one; the exit code of the contract.
 fn usage(error: &clap::Error, wraps_child: bool) -> u8 {
-    let _ = error.print();
     match error.kind() {
-        clap::error::ErrorKind::DisplayHelp | clap::error::ErrorKind::DisplayVersion => 0,
-        _ if wraps_child => 125,
-        _ => 2,
+        clap::error::ErrorKind::DisplayHelp | clap::error::ErrorKind::DisplayVersion => {
+            let _ = error.print();
+            return 0;
+        }
+        _ => {}
     }
+    // Every error of ours names its code, so that a script can tell it from the child's.
+    let text = error.render().to_string();
+    let text = text.strip_prefix("error: ").unwrap_or(&text);
+    let _ = write!(std::io::stderr(), "error[{}]: {text}", catalogue::USAGE.id);
+    if wraps_child { 125 } else { 2 }
 }
 
 /// The exit code for a problem that ended a command; `wraps_child` for `connect` and `exec`, whose other codes are the child's.
@@ -278,7 +285,7 @@ pub(crate) fn complain(problem: &Problem) {
 
 /// A remark on stderr.
 pub(crate) fn note(text: &str) {
-    let _ = writeln!(std::io::stderr(), "hallpass: {text}");
+    let _ = writeln!(std::io::stderr(), "hallpass: {}", printable(text));
 }
 
 /// Data on stdout. A reader that has gone away (`| head`) is no error.

@@ -1,5 +1,7 @@
 //! `hallpass paths`: every folder and file of hallpass.
 
+use std::path::PathBuf;
+
 use clap::Args;
 use serde_json::json;
 
@@ -25,7 +27,9 @@ pub(super) fn run(_: &Paths, frame: &Frame) -> u8 {
         for (name, path) in named {
             document.insert(name.to_owned(), json!(path));
         }
-        document.insert("store".to_owned(), json!(store));
+        for (name, path) in store {
+            document.insert(name.to_owned(), json!(path));
+        }
         document.insert("files".to_owned(), json!(frame.config.files));
         say(&json::document(document.into()));
         return 0;
@@ -34,7 +38,11 @@ pub(super) fn run(_: &Paths, frame: &Frame) -> u8 {
         .iter()
         .map(|(name, path)| vec![(*name).to_owned(), path.display().to_string()])
         .collect();
-    rows.extend(store.map(|store| vec!["store".to_owned(), store.display().to_string()]));
+    rows.extend(
+        store
+            .iter()
+            .map(|(name, path)| vec![(*name).to_owned(), path.display().to_string()]),
+    );
     rows.extend(
         frame
             .config
@@ -46,15 +54,21 @@ pub(super) fn run(_: &Paths, frame: &Frame) -> u8 {
     0
 }
 
-/// The file of the default local store; none where that kind is not built in.
+/// The files of the default local store; none where that kind is not built in.
 #[cfg(feature = "local")]
-fn store(frame: &Frame) -> Option<std::path::PathBuf> {
+fn store(frame: &Frame) -> Vec<(&'static str, PathBuf)> {
     use crate::providers::local::LocalStore;
-    let config = frame.providers.config("local")?;
-    Some(LocalStore::new(&config, &frame.world).path().to_owned())
+    let Some(config) = frame.providers.config("local") else {
+        return Vec::new();
+    };
+    let store = LocalStore::new(&config, &frame.world);
+    vec![
+        ("store", store.path().to_owned()),
+        ("store_key", store.key_file().to_owned()),
+    ]
 }
 
 #[cfg(not(feature = "local"))]
-fn store(_: &Frame) -> Option<std::path::PathBuf> {
-    None
+fn store(_: &Frame) -> Vec<(&'static str, PathBuf)> {
+    Vec::new()
 }

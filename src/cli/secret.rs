@@ -10,6 +10,7 @@ use zeroize::Zeroizing;
 
 use super::{Frame, json, note, say, table, terminal_prompt};
 use crate::domain::catalogue;
+use crate::domain::printable::printable;
 use crate::domain::problem::Problem;
 use crate::domain::reference::{ProviderKind, parse_canonical};
 use crate::domain::secret::{SecretValue, StoreChange};
@@ -73,6 +74,7 @@ struct List {}
     after_help = "Examples:\n  hallpass secret rm db/pg#password\n  hallpass secret rm db/pg"
 )]
 struct Remove {
+    /// The key to remove, or the path with all of its keys
     #[arg(value_name = "PATH[#KEY]")]
     address: String,
 }
@@ -172,8 +174,8 @@ impl Place<'_> {
             .map(|entry| {
                 let changed = entry.changed.strftime("%Y-%m-%d %H:%M UTC").to_string();
                 vec![
-                    table::printable(&entry.path),
-                    table::printable(&entry.keys.join(", ")),
+                    printable(&entry.path),
+                    printable(&entry.keys.join(", ")),
                     entry.version.to_string(),
                     changed,
                 ]
@@ -210,7 +212,7 @@ impl Place<'_> {
     }
 
     fn reference(&self, path: &str, key: &str) -> String {
-        table::printable(&format!("{}:{path}#{key}", self.provider))
+        printable(&format!("{}:{path}#{key}", self.provider))
     }
 
     fn report(&self, change: &StoreChange, done: &str) {

@@ -3,6 +3,7 @@
 use clap::Args;
 
 use super::{Frame, json, say, table};
+use crate::domain::printable::printable;
 use crate::domain::problem::Problem;
 use crate::domain::role::{Field, Role, Source};
 use crate::launch;
@@ -36,9 +37,9 @@ pub(super) fn run(show: &Show, frame: &Frame) -> Result<u8, Problem> {
     .into_iter()
     .filter_map(|(name, value)| Some((name, value?)))
     .collect();
-    say(&table::printable(&role.name));
+    say(&printable(&role.name));
     for (name, value) in facts {
-        say(&format!("  {name:<12} {}", table::printable(&value)));
+        say(&format!("  {name:<12} {}", printable(&value)));
     }
     say("");
     let rows: Vec<Vec<String>> = role.fields.iter().map(row).collect();
@@ -78,6 +79,6 @@ fn row(field: &Field) -> Vec<String> {
         Source::RdsIam { user } => format!("token for {user}"),
     };
     [field.name.as_str(), &source, field.via.word(), &text]
-        .map(table::printable)
+        .map(printable)
         .to_vec()
 }

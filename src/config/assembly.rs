@@ -6,11 +6,12 @@ use super::dangerous::is_dangerous;
 use super::fields::{WrittenField, not_a_reference, wrong_name};
 use super::report::{Place, Scope};
 use super::roles::{World, Written};
-use super::source::{names_a_secret, printable};
+use super::source::names_a_secret;
 use super::walk::{Entry, unknown_name};
 use crate::domain::catalogue;
 use crate::domain::connector::{Connector, ConnectorField};
 use crate::domain::placeholder;
+use crate::domain::printable::printable;
 use crate::domain::problem::Problem;
 use crate::domain::reference::{SecretRef, is_variable_name, parse_canonical};
 use crate::domain::role::{Field, Role, Source, Via};
@@ -132,7 +133,7 @@ impl<'a> Assembly<'_, 'a> {
             return;
         }
         let message = format!("{} gives no {}, which its connector needs", self.owner, known.name);
-        let problem = Problem::new(&catalogue::FIELD_MISSING, message).fixes(vec![format!(
+        let problem = Problem::new(&catalogue::CONFIG_FIELD_MISSING, message).fixes(vec![format!(
             "add to the role: fields.{} = \"…\", or from = \"PROVIDER:PATH\" of a secret that has it",
             known.name
         )]);
@@ -229,6 +230,7 @@ impl<'a> Assembly<'_, 'a> {
         let Some(secret) = self.secret_of_from(&map) else {
             return;
         };
+        let at = self.get("from").map(|entry| entry.place().location());
         let map = self.checked_map(&map, fields);
         for known in connector.map_or(&[][..], |connector| &connector.fields) {
             let mapped = map.iter().find(|(name, _)| *name == known.name);
@@ -242,6 +244,7 @@ impl<'a> Assembly<'_, 'a> {
             };
             let mut field = field(known, source);
             field.default.clone_from(&known.default);
+            field.at.clone_from(&at);
             fields.push(field);
         }
         for (name, key) in map {
@@ -260,7 +263,7 @@ impl<'a> Assembly<'_, 'a> {
                 optional: false,
                 default: None,
                 masked: true,
-                at: self.get("map").map(|entry| entry.key_place().location()),
+                at: at.clone(),
             });
         }
     }

@@ -13,7 +13,7 @@ use crate::domain::role::{Source, Via};
 
 /// A text that can only be a reference and is none.
 pub(super) fn not_a_reference(message: String, similar: Vec<String>) -> Problem {
-    Problem::new(&catalogue::REF_SYNTAX, message)
+    Problem::new(&catalogue::CONFIG_REF_SYNTAX, message)
         .similar(similar)
         .fixes(vec!["correct the reference, then: hallpass config check".to_owned()])
 }
@@ -140,7 +140,7 @@ impl FieldReader<'_, '_> {
 
     fn not_a_reference<T>(&self, entry: &Entry<'_>, error: RefError) -> Option<T> {
         let message = format!("{}: {}", self.what, error.what);
-        let problem = Problem::new(&catalogue::REF_SYNTAX, message).similar(error.similar);
+        let problem = Problem::new(&catalogue::CONFIG_REF_SYNTAX, message).similar(error.similar);
         self.scope.problem(&entry.place(), problem);
         None
     }

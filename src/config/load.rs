@@ -66,38 +66,14 @@ pub fn load(options: &LoadOptions) -> Config {
         .map(|(name, file)| (*name, parse(&Contents::Roles, file, &report)))
         .collect();
 
-    let mut settings = Settings::default();
-    let mut names = ProviderNames::default();
-    let mut declared_providers = BTreeMap::new();
-    let mut catalog = Catalog::new();
-    for (name, tree) in &built_in {
-        let scope = Scope::new(&report, false);
-        let table = connectors::open_file(&scope, tree.file, tree.root.get_ref(), name);
-        catalog.declare_built_in(scope, name, &table, tree.beginning());
-    }
-    let mut roots = Vec::new();
-    for tree in &trees {
-        let scope = Scope::new(&report, tree.muted());
-        if let Contents::Connector(name) = tree.contents {
-            let table = connectors::open_file(&scope, tree.file, tree.root.get_ref(), name);
-            catalog.declare_file(scope, name, &table, tree.beginning());
-            continue;
-        }
-        let root = open_root(&scope, tree);
-        if *tree.contents == Contents::Settings {
-            settings.read(&scope, &root);
-            for entry in sections(&scope, &root, "providers") {
-                provider_settings::declare(&scope, &entry, &mut declared_providers, &mut names);
-            }
-        }
-        for entry in sections(&scope, &root, "connectors") {
-            let scope = Scope::new(&report, tree.muted());
-            scope.adopt(&tree.broken);
-            catalog.declare(scope, &entry);
-        }
-        roots.push((tree, root));
-    }
-    let providers = provider_settings::finish(&report, &declared_providers, &names);
+    let Declarations {
+        settings,
+        names,
+        providers,
+        catalog,
+        roots,
+    } = declarations(&report, &built_in, &trees);
+    let providers = provider_settings::finish(&report, &providers, &names);
     let (connectors, broken_connectors) = catalog.finish(&report);
 
     let world = World {
@@ -133,6 +109,57 @@ pub fn load(options: &LoadOptions) -> Config {
         session: settings.session,
         connect: settings.connect,
     }
+}
+
+/// What the roles refer to, from all files: the first walk.
+struct Declarations<'a> {
+    settings: Settings,
+    names: ProviderNames,
+    providers: BTreeMap<String, provider_settings::Declared<'a>>,
+    catalog: Catalog<'a>,
+    /// The files that hold roles, for the second walk.
+    roots: Vec<(&'a Tree<'a>, Table<'a>)>,
+}
+
+fn declarations<'a>(
+    report: &'a Report,
+    built_in: &'a [(&'a str, Tree<'a>)],
+    trees: &'a [Tree<'a>],
+) -> Declarations<'a> {
+    let mut found = Declarations {
+        settings: Settings::default(),
+        names: ProviderNames::default(),
+        providers: BTreeMap::new(),
+        catalog: Catalog::new(),
+        roots: Vec::new(),
+    };
+    for (name, tree) in built_in {
+        let scope = Scope::new(report, false);
+        let table = connectors::open_file(&scope, tree.file, tree.root.get_ref(), name);
+        found.catalog.declare_built_in(scope, name, &table, tree.beginning());
+    }
+    for tree in trees {
+        let scope = Scope::new(report, tree.muted());
+        if let Contents::Connector(name) = tree.contents {
+            let table = connectors::open_file(&scope, tree.file, tree.root.get_ref(), name);
+            found.catalog.declare_file(scope, name, &table, tree.beginning());
+            continue;
+        }
+        let root = open_root(&scope, tree);
+        if *tree.contents == Contents::Settings {
+            found.settings.read(&scope, &root);
+            for entry in sections(&scope, &root, "providers") {
+                provider_settings::declare(&scope, &entry, &mut found.providers, &mut found.names);
+            }
+        }
+        for entry in sections(&scope, &root, "connectors") {
+            let scope = Scope::new(report, tree.muted());
+            scope.adopt(&tree.broken);
+            found.catalog.declare(scope, &entry);
+        }
+        found.roots.push((tree, root));
+    }
+    found
 }
 
 fn read_roles<'a>(world: &World<'_>, roots: &[(&'a Tree<'a>, Table<'a>)]) -> (Vec<Role>, Vec<roles::Broken>) {

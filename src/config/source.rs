@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use toml::de::{DeTable, DeValue};
 
+use crate::domain::printable::printable;
 use crate::domain::problem::{Location, Snippet};
 
 /// A file that was read. Its place among the files of the run orders the problems.
@@ -156,21 +157,6 @@ fn unparsed_cut(line: &str) -> Option<usize> {
     let value = &line[at + 1..];
     let harmless = HARMLESS_KEYS.contains(&key) && !value.contains(['{', '=', '@']);
     (!harmless).then_some(at + 1)
-}
-
-/// Control and direction-changing characters never reach a terminal; one character stays one column.
-pub(super) fn printable(text: &str) -> String {
-    let shown = |c: char| match c {
-        '\t' => ' ',
-        c if is_unsafe(c) => '·',
-        c => c,
-    };
-    text.chars().map(shown).collect()
-}
-
-fn is_unsafe(c: char) -> bool {
-    c.is_control()
-        || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
 }
 
 /// A name from a file as a message quotes it: nothing that a terminal would obey, and not endless.

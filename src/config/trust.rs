@@ -5,8 +5,8 @@ use std::io::Read;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::Path;
 
-use super::source::printable;
 use crate::domain::catalogue;
+use crate::domain::printable::printable;
 use crate::domain::problem::Problem;
 
 /// Largest file that is read.

@@ -5,6 +5,7 @@ pub mod connector;
 pub mod filter;
 pub mod placeholder;
 pub mod plan;
+pub mod printable;
 pub mod problem;
 pub mod reference;
 pub mod role;

@@ -7,6 +7,7 @@ use std::fmt;
 use std::path::PathBuf;
 
 use crate::domain::catalogue::Code;
+use crate::domain::printable::printable;
 use crate::domain::status::Stage;
 
 /// A place in a configuration file; lines and columns count from 1, columns in characters.
@@ -149,44 +150,48 @@ impl Problem {
 /// ```
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "error[{}]: {}", self.code.id, self.what)?;
+        write!(f, "error[{}]: {}", self.code.id, printable(&self.what))?;
         let number = self.at.as_ref().map_or(0, |at| at.line).to_string();
         let gutter = " ".repeat(number.len().max(2));
         if let Some(at) = &self.at {
-            write!(f, "\n{gutter}--> {at}")?;
+            write!(f, "\n{gutter}--> {}", printable(&at.to_string()))?;
             if let Some(snippet) = &self.snippet {
                 let indent = " ".repeat(at.column.saturating_sub(1));
                 let underline = "^".repeat(snippet.width.max(1));
                 write!(
                     f,
                     "\n{gutter} |\n{number:>2} | {}\n{gutter} | {indent}{underline}",
-                    snippet.line
+                    printable(&snippet.line)
                 )?;
                 if let Some(note) = &self.note {
-                    write!(f, " {note}")?;
+                    write!(f, " {}", printable(note))?;
                 }
             }
         }
         if self.snippet.is_none()
             && let Some(note) = &self.note
         {
-            write!(f, "\n{gutter} = {note}")?;
+            write!(f, "\n{gutter} = {}", printable(note))?;
         }
         match self.causes.as_slice() {
             [] => {}
-            [only] => write!(f, "\n{gutter} = cause: {only}")?,
+            [only] => write!(f, "\n{gutter} = cause: {}", printable(only))?,
             many => {
                 for (i, cause) in many.iter().enumerate() {
-                    write!(f, "\n{gutter} = cause {}: {cause}", i + 1)?;
+                    write!(f, "\n{gutter} = cause {}: {}", i + 1, printable(cause))?;
                 }
             }
         }
         if !self.similar.is_empty() {
-            write!(f, "\n{gutter} = did you mean: {}", self.similar.join(" or "))?;
+            write!(
+                f,
+                "\n{gutter} = did you mean: {}",
+                printable(&self.similar.join(" or "))
+            )?;
         }
         write!(f, "\n{gutter} = more: hallpass help {}", self.code.id)?;
         for fix in &self.fixes {
-            write!(f, "\n{gutter} = fix: {fix}")?;
+            write!(f, "\n{gutter} = fix: {}", printable(fix))?;
         }
         Ok(())
     }

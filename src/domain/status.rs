@@ -62,6 +62,8 @@ pub struct FieldStatus {
     pub problem: Option<Problem>,
     /// A remark on a value that works but will surprise: it ends in a newline, it is empty, it is too short to be masked.
     pub warning: Option<String>,
+    /// The key of the secret that fills it, where the names of the keys are known.
+    pub key: Option<String>,
     /// The version that the provider would give now.
     pub version: Option<String>,
     /// When that version was written.
@@ -80,4 +82,12 @@ pub struct RoleStatus {
     pub provider: Option<String>,
     pub latency_ms: Option<u64>,
     pub fields: Vec<FieldStatus>,
+}
+
+impl RoleStatus {
+    /// The problem that explains the state: a field that cannot be resolved goes before a client that is not installed.
+    pub fn reason(&self) -> Option<&Problem> {
+        let of_fields = self.fields.iter().find_map(|field| field.problem.as_ref());
+        of_fields.or(self.problem.as_ref())
+    }
 }

@@ -2,6 +2,7 @@
 
 use crate::domain::catalogue;
 use crate::domain::connector::{ArgumentGroup, Connector, ConnectorFile, FileLine};
+use crate::domain::placeholder::{self, Piece};
 use crate::domain::problem::Problem;
 use crate::domain::role::{Field, Role, Source};
 use crate::domain::secret::ChildEnv;
@@ -95,16 +96,18 @@ fn expand_group(
 /// One word with every `{FIELD}` replaced; none if one of the fields has no value.
 fn fill(word: &str, role: &Role, connector: Option<&Connector>, env: &ChildEnv) -> Result<Option<String>, Problem> {
     let mut filled = String::new();
-    let mut rest = word;
-    while let Some(start) = rest.find('{') {
-        let Some(length) = rest[start..].find('}') else { break };
-        let name = &rest[start + 1..start + length];
-        filled.push_str(&rest[..start]);
+    for piece in placeholder::pieces(word) {
+        let name = match piece {
+            Piece::Text(text) => {
+                filled.push_str(text);
+                continue;
+            }
+            Piece::Field { name, .. } => name,
+        };
+        let known = connector.and_then(|connector| connector.field(name));
         match role.fields.iter().find(|field| field.name == name) {
             Some(field) => {
-                let allowed = connector
-                    .and_then(|connector| connector.field(name))
-                    .is_some_and(|field| field.argument);
+                let allowed = known.is_some_and(|known| known.argument);
                 if field.source.is_secret() && !allowed {
                     return Err(in_argument(name, role, field));
                 }
@@ -113,12 +116,10 @@ fn fill(word: &str, role: &Role, connector: Option<&Connector>, env: &ChildEnv) 
                     _ => return Ok(None),
                 }
             }
-            None if connector.is_some_and(|connector| connector.field(name).is_some()) => return Ok(None),
-            None => filled.push_str(&rest[start..=start + length]),
+            None if known.is_some() => return Ok(None),
+            None => filled.push_str(&format!("{{{name}}}")),
         }
-        rest = &rest[start + length + 1..];
     }
-    filled.push_str(rest);
     Ok(Some(filled))
 }
 

@@ -26,8 +26,6 @@ const INHERITED: &[&str] = &[
 
 /// The most that Linux takes for one `NAME=value` (`MAX_ARG_STRLEN`), less room for the name.
 const VARIABLE_LIMIT: usize = 128 * 1024 - 256;
-/// A file travels to the child base64-coded in one variable.
-const FILE_LIMIT: usize = 96 * 1024 - 1024;
 
 pub(super) struct Built {
     pub(super) env: ChildEnv,
@@ -88,7 +86,7 @@ fn insert(field: &Field, value: Value, built: &mut Built) -> Result<(), Problem>
     match value {
         Value::Absent => {}
         Value::Plain(text) if field.via == Via::File => {
-            put_file(field, SecretValue::from_text(text), false, built)?;
+            put_file(field, SecretValue::from_text(text), false, built);
         }
         // Plain text that the role file admits to be a secret is masked like one.
         Value::Plain(text) if field.masked => put_variable(field, SecretValue::from_text(text), built)?,
@@ -112,8 +110,8 @@ fn insert(field: &Field, value: Value, built: &mut Built) -> Result<(), Problem>
             }
             match field.via {
                 Via::Env => put_variable(field, value, built)?,
-                Via::File => put_file(field, value, masked, built)?,
-                Via::Agent => return Err(super::resolve::not_built("via = \"agent\"")),
+                Via::File => put_file(field, value, masked, built),
+                Via::Agent => return Err(super::resolve::not_built(super::resolve::VIA_AGENT)),
             }
         }
     }
@@ -128,24 +126,20 @@ fn put_variable(field: &Field, value: SecretValue, built: &mut Built) -> Result<
         );
         return Err(Problem::new(&catalogue::REF_NUL_BYTE, what));
     }
-    limit(field, &value, VARIABLE_LIMIT)?;
+    if value.is_longer_than(VARIABLE_LIMIT) {
+        let what = format!(
+            "the value for {} is larger than the 128 KiB that a variable can hold",
+            field.name
+        );
+        return Err(Problem::new(&catalogue::REF_TOO_LARGE, what));
+    }
     built.env.insert_secret(&field.name, value, field.masked);
     Ok(())
 }
 
-fn put_file(field: &Field, value: SecretValue, masked: bool, built: &mut Built) -> Result<(), Problem> {
-    limit(field, &value, FILE_LIMIT)?;
+fn put_file(field: &Field, value: SecretValue, masked: bool, built: &mut Built) {
     built.env.insert_plain(&field.name, format!("{{file:{}}}", field.name));
     built.env.insert_file(&field.name, value, masked);
-    Ok(())
-}
-
-fn limit(field: &Field, value: &SecretValue, limit: usize) -> Result<(), Problem> {
-    if !value.is_longer_than(limit) {
-        return Ok(());
-    }
-    let what = format!("the value for {} is larger than {} KiB", field.name, limit / 1024);
-    Err(Problem::new(&catalogue::REF_TOO_LARGE, what))
 }
 
 /// Whether every field that the connector needs has got a value from somewhere.
@@ -164,5 +158,5 @@ fn required(role: &Role, config: &Config, env: &ChildEnv) -> Result<(), Problem>
         return Ok(());
     }
     let what = format!("role `{}` gives no value for {}", role.name, missing.join(", "));
-    Err(Problem::new(&catalogue::FIELD_MISSING, what).at(role.at.clone()))
+    Err(Problem::new(&catalogue::CONFIG_FIELD_MISSING, what).at(role.at.clone()))
 }

@@ -1,6 +1,7 @@
 //! The command as it will run, for people: plain fields show their value, those of a provider the name of their variable.
 
 use crate::config::Config;
+use crate::domain::placeholder::{self, Piece};
 use crate::domain::role::{Role, Source};
 
 /// The words of the role's command, joined by blanks: `redis-cli -h 127.0.0.1 --user $REDIS_USER`.
@@ -17,7 +18,7 @@ pub fn preview(config: &Config, role: &Role) -> String {
             let carried = group.unless_secret.as_deref();
             let carried =
                 carried.is_some_and(|name| role.fields.iter().any(|f| f.name == name && f.source.is_secret()));
-            let complete = group.words.iter().flat_map(|word| placeholders(word)).all(has);
+            let complete = group.words.iter().flat_map(|word| placeholder::names(word)).all(has);
             if !carried && complete && group.when.as_deref().is_none_or(has) {
                 words.extend(group.words.iter().cloned());
             }
@@ -28,23 +29,16 @@ pub fn preview(config: &Config, role: &Role) -> String {
     shown.join(" ")
 }
 
-/// The names in `{…}` of a word of an argument.
-fn placeholders(word: &str) -> Vec<&str> {
-    let behind = word.split('{').skip(1);
-    behind
-        .filter_map(|rest| rest.split_once('}').map(|(name, _)| name))
-        .collect()
-}
-
 fn show(word: &str, role: &Role) -> String {
-    let mut shown = word.to_owned();
-    for name in placeholders(word) {
-        let field = role.fields.iter().find(|field| field.name == name);
-        let text = match field.map(|field| (&field.source, field.masked)) {
-            Some((Source::Plain(value), false)) => value.clone(),
-            _ => format!("${name}"),
-        };
-        shown = shown.replace(&format!("{{{name}}}"), &text);
-    }
-    shown
+    let text = |piece: &Piece<'_>| match *piece {
+        Piece::Text(text) => text.to_owned(),
+        Piece::Field { name, .. } => {
+            let field = role.fields.iter().find(|field| field.name == name);
+            match field.map(|field| (&field.source, field.masked)) {
+                Some((Source::Plain(value), false)) => value.clone(),
+                _ => format!("${name}"),
+            }
+        }
+    };
+    placeholder::pieces(word).iter().map(text).collect()
 }

@@ -9,10 +9,14 @@ use super::DEADLINE;
 use crate::domain::catalogue::{self, Code};
 use crate::domain::problem::{Location, Problem, Snippet};
 use crate::domain::reference::{ProviderKind, SecretId, SecretRef};
-use crate::domain::role::{Field, Role, Source};
+use crate::domain::role::{Field, Role, Source, Via};
 use crate::domain::secret::{Encoding, Part, PickError, SecretValue};
 use crate::domain::suggest::nearest;
 use crate::providers::{Fetched, Providers};
+
+/// What waits for a later version, as a problem names it.
+pub(super) const RDS_IAM: &str = "RDS IAM tokens";
+pub(super) const VIA_AGENT: &str = "via = \"agent\"";
 
 /// The value of one field.
 pub(super) enum Value {
@@ -147,7 +151,7 @@ fn offending_line(at: &Location, reference: &SecretRef) -> Option<(usize, Snippe
 fn value(field: &Field, reads: &Reads) -> Result<Value, Problem> {
     let found = match &field.source {
         Source::Plain(text) => return Ok(Value::Plain(text.clone())),
-        Source::RdsIam { .. } => Err(not_built("RDS IAM tokens")),
+        Source::RdsIam { .. } => Err(not_built(RDS_IAM)),
         Source::Secret(reference) => secret(reference, reads).map(|(value, used)| (value, Vec::new(), vec![used])),
         Source::From { secret, keys, required } => match from(secret, keys, *required, field, reads) {
             Ok(None) => return Ok(field.default.clone().map_or(Value::Absent, Value::Plain)),
@@ -183,8 +187,17 @@ pub(crate) fn is_absent(code: &'static Code) -> bool {
     .contains(&code)
 }
 
-pub(crate) fn not_built(what: &str) -> Problem {
+pub(super) fn not_built(what: &str) -> Problem {
     Problem::new(&catalogue::PROVIDER_NOT_BUILT, format!("{what}: not built yet"))
+}
+
+/// What of the field itself, whatever its provider says, is not built yet.
+pub(crate) fn not_built_of(field: &Field) -> Option<Problem> {
+    match (&field.source, field.via) {
+        (Source::RdsIam { .. }, _) => Some(not_built(RDS_IAM)),
+        (source, Via::Agent) if source.is_secret() => Some(not_built(VIA_AGENT)),
+        _ => None,
+    }
 }
 
 fn read_of<'a>(reference: &SecretRef, reads: &'a Reads) -> Result<(&'a Fetched, Use), Problem> {
@@ -239,18 +252,28 @@ fn from(
     if !required {
         return Ok(None);
     }
-    let what = format!("`{reference}` has no key for {}", field.name);
+    Err(none_of(keys, &names, reference, field))
+}
+
+/// The secret of `from` has none of the keys that would fill the field.
+pub(crate) fn none_of(keys: &[String], names: &[String], reference: &SecretRef, field: &Field) -> Problem {
+    let what = format!("`{reference}` has no key {}", keys.join(" or "));
     let there = if names.is_empty() {
         "none".to_owned()
     } else {
         names.join(", ")
     };
-    Err(Problem::new(&catalogue::FIELD_MISSING, what)
-        .cause(format!("looked for {}; the secret has {there}", keys.join(", ")))
+    let name = &field.name;
+    Problem::new(&catalogue::CONFIG_FIELD_MISSING, what)
+        .causes(vec![format!("the keys of the secret are: {there}")])
+        .fixes(vec![
+            format!("say in the role which key it is: map = {{ {name} = \"KEY\" }}"),
+            format!("give the field in the role: fields.{name} = \"…\""),
+        ])
         .similar(nearest(
             keys.first().map_or("", String::as_str),
             names.iter().map(String::as_str),
-        )))
+        ))
 }
 
 type Filled = (SecretValue, Vec<SecretValue>, Vec<Use>);
@@ -282,13 +305,22 @@ fn template(text: &str, parts: &[(String, Source)], reads: &Reads) -> Result<Fil
     Ok((whole, masked, uses))
 }
 
+/// Names of keys that a message lists at most.
+const MOST_KEYS: usize = 20;
+
 /// A failed pick in a person's words. Vault has a code of its own for a missing key, for those who search for it.
 pub(crate) fn explain(error: &PickError, reference: &SecretRef) -> Problem {
     let key_of = |names: &[String]| {
         if names.is_empty() {
             "the secret has no keys".to_owned()
         } else {
-            format!("its keys are: {}", names.join(", "))
+            let (some, rest) = names.split_at(names.len().min(MOST_KEYS));
+            let more = if rest.is_empty() {
+                String::new()
+            } else {
+                format!(" and {} more", rest.len())
+            };
+            format!("its keys are: {}{more}", some.join(", "))
         }
     };
     match error {

@@ -34,9 +34,9 @@ impl Provider for EnvJson {
         status(&self.name, "envjson")
     }
 
-    async fn inspect(&self, secret: &SecretId, key: Option<&str>) -> Result<Inspected, Problem> {
+    async fn inspect(&self, secret: &SecretId, keys: &[&str]) -> Result<Inspected, Problem> {
         let payload = self.fetch(secret).await?.payload;
-        Ok(seen(&payload, key))
+        Ok(seen(&payload, keys))
     }
 
     async fn fetch(&self, secret: &SecretId) -> Result<Fetched, Problem> {

@@ -222,14 +222,17 @@ impl LocalStore {
         })
     }
 
-    fn inspect_now(&self, secret: &SecretId, key: Option<&str>) -> Result<Inspected, Problem> {
+    fn inspect_now(&self, secret: &SecretId, keys: &[String]) -> Result<Inspected, Problem> {
         let document = self.read(&secret.path)?;
         let entry = document
             .entry(&secret.path)
             .ok_or_else(|| no_secret(&document, &secret.path))?;
         check_pin(&entry, secret.pin.as_ref())?;
         Ok(Inspected {
-            warning: key.and_then(|key| document.warning(&secret.path, key)),
+            warnings: keys
+                .iter()
+                .filter_map(|key| Some((key.clone(), document.warning(&secret.path, key)?)))
+                .collect(),
             keys: Some(entry.keys),
             version: Some(entry.version.to_string()),
             changed: Some(entry.changed),
@@ -323,10 +326,10 @@ impl Provider for LocalStore {
         }
     }
 
-    async fn inspect(&self, secret: &SecretId, key: Option<&str>) -> Result<Inspected, Problem> {
-        let (secret, key) = (secret.clone(), key.map(str::to_owned));
-        self.blocking(move |store| store.inspect_now(&secret, key.as_deref()))
-            .await?
+    async fn inspect(&self, secret: &SecretId, keys: &[&str]) -> Result<Inspected, Problem> {
+        let secret = secret.clone();
+        let keys: Vec<String> = keys.iter().map(|key| (*key).to_owned()).collect();
+        self.blocking(move |store| store.inspect_now(&secret, &keys)).await?
     }
 
     async fn fetch(&self, secret: &SecretId) -> Result<Fetched, Problem> {

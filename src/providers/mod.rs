@@ -43,8 +43,9 @@ pub struct Inspected {
     pub keys: Option<Vec<String>>,
     pub version: Option<String>,
     pub changed: Option<Timestamp>,
-    /// What will surprise about the value of the key that was asked for; only where the provider had to read it anyway.
-    pub warning: Option<&'static str>,
+    /// What will surprise about the values of the keys that were asked for, by key (none for a secret's whole text is the empty name);
+    /// only where the provider had to read them anyway.
+    pub warnings: BTreeMap<String, &'static str>,
 }
 
 /// A secret store. Implementations hold their clients and logins, are built without any I/O, and never prompt.
@@ -58,8 +59,8 @@ pub trait Provider: Send + Sync {
     /// Climbs config → dns → tcp → tls → login → read and stops where it fails. Reads no secret value.
     async fn probe(&self) -> ProviderStatus;
 
-    /// Whether the secret (and the key in it) is there, by metadata wherever the provider has any.
-    async fn inspect(&self, secret: &SecretId, key: Option<&str>) -> Result<Inspected, Problem>;
+    /// Whether the secret is there and which keys it has, by metadata wherever the provider has any. `keys` are those that will be picked.
+    async fn inspect(&self, secret: &SecretId, keys: &[&str]) -> Result<Inspected, Problem>;
 
     /// Reads one secret.
     async fn fetch(&self, secret: &SecretId) -> Result<Fetched, Problem>;
@@ -303,11 +304,16 @@ impl Registry {
     }
 }
 
-/// What an inspection knows that had to read the value: the keys, and what will surprise about the one that was asked for.
-fn seen(payload: &Payload, key: Option<&str>) -> Inspected {
+/// What an inspection knows that had to read the value: the names of the keys, and what will surprise about those asked for.
+fn seen(payload: &Payload, keys: &[&str]) -> Inspected {
+    let warning = |key: Option<&str>| payload.pick(key).ok().and_then(|value| value.warning());
+    let whole = warning(None).map(|warning| (String::new(), warning));
+    let of_keys = keys
+        .iter()
+        .filter_map(|key| Some(((*key).to_owned(), warning(Some(key))?)));
     Inspected {
         keys: payload.names(),
-        warning: payload.pick(key).ok().and_then(|value| value.warning()),
+        warnings: of_keys.chain(whole).collect(),
         ..Inspected::default()
     }
 }

@@ -240,16 +240,16 @@ impl Provider for Vault {
         status
     }
 
-    async fn inspect(&self, secret: &SecretId, key: Option<&str>) -> Result<Inspected, Problem> {
+    async fn inspect(&self, secret: &SecretId, keys: &[&str]) -> Result<Inspected, Problem> {
         if let Some(inspected) = self.without_value(secret).await? {
             return Ok(inspected);
         }
         let read = self.read(secret).await?;
         let (payload, version) = self.content(&read)?;
-        let Inspected { keys, warning, .. } = seen(&payload, key);
+        let Inspected { keys, warnings, .. } = seen(&payload, keys);
         Ok(Inspected {
             keys,
-            warning,
+            warnings,
             ..of_version(version.as_ref())
         })
     }

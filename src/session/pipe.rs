@@ -2,7 +2,7 @@
 
 use std::ffi::c_int;
 use std::io;
-use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
+use std::os::fd::{BorrowedFd, OwnedFd};
 use std::path::Path;
 use std::time::Instant;
 
@@ -22,6 +22,8 @@ use crate::domain::secret::Redactor;
 
 /// What a pipe holds at most.
 const READ: usize = 64 * 1024;
+/// What a pipe takes without blocking once it says that it takes anything (`PIPE_BUF`; a page on Linux).
+const WRITE: usize = if cfg!(target_os = "linux") { 4096 } else { 512 };
 
 /// Runs the child of the plan to its end. Standard output carries the child's bytes and nothing else.
 ///
@@ -34,7 +36,13 @@ pub fn run(plan: LaunchPlan, starter: &Path) -> Result<Ending, Problem> {
     let failed = |error: io::Error| system_problem("no pipes for the child", &error);
     let redactors = [plan.env.redactor(), plan.env.redactor()];
     let (output, child_output) = io::pipe().map_err(failed)?;
-    let (errors, child_errors) = io::pipe().map_err(failed)?;
+    let (errors, child_errors) = if is_one_file(rustix::stdio::stdout(), rustix::stdio::stderr()) {
+        // `> log 2>&1`: one pipe keeps the order of what the child prints.
+        (None, child_output.try_clone().map_err(failed)?)
+    } else {
+        let (errors, child_errors) = io::pipe().map_err(failed)?;
+        (Some(errors.into()), child_errors)
+    };
     let input = rustix::io::fcntl_dupfd_cloexec(rustix::stdio::stdin(), 3).map_err(|error| failed(error.into()))?;
     // Before the child is there: from its first moment on an interrupt is its business.
     let mut signals = Signals::new(&[SIGINT, SIGQUIT, SIGTERM, SIGHUP]).map_err(failed)?;
@@ -45,148 +53,202 @@ pub fn run(plan: LaunchPlan, starter: &Path) -> Result<Ending, Problem> {
 
     let [output_redactor, errors_redactor] = redactors;
     let mut streams = [
-        Stream::new(output.into(), rustix::stdio::stdout(), output_redactor).map_err(failed)?,
-        Stream::new(errors.into(), rustix::stdio::stderr(), errors_redactor).map_err(failed)?,
+        Stream::new(Some(output.into()), rustix::stdio::stdout(), output_redactor).map_err(failed)?,
+        Stream::new(errors, rustix::stdio::stderr(), errors_redactor).map_err(failed)?,
     ];
     pass_on(&mut streams, &lifetime, &ended, &mut signals);
-    for stream in &mut streams {
-        stream.finish();
-    }
     let masked = streams.iter().map(|stream| stream.redactor.masked()).sum();
     lifetime
         .ending(masked)
         .ok_or_else(|| system_problem("the child cannot be waited for", &Errno::CHILD.into()))
 }
 
-/// Until the child has ended and what it printed is passed on.
+fn is_one_file(one: BorrowedFd<'_>, other: BorrowedFd<'_>) -> bool {
+    let file = |descriptor| {
+        let status = rustix::fs::fstat(descriptor).ok()?;
+        Some((status.st_dev, status.st_ino))
+    };
+    file(one).is_some() && file(one) == file(other)
+}
+
+/// Until the child has ended and what it printed is passed on. Only `wait_for` waits: a signal is obeyed at once, also while nobody takes
+/// what the child prints.
 fn pass_on(streams: &mut [Stream; 2], lifetime: &std::sync::Arc<Lifetime>, ended: &OwnedFd, signals: &mut Signals) {
     // Its own bytes are all in the pipes when it has ended. Whoever it left behind may hold them open for ever.
     let mut drain_until: Option<Instant> = None;
+    let mut told_to_end = false;
     loop {
-        let due = streams.iter().filter_map(Stream::due).chain(drain_until).min();
-        // A closed pipe would be ready for ever: wait for something else in its place.
-        let sources = [
-            (streams[0].source.as_ref().unwrap_or(&signals.ready), PollFlags::IN),
-            (streams[1].source.as_ref().unwrap_or(&signals.ready), PollFlags::IN),
-            (&signals.ready, PollFlags::IN),
-            (
-                if drain_until.is_some() { &signals.ready } else { ended },
-                PollFlags::IN,
-            ),
-        ];
-        let has_ended = pty::wait_for(sources, due)[3] && drain_until.is_none();
-        for signal in signals.take() {
-            end_on(signal, lifetime);
+        let drained = drain_until.is_some_and(|until| Instant::now() >= until);
+        for stream in streams.iter_mut().filter(|_| drained) {
+            stream.end_if_drained();
         }
-        if has_ended && lifetime.has_ended() {
+        // As in any pipeline a reader that takes its time is waited for, unless somebody wants us to end.
+        if drain_until.is_some() && streams.iter().all(Stream::is_done) || drained && told_to_end {
+            return;
+        }
+        let due = streams.iter().filter_map(Stream::due);
+        let due = due.chain(drain_until.filter(|_| !drained)).min();
+        // What is not to be waited for is replaced by what is waited for anyway.
+        let signalled = (&signals.ready, PollFlags::IN);
+        let sources = [
+            streams[0].awaited().unwrap_or(signalled),
+            streams[1].awaited().unwrap_or(signalled),
+            signalled,
+            if drain_until.is_some() {
+                signalled
+            } else {
+                (ended, PollFlags::IN)
+            },
+        ];
+        let ready = pty::wait_for(sources, due);
+        for signal in signals.take() {
+            told_to_end |= end_on(signal, lifetime);
+        }
+        if ready[3] && drain_until.is_none() && lifetime.has_ended() {
             drain_until = Some(Instant::now() + DRAIN);
             for stream in streams.iter_mut() {
-                stream.drain();
+                stream.begin_to_drain();
             }
         }
-        for stream in streams.iter_mut() {
-            stream.step();
-        }
-        let all_read = streams.iter().all(|stream| stream.source.is_none());
-        if drain_until.is_some_and(|until| all_read || Instant::now() >= until) {
-            return;
+        for (stream, ready) in streams.iter_mut().zip(ready) {
+            stream.step(ready);
         }
     }
 }
 
-/// TERM and HUP are meant for the whole command. INT and QUIT come from the terminal, which has sent them to the child as well.
-fn end_on(signal: c_int, lifetime: &std::sync::Arc<Lifetime>) {
-    match signal {
-        SIGTERM => lifetime.hang_up(Signal::TERM),
-        SIGHUP => lifetime.hang_up(Signal::HUP),
-        _ => {}
-    }
+/// TERM and HUP are meant for the whole command: true. INT and QUIT come from the terminal, which has sent them to the child as well.
+fn end_on(signal: c_int, lifetime: &std::sync::Arc<Lifetime>) -> bool {
+    let signal = match signal {
+        SIGTERM => Signal::TERM,
+        SIGHUP => Signal::HUP,
+        _ => return false,
+    };
+    lifetime.hang_up(signal);
+    true
 }
 
 /// One way from the child to us.
 struct Stream {
     /// None once it has ended, or nobody takes what comes of it.
     source: Option<OwnedFd>,
-    sink: BorrowedFd<'static>,
+    sink: OwnedFd,
     redactor: Redactor,
     printed: Instant,
     buffer: Vec<u8>,
+    /// What is to be written, from `written` on.
     clear: Vec<u8>,
+    written: usize,
+    /// Bytes in the pipe, once the child has ended, that are its own.
+    own: u64,
+    /// Whether the redactor has let go of everything.
+    finished: bool,
 }
 
 impl Stream {
-    fn new(source: OwnedFd, sink: BorrowedFd<'static>, redactor: Redactor) -> io::Result<Self> {
-        let flags = rustix::fs::fcntl_getfl(&source)? | rustix::fs::OFlags::NONBLOCK;
-        rustix::fs::fcntl_setfl(&source, flags)?;
+    fn new(source: Option<OwnedFd>, sink: BorrowedFd<'_>, redactor: Redactor) -> io::Result<Self> {
+        if let Some(source) = &source {
+            let flags = rustix::fs::fcntl_getfl(source)? | rustix::fs::OFlags::NONBLOCK;
+            rustix::fs::fcntl_setfl(source, flags)?;
+        }
         Ok(Self {
-            source: Some(source),
-            sink,
+            source,
+            sink: rustix::io::fcntl_dupfd_cloexec(sink, 3)?,
             redactor,
             printed: Instant::now(),
             buffer: vec![0; READ],
             clear: Vec::with_capacity(READ),
+            written: 0,
+            own: 0,
+            finished: false,
         })
     }
 
-    fn due(&self) -> Option<Instant> {
-        self.redactor.holds().then(|| self.printed + IDLE)
+    fn has_more_to_write(&self) -> bool {
+        self.written < self.clear.len()
     }
 
-    /// Passes on what is there.
-    fn step(&mut self) {
-        let now = Instant::now();
-        match self
-            .source
-            .as_ref()
-            .map(|source| pty::read(source.as_fd(), &mut self.buffer))
-        {
-            Some(pty::Read::Bytes(count)) => {
-                self.printed = now;
+    /// Everything is read and written.
+    fn is_done(&self) -> bool {
+        self.finished && !self.has_more_to_write()
+    }
+
+    /// What has to be ready for the next step. Nothing is read while something waits to be written: the child waits as it would without us.
+    fn awaited(&self) -> Option<(&OwnedFd, PollFlags)> {
+        if self.has_more_to_write() {
+            return Some((&self.sink, PollFlags::OUT));
+        }
+        self.source.as_ref().map(|source| (source, PollFlags::IN))
+    }
+
+    fn due(&self) -> Option<Instant> {
+        let waits = self.redactor.holds() && !self.finished && !self.has_more_to_write();
+        waits.then(|| self.printed + IDLE)
+    }
+
+    /// Writes or reads a piece, whichever is awaited.
+    fn step(&mut self, ready: bool) {
+        if self.has_more_to_write() {
+            if ready {
+                self.write();
+            }
+        } else if ready {
+            self.read();
+        }
+        if self.due().is_some_and(|due| Instant::now() >= due) {
+            self.redactor.idle(&mut self.clear);
+            self.printed = Instant::now();
+        }
+        if self.source.is_none() && !self.finished {
+            self.redactor.finish(&mut self.clear);
+            self.finished = true;
+        }
+    }
+
+    fn read(&mut self) {
+        let Some(source) = &self.source else { return };
+        match pty::read(source, &mut self.buffer) {
+            pty::Read::Bytes(count) => {
+                self.printed = Instant::now();
+                self.own = self.own.saturating_sub(count as u64);
                 self.redactor.push(&self.buffer[..count], &mut self.clear);
             }
-            Some(pty::Read::End) => self.source = None,
-            Some(pty::Read::Nothing) | None => {}
+            pty::Read::End => self.source = None,
+            pty::Read::Nothing => {}
         }
-        if self.redactor.holds() && now >= self.printed + IDLE {
-            self.redactor.idle(&mut self.clear);
-            self.printed = now;
-        }
-        self.write();
     }
 
-    /// Passes on all that the pipe holds now, however long that takes.
-    fn drain(&mut self) {
-        let mut left = self
-            .source
-            .as_ref()
-            .and_then(|source| rustix::io::ioctl_fionread(source).ok())
-            .unwrap_or(0);
-        while let Some(source) = &self.source
-            && left > 0
-        {
-            match pty::read(source.as_fd(), &mut self.buffer) {
-                pty::Read::Bytes(count) => {
-                    left = left.saturating_sub(count as u64);
-                    self.redactor.push(&self.buffer[..count], &mut self.clear);
-                    self.write();
-                }
-                pty::Read::Nothing => return,
-                pty::Read::End => self.source = None,
+    /// Where nobody reads any more, the child's pipe is closed too, so that it ends as in any pipeline.
+    fn write(&mut self) {
+        let piece = &self.clear[self.written..];
+        match rustix::io::write(&self.sink, &piece[..piece.len().min(WRITE)]) {
+            Ok(count) => self.written += count,
+            Err(Errno::INTR | Errno::AGAIN) => {}
+            Err(_) => {
+                self.source = None;
+                self.written = self.clear.len();
             }
         }
+        if !self.has_more_to_write() {
+            self.clear.clear();
+            self.written = 0;
+        }
     }
 
-    fn finish(&mut self) {
-        self.redactor.finish(&mut self.clear);
-        self.write();
+    /// The child has ended: what the pipe holds now is its own, and is passed on however long that takes.
+    fn begin_to_drain(&mut self) {
+        let held = self
+            .source
+            .as_ref()
+            .and_then(|source| rustix::io::ioctl_fionread(source).ok());
+        self.own = held.unwrap_or(0);
     }
 
-    /// Writes and empties `clear`. Where nobody reads any more, the child's pipe is closed too, so that it ends as in any pipeline.
-    fn write(&mut self) {
-        if write_all(self.sink, &self.clear).is_err() {
+    /// Whoever else holds the pipe open has had its time.
+    fn end_if_drained(&mut self) {
+        if self.own == 0 {
             self.source = None;
         }
-        self.clear.clear();
+        self.step(false);
     }
 }
 

@@ -153,6 +153,7 @@ fn providers_and_paths() {
     let document = json(&sandbox, &["providers", "--json"], 0);
     has_keys(named(&document["providers"], "vault"), &["kind", "endpoint", "state"]);
     let document = json(&sandbox, &["paths", "--json"], 0);
+    has_keys(&document, &["cache", "runtime", "store", "store_key", "files"]);
     for folder in ["config", "data", "state"] {
         let expected = sandbox.home().join(folder).display().to_string();
         assert!(
@@ -196,7 +197,18 @@ fn wrong_use_is_two_and_broken_files_are_three() {
     sandbox.run(&["no-such-command"]).expect_code(2);
     sandbox.run(&["list", "--no-such-flag"]).expect_code(2);
     let near = sandbox.run(&["conect"]).expect_code(2).stderr;
-    assert!(near.contains("connect"), "{near}");
+    assert!(
+        near.starts_with("error[E-USAGE]: ") && near.contains("connect"),
+        "{near}"
+    );
+    let no_role = sandbox.run(&["connect"]).expect_code(125).stderr;
+    assert!(no_role.starts_with("error[E-USAGE]: "), "{no_role}");
+    let nothing = sandbox.run(&["list", "zzzz"]).expect_code(1);
+    assert!(
+        nothing.stdout.is_empty() && nothing.stderr.contains("no role matches"),
+        "{}",
+        nothing.stderr
+    );
     sandbox.config("[providres.vault]\nkind = 'vault'\n");
     let broken = sandbox.run(&["config", "check"]).expect_code(3);
     let said = format!("{}{}", broken.stdout, broken.stderr);

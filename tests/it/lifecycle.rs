@@ -85,7 +85,7 @@ fn pid_of(sandbox: &Sandbox, wanted: &str) -> i32 {
 /// What a person relies on after a program has gone: echo, line editing, the main screen, a cursor, no mouse reports.
 #[track_caller]
 fn sane(terminal: &Tmux) {
-    terminal.wait("$");
+    terminal.prompt();
     terminal.line("clear; stty -a | tr ' ' '\\n' | grep -xE 'echo;?|icanon;?|isig;?|opost;?|icrnl;?' | sort | tr '\\n' ' '; echo .");
     terminal.wait("echo icanon icrnl isig opost .");
     for (format, sane) in [
@@ -133,7 +133,7 @@ fn two_instances_at_once() {
     let other = Tmux::hallpass(&sandbox, (90, 28), &[]);
     for terminal in [&one, &other] {
         open_role(terminal, "shell");
-        terminal.wait("$");
+        terminal.prompt();
     }
     one.line("echo one$((6 * 7))");
     other.line("echo other$((6 * 7))");
@@ -159,7 +159,7 @@ fn a_killed_child() {
 
     let tui = Tmux::hallpass(&sandbox, (100, 30), &[]);
     open_role(&tui, "shell");
-    tui.wait("$");
+    tui.prompt();
     signal(pid_of(&sandbox, "sh"), "KILL");
     tui.wait_until("a bar that says how it ended", |screen| {
         screen.to_lowercase().contains("kill") || screen.contains("137")
@@ -219,7 +219,7 @@ fn nothing_outlives_a_killed_hallpass() {
     open_role(&terminal, "stubborn");
     terminal.wait("stubborn ");
     pid_of(&sandbox, "sh");
-    signal(terminal.pid(), "KILL");
+    signal(pid_of(&sandbox, "hallpass"), "KILL");
     nothing_is_left(&sandbox);
 }
 

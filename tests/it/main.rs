@@ -21,6 +21,7 @@ mod databases;
 mod leaks;
 mod lifecycle;
 mod local_store;
+mod option_file;
 mod readme;
 mod session;
 mod terminal;

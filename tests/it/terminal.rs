@@ -86,7 +86,7 @@ fn masked_by_connect() {
     let canary = Canary::new();
     let sandbox = sandbox_with(&canary);
     let terminal = Tmux::hallpass(&sandbox, (90, 40), &["connect", "reveal"]);
-    terminal.wait("$");
+    terminal.prompt();
     terminal.line("reveal");
     terminal.wait("revealed 42");
     masked(&canary, "terminal", &terminal.bytes());
@@ -100,7 +100,7 @@ fn masked_in_the_pane() {
     let sandbox = sandbox_with(&canary);
     let terminal = Tmux::hallpass(&sandbox, (110, 45), &[]);
     open_role(&terminal, "reveal");
-    terminal.wait("$");
+    terminal.prompt();
     terminal.line("reveal");
     let screen = terminal.wait("revealed 42");
     masked(&canary, "screen", screen.as_bytes());
@@ -135,7 +135,7 @@ fn masked_over_the_edge() {
     let tui = Tmux::hallpass(&sandbox, (100, 30), &[]);
     open_role(&tui, "reveal");
     for terminal in [connected, tui] {
-        terminal.wait("$");
+        terminal.prompt();
         terminal.line("edge");
         let screen = terminal.wait("at the edge 42");
         masked(&canary, "screen", screen.as_bytes());
@@ -150,7 +150,7 @@ fn no_sequence_of_the_child_reaches_the_terminal() {
     let sandbox = sandbox_with(&canary);
     let terminal = Tmux::hallpass(&sandbox, (100, 30), &[]);
     open_role(&terminal, "reveal");
-    terminal.wait("$");
+    terminal.prompt();
     terminal.line(r#"printf '\033]52;c;ZXZpbA==\007\033]0;evil title\007\033P+q544e\033\\\033]8;;http://evil\007link\033]8;;\007\033[?1003h\033[21t'; echo sent $((6 * 7))"#);
     terminal.wait("sent 42");
     let bytes = terminal.bytes();
@@ -208,7 +208,7 @@ fn typing_shows() {
     let start: String = canary.value().chars().take(3).collect();
     for args in [&["connect", "reveal"][..], &["connect", "reveal", "--tui"]] {
         let terminal = Tmux::hallpass(&sandbox, (100, 30), args);
-        terminal.wait("$");
+        terminal.prompt();
         for typed in ["e", "c", "h", "o", " ", &start] {
             terminal.type_text(typed);
         }
@@ -225,18 +225,24 @@ mod as_outside {
     struct Pair {
         pane: Tmux,
         outside: Tmux,
+        /// Dropped last: both terminals live in its home.
+        _sandbox: Sandbox,
     }
 
     impl Pair {
-        fn new(sandbox: &Sandbox) -> Self {
-            let pane = Tmux::hallpass(sandbox, (100, 30), &[]);
+        fn new(sandbox: Sandbox) -> Self {
+            let pane = Tmux::hallpass(&sandbox, (100, 30), &[]);
             open_role(&pane, "shell");
-            pane.wait("$");
+            pane.prompt();
             pane.line("clear; echo size $(stty size) .");
             let screen = pane.wait_until("the pane's size", |screen| size_in(screen).is_some());
-            let outside = Tmux::start(sandbox, size_in(&screen).unwrap(), &["sh"]);
-            outside.wait("$");
-            Self { pane, outside }
+            let outside = Tmux::start(&sandbox, size_in(&screen).unwrap(), &["env", "PS1=$ ", "sh"]);
+            outside.prompt();
+            Self {
+                pane,
+                outside,
+                _sandbox: sandbox,
+            }
         }
 
         fn line(&self, line: &str) {
@@ -248,6 +254,12 @@ mod as_outside {
         fn wait(&self, text: &str) {
             for terminal in [&self.pane, &self.outside] {
                 terminal.wait(text);
+            }
+        }
+
+        fn prompt(&self) {
+            for terminal in [&self.pane, &self.outside] {
+                terminal.prompt();
             }
         }
 
@@ -280,7 +292,7 @@ mod as_outside {
         let line = screen
             .lines()
             .find(|line| line.contains("size ") && !line.contains("stty"))?;
-        let mut words = line.split_whitespace().skip_while(|word| *word != "size").skip(1);
+        let mut words = line.split_once("size ")?.1.split_whitespace();
         let rows = words.next()?.parse().ok()?;
         Some((words.next()?.parse().ok()?, rows))
     }
@@ -312,8 +324,8 @@ mod as_outside {
 
     #[test]
     fn vim() {
-        let pair = Pair::new(&sandbox());
-        pair.line("vim -u NONE -N +'set ruler number hlsearch laststatus=2' text");
+        let pair = Pair::new(sandbox());
+        pair.line("clear; vim -u NONE -i NONE -n -N +'set ruler number hlsearch laststatus=2' text");
         pair.wait("line 1");
         pair.same("vim, started");
         for keys in [
@@ -328,14 +340,14 @@ mod as_outside {
             pair.same(&format!("vim after {keys:?}"));
         }
         pair.keys(&[":", "q", "a", "!", "Enter"]);
-        pair.wait("$");
+        pair.prompt();
         pair.same("after vim");
     }
 
     #[test]
     fn less() {
-        let pair = Pair::new(&sandbox());
-        pair.line("less -N text");
+        let pair = Pair::new(sandbox());
+        pair.line("clear; less -N text");
         pair.wait("line 1");
         for keys in [
             &["Space"][..],
@@ -350,14 +362,14 @@ mod as_outside {
             pair.same(&format!("less after {keys:?}"));
         }
         pair.keys(&["q"]);
-        pair.wait("$");
+        pair.prompt();
         pair.same("after less");
     }
 
     /// Its numbers move, so the rows that stay are compared: the head of the table and the keys at the bottom.
     #[test]
     fn htop() {
-        let pair = Pair::new(&sandbox());
+        let pair = Pair::new(sandbox());
         pair.line("htop --no-color");
         let still = |terminal: &Tmux| {
             let screen = terminal.wait_until("htop", |screen| screen.contains("F10") && screen.contains("PID"));
@@ -369,7 +381,7 @@ mod as_outside {
         pair.keys(&["F1"]);
         pair.wait("htop ");
         pair.keys(&["q", "q"]);
-        pair.wait("$");
+        pair.prompt();
     }
 
     #[test]
@@ -387,11 +399,11 @@ mod as_outside {
             sandbox.set(name, value);
         }
         sandbox.roles("[roles.shell]\ncommand = ['sh']\nenv = 'dev'\nfields.PS1 = '$ '\ninherit = ['PGHOST', 'PGPORT', 'PGUSER', 'PGDATABASE']\nfields.PGPASSWORD = '_envs/PGPASSWORD'\n");
-        let pair = Pair::new(&sandbox);
+        let pair = Pair::new(sandbox);
         pair.line("clear; PAGER='less -S' psql -X");
         pair.wait("postgres=>");
         pair.line("select n, repeat('wide ', n % 40) as text, n * n as square from generate_series(1, 200) n;");
-        pair.wait("square");
+        pair.wait("wide wide");
         for keys in [&["Space"][..], &["Right"], &["G"], &["b"]] {
             pair.keys(keys);
             pair.same(&format!("the pager after {keys:?}"));

@@ -25,13 +25,15 @@ pub struct Tmux {
     program: PathBuf,
     /// Every byte that the program sent to the terminal.
     bytes: PathBuf,
+    /// Its exit code, once it has ended. tmux's own `pane_dead_status` does not always come.
+    code: PathBuf,
 }
 
 impl Tmux {
     /// A terminal of this size (columns, rows) with an interactive bash in the sandbox's home.
     pub fn shell(sandbox: &Sandbox, size: (u16, u16)) -> Self {
-        let terminal = Self::start(sandbox, size, &["bash", "--norc", "--noprofile", "-i"]);
-        terminal.wait("$");
+        let terminal = Self::start(sandbox, size, &["env", "PS1=$ ", "bash", "--norc", "--noprofile", "-i"]);
+        terminal.prompt();
         terminal
     }
 
@@ -55,10 +57,15 @@ impl Tmux {
             settings,
             program: PathBuf::from(&crate::servers::servers().programs).join("tmux"),
             bytes: folder.join("bytes"),
+            code: folder.join("code"),
         };
         // The pane waits for the recording of its bytes before it starts the program, so that the first one is there too.
         let gate = folder.join("go");
-        let script = format!("while [ ! -e '{}' ]; do sleep 0.01; done; exec \"$@\"", gate.display());
+        let script = format!(
+            "while [ ! -e '{}' ]; do sleep 0.01; done; \"$@\"; echo $? >'{}'",
+            gate.display(),
+            terminal.code.display()
+        );
         let (columns, rows) = (columns.to_string(), rows.to_string());
         let mut args = vec![
             "new-session",
@@ -70,18 +77,14 @@ impl Tmux {
             "-s",
             "t",
             "--",
-            "sh",
+            "bash",
             "-c",
             &script,
-            "sh",
+            "bash",
         ];
         args.extend(words);
         let mut start = terminal.command(&args);
-        start
-            .env_clear()
-            .envs(sandbox.env())
-            .env("PS1", "$ ")
-            .current_dir(sandbox.home());
+        start.env_clear().envs(sandbox.env()).current_dir(sandbox.home());
         let started = start.output().unwrap();
         assert!(
             started.status.success(),
@@ -140,20 +143,9 @@ impl Tmux {
         self.keys(&["Enter"]);
     }
 
-    /// Pastes text as a terminal does, bracketed where the program asked for it.
-    pub fn paste(&self, text: &str) {
-        self.tmux(&["set-buffer", "--", text]);
-        self.tmux(&["paste-buffer", "-p", "-t", "t"]);
-    }
-
     /// The visible screen, row by row without trailing blanks (a prompt's last blank is not there).
     pub fn screen(&self) -> String {
         self.tmux(&["capture-pane", "-p", "-t", "t"])
-    }
-
-    /// The visible screen with colours and attributes.
-    pub fn ansi(&self) -> String {
-        self.tmux(&["capture-pane", "-e", "-p", "-t", "t"])
     }
 
     /// The screen and everything that scrolled off it.
@@ -192,23 +184,20 @@ impl Tmux {
             .to_owned()
     }
 
-    /// The process in the pane.
-    pub fn pid(&self) -> i32 {
-        self.ask("#{pane_pid}").parse().unwrap()
-    }
-
     /// Waits until the screen holds the text, and gives that screen.
     #[track_caller]
     pub fn wait(&self, text: &str) -> String {
         self.wait_until(&format!("{text:?} on the screen"), |screen| screen.contains(text))
     }
 
-    /// Waits until the screen no longer holds the text.
+    /// Waits for a shell's prompt, `$ `, alone on its row (in a pane's frame or not).
     #[track_caller]
-    pub fn wait_gone(&self, text: &str) -> String {
-        self.wait_until(&format!("{text:?} gone from the screen"), |screen| {
-            !screen.contains(text)
-        })
+    pub fn prompt(&self) {
+        self.wait_until("a prompt", |screen| {
+            screen
+                .lines()
+                .any(|line| line.trim_matches(|c| " │┃".contains(c)) == "$")
+        });
     }
 
     /// Waits until the screen is as asked, and gives it.
@@ -244,14 +233,9 @@ impl Tmux {
     pub fn exit_code(&self) -> i32 {
         let mut code = None;
         self.wait_until("the program's end", |_| {
-            let ended = self.ask("#{pane_dead},#{pane_dead_status},#{pane_dead_signal}");
-            code = match ended.splitn(3, ',').collect::<Vec<_>>()[..] {
-                ["1", _, signal] if !["", "0"].contains(&signal) => {
-                    signal.parse::<i32>().ok().map(|signal| 128 + signal)
-                }
-                ["1", status, _] => status.parse().ok(),
-                _ => None,
-            };
+            code = fs::read_to_string(&self.code)
+                .ok()
+                .and_then(|code| code.trim_end().parse().ok());
             code.is_some()
         });
         code.unwrap()

@@ -394,7 +394,7 @@ fn nothing_of_a_body_is_repeated() {
         }
         let terminal = Tmux::hallpass(&sandbox, (120, 36), &[]);
         open_role(&terminal, "failing");
-        terminal.wait("error");
+        terminal.wait("E-");
         terminal.settled();
         assert_eq!(canary.in_bytes("terminal", &terminal.bytes()), [], "{status}");
         assert_eq!(canary.in_files(sandbox.home()), []);

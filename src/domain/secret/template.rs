@@ -254,7 +254,7 @@ mod tests {
         assert_eq!(file(&"\"".repeat(2042)), Err(TemplateError::LineTooLong));
     }
 
-    /// How `my_print_defaults` of MariaDB 10.11 and MySQL 8 reads a quoted value; checked against the program by the test below.
+    /// How `my_print_defaults` of MariaDB 10.11 and MySQL 8 reads a quoted value; checked against a client in tests/it/option_file.rs.
     fn read_option(line: &str) -> String {
         let inside = line.strip_prefix("password=\"").unwrap().strip_suffix('"').unwrap();
         let mut out = String::new();
@@ -293,45 +293,6 @@ mod tests {
         #[test]
         fn any_text_parses_or_says_why(text in "[{}a:raw]{0,12}") {
             let _ = Template::parse(&text);
-        }
-    }
-
-    /// Needs MariaDB's or MySQL's own reader of option files: `cargo test -- --ignored option_file`.
-    #[test]
-    #[ignore = "needs my_print_defaults of a MySQL or MariaDB client"]
-    fn the_clients_read_option_files_as_we_write_them() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("client.cnf");
-        for value in [
-            "plain",
-            "a\"b",
-            "'",
-            "\"",
-            "\\",
-            "\\\\n",
-            "a#b;c",
-            " lead and trail ",
-            "tab\tnl\nr\rq",
-            "é{}%",
-            "!include x",
-            "x\\",
-        ] {
-            let text = fill(
-                "[client]\npassword=\"{p}\"\nuser=\"u\"\n",
-                &[("p", value)],
-                Encoding::OptionFile,
-            )
-            .unwrap();
-            std::fs::write(&path, text).unwrap();
-            let out = std::process::Command::new("my_print_defaults")
-                .arg(format!("--defaults-file={}", path.display()))
-                .arg("client")
-                .output()
-                .unwrap();
-            assert_eq!(
-                String::from_utf8(out.stdout).unwrap(),
-                format!("--password={value}\n--user=u\n")
-            );
         }
     }
 }

@@ -92,11 +92,11 @@ async fn the_first_value_makes_folder_key_and_store() {
     assert_eq!(text(&fetched.payload, "password"), "two");
     assert_eq!(text(&fetched.payload, "username"), "app");
 
-    let inspected = store.inspect(&id("db/pg"), Some("password")).await.unwrap();
+    let inspected = store.inspect(&id("db/pg"), &["password"]).await.unwrap();
     assert_eq!(inspected.keys.unwrap(), ["password", "username"]);
     assert_eq!(
-        inspected.warning,
-        Some("the value is shorter than 4 characters and cannot be masked on the screen")
+        inspected.warnings["password"],
+        "the value is shorter than 4 characters and cannot be masked on the screen"
     );
     assert_eq!(store.probe().await.state, State::Ok);
 

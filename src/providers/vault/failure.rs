@@ -78,7 +78,7 @@ impl Vault {
                 let what = format!("Vault at {address} sent more than 1 MiB, which no secret is");
                 Problem::new(&catalogue::PROVIDER_UPSTREAM, what).steps(stages_until("read", self.settings.https))
             }
-            Fault::Unsendable => Problem::new(&catalogue::REF_SYNTAX, "the path cannot be sent to a server"),
+            Fault::Unsendable => Problem::new(&catalogue::CONFIG_REF_SYNTAX, "the path cannot be sent to a server"),
         };
         problem.fact("Request", format!("{line} at {address}"))
     }

@@ -113,14 +113,15 @@ pub(super) fn read(secret: &SecretId) -> Result<Named, Problem> {
         Kind::Of(ProviderKind::Vault) if path.contains('/') => Ok(Named::MountAndPath(path)),
         Kind::Of(_) => {
             let what = format!("`{path}` is a mount or a path, and both are needed");
-            Err(Problem::new(&catalogue::REF_SYNTAX, what).fixes(vec![format!("MOUNT/{path}")]))
+            Err(Problem::new(&catalogue::CONFIG_REF_SYNTAX, what).fixes(vec![format!("MOUNT/{path}")]))
         }
     }
 }
 
 /// The version number that an id pins.
 pub(super) fn pin(secret: &SecretId) -> Result<Option<u64>, Problem> {
-    let problem = |what: String, fix: &str| Problem::new(&catalogue::REF_SYNTAX, what).fixes(vec![fix.to_owned()]);
+    let problem =
+        |what: String, fix: &str| Problem::new(&catalogue::CONFIG_REF_SYNTAX, what).fixes(vec![fix.to_owned()]);
     match &secret.pin {
         None => Ok(None),
         Some(Pin::Stage(_)) => Err(problem("Vault has no stages".to_owned(), "pin a version: version = 7")),
@@ -146,7 +147,7 @@ fn checked(path: &str) -> Result<String, Problem> {
     } else {
         return Ok(trimmed.to_owned());
     };
-    Err(Problem::new(&catalogue::REF_SYNTAX, why))
+    Err(Problem::new(&catalogue::CONFIG_REF_SYNTAX, why))
 }
 
 /// The places where a path may be cut into mount and rest, shortest mount first; none where it cannot.

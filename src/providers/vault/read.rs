@@ -137,7 +137,7 @@ impl Vault {
                 best = Some(read);
             }
         }
-        best.ok_or_else(|| Problem::new(&catalogue::REF_SYNTAX, "the path names no mount"))
+        best.ok_or_else(|| Problem::new(&catalogue::CONFIG_REF_SYNTAX, "the path names no mount"))
     }
 
     /// What an answer of 200 holds.

@@ -302,6 +302,7 @@ pub(super) fn role_status(model: &Model, name: &str) -> RoleStatus {
             state: if failing { State::Fail } else { State::Ok },
             problem: failing.then(denied),
             warning: None,
+            key: None,
             version: Some("7".to_owned()),
             rotated_at: Some("2026-11-19T09:41:07Z".parse().unwrap()),
             latency_ms: Some(38),

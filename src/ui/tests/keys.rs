@@ -342,7 +342,7 @@ fn a_locked_store_asks_for_its_passphrase_and_shows_none_of_it() {
     );
     fixture.send(Message::Unlocked {
         generation,
-        result: Err(locked()),
+        result: Err(Problem::new(&catalogue::LOCAL_PASSPHRASE, "the passphrase is wrong")),
     });
     assert!(
         matches!(&fixture.model.dialog, Some(Dialog::Passphrase { problem: Some(_), input, .. }) if input.is_empty())

@@ -169,5 +169,6 @@ fn ascii_and_no_color_show_nothing_else() {
         color: false,
         ascii: true,
     };
-    assert!(fixture.picture().contains("+ ok"));
+    let picture = fixture.picture();
+    assert!(picture.contains("+ ok") && picture.contains("\n+---"), "{picture}");
 }

@@ -304,9 +304,7 @@ pub(super) fn unlocked(model: &mut Model, generation: u64, result: Result<(), Pr
             model.dialog = None;
             launch::open(model, request)
         }
-        Err(failed)
-            if failed.code.id == catalogue::LOCAL_LOCKED.id || failed.code.id == catalogue::LOCAL_CORRUPT.id =>
-        {
+        Err(failed) if failed.code == &catalogue::LOCAL_PASSPHRASE => {
             *waiting = None;
             *problem = Some(failed.what);
             Vec::new()

@@ -8,7 +8,7 @@ use super::{panel, put};
 use crate::domain::problem::Location;
 use crate::domain::reference::{Kind, SecretRef};
 use crate::domain::role::{Field, Role, Source};
-use crate::domain::status::{FieldStatus, RoleStatus};
+use crate::domain::status::{FieldStatus, RoleStatus, State};
 use crate::launch;
 use crate::ui::layout::Parts;
 use crate::ui::model::{Check, Model, Pane, RoleRow, RowOf};
@@ -168,8 +168,8 @@ fn field_lines(
 ) {
     let indent = name_width + 12;
     let room = width.saturating_sub(indent + 1);
-    let (source, reference) = source_words(field);
-    let shown = if field.source.is_secret() {
+    let (source, reference) = source_words(field, known);
+    let shown = if matches!(field.source, Source::Secret(_) | Source::From { .. }) {
         text::cut_path(&reference, room)
     } else {
         text::cut(&reference, room)
@@ -179,7 +179,8 @@ fn field_lines(
         Span::styled(text::fit(&source, 9) + " ", theme::QUIET),
         Span::raw(shown),
     ]));
-    if !field.source.is_secret() && known.is_none_or(|k| k.problem.is_none()) {
+    let from_provider = field.source.is_secret() && known.is_none_or(|known| known.state != State::Skipped);
+    if !from_provider && known.is_none_or(|known| known.problem.is_none()) {
         return;
     }
     let mut second = vec![Span::raw(" ".repeat(indent))];
@@ -225,7 +226,7 @@ fn field_lines(
 }
 
 /// The words of the columns SOURCE and REFERENCE.
-fn source_words(field: &Field) -> (String, String) {
+fn source_words(field: &Field, known: Option<&FieldStatus>) -> (String, String) {
     match &field.source {
         Source::Plain(_) if field.masked => ("plain".to_owned(), "(given as text, not shown)".to_owned()),
         Source::Plain(value) => ("plain".to_owned(), value.clone()),
@@ -233,13 +234,16 @@ fn source_words(field: &Field) -> (String, String) {
             provider_word(reference),
             reference_words(reference, reference.key.as_deref()),
         ),
+        Source::From { .. } if known.is_some_and(|known| known.state == State::Skipped && known.problem.is_none()) => {
+            let default = field
+                .default
+                .clone()
+                .unwrap_or_else(|| "(not in the secret)".to_owned());
+            ("plain".to_owned(), default)
+        }
         Source::From { secret, keys, .. } => {
-            let keys = match keys.as_slice() {
-                [] => None,
-                [one] => Some(one.clone()),
-                [first, ..] => Some(format!("{first}|…")),
-            };
-            (provider_word(secret), reference_words(secret, keys.as_deref()))
+            let key = known.and_then(|known| known.key.as_ref()).or(keys.first());
+            (provider_word(secret), reference_words(secret, key.map(String::as_str)))
         }
         Source::Template { text, .. } => ("template".to_owned(), text.clone()),
         Source::RdsIam { user } => ("rds-iam".to_owned(), format!("15-minute token for {user}")),

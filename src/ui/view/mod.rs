@@ -84,13 +84,15 @@ fn draw_into(model: &Model, buf: &mut Buffer, area: Rect) -> Option<Position> {
         return dialogs::draw(model, buf, area).unwrap_or(cursor);
     }
     if Form::of(model.size) == Form::TooSmall {
-        let text = format!("Too small: {}x{}, need 40x10", area.width, area.height);
-        let row = Rect {
+        // Two short lines: one would be cut where it matters.
+        let middle = Rect {
             y: area.y + area.height / 2,
-            height: 1,
+            height: area.height - area.height / 2,
             ..area
         };
-        put(buf, row, 0, Line::raw(text).centered());
+        let size = format!("Too small: {}x{}", area.width, area.height);
+        put(buf, middle, 0, Line::raw(size).centered());
+        put(buf, middle, 1, Line::raw("need 40x10").centered());
         return None;
     }
     let parts = layout::parts(model);
@@ -131,7 +133,7 @@ fn draw_into(model: &Model, buf: &mut Buffer, area: Rect) -> Option<Position> {
             Screen::Providers => providers::draw(model, buf, parts),
             Screen::Sessions | Screen::Session => sessions::draw(model, buf, parts),
         }
-        rule(buf, parts.rule);
+        rule(buf, parts.rule, model.look.ascii);
     }
     dialogs::draw(model, buf, area).unwrap_or(cursor)
 }
@@ -151,10 +153,18 @@ fn put(buf: &mut Buffer, area: Rect, row: usize, line: Line<'_>) {
     }
 }
 
-fn rule(buf: &mut Buffer, area: Rect) {
-    if !area.is_empty() {
-        put(buf, area, 0, Line::styled("─".repeat(area.width.into()), theme::QUIET));
+/// A line across the screen. In ASCII its ends are those of a frame: hyphens alone read like a part of the list.
+fn rule(buf: &mut Buffer, area: Rect, ascii: bool) {
+    if area.is_empty() {
+        return;
     }
+    let width = usize::from(area.width);
+    let line = if ascii {
+        format!("+{}+", "-".repeat(width.saturating_sub(2)))
+    } else {
+        "─".repeat(width)
+    };
+    put(buf, area, 0, Line::styled(line, theme::QUIET));
 }
 
 /// A frame with a title above and a remark below; the inside is returned.

@@ -179,11 +179,8 @@ pub(super) fn state(model: &Model, row: &RoleRow) -> (&'static str, String, Styl
 
 /// `ok`, or the end of the error's code: `403`, `SEALED`.
 fn short_word(status: &RoleStatus) -> String {
-    let problem = status
-        .problem
-        .as_ref()
-        .or_else(|| status.fields.iter().find_map(|f| f.problem.as_ref()));
-    match (status.state, problem) {
+    match (status.state, status.reason()) {
+        (State::Fail, Some(problem)) if problem.code.id.ends_with("-NOT-BUILT") => "unbuilt".to_owned(),
         (State::Fail, Some(problem)) => problem.code.id.rsplit('-').next().unwrap_or("fail").to_lowercase(),
         (state, _) => state.word().to_owned(),
     }

@@ -291,7 +291,7 @@ mod tests {
     }
 
     proptest::proptest! {
-        #![proptest_config(proptest::prelude::ProptestConfig::with_cases(3000))]
+        #![proptest_config(proptest::prelude::ProptestConfig::with_cases(400))]
 
         #[test]
         fn the_emulator_prints_the_same(pieces in proptest::collection::vec("[ -~]{1,3}|[\x00-\x1f\x7f]|\x1b[\\[\\]PX^_(#]|\x1b\\\\|\x1b\\[[0-9;?$]{0,5}[@-~]|\x1b\\][a-z;0-9]{0,5}\x07|[éß漢\u{301}]", 0..30)) {

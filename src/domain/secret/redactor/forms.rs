@@ -29,7 +29,7 @@ pub(super) struct Form {
 type Text = Zeroizing<Vec<u8>>;
 
 /// Whether a value is long enough to be masked.
-pub(in crate::domain::secret) fn can_mask(value: &[u8]) -> bool {
+pub(super) fn can_mask(value: &[u8]) -> bool {
     characters(&canonical(value)) >= MASKED_FROM
 }
 

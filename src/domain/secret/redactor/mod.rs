@@ -53,8 +53,6 @@ mod stream;
 #[cfg(test)]
 mod tests;
 
-pub(super) use forms::can_mask;
-
 use automaton::Machine;
 use mask::Mask;
 use stream::{HOLD, Stream};
@@ -74,6 +72,11 @@ enum Work {
     },
     /// The values are too large to be looked for: nothing may be shown.
     Withhold,
+}
+
+/// Whether a value is long enough to be masked.
+pub(super) fn can_mask(value: &[u8]) -> bool {
+    forms::can_mask(value)
 }
 
 impl Redactor {
