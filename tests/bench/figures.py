@@ -1,6 +1,7 @@
 """figures.py HALLPASS - the promised figures of a release binary, each beside what it is compared with. `run` beside this starts it."""
 import json
 import os
+import socket
 import statistics
 import subprocess
 import sys
@@ -8,7 +9,7 @@ import tempfile
 import time
 import urllib.request
 
-from screen import Program, cpu_seconds, process_cpu_seconds
+from screen import Program, cpu_seconds
 
 HALLPASS = os.path.abspath(sys.argv[1])
 over = []
@@ -48,34 +49,38 @@ def many_roles(count):
 
 
 def launch_beside_curl(folder):
-    """`exec ROLE -- true` with two fields of one secret, beside curl of the same path and then true, and `bao kv get`."""
+    """`exec ROLE -- true` with two fields of one secret, beside curl of the same path and then true, and `bao kv get`; over http and https."""
     vault("POST", "secret/data/bench", {"data": {"username": "somebody", "password": "correct horse battery"}})
     env = home(folder, "[roles.bench]\ncommand = ['true']\nenv = 'dev'\nfields.PGUSER = '_envs/vault/secret/bench#username'\nfields.PGPASSWORD = '_envs/vault/secret/bench#password'\n")
-    env |= {"VAULT_ADDR": os.environ["HP_VAULT_ADDR"], "VAULT_TOKEN": os.environ["HP_VAULT_TOKEN"], "BAO_ADDR": os.environ["HP_VAULT_ADDR"], "BAO_TOKEN": os.environ["HP_VAULT_TOKEN"]}
+    env |= {"VAULT_TOKEN": os.environ["HP_VAULT_TOKEN"], "VAULT_CACERT": os.environ["HP_CA"]}
     with open(f"{folder}/header", "w") as file:
         file.write(f"X-Vault-Token: {os.environ['HP_VAULT_TOKEN']}\n")
-    curl = f"{os.environ['HP_BIN_PATH']}/curl"
+    # Each way is a program that a shell starts and becomes: what starting costs here is the same for all.
     ways = {
-        "hallpass": [[HALLPASS, "exec", "bench", "--", "true"]],
-        "curl": [[curl, "-sf", "-o", "/dev/null", "-H", f"@{folder}/header", f"{env['VAULT_ADDR']}/v1/secret/data/bench"], ["/bin/true"]],
-        "bao": [[os.environ["HP_BAO"], "kv", "get", "-mount=secret", "-field=password", "bench"]],
+        "hallpass": f"exec {HALLPASS} exec bench -- true",
+        "curl": f"curl -sf -o /dev/null --cacert $VAULT_CACERT -H @{folder}/header $VAULT_ADDR/v1/secret/data/bench && exec /bin/true",
+        "bao": f"exec {os.environ['HP_BAO']} kv get -mount=secret -field=password bench",
     }
-    times = {name: [] for name in ways}
-    for turn in range(41):
-        for name, commands in ways.items():
-            started = time.perf_counter()
-            for words in commands:
-                subprocess.run(words, env=env, cwd=folder, check=True, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
-            if turn > 0:  # the first one warms the caches
-                times[name].append(time.perf_counter() - started)
-    median = {name: statistics.median(all_of_it) * 1000 for name, all_of_it in times.items()}
-    figure("exec ROLE -- true, beside curl and true", median["hallpass"] / median["curl"], 1.5,
-           ", ".join(f"{name} {value:.1f} ms" for name, value in median.items()))
+    for scheme, address in ("http", os.environ["HP_VAULT_ADDR"]), ("https", os.environ["HP_VAULT_TLS_ADDR"]):
+        env["VAULT_ADDR"] = address
+        times = {name: [] for name in ways}
+        for turn in range(41):
+            for name, command in ways.items():
+                if name == "bao" and turn > 10:
+                    continue  # ten times slower than the others: it is only shown
+                started = time.perf_counter()
+                subprocess.run(["/bin/sh", "-c", command], env=env, cwd=folder, check=True, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+                if turn > 0:  # the first one warms the caches
+                    times[name].append(time.perf_counter() - started)
+        median = {name: statistics.median(all_of_it) * 1000 for name, all_of_it in times.items()}
+        figure(f"exec ROLE -- true over {scheme}, beside curl and true", median["hallpass"] / median["curl"], 1.5,
+               ", ".join(f"{name} {value:.1f} ms" for name, value in median.items()))
 
 
 def first_frame(folder):
-    """CPU time from the start to the first drawn frame with 1,000 roles; no provider answers."""
-    env = home(folder, many_roles(1000)) | {"VAULT_ADDR": "http://127.0.0.1:9", "VAULT_TOKEN": "none"}
+    """CPU time from the start to the first drawn frame with 1,000 roles, while their provider takes connections and never answers."""
+    silent = socket.create_server(("127.0.0.1", 0))
+    env = home(folder, many_roles(1000)) | {"VAULT_ADDR": f"http://127.0.0.1:{silent.getsockname()[1]}", "VAULT_TOKEN": "none"}
     cpu, wall = [], []
     for _ in range(15):
         started = time.perf_counter()
@@ -84,6 +89,7 @@ def first_frame(folder):
         wall.append((time.perf_counter() - started) * 1000)
         cpu.append(cpu_seconds(program.pid) * 1000)
         program.end()
+    silent.close()
     figure("CPU from start to first frame, 1,000 roles, ms", statistics.median(cpu), 50, f"{statistics.median(cpu):.1f} ms CPU, {statistics.median(wall):.1f} ms on the clock")
 
 
@@ -112,6 +118,33 @@ def keystroke(folder):
     figure("a key through update and draw, 5,000 roles, p95, ms", p95, 8, f"median {statistics.median(times):.2f} ms, p95 {p95:.2f} ms of {len(times)} keys")
 
 
+def quiet(folder):
+    """What 20 open sessions with nothing to say cost: CPU and memory."""
+    count, seconds = 20, 4
+    env = home(folder, f"[roles.quiet]\ncommand = ['{folder}/inner']\nenv = 'dev'\nfields.TOKEN = '_envs/HP_BENCH_TOKEN'\n")
+    env["HP_BENCH_TOKEN"] = "a token that is masked if it comes"
+    with open(os.open(f"{folder}/inner", os.O_WRONLY | os.O_CREAT, 0o755), "w") as file:
+        file.write(f"#!/bin/sh\n: >\"$(mktemp '{folder}/started.XXXXXX')\"\nexec cat\n")
+    program = Program([HALLPASS], env, folder)
+    program.until(lambda chunk: b"quiet" in chunk, "the list")
+    for number in range(count):
+        while program.drain(0.1):
+            pass  # one session is opened at a time
+        os.write(program.terminal, b"o")  # connects, and stays in the list
+        program.until(lambda _: sum(name.startswith("started.") for name in os.listdir(folder)) > number, f"session {number}")
+    while program.drain(0.5):
+        pass  # what the last one still draws
+    before, started = cpu_seconds(program.pid), time.perf_counter()
+    while time.perf_counter() - started < seconds:
+        program.drain(0.1)
+    share = (cpu_seconds(program.pid) - before) / seconds * 100
+    with open(f"/proc/{program.pid}/statm") as file:
+        resident = int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 1e6
+    program.end()
+    figure("20 quiet sessions, CPU, %", share, 1, f"{share:.2f} % of one core")
+    figure("20 quiet sessions, memory, MB", resident, 100, f"{resident:.0f} MB resident")
+
+
 def flood(folder):
     """CPU seconds to swallow `cat` of 100 MB in the pane, beside tmux's."""
     with open(f"{folder}.text", "w") as file:
@@ -131,7 +164,7 @@ def flood(folder):
         program = Program(words, env, folder)
         program.until(lambda chunk: b"ready" in chunk, "the pane")
         pids = processes(program)
-        before = sum(map(process_cpu_seconds, pids))
+        before = sum(map(cpu_seconds, pids))
         started = time.perf_counter()
         open(f"{folder}/go", "w").close()
         program.until(lambda _: os.path.exists(f"{folder}/done"), "the flood")
@@ -139,7 +172,7 @@ def flood(folder):
         while time.monotonic() - quiet < 0.3 and time.perf_counter() - started < 300:
             if program.drain(0.05):
                 quiet = time.monotonic()
-        result = sum(map(process_cpu_seconds, pids)) - before, time.perf_counter() - started
+        result = sum(map(cpu_seconds, pids)) - before, time.perf_counter() - started
         program.end()
         return result
 
@@ -161,6 +194,6 @@ def flood(folder):
 
 
 with tempfile.TemporaryDirectory(prefix="hallpass-bench-") as scratch:
-    for measure in (launch_beside_curl, first_frame, keystroke, flood):
+    for measure in (launch_beside_curl, first_frame, keystroke, quiet, flood):
         measure(f"{scratch}/{measure.__name__}")
 sys.exit(1 if over else 0)
