@@ -2,7 +2,7 @@
 //! `std::process::Command` cannot do without `unsafe`, and what must not be seen in arguments.
 
 use std::collections::BTreeMap;
-use std::ffi::{OsStr, OsString};
+use std::ffi::{OsStr, OsString, c_int};
 use std::io::{self, Write as _};
 use std::os::fd::{AsFd as _, AsRawFd as _, OwnedFd};
 use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
@@ -11,9 +11,11 @@ use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt as _;
 use std::path::Path;
 use std::process::{Command, ExitCode};
+use std::sync::Arc;
 
 use base64::Engine as _;
 use rustix::process::{Resource, Rlimit};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGTSTP, SIGTTIN, SIGTTOU};
 
 use super::parcel::{self, Order, Step};
 use crate::domain::secret::FILES_VARIABLE;
@@ -102,8 +104,15 @@ fn check_parent(parent: u32) -> io::Result<()> {
     }
 }
 
+/// What a program on a terminal of its own expects to obey, whatever hallpass was told to ignore (`nohup`, a job in the background).
+const OBEYED: &[c_int] = &[SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGTSTP, SIGTTIN, SIGTTOU];
+
 /// Makes standard input the controlling terminal of a session of its own.
 fn take_terminal() -> io::Result<()> {
+    for signal in OBEYED {
+        // An ignored signal stays ignored by the program that is executed; one with a handler goes back to its default.
+        signal_hook::flag::register(*signal, Arc::default())?;
+    }
     rustix::process::setsid()?;
     rustix::process::ioctl_tiocsctty(rustix::stdio::stdin())?;
     Ok(())

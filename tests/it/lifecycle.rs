@@ -169,6 +169,15 @@ fn a_killed_child() {
 }
 
 #[test]
+fn what_hallpass_was_told_to_ignore_a_session_obeys() {
+    let sandbox = sandbox();
+    let terminal = Tmux::shell(&sandbox, (100, 30));
+    terminal.line("(trap '' INT; hallpass -q exec shell -- sh -c 'kill -INT $$; echo deaf'; echo code:$?)");
+    terminal.wait("code:130");
+    nothing_is_left(&sandbox);
+}
+
+#[test]
 fn a_closed_terminal_ends_everything() {
     for tui in [false, true] {
         let sandbox = sandbox();
