@@ -56,10 +56,10 @@ fn none(query: &[String], frame: &Frame) -> String {
         let matching = format!("no role matches `{}`", printable(&query.join(" ")));
         return format!("{matching}: hallpass list shows all {}", frame.config.roles.len());
     }
-    if frame.config.broken.is_empty() {
+    if frame.config.problems.is_empty() {
         "no roles yet: write one into roles.toml (hallpass paths says where), or try: hallpass demo".to_owned()
     } else {
-        "no role can be opened as it is written".to_owned()
+        "no role can be read from the files as they are".to_owned()
     }
 }
 

@@ -135,8 +135,11 @@ pub(crate) struct Frame {
 
 impl Frame {
     fn new(global: &Global, env: BTreeMap<String, OsString>, run_tui: RunTui) -> Result<Self, Problem> {
-        let home = env.get("HOME").map(PathBuf::from).filter(|home| home.is_absolute());
-        let home = home.or_else(|| directories::BaseDirs::new().map(|dirs| dirs.home_dir().to_owned()));
+        // A relative HOME is none: files must not land in whatever folder we stand in.
+        let home = match env.get("HOME") {
+            Some(home) => Some(PathBuf::from(home)).filter(|home| home.is_absolute()),
+            None => directories::BaseDirs::new().map(|dirs| dirs.home_dir().to_owned()),
+        };
         let options = LoadOptions {
             flags: FolderFlags {
                 config: global.config_dir.clone(),

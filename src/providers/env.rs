@@ -32,9 +32,15 @@ pub(super) fn variable(world: &World, name: &str) -> Result<SecretValue, Problem
     }
     let what = format!("the environment variable {name} is not set");
     Err(Problem::new(&catalogue::ENV_UNSET, what)
-        .similar(nearest(name, world.env.keys().map(String::as_str)))
+        .similar(near_misses(name, world))
         .fixes(vec![format!("export {name}=…   then start hallpass again")])
         .fact("Variable", name))
+}
+
+/// Variables that are set and differ by a slip or two: others that happen to look alike would only mislead.
+fn near_misses(name: &str, world: &World) -> Vec<String> {
+    let set = world.env.keys().map(String::as_str);
+    nearest(name, set.filter(|other| strsim::osa_distance(name, other) <= 2))
 }
 
 /// A provider that is always there: nothing to reach, nothing to log in to.
