@@ -2,11 +2,13 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use crossterm::event::{Event, EventStream, KeyEventKind, MouseEventKind};
 use futures::StreamExt as _;
 use jiff::Timestamp;
+use rustix::event::{PollFd, PollFlags, Timespec};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio::time::{Instant, sleep_until};
@@ -165,7 +167,11 @@ impl Loop {
                     continue;
                 }
                 // The terminal is gone: nobody can see or say anything any more.
-                Woken::Input(None | Some(Err(_))) => self.take(Message::Signal(128 + 1)).await?,
+                Woken::Input(None | Some(Err(_))) => {
+                    // Asked again, it would answer at once and for ever, and nothing else would be heard: that the children ended, say.
+                    self.input = None;
+                    self.take(Message::Signal(128 + 1)).await?;
+                }
                 Woken::Input(Some(Ok(event))) => {
                     let moved = matches!(&event, Event::Mouse(mouse) if mouse.kind == MouseEventKind::Moved);
                     let changed = self.changed;
@@ -283,9 +289,25 @@ impl Loop {
 
 async fn next_event(input: &mut Option<EventStream>) -> Option<std::io::Result<Event>> {
     match input {
-        Some(stream) => stream.next().await,
+        Some(stream) => {
+            std::future::poll_fn(|context| {
+                if terminal_is_gone() {
+                    return Poll::Ready(None);
+                }
+                stream.poll_next_unpin(context)
+            })
+            .await
+        }
         None => std::future::pending().await,
     }
+}
+
+/// crossterm reads a terminal that was closed for ever, without ever coming back: it must not be asked then.
+fn terminal_is_gone() -> bool {
+    let stdin = rustix::stdio::stdin();
+    let mut polled = [PollFd::new(&stdin, PollFlags::empty())];
+    rustix::event::poll(&mut polled, Some(&Timespec::default())).is_ok()
+        && polled[0].revents().intersects(PollFlags::HUP | PollFlags::NVAL)
 }
 
 fn message_of(event: Event) -> Option<Message> {

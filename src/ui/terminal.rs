@@ -1,6 +1,7 @@
 //! The terminal we run in: taken over at the start, given back on every way out.
 
 use std::io::{self, BufWriter, Stdout, Write as _, stdout};
+use std::mem::ManuallyDrop;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use base64::Engine as _;
@@ -29,7 +30,8 @@ static MOUSE: AtomicBool = AtomicBool::new(false);
 
 /// The terminal while it is ours; gives it back when dropped.
 pub(super) struct Screen {
-    terminal: Terminal<CrosstermBackend<BufWriter<Stdout>>>,
+    /// Never dropped: its own clean-up, which ours makes superfluous, prints an error where the terminal is gone, and panics over that.
+    terminal: ManuallyDrop<Terminal<CrosstermBackend<BufWriter<Stdout>>>>,
     title: String,
 }
 
@@ -44,7 +46,7 @@ impl Screen {
             no_terminal(error)
         })?;
         Ok(Self {
-            terminal,
+            terminal: ManuallyDrop::new(terminal),
             title: String::new(),
         })
     }

@@ -7,7 +7,7 @@ use std::process::Stdio;
 
 use serde_json::json;
 
-use crate::sandbox::{Sandbox, wait};
+use crate::sandbox::{Sandbox, eventually, wait};
 use crate::servers::{servers, unique};
 use crate::tmux::Tmux;
 
@@ -148,4 +148,25 @@ fn exec_runs_in_the_background() {
     terminal.line("set -m; hallpass exec plain -- sh -c 'echo did''-run' & wait $!; echo code:$?");
     terminal.wait("did-run");
     terminal.wait("code:0");
+}
+
+/// A terminal that is closed without a signal (`nohup`, a process that is not in its foreground) ends hallpass and its sessions too.
+#[test]
+fn a_closed_terminal_is_noticed_without_a_signal() {
+    let sandbox = Sandbox::new();
+    sandbox.roles("[roles.plain]\ncommand = ['sh']\nfields.PS1 = 'ready> '\n");
+    let code = sandbox.home().join("code");
+    for (arguments, shown) in [("", "plain"), ("connect --tui plain", "ready>")] {
+        let script = format!("trap '' HUP; hallpass {arguments}; echo $? > {}", code.display());
+        let terminal = Tmux::start(&sandbox, (100, 30), &["/bin/sh", "-c", &script]);
+        terminal.wait(shown);
+        terminal.close();
+        eventually("hallpass ends", || {
+            std::fs::read(&code).is_ok_and(|code| !code.is_empty())
+        });
+        // As by SIGHUP, or as a terminal that cannot be drawn on: never a panic.
+        let ended = std::fs::read_to_string(&code).unwrap();
+        assert!(["129\n", "125\n"].contains(&ended.as_str()), "{arguments}: {ended}");
+        std::fs::remove_file(&code).unwrap();
+    }
 }
