@@ -1,0 +1,317 @@
+//! The verdict on one field: from what its providers said, and from the names of the keys that its secrets have.
+
+use std::collections::BTreeMap;
+
+use super::Seen;
+use crate::domain::catalogue;
+use crate::domain::problem::Problem;
+use crate::domain::reference::{SecretId, SecretRef};
+use crate::domain::role::{Field, Role, Source};
+use crate::domain::secret::PickError;
+use crate::domain::status::{FieldStatus, State};
+use crate::launch;
+use crate::providers::Inspected;
+
+/// What is known of one field: `seen` are the answers about secrets, `failed` the providers that could not be asked.
+pub(super) fn status(
+    field: &Field,
+    role: &Role,
+    seen: &BTreeMap<SecretId, Seen>,
+    failed: &BTreeMap<&str, &Problem>,
+) -> FieldStatus {
+    let mut status = FieldStatus {
+        name: field.name.clone(),
+        state: State::Ok,
+        problem: None,
+        warning: None,
+        key: None,
+        version: None,
+        rotated_at: None,
+        latency_ms: None,
+    };
+    if let Some(problem) = launch::not_built_of(field) {
+        status.problem = Some(launch::in_role(problem, role, field));
+        status.state = State::Skipped;
+        return status;
+    }
+    for reference in field.source.references() {
+        let found = match (failed.get(reference.id.provider.as_str()), seen.get(&reference.id)) {
+            (Some(problem), _) => Err((*problem).clone()),
+            (
+                None,
+                Some(Seen {
+                    result: Err(problem), ..
+                }),
+            ) => Err(problem.clone()),
+            (
+                None,
+                Some(Seen {
+                    result: Ok(inspected),
+                    ms,
+                }),
+            ) => look_up(field, reference, inspected, *ms, &mut status),
+            (None, None) => Ok(()),
+        };
+        if let Err(problem) = found
+            && !forgiven(field, &problem)
+        {
+            let not_built = problem.code == &catalogue::PROVIDER_NOT_BUILT;
+            status.state = if not_built { State::Skipped } else { State::Fail };
+            status
+                .problem
+                .get_or_insert_with(|| launch::in_role(problem, role, field));
+        }
+    }
+    if status.state == State::Ok && status.warning.is_some() {
+        status.state = State::Warn;
+    }
+    status
+}
+
+/// Whether the field can do without the secret that is not there.
+fn forgiven(field: &Field, problem: &Problem) -> bool {
+    (field.optional || field.default.is_some()) && launch::is_absent(problem.code)
+}
+
+/// Takes what is known of the secret over into the field's status; a problem if the names of its keys show that the field's is missing.
+fn look_up(
+    field: &Field,
+    reference: &SecretRef,
+    inspected: &Inspected,
+    ms: u64,
+    status: &mut FieldStatus,
+) -> Result<(), Problem> {
+    let key = match &field.source {
+        Source::From { keys, required, .. } => match first_present(keys, inspected) {
+            Some(key) => Some(key.to_owned()),
+            // The secret does not give it, and the field can do without.
+            None if !required => {
+                status.state = State::Skipped;
+                return Ok(());
+            }
+            None => return Err(none_of(keys, reference, field, inspected)),
+        },
+        _ => reference.key.clone(),
+    };
+    status.version = inspected.version.clone().or(status.version.take());
+    status.rotated_at = inspected.changed.or(status.rotated_at);
+    status.latency_ms = Some(ms);
+    if field.masked && status.warning.is_none() {
+        let warning = inspected.warnings.get(key.as_deref().unwrap_or_default());
+        status.warning = warning.map(|warning| (*warning).to_owned());
+    }
+    if inspected.keys.is_some() {
+        status.key.clone_from(&key);
+    }
+    missing_key(key.as_deref(), reference, inspected)
+}
+
+/// The first of the keys that the secret has; the first of all where their names are not known.
+fn first_present<'a>(keys: &'a [String], inspected: &Inspected) -> Option<&'a str> {
+    let present = |key: &&String| inspected.keys.as_ref().is_none_or(|names| names.contains(key));
+    keys.iter().find(present).map(String::as_str)
+}
+
+fn none_of(keys: &[String], reference: &SecretRef, field: &Field, inspected: &Inspected) -> Problem {
+    let names = inspected.keys.as_deref().unwrap_or_default();
+    launch::none_of(keys, names, reference, field)
+}
+
+/// A problem if the names of the secret's keys show that the key is not among them.
+fn missing_key(key: Option<&str>, reference: &SecretRef, inspected: &Inspected) -> Result<(), Problem> {
+    let Some(names) = inspected.keys.as_ref() else {
+        return Ok(());
+    };
+    let Some(key) = key else {
+        let needed = reference.id.kind.provider_kind().is_map();
+        let error = PickError::KeyNeeded { names: names.clone() };
+        return if needed {
+            Err(launch::explain(&error, reference))
+        } else {
+            Ok(())
+        };
+    };
+    // Of a nested key only the first part has a name here.
+    let first = key.split('.').next().unwrap_or(key);
+    if names.iter().any(|name| name == key || name == first) || key.contains('\\') {
+        return Ok(());
+    }
+    let error = PickError::NoSuchKey {
+        key: key.to_owned(),
+        names: names.clone(),
+    };
+    Err(launch::explain(&error, reference))
+}
+
+/// What a field means for its role: one that is skipped because it is not built keeps the role from being opened, too.
+pub(super) fn gravity(field: &FieldStatus) -> State {
+    if field.problem.is_some() {
+        State::Fail
+    } else {
+        field.state
+    }
+}
+
+/// A client that is not installed is a fault of this machine, not of the role: a check often runs where no client is. Any other
+/// problem stays wherever the role is opened.
+pub(super) fn gravity_of_client(problem: &Problem) -> State {
+    if [&catalogue::CLIENT_MISSING, &catalogue::CLIENT_NOT_EXECUTABLE].contains(&problem.code) {
+        State::Warn
+    } else {
+        State::Fail
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::reference::{Kind, ProviderKind, SecretId};
+    use crate::domain::role::Via;
+
+    fn reference(key: Option<&str>) -> SecretRef {
+        SecretRef {
+            id: SecretId {
+                provider: "vault".to_owned(),
+                kind: Kind::Of(ProviderKind::Vault),
+                path: "secret/db".to_owned(),
+                pin: None,
+            },
+            key: key.map(str::to_owned),
+            text: "vault:secret/db".to_owned(),
+        }
+    }
+
+    fn field(source: Source) -> Field {
+        Field {
+            name: "PGUSER".to_owned(),
+            source,
+            via: Via::Env,
+            trim: false,
+            optional: false,
+            default: None,
+            masked: true,
+            at: None,
+        }
+    }
+
+    fn inspected(keys: Option<&[&str]>) -> Inspected {
+        Inspected {
+            keys: keys.map(|keys| keys.iter().map(|key| (*key).to_owned()).collect()),
+            version: Some("7".to_owned()),
+            warnings: [("pass".to_owned(), "the value is empty")].into(),
+            ..Inspected::default()
+        }
+    }
+
+    fn status_of(field: &Field, inspected: Inspected) -> FieldStatus {
+        let role = Role {
+            name: "r".to_owned(),
+            resource: None,
+            connector: None,
+            env: None,
+            description: None,
+            owner: None,
+            tags: BTreeMap::new(),
+            safer: None,
+            access_mode: None,
+            fields: Vec::new(),
+            command: None,
+            args: Vec::new(),
+            cwd: None,
+            inherit: Vec::new(),
+            at: crate::domain::problem::Location {
+                file: "roles.toml".into(),
+                line: 1,
+                column: 1,
+            },
+        };
+        let seen = Seen {
+            result: Ok(inspected),
+            ms: 3,
+        };
+        let id = reference(None).id;
+        status(field, &role, &BTreeMap::from([(id, seen)]), &BTreeMap::new())
+    }
+
+    fn code(status: &FieldStatus) -> Option<&'static str> {
+        status.problem.as_ref().map(|problem| problem.code.id)
+    }
+
+    fn from(keys: &[&str], required: bool) -> Field {
+        field(Source::From {
+            secret: reference(None),
+            keys: keys.iter().map(|key| (*key).to_owned()).collect(),
+            required,
+        })
+    }
+
+    #[test]
+    fn a_key_is_judged_by_the_names_that_are_there() {
+        let there = status_of(
+            &field(Source::Secret(reference(Some("user")))),
+            inspected(Some(&["user"])),
+        );
+        assert_eq!((there.state, there.key.as_deref()), (State::Ok, Some("user")));
+        assert_eq!(there.version.as_deref(), Some("7"));
+        let missing = status_of(
+            &field(Source::Secret(reference(Some("usr")))),
+            inspected(Some(&["user"])),
+        );
+        assert_eq!((missing.state, code(&missing)), (State::Fail, Some("E-VAULT-404-KEY")));
+        let none = status_of(&field(Source::Secret(reference(None))), inspected(Some(&["user"])));
+        assert_eq!(code(&none), Some("E-REF-KEY-NEEDED"));
+        let unknown = status_of(&field(Source::Secret(reference(Some("usr")))), inspected(None));
+        assert_eq!(unknown.state, State::Ok, "names that are not known prove nothing");
+        let nested = status_of(
+            &field(Source::Secret(reference(Some("db.user")))),
+            inspected(Some(&["db"])),
+        );
+        assert_eq!(nested.state, State::Ok);
+    }
+
+    #[test]
+    fn a_field_that_from_fills_names_its_key_or_does_without() {
+        let filled = status_of(&from(&["user", "username"], true), inspected(Some(&["username"])));
+        assert_eq!((filled.state, filled.key.as_deref()), (State::Ok, Some("username")));
+        let without = status_of(&from(&["sslmode"], false), inspected(Some(&["username"])));
+        assert_eq!((without.state, without.version), (State::Skipped, None));
+        let needed = status_of(&from(&["user"], true), inspected(Some(&["login"])));
+        assert_eq!(code(&needed), Some("E-CONFIG-FIELD-MISSING"));
+    }
+
+    #[test]
+    fn what_is_not_built_fails_the_role_and_a_missing_client_does_not() {
+        let of_client = |code| gravity_of_client(&Problem::new(code, "x"));
+        assert_eq!(of_client(&catalogue::CLIENT_MISSING), State::Warn);
+        assert_eq!(of_client(&catalogue::CONNECTOR_NOT_BUILT), State::Fail);
+        let mut agent = field(Source::Secret(reference(Some("user"))));
+        agent.via = Via::Agent;
+        let token = field(Source::RdsIam { user: "app".to_owned() });
+        for field in [agent, token] {
+            let status = status_of(&field, inspected(Some(&["user"])));
+            assert_eq!(
+                (status.state, code(&status)),
+                (State::Skipped, Some("E-PROVIDER-NOT-BUILT"))
+            );
+            assert_eq!(gravity(&status), State::Fail);
+            assert!(status.problem.is_some_and(|problem| problem.at.is_some()));
+        }
+    }
+
+    #[test]
+    fn a_warning_belongs_to_its_own_key() {
+        let warned = status_of(
+            &field(Source::Secret(reference(Some("pass")))),
+            inspected(Some(&["pass", "user"])),
+        );
+        assert_eq!(
+            (warned.state, warned.warning.as_deref()),
+            (State::Warn, Some("the value is empty"))
+        );
+        let other = status_of(
+            &field(Source::Secret(reference(Some("user")))),
+            inspected(Some(&["pass", "user"])),
+        );
+        assert_eq!((other.state, other.warning), (State::Ok, None));
+    }
+}
