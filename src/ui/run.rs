@@ -93,6 +93,8 @@ struct Loop {
     /// Ends of sessions that are not adopted yet.
     early: HashMap<u64, SessionEvent>,
     changed: bool,
+    /// Whether the terminal was closed under us.
+    gone: bool,
     drawn: Instant,
     last_key: Option<Instant>,
 }
@@ -133,6 +135,7 @@ impl Loop {
             input: Some(EventStream::new()),
             early: HashMap::new(),
             changed: true,
+            gone: false,
             drawn: Instant::now(),
             last_key: None,
         };
@@ -156,22 +159,19 @@ impl Loop {
                 _ = terminate.recv() => Woken::Signal(128 + 15),
                 _ = hangup.recv() => Woken::Signal(128 + 1),
                 _ = interrupt.recv() => Woken::Signal(128 + 2),
-                () = sleep_until(due), if self.changed => Woken::Draw,
+                () = sleep_until(due), if self.changed && !self.gone => Woken::Draw,
                 reply = self.replies.recv() => Woken::Reply(reply),
                 () = sleep_until(next_tick) => Woken::Tick,
             };
             self.model.now = Timestamp::now();
             match woken {
                 Woken::Draw => {
-                    self.draw()?;
-                    continue;
+                    if self.draw().is_ok() {
+                        continue;
+                    }
+                    self.lose_terminal().await?;
                 }
-                // The terminal is gone: nobody can see or say anything any more.
-                Woken::Input(None | Some(Err(_))) => {
-                    // Asked again, it would answer at once and for ever, and nothing else would be heard: that the children ended, say.
-                    self.input = None;
-                    self.take(Message::Signal(128 + 1)).await?;
-                }
+                Woken::Input(None | Some(Err(_))) => self.lose_terminal().await?,
                 Woken::Input(Some(Ok(event))) => {
                     let moved = matches!(&event, Event::Mouse(mouse) if mouse.kind == MouseEventKind::Moved);
                     let changed = self.changed;
@@ -199,6 +199,14 @@ impl Loop {
             }
         }
         Ok(self.model.exit.unwrap_or(0))
+    }
+
+    /// The terminal is gone: nobody can see or say anything any more. The same as its hang-up, which may not come or may be ignored.
+    async fn lose_terminal(&mut self) -> Result<(), Problem> {
+        self.gone = true;
+        // Asked again, it would answer at once and for ever, and nothing else would be heard: that the children ended, say.
+        self.input = None;
+        self.take(Message::Signal(128 + 1)).await
     }
 
     /// When the next picture may be drawn.
