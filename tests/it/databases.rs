@@ -345,6 +345,8 @@ fn a_rotated_password_is_used_by_the_next_session() {
         }
         fixture.rotate();
         fixture.connect("canonical");
+        fixture.rotate();
+        fixture.open_in_tui("canonical");
         assert_eq!(
             std::fs::read(fixture.sandbox.home().join("config/roles.toml")).unwrap(),
             roles
