@@ -61,7 +61,6 @@ pub struct Environment {
 /// `[ui]`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UiSettings {
-    pub theme: Option<String>,
     /// ASCII symbols only.
     pub ascii: bool,
     pub mouse: bool,
@@ -70,7 +69,6 @@ pub struct UiSettings {
 impl Default for UiSettings {
     fn default() -> Self {
         Self {
-            theme: None,
             ascii: false,
             mouse: true,
         }

@@ -44,9 +44,9 @@ const ROLE_KEYS: &[Key] = &[
     RECORD,
     IDLE_TIMEOUT,
     MAX_DURATION,
-    Key::later("on_exit", Takes::OneOf(&["close", "keep", "ask"]), "\"close\""),
+    Key::later("on_exit", Takes::OneOf(&["stay", "return", "quit"]), "\"stay\""),
     Key::later("clipboard", Takes::OneOf(&["allow", "deny"]), "\"deny\""),
-    Key::later("detach", Takes::Switch, "true"),
+    Key::later("detach", Takes::OneOf(&["allow", "deny"]), "\"allow\""),
 ];
 
 /// A role or template as it is written.

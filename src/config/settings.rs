@@ -25,11 +25,11 @@ const COLORS: Takes = Takes::OneOf(&[
 ]);
 
 const UI_KEYS: &[Key] = &[
-    Key::now("theme", Takes::Text, "\"auto\""),
+    Key::later("theme", Takes::Text, "\"auto\""),
     Key::now("ascii", Takes::Switch, "true"),
     Key::now("symbols", Takes::OneOf(&["unicode", "ascii"]), "\"ascii\""),
     Key::now("mouse", Takes::Switch, "false"),
-    Key::later("prefix_hint", Takes::OneOf(&["full", "short", "none"]), "\"full\""),
+    Key::later("prefix_hint", Takes::OneOf(&["full", "short", "off"]), "\"full\""),
 ];
 
 const SESSION_KEYS: &[Key] = &[
@@ -88,7 +88,6 @@ impl Settings {
             Table::open(scope, &entry, &format!("[{name}]"), keys)
         };
         if let Some(ui) = open("ui", UI_KEYS) {
-            self.ui.theme = ui.text("theme").or(self.ui.theme.take());
             let symbols = ui.text("symbols").map(|symbols| symbols == "ascii");
             self.ui.ascii = ui.switch("ascii").or(symbols).unwrap_or(self.ui.ascii);
             self.ui.mouse = ui.switch("mouse").unwrap_or(self.ui.mouse);

@@ -445,7 +445,6 @@ fn files_are_laid_over_each_other() {
         (prod.label.as_deref(), prod.color.as_deref()),
         (Some("LIVE"), Some("magenta"))
     );
-    assert_eq!(config.ui.theme.as_deref(), Some("dark"));
 
     let profile = |name: &str| {
         load(&LoadOptions {
