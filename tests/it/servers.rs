@@ -98,6 +98,25 @@ impl Servers {
         answer
     }
 
+    /// An AppRole of the test's own that may read every secret: its name, role id and secret id.
+    pub fn approle(&self, settings: &Value) -> (String, String, String) {
+        let method = serde_json::json!({ "type": "approle" });
+        let (status, _) = self.vault_as(&self.vault_token, "POST", "sys/auth/approle", &method);
+        assert!(status == 204 || status == 400, "{status}");
+        let (role, policy) = (unique("approle"), unique("policy"));
+        let rules = serde_json::json!({ "policy": "path \"secret/data/*\" { capabilities = [\"read\"] }" });
+        self.vault("PUT", &format!("sys/policies/acl/{policy}"), &rules);
+        let mut wanted = settings.clone();
+        wanted["token_policies"] = policy.into();
+        let at = format!("auth/approle/role/{role}");
+        self.vault("POST", &at, &wanted);
+        let role_id = self.vault("GET", &format!("{at}/role-id"), &Value::Null);
+        let secret_id = self.vault("POST", &format!("{at}/secret-id"), &serde_json::json!({}));
+        let text = |value: &Value| value.as_str().unwrap().to_owned();
+        let ids = (text(&role_id["data"]["role_id"]), text(&secret_id["data"]["secret_id"]));
+        (role, ids.0, ids.1)
+    }
+
     /// Mounts a KV engine of this version, unless it is there already, and waits until it answers.
     pub fn mount_kv(&self, mount: &str, version: u8) {
         let wanted = serde_json::json!({ "type": "kv", "options": { "version": version.to_string() } });

@@ -461,44 +461,12 @@ fn a_named_provider_takes_nothing_from_the_environment() {
     holds(&run(vault.fetch(&secret)).ok().unwrap(), "password", "value");
 }
 
-/// An AppRole of the test's own: role id, secret id.
-fn approle(settings: &Value) -> (String, String, String) {
-    let (status, _) = servers().vault_as(
-        &servers().vault_token,
-        "POST",
-        "sys/auth/approle",
-        &json!({ "type": "approle" }),
-    );
-    assert!(status == 204 || status == 400, "{status}");
-    let (role, policy) = (unique("approle"), unique("policy"));
-    let rules = "path \"secret/data/*\" { capabilities = [\"read\"] }";
-    servers().vault(
-        "PUT",
-        &format!("sys/policies/acl/{policy}"),
-        &json!({ "policy": rules }),
-    );
-    let mut wanted = json!({ "token_policies": policy });
-    wanted
-        .as_object_mut()
-        .unwrap()
-        .append(&mut settings.as_object().unwrap().clone());
-    servers().vault("POST", &format!("auth/approle/role/{role}"), &wanted);
-    let role_id = servers().vault("GET", &format!("auth/approle/role/{role}/role-id"), &Value::Null);
-    let secret_id = servers().vault("POST", &format!("auth/approle/role/{role}/secret-id"), &json!({}));
-    let text = |value: &Value| value.as_str().unwrap().to_owned();
-    (
-        role,
-        text(&role_id["data"]["role_id"]),
-        text(&secret_id["data"]["secret_id"]),
-    )
-}
-
 /// A secret id that may be used once proves that many concurrent reads make one login; a revoked token, that another is made.
 #[test]
 fn approle_logs_in_once_and_again_when_the_token_is_dead() {
     let paths: Vec<String> = (0..5).map(|n| written(&[json!({ "n": n })])).collect();
     let secrets: Vec<SecretId> = paths.iter().map(|path| auto(&format!("secret/{path}"))).collect();
-    let (_, role_id, secret_id) = approle(&json!({ "secret_id_num_uses": 1, "token_ttl": "10m" }));
+    let (_, role_id, secret_id) = servers().approle(&json!({ "secret_id_num_uses": 1, "token_ttl": "10m" }));
     let bench = Bench::new()
         .unset("VAULT_TOKEN")
         .set("VAULT_APP_ROLE_ID", &role_id)
@@ -515,7 +483,7 @@ fn approle_logs_in_once_and_again_when_the_token_is_dead() {
     assert_eq!(problem.code.id, "E-VAULT-LOGIN", "the secret id is used up");
     assert!(!format!("{problem} {problem:?}").contains(&secret_id));
 
-    let (role, role_id, secret_id) = approle(&json!({ "token_ttl": "10m" }));
+    let (role, role_id, secret_id) = servers().approle(&json!({ "token_ttl": "10m" }));
     let login = BTreeMap::from([
         ("method".to_owned(), Setting::Text("approle".to_owned())),
         ("role_id".to_owned(), Setting::Text(role_id)),

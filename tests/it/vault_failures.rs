@@ -293,31 +293,11 @@ fn a_client_certificate() {
 #[test]
 fn approle() {
     let path = versions();
-    let (status, _) = servers().vault_as(
-        &servers().vault_token,
-        "POST",
-        "sys/auth/approle",
-        &json!({ "type": "approle" }),
-    );
-    assert!(status == 204 || status == 400, "{status}");
-    let (role, policy) = (unique("approle"), unique("policy"));
-    let rules = "path \"secret/data/*\" { capabilities = [\"read\"] }";
-    servers().vault(
-        "PUT",
-        &format!("sys/policies/acl/{policy}"),
-        &json!({ "policy": rules }),
-    );
-    let settings = json!({ "token_policies": policy, "token_ttl": "10m" });
-    servers().vault("POST", &format!("auth/approle/role/{role}"), &settings);
-    let role_id = servers().vault("GET", &format!("auth/approle/role/{role}/role-id"), &Value::Null);
-    let secret_id = servers().vault("POST", &format!("auth/approle/role/{role}/secret-id"), &Value::Null);
+    let (_, role_id, secret_id) = servers().approle(&json!({ "token_ttl": "10m" }));
     let mut sandbox = sandbox(&format!("vault:secret/{path}#token"));
     sandbox.unset("VAULT_TOKEN");
-    sandbox.set("VAULT_APP_ROLE_ID", role_id["data"]["role_id"].as_str().unwrap());
-    sandbox.set(
-        "VAULT_APP_ROLE_SECRET_ID",
-        secret_id["data"]["secret_id"].as_str().unwrap(),
-    );
+    sandbox.set("VAULT_APP_ROLE_ID", &role_id);
+    sandbox.set("VAULT_APP_ROLE_SECRET_ID", &secret_id);
     let seen = sandbox
         .run(&[
             "exec",

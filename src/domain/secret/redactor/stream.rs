@@ -1,6 +1,8 @@
-//! The stream itself: what is held back, what is decided, what leaves.
+//! The stream itself: how it is scanned for values. What is masked, held back and let go is in `release.rs`.
 //!
 //! Every decision depends on the bytes alone and never on how they were cut into pieces; only [`Stream::idle`] depends on time.
+
+mod release;
 
 use std::collections::VecDeque;
 
@@ -8,7 +10,7 @@ use aho_corasick::automaton::StateID;
 use zeroize::{Zeroize as _, Zeroizing};
 
 use super::automaton::Machine;
-use super::control::{CLASS, ESCAPE, Effect, Parser, Step, StringKind, TEXT, WORD, addresses_screen, effect};
+use super::control::{CLASS, ESCAPE, Effect, Parser, Step, StringKind, TEXT, WORD, effect};
 use super::mask::{Mask, Style};
 
 /// How much may be held back.
@@ -202,9 +204,7 @@ impl Stream {
                 continue;
             }
             if byte == ESCAPE {
-                self.sequence = at;
-                self.overlong = false;
-                self.parser.step(byte);
+                self.begin_sequence(at);
                 self.cursor = at + 1;
                 return;
             }
@@ -249,6 +249,13 @@ impl Stream {
             _ => {}
         }
         byte == ENQUIRY
+    }
+
+    /// An escape begins a control sequence, which leaves whole or not at all.
+    fn begin_sequence(&mut self, at: usize) {
+        self.sequence = at;
+        self.overlong = false;
+        self.parser.step(ESCAPE);
     }
 
     /// The inside of a control sequence.
@@ -359,9 +366,7 @@ impl Stream {
                 self.after_word = false;
                 self.place = Place::Ordinary;
                 if byte == ESCAPE {
-                    self.sequence = at;
-                    self.overlong = false;
-                    self.parser.step(byte);
+                    self.begin_sequence(at);
                 }
                 self.cursor = at + 1;
                 return;
@@ -403,160 +408,6 @@ impl Stream {
         }
         if longest > 0 {
             self.mask(self.text - longest, self.text);
-        }
-    }
-
-    /// Whether the short value before it is a whole token is known now.
-    fn end_token(&mut self, whole: bool) {
-        if let Some((from, to)) = self.token.take()
-            && whole
-        {
-            self.mask(from, to);
-        }
-    }
-
-    /// Masks these text bytes, as far as they have not left.
-    fn mask(&mut self, from: usize, to: usize) {
-        if to <= self.floor {
-            return;
-        }
-        let shown = from < self.passed;
-        let from = from.max(self.passed);
-        let mut start = self.place_of(from);
-        let end = self.place_of(to - 1) + 1;
-        // A longer one takes the place of those inside it. None of them can have left: this one's beginning was held.
-        while self
-            .regions
-            .back()
-            .is_some_and(|last| last.start >= start && last.end <= end)
-        {
-            if self.regions.pop_back().is_some_and(|inner| !inner.continued) {
-                self.masked -= 1;
-            }
-        }
-        let before = match self.regions.back() {
-            Some(last) => (start <= last.end).then_some(last.style),
-            None => self.run.filter(|_| start == self.sent),
-        };
-        if let Some(last) = self.regions.back() {
-            start = start.max(last.end);
-        }
-        if start >= end {
-            return;
-        }
-        let style = before.unwrap_or_else(|| {
-            let addressed = self.places[from % PLACES] & ADDRESSED != 0;
-            if shown || addressed || addresses_screen(&self.buffer[start..end]) {
-                Style::SameWidth
-            } else {
-                Style::Fixed
-            }
-        });
-        if before.is_none() {
-            self.masked += 1;
-        }
-        self.regions.push_back(Region {
-            start,
-            end,
-            text_end: to,
-            style,
-            continued: before.is_some(),
-        });
-    }
-
-    fn in_sequence(&self) -> bool {
-        self.parser != Parser::Ground
-    }
-
-    /// The place of a text byte in the buffer; the buffer's beginning if it has left.
-    fn place_of(&self, text: usize) -> usize {
-        if text < self.floor {
-            return self.sent;
-        }
-        ((self.places[text % PLACES] >> 2).wrapping_sub(self.base) & PLACE_MASK) as usize
-    }
-
-    /// The first text byte that could still become a part of a value.
-    fn first_pending(&self, machine: &Machine) -> usize {
-        let first = self.text.saturating_sub(machine.pending(self.state));
-        self.token.map_or(first, |(from, _)| first.min(from))
-    }
-
-    /// What is decided: up to which text byte, and up to which place in the buffer.
-    fn decided(&self, machine: &Machine) -> (usize, usize) {
-        let first = self.first_pending(machine);
-        (first, self.limit(first))
-    }
-
-    fn limit(&self, first: usize) -> usize {
-        let first = first.max(self.passed);
-        let mut limit = if first < self.text {
-            self.place_of(first)
-        } else {
-            self.cursor
-        };
-        if self.in_sequence() {
-            limit = limit.min(self.sequence);
-        }
-        limit = limit.max(self.sent);
-        // What is masked is decided, whatever it becomes a part of.
-        let after = self.regions.partition_point(|region| region.start < limit);
-        match after.checked_sub(1).and_then(|index| self.regions.get(index)) {
-            Some(region) => limit.max(region.end),
-            None => limit,
-        }
-    }
-
-    /// What may leave after a pause: a few leading bytes of what could become a value, in whole characters.
-    fn idle_limit(&self, machine: &Machine) -> (usize, usize) {
-        let pending = self.first_pending(machine);
-        let mut first = (pending + SHOWN).max(self.floor).min(self.text);
-        while first > pending.max(self.floor)
-            && first < self.text
-            && self
-                .buffer
-                .get(self.place_of(first))
-                .is_some_and(|byte| matches!(byte, 0x80..=0xbf))
-        {
-            first -= 1;
-        }
-        (first, self.limit(first))
-    }
-
-    /// Decides now on what is held: what is longer than what may be shown of a value is masked.
-    fn decide(&mut self, machine: &Machine, out: &mut Vec<u8>) {
-        self.end_token(true);
-        let pending = machine.pending(self.state);
-        if pending > SHOWN {
-            self.mask(self.text.saturating_sub(pending), self.text);
-        }
-        let limit = if self.in_sequence() { self.sequence } else { self.cursor };
-        self.emit(limit, out);
-        self.floor = self.text;
-        self.passed = self.text;
-    }
-
-    fn emit(&mut self, limit: usize, out: &mut Vec<u8>) {
-        while let Some(region) = self.regions.pop_front() {
-            if region.start >= limit {
-                self.regions.push_front(region);
-                break;
-            }
-            self.emit_plain(region.start, out);
-            let masked = &self.buffer[region.start..region.end];
-            self.mask.render(masked, region.style, region.continued, out);
-            self.run = Some(region.style);
-            self.sent = region.end;
-            self.floor = self.floor.max(region.text_end);
-        }
-        self.emit_plain(limit, out);
-    }
-
-    fn emit_plain(&mut self, to: usize, out: &mut Vec<u8>) {
-        if self.sent < to {
-            out.extend_from_slice(&self.buffer[self.sent..to]);
-            self.sent = to;
-            self.run = None;
         }
     }
 
