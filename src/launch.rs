@@ -89,6 +89,7 @@ pub async fn resolve(
         cwd,
         env: built.env,
         secrets: built.secrets,
+        leases: Vec::new(),
         warnings: built.warnings,
     })
 }

@@ -232,6 +232,8 @@ fn fill_store(data_folder: PathBuf, roles: &[&DemoRoles]) -> Result<(), Problem>
     let world = World {
         env: BTreeMap::new().into(),
         home: None,
+        state_folder: data_folder.clone(),
+        runtime_folder: data_folder.clone(),
         data_folder,
     };
     let store = LocalStore::new(&local, &world);
@@ -366,6 +368,8 @@ mod tests {
             env: BTreeMap::new().into(),
             home: None,
             data_folder: home.path().join("data"),
+            state_folder: home.path().join("state"),
+            runtime_folder: home.path().join("runtime"),
         };
         let config = load(&LoadOptions {
             flags: FolderFlags::default(),

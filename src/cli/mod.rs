@@ -159,6 +159,8 @@ impl Frame {
             env: Arc::new(env),
             home,
             data_folder: config.folders.data.clone(),
+            state_folder: config.folders.state.clone(),
+            runtime_folder: config.folders.runtime.clone(),
         };
         let providers = Providers::new(&config.providers, &world);
         let ci = world.env.get("CI").is_some_and(|ci| ci == "true");

@@ -3,6 +3,7 @@
 pub mod catalogue;
 pub mod connector;
 pub mod filter;
+pub mod lease;
 pub mod placeholder;
 pub mod plan;
 pub mod printable;

@@ -3,6 +3,9 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use jiff::Timestamp;
+
+use crate::domain::lease::Lease;
 use crate::domain::reference::SecretRef;
 use crate::domain::secret::ChildEnv;
 
@@ -19,6 +22,8 @@ pub struct LaunchPlan {
     pub env: ChildEnv,
     /// Which secrets were read for it, in the role's order. No values.
     pub secrets: Vec<SecretUse>,
+    /// What has to be given back when the session ends.
+    pub leases: Vec<Lease>,
     /// What the person should know, without any value: a secret too short to be masked, an empty one …
     pub warnings: Vec<String>,
 }
@@ -29,5 +34,7 @@ pub struct SecretUse {
     pub field: String,
     pub reference: SecretRef,
     pub version: Option<String>,
+    /// When the value stops working; none if it does not, or nobody knows.
+    pub expires: Option<Timestamp>,
     pub took: Duration,
 }

@@ -100,6 +100,7 @@ fn insert(field: &Field, value: Value, built: &mut Built) -> Result<(), Problem>
                     field: field.name.clone(),
                     reference: used.reference,
                     version: used.version,
+                    expires: used.expires,
                     took: used.took,
                 });
             }

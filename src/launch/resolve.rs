@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use futures::future::join_all;
+use jiff::Timestamp;
 
 use super::DEADLINE;
 use crate::domain::catalogue::{self, Code};
@@ -35,6 +36,7 @@ pub(super) enum Value {
 pub(super) struct Use {
     pub(super) reference: SecretRef,
     pub(super) version: Option<String>,
+    pub(super) expires: Option<Timestamp>,
     pub(super) took: Duration,
 }
 
@@ -213,6 +215,7 @@ fn read_of<'a>(reference: &SecretRef, reads: &'a Reads) -> Result<(&'a Fetched, 
         Use {
             reference: reference.clone(),
             version: fetched.version.clone(),
+            expires: fetched.expires,
             took: read.took,
         },
     ))

@@ -45,6 +45,8 @@ impl Home {
             env: Arc::new(variables),
             home: Some(folder.path().to_owned()),
             data_folder: folder.path().join("data"),
+            state_folder: folder.path().join("state"),
+            runtime_folder: folder.path().join("runtime"),
         };
         let providers = Providers::new(&config.providers, &world);
         Self {

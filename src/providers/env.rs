@@ -76,10 +76,6 @@ impl Provider for Env {
     }
 
     async fn fetch(&self, secret: &SecretId) -> Result<Fetched, Problem> {
-        Ok(Fetched {
-            payload: Payload::Text(variable(&self.world, &secret.path)?),
-            version: None,
-            changed: None,
-        })
+        Ok(Fetched::new(Payload::Text(variable(&self.world, &secret.path)?)))
     }
 }

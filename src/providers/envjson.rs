@@ -50,10 +50,6 @@ impl Provider for EnvJson {
                 ])
                 .fact("Variable", name)
         })?;
-        Ok(Fetched {
-            payload,
-            version: None,
-            changed: None,
-        })
+        Ok(Fetched::new(payload))
     }
 }

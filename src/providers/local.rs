@@ -216,9 +216,9 @@ impl LocalStore {
         };
         check_pin(&entry, secret.pin.as_ref())?;
         Ok(Fetched {
-            payload,
             version: Some(entry.version.to_string()),
             changed: Some(entry.changed),
+            ..Fetched::new(payload)
         })
     }
 
@@ -236,6 +236,7 @@ impl LocalStore {
             keys: Some(entry.keys),
             version: Some(entry.version.to_string()),
             changed: Some(entry.changed),
+            expires: None,
         })
     }
 

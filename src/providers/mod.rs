@@ -5,9 +5,9 @@ mod env;
 mod envjson;
 #[cfg(feature = "local")]
 pub mod local;
-#[cfg(feature = "vault")]
+#[cfg(feature = "net")]
 mod net;
-#[cfg(feature = "vault")]
+#[cfg(feature = "net")]
 mod settings;
 #[cfg(feature = "vault")]
 mod vault;
@@ -20,6 +20,7 @@ use jiff::Timestamp;
 use secrecy::SecretString;
 
 use crate::domain::catalogue;
+use crate::domain::lease::Lease;
 use crate::domain::problem::{Location, Problem};
 use crate::domain::reference::{ProviderKind, SecretId, SecretRef};
 use crate::domain::secret::Payload;
@@ -34,6 +35,23 @@ pub struct Fetched {
     pub version: Option<String>,
     /// When that version was written.
     pub changed: Option<Timestamp>,
+    /// When the value stops working; none if it does not, or nobody knows.
+    pub expires: Option<Timestamp>,
+    /// What has to be given back when the session ends.
+    pub lease: Option<Lease>,
+}
+
+impl Fetched {
+    /// A content of which nothing else is known.
+    pub fn new(payload: Payload) -> Self {
+        Self {
+            payload,
+            version: None,
+            changed: None,
+            expires: None,
+            lease: None,
+        }
+    }
 }
 
 /// What is known of a secret without handing out its values.
@@ -43,6 +61,8 @@ pub struct Inspected {
     pub keys: Option<Vec<String>>,
     pub version: Option<String>,
     pub changed: Option<Timestamp>,
+    /// When the provider itself says that the secret ends.
+    pub expires: Option<Timestamp>,
     /// What will surprise about the values of the keys that were asked for, by key (none for a secret's whole text is the empty name);
     /// only where the provider had to read them anyway.
     pub warnings: BTreeMap<String, &'static str>,
@@ -70,10 +90,61 @@ pub trait Provider: Send + Sync {
         futures::future::join_all(secrets.iter().map(|secret| self.fetch(secret))).await
     }
 
+    /// Makes a lease last longer; answers with what it then is.
+    async fn renew(&self, lease: &Lease) -> Result<Lease, Problem> {
+        Err(no_lease(lease))
+    }
+
+    /// Takes back what was made for a session. A lease that is gone already is no problem.
+    async fn revoke(&self, lease: &Lease) -> Result<(), Problem> {
+        Err(no_lease(lease))
+    }
+
+    /// Makes a token that a database takes as the password of a user, without reading any secret.
+    async fn database_token(&self, login: &DatabaseLogin) -> Result<Fetched, Problem> {
+        let what = format!("a provider of this kind makes no login tokens for `{}`", login.user);
+        Err(Problem::new(&catalogue::PROVIDER_UNSUPPORTED, what))
+    }
+
+    /// Logs in as a person who sits at a terminal; says as whom and until when. The only thing that may ask.
+    async fn login(&self, _person: &dyn Person) -> Result<String, Problem> {
+        Err(Problem::new(
+            &catalogue::PROVIDER_NO_LOGIN,
+            "this provider needs no login by a person",
+        ))
+    }
+
     /// Gives the passphrase of a store that answered `E-LOCAL-LOCKED`.
     async fn unlock(&self, _passphrase: SecretString) -> Result<(), Problem> {
         Ok(())
     }
+}
+
+fn no_lease(lease: &Lease) -> Problem {
+    let what = format!("provider `{}` makes no leases", lease.provider);
+    Problem::new(&catalogue::PROVIDER_UNSUPPORTED, what)
+}
+
+/// The login that a database token is for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DatabaseLogin {
+    pub user: String,
+    pub host: String,
+    pub port: u16,
+    /// Where the database is; none to let the provider's settings or the host's name say it.
+    pub region: Option<String>,
+    /// The role to take on before.
+    pub role_arn: Option<String>,
+}
+
+/// The person in front of a terminal, for a login that cannot do without one.
+pub trait Person: Send + Sync {
+    /// One line for them to read.
+    fn tell(&self, line: &str);
+    /// Asks for something that is not shown while it is typed.
+    fn ask(&self, prompt: &str) -> Result<SecretString, Problem>;
+    /// Opens a page in their browser; false if there is none or they want none, and the address has to be told instead.
+    fn browse(&self, address: &str) -> bool;
 }
 
 /// One setting of `[providers.NAME]`, checked for its type.
@@ -104,6 +175,10 @@ pub struct World {
     pub home: Option<std::path::PathBuf>,
     /// Where the local store lies unless told otherwise.
     pub data_folder: std::path::PathBuf,
+    /// Where the journal of leases lies.
+    pub state_folder: std::path::PathBuf,
+    /// Where a person's logins are kept until the machine's session ends; 0700.
+    pub runtime_folder: std::path::PathBuf,
 }
 
 impl World {
@@ -330,6 +405,8 @@ mod tests {
             env: Arc::new(env.collect()),
             home: None,
             data_folder: "/nonexistent".into(),
+            state_folder: "/nonexistent".into(),
+            runtime_folder: "/nonexistent".into(),
         };
         let configured = configured.into_iter().map(|config| (config.name.clone(), config));
         Providers::new(&configured.collect(), &world)

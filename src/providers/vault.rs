@@ -259,9 +259,9 @@ impl Provider for Vault {
         let (payload, version) = self.content(&read)?;
         let Inspected { version, changed, .. } = of_version(version.as_ref());
         Ok(Fetched {
-            payload,
             version,
             changed,
+            ..Fetched::new(payload)
         })
     }
 }

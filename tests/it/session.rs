@@ -33,6 +33,7 @@ fn plan(program: &str, args: &[&str], env: ChildEnv) -> LaunchPlan {
         cwd: PathBuf::from("/"),
         env,
         secrets: Vec::new(),
+        leases: Vec::new(),
         warnings: Vec::new(),
     }
 }

@@ -64,6 +64,8 @@ impl Bench {
             env: Arc::new(env.collect()),
             home: self.home.clone(),
             data_folder: PathBuf::from("/nonexistent"),
+            state_folder: PathBuf::from("/nonexistent"),
+            runtime_folder: PathBuf::from("/nonexistent"),
         };
         Providers::new(&BTreeMap::from([(name.to_owned(), config)]), &world)
     }

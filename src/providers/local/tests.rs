@@ -25,6 +25,8 @@ fn world(folder: &Path, env: &[(&str, &Path)]) -> World {
         env: Arc::new(env),
         home: Some(folder.join("home")),
         data_folder: folder.join("data"),
+        state_folder: folder.join("state"),
+        runtime_folder: folder.join("runtime"),
     }
 }
 

@@ -153,6 +153,8 @@ mod tests {
             env: Arc::new(env.collect()),
             home: None,
             data_folder: "/nonexistent".into(),
+            state_folder: "/nonexistent".into(),
+            runtime_folder: "/nonexistent".into(),
         };
         proxy(&world, https, host)
             .map(|proxy| proxy.is_some())

@@ -314,6 +314,8 @@ mod tests {
             env: Arc::new(env.collect()),
             home: Some("/home/p".into()),
             data_folder: "/nonexistent".into(),
+            state_folder: "/nonexistent".into(),
+            runtime_folder: "/nonexistent".into(),
         };
         VaultSettings::read(&config, &world)
     }
