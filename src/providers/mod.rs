@@ -10,6 +10,8 @@ mod net;
 pub mod patience;
 #[cfg(feature = "net")]
 mod settings;
+#[cfg(feature = "net")]
+mod shared;
 #[cfg(feature = "vault")]
 mod vault;
 
