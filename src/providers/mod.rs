@@ -10,6 +10,7 @@ mod envjson;
 pub mod local;
 #[cfg(feature = "net")]
 mod net;
+pub mod patience;
 #[cfg(feature = "net")]
 mod settings;
 #[cfg(feature = "vault")]
