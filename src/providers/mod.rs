@@ -1,5 +1,7 @@
 //! Secret providers: one file each, behind one trait, listed once in [`PROVIDERS`].
 
+#[cfg(feature = "aws")]
+mod aws;
 mod credentials;
 mod env;
 mod envjson;
@@ -10,6 +12,8 @@ mod net;
 pub mod patience;
 #[cfg(feature = "net")]
 mod settings;
+#[cfg(feature = "net")]
+mod shared;
 #[cfg(feature = "vault")]
 mod vault;
 
@@ -225,8 +229,16 @@ pub const PROVIDERS: &[ProviderSpec] = &[
     ProviderSpec {
         kind: ProviderKind::Aws,
         title: "AWS Secrets Manager",
-        credentials: &["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"],
-        signs: &[],
+        credentials: &[
+            "AWS_ACCESS_KEY_ID",
+            "AWS_SECRET_ACCESS_KEY",
+            "AWS_SESSION_TOKEN",
+            "AWS_CONTAINER_AUTHORIZATION_TOKEN",
+        ],
+        signs: &["AWS_PROFILE", "AWS_ACCESS_KEY_ID", "AWS_WEB_IDENTITY_TOKEN_FILE"],
+        #[cfg(feature = "aws")]
+        open: Some(aws::open),
+        #[cfg(not(feature = "aws"))]
         open: None,
     },
     ProviderSpec {
@@ -453,7 +465,10 @@ mod tests {
     #[test]
     fn what_is_not_built_or_not_there_says_so() {
         let providers = providers(&[], vec![config("vault-eu", ProviderKind::Vault)]);
-        assert_eq!(providers.get("aws").err().unwrap().code.id, "E-PROVIDER-NOT-BUILT");
+        for spec in PROVIDERS.iter().filter(|spec| spec.open.is_none()) {
+            let problem = providers.get(spec.kind.word()).err().unwrap();
+            assert_eq!(problem.code.id, "E-PROVIDER-NOT-BUILT");
+        }
         let unknown = providers.get("vault-ue").err().unwrap();
         assert_eq!(unknown.code.id, "E-CONFIG-UNKNOWN-NAME");
         assert_eq!(unknown.similar[0], "vault-eu");
