@@ -2,6 +2,9 @@
 
 #[cfg(feature = "aws")]
 mod aws;
+#[cfg(any(feature = "aws", feature = "azure", feature = "k8s"))]
+#[allow(dead_code, reason = "the providers that start helpers come next")]
+pub mod command;
 mod credentials;
 mod env;
 mod envjson;

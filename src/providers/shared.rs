@@ -8,11 +8,11 @@ use tokio::sync::{Mutex, MutexGuard};
 use crate::domain::problem::Problem;
 
 /// Something that is found out by asking. The lock is held while it is.
-pub(in crate::providers) struct Shared<T>(Mutex<Finding<T>>);
+pub(super) struct Shared<T>(Mutex<Finding<T>>);
 
 /// What is known so far, and how the last question failed, if it did.
-pub(in crate::providers) struct Finding<T> {
-    pub(in crate::providers) known: T,
+pub(super) struct Finding<T> {
+    pub(super) known: T,
     failed: Option<(Instant, Problem)>,
 }
 
@@ -27,7 +27,7 @@ impl<T: Default> Default for Shared<T> {
 
 impl<T> Shared<T> {
     /// Waits for a question that is under way; fails with its problem if it failed.
-    pub(in crate::providers) async fn wait(&self) -> Result<MutexGuard<'_, Finding<T>>, Problem> {
+    pub(super) async fn wait(&self) -> Result<MutexGuard<'_, Finding<T>>, Problem> {
         let since = Instant::now();
         let finding = self.0.lock().await;
         match &finding.failed {
@@ -37,14 +37,14 @@ impl<T> Shared<T> {
     }
 
     /// What is known, whatever the last question came to.
-    pub(in crate::providers) async fn lock(&self) -> MutexGuard<'_, Finding<T>> {
+    pub(super) async fn lock(&self) -> MutexGuard<'_, Finding<T>> {
         self.0.lock().await
     }
 }
 
 impl<T> Finding<T> {
     /// Keeps a failure for those who wait.
-    pub(in crate::providers) fn ended<R>(&mut self, result: Result<R, Problem>) -> Result<R, Problem> {
+    pub(super) fn ended<R>(&mut self, result: Result<R, Problem>) -> Result<R, Problem> {
         self.failed = result.as_ref().err().map(|problem| (Instant::now(), problem.clone()));
         result
     }
