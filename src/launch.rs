@@ -8,9 +8,11 @@ mod environment;
 mod preview;
 mod program;
 mod resolve;
+mod token;
 
 pub use preview::preview;
 pub(crate) use resolve::{explain, in_role, is_absent, none_of, not_built_of};
+pub(crate) use token::database_login;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -71,9 +73,13 @@ pub async fn resolve(
     let program = program::find(role, connector, request.command.as_deref(), world).map_err(|problem| vec![problem])?;
     let cwd = working_folder(role, world).map_err(|problem| vec![problem])?;
 
-    let values = resolve::fields(role, providers, request.timeout.unwrap_or(DEADLINE)).await?;
+    let limit = request.timeout.unwrap_or(DEADLINE);
+    let deadline = tokio::time::Instant::now() + limit;
+    let values = resolve::fields(role, providers, deadline, limit).await?;
     let session_id = session_id().map_err(|problem| vec![problem])?;
     let mut built = environment::build(role, config, world, request, &session_id, values)?;
+    token::add(role, connector, providers, deadline, limit, &mut built).await?;
+    environment::say_until_when(&mut built);
     let args = match &request.command {
         Some(words) => words.iter().skip(1).cloned().collect(),
         None => {

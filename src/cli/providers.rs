@@ -60,8 +60,5 @@ pub(super) fn run(_: &ProvidersCommand, frame: &Frame) -> Result<u8, Problem> {
 /// The providers that are configured, set up by the environment, or used by a role; by name.
 fn in_use(frame: &Frame) -> Vec<String> {
     let fields = frame.config.roles.iter().flat_map(|role| &role.fields);
-    let references = fields.flat_map(|field| field.source.references());
-    frame
-        .providers
-        .names(references.map(|reference| reference.id.provider.as_str()))
+    frame.providers.names(fields.flat_map(|field| field.source.providers()))
 }

@@ -99,6 +99,10 @@ catalogue! {
     VAULT_STANDBY = "E-VAULT-STANDBY", "this node of Vault is a standby and does not answer", causes: ["the address is that of one node, not of the cluster"], fixes: ["set the address to the cluster's"];
     VAULT_RATE = "E-VAULT-RATE", "Vault limits the rate of requests", causes: ["a rate limit quota of the server, or of a proxy before it, is used up"], fixes: ["wait, then try again"];
 
+    // --- AWS: login tokens for databases
+    AWS_RDS_REGION = "E-AWS-RDS-REGION", "nothing says in which region a database is", causes: ["the host is a name of your own, not the one that AWS gave the database"], fixes: ["in config.toml: region = \"eu-west-1\" in [providers.aws]", "give the role the name that AWS gave: NAME.ID.REGION.rds.amazonaws.com"];
+    AWS_RDS_SIGN = "E-AWS-RDS-SIGN", "no login token for a database can be signed", causes: ["the host or the user holds a character that no address can"], fixes: ["correct the host in the role"];
+
     // --- the client program and the session
     CLIENT_MISSING = "E-CLIENT-MISSING", "the program that opens this role is not installed", causes: ["it is not on PATH"], fixes: ["install it, or correct PATH or the role's command"];
     CLIENT_NOT_EXECUTABLE = "E-CLIENT-NOT-EXECUTABLE", "the program that opens this role cannot be executed", causes: ["the file is not executable, or not a program"], fixes: ["chmod +x FILE"];
