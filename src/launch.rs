@@ -5,11 +5,13 @@
 
 mod arguments;
 mod environment;
+mod login;
 mod preview;
 mod program;
 mod resolve;
 mod token;
 
+pub use login::login;
 pub use preview::preview;
 pub(crate) use resolve::{explain, in_role, is_absent, none_of, not_built_of};
 pub(crate) use token::database_login;
@@ -37,6 +39,19 @@ pub struct Request {
     pub terminal: Option<&'static str>,
     /// How long everything that the launch waits for may take together; [`DEADLINE`] unless said.
     pub timeout: Option<Duration>,
+    /// A provider to log in to, in place of a role to open.
+    pub login: Option<String>,
+}
+
+impl Request {
+    /// A login that needs a person; its session is named like this in the list of sessions.
+    pub fn login(provider: &str) -> Self {
+        Self {
+            role: format!("login {provider}"),
+            login: Some(provider.to_owned()),
+            ..Self::default()
+        }
+    }
 }
 
 /// The time for everything that a launch waits for.

@@ -324,6 +324,12 @@ impl Providers {
         Registry::get(&self.registry, name)
     }
 
+    /// Forgets what the provider of this name remembers: it is opened anew when it is next asked for.
+    pub fn reopen(&self, name: &str) {
+        let mut opened = self.registry.opened.lock().unwrap_or_else(PoisonError::into_inner);
+        opened.remove(name);
+    }
+
     /// The names that a list of providers should show: those written into the configuration, the default ones that the
     /// environment sets up, and those in `used`. Sorted.
     pub fn names<'a>(&self, used: impl IntoIterator<Item = &'a str>) -> Vec<String> {
