@@ -55,6 +55,7 @@ catalogue! {
     // --- providers in general
     PROVIDER_NOT_BUILT = "E-PROVIDER-NOT-BUILT", "this kind of provider is not built yet, or not into this binary", causes: [], fixes: ["use one of the kinds that are built: hallpass version"];
     PROVIDER_UPSTREAM = "E-PROVIDER-UPSTREAM", "the provider answered something that cannot be used", causes: ["a proxy in between, or a fault on the provider's side"], fixes: ["try again; hallpass check shows which step fails"];
+    PROVIDER_UNKNOWN = "E-PROVIDER-UNKNOWN", "no provider has this name", causes: [], fixes: ["hallpass provider list"];
     PROVIDER_UNSUPPORTED = "E-PROVIDER-UNSUPPORTED", "asked of a provider whose kind cannot do it", causes: ["the role or the configuration names the wrong provider"], fixes: ["hallpass provider list"];
     PROVIDER_NO_LOGIN = "E-PROVIDER-NO-LOGIN", "the provider has no login that needs a person", causes: ["it logs in by itself, with what its settings and the environment give"], fixes: ["hallpass provider test NAME"];
     PROVIDER_CANCELLED = "E-PROVIDER-CANCELLED", "cancelled before the answer came", causes: [], fixes: [];
@@ -120,6 +121,8 @@ catalogue! {
     AWS_TOKEN_EXPIRED = "E-AWS-TOKEN-EXPIRED", "the session token has expired", causes: ["temporary credentials were exported and have run out"], fixes: ["get new credentials, export them, then start hallpass again"];
     AWS_CLOCK = "E-AWS-CLOCK", "AWS refuses the signature because of this machine's clock", causes: ["the clock is more than five minutes wrong"], fixes: ["timedatectl set-ntp true   (or: date, and correct it)"];
     AWS_THROTTLED = "E-AWS-THROTTLED", "AWS limits the rate of requests", causes: ["the account reads its secrets more often than its quota allows"], fixes: ["wait, then try again"];
+    AWS_RDS_REGION = "E-AWS-RDS-REGION", "nothing says in which region a database is", causes: ["the host is a name of your own, not the one that AWS gave the database"], fixes: ["in config.toml: region = \"eu-west-1\" in [providers.aws]", "give the role the name that AWS gave: NAME.ID.REGION.rds.amazonaws.com"];
+    AWS_RDS_SIGN = "E-AWS-RDS-SIGN", "no login token for a database can be signed", causes: ["the host or the user holds a character that no address can"], fixes: ["correct the host in the role"];
 
     // --- the client program and the session
     CLIENT_MISSING = "E-CLIENT-MISSING", "the program that opens this role is not installed", causes: ["it is not on PATH"], fixes: ["install it, or correct PATH or the role's command"];

@@ -13,6 +13,10 @@ pub mod local;
 #[cfg(feature = "net")]
 mod net;
 pub mod patience;
+#[cfg(feature = "aws")]
+#[path = "aws/rds.rs"]
+#[allow(dead_code)] // until the provider that makes its tokens is here
+mod rds;
 #[cfg(feature = "net")]
 mod settings;
 #[cfg(feature = "net")]
@@ -333,6 +337,12 @@ impl Providers {
     /// The provider of this name: a configured one, or a kind's default.
     pub fn get(&self, name: &str) -> Result<Arc<dyn Provider>, Problem> {
         Registry::get(&self.registry, name)
+    }
+
+    /// Forgets what the provider of this name remembers: it is opened anew when it is next asked for.
+    pub fn reopen(&self, name: &str) {
+        let mut opened = self.registry.opened.lock().unwrap_or_else(PoisonError::into_inner);
+        opened.remove(name);
     }
 
     /// The names that a list of providers should show: those written into the configuration, the default ones that the

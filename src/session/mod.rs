@@ -1,5 +1,7 @@
 //! A child process and everything around it: how it starts, its PTY, the emulator that keeps its screen, the keys it gets, how it ends.
 
+#[cfg(feature = "net")]
+pub mod browser;
 pub mod child_start;
 pub mod editor;
 pub mod emulator;

@@ -34,6 +34,8 @@ pub enum Effect {
         generation: u64,
         provider: String,
     },
+    /// A provider that somebody logged in to elsewhere: what it remembers is old.
+    Reopen(String),
     CancelChecks,
     Launch {
         generation: u64,
@@ -155,6 +157,7 @@ impl Runner {
         match effect {
             Effect::CheckRole { generation, role } => self.check_role(generation, role),
             Effect::CheckProvider { generation, provider } => self.check_provider(generation, provider),
+            Effect::Reopen(provider) => self.ground.providers.reopen(&provider),
             Effect::CancelChecks => self.checks.drain(..).for_each(|task| task.abort()),
             Effect::Launch {
                 generation,
@@ -272,7 +275,11 @@ impl Runner {
         };
         let (ground, replies, starter) = (self.ground.clone(), self.replies.clone(), self.starter.clone());
         self.launch = Some(tokio::spawn(async move {
-            let plan = launch::resolve(&ground.config, &ground.providers, &ground.world, &request).await;
+            let plan = match &request.login {
+                Some(provider) => launch::login(&ground.config, &ground.world, provider, &starter, Emulator::TERM)
+                    .map_err(|problem| vec![problem]),
+                None => launch::resolve(&ground.config, &ground.providers, &ground.world, &request).await,
+            };
             let scrollback = ground.config.session.scrollback;
             let notify = replies.clone();
             let started = match plan {
