@@ -188,6 +188,8 @@ fn value(field: &Field, reads: &Reads) -> Result<Value, Problem> {
 /// Whether the code says that a secret is not there, which `optional` and `default` forgive; anything broken is never forgiven.
 pub(crate) fn is_absent(code: &'static Code) -> bool {
     [
+        &catalogue::AZURE_DELETED,
+        &catalogue::AZURE_NOTFOUND,
         &catalogue::ENV_UNSET,
         &catalogue::LOCAL_MISSING,
         &catalogue::REF_KEY_MISSING,
