@@ -195,6 +195,8 @@ fn value(field: &Field, reads: &Reads) -> Result<Value, Problem> {
 pub(crate) fn is_absent(code: &'static Code) -> bool {
     [
         &catalogue::AWS_NOTFOUND,
+        &catalogue::AZURE_DELETED,
+        &catalogue::AZURE_NOTFOUND,
         &catalogue::ENV_UNSET,
         &catalogue::LOCAL_MISSING,
         &catalogue::REF_KEY_MISSING,

@@ -2,6 +2,8 @@
 
 #[cfg(feature = "aws")]
 mod aws;
+#[cfg(feature = "azure")]
+mod azure;
 #[cfg(any(feature = "aws", feature = "azure", feature = "k8s"))]
 #[allow(dead_code, reason = "the providers that start helpers come next")]
 pub mod command;
@@ -251,8 +253,19 @@ pub const PROVIDERS: &[ProviderSpec] = &[
     ProviderSpec {
         kind: ProviderKind::Azure,
         title: "Azure Key Vault",
-        credentials: &["AZURE_CLIENT_ID", "AZURE_CLIENT_SECRET", "AZURE_TENANT_ID"],
-        signs: &[],
+        credentials: &[
+            "AZURE_CLIENT_ID",
+            "AZURE_CLIENT_SECRET",
+            "AZURE_TENANT_ID",
+            "AZURE_CLIENT_CERTIFICATE_PATH",
+            "AZURE_CLIENT_CERTIFICATE_PASSWORD",
+            "AZURE_FEDERATED_TOKEN_FILE",
+            "IDENTITY_HEADER",
+        ],
+        signs: &["AZURE_VAULT_URL"],
+        #[cfg(feature = "azure")]
+        open: Some(azure::open),
+        #[cfg(not(feature = "azure"))]
         open: None,
     },
     ProviderSpec {
