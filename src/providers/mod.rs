@@ -3,12 +3,16 @@
 mod credentials;
 mod env;
 mod envjson;
+#[cfg(feature = "gcp")]
+mod gcp;
 #[cfg(feature = "local")]
 pub mod local;
 #[cfg(feature = "net")]
 mod net;
 #[cfg(feature = "net")]
 mod settings;
+#[cfg(any(feature = "gcp", feature = "vault"))]
+mod shared;
 #[cfg(feature = "vault")]
 mod vault;
 
@@ -239,7 +243,10 @@ pub const PROVIDERS: &[ProviderSpec] = &[
         kind: ProviderKind::Gcp,
         title: "Google Secret Manager",
         credentials: &["GOOGLE_APPLICATION_CREDENTIALS"],
-        signs: &[],
+        signs: &["GCP_PROJECT_ID", "GOOGLE_APPLICATION_CREDENTIALS"],
+        #[cfg(feature = "gcp")]
+        open: Some(gcp::open),
+        #[cfg(not(feature = "gcp"))]
         open: None,
     },
     ProviderSpec {
