@@ -9,6 +9,7 @@ mod gcp;
 pub mod local;
 #[cfg(feature = "net")]
 mod net;
+pub mod patience;
 #[cfg(feature = "net")]
 mod settings;
 #[cfg(any(feature = "gcp", feature = "vault"))]
