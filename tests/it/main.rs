@@ -18,6 +18,7 @@ mod architecture;
 mod canary;
 mod cli;
 mod databases;
+mod gcp;
 mod hostile;
 mod leaks;
 mod lifecycle;

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use reqwest::{Client, Request, Url};
+use reqwest::{Client, Method, Request, Url};
 use rustls::ClientConfig;
 use tokio::sync::OnceCell;
 
@@ -13,8 +13,10 @@ use crate::domain::problem::Problem;
 use crate::domain::status::State;
 use crate::providers::World;
 use crate::providers::net::http::{self, Answer, Fault};
-use crate::providers::net::ladder::{Ladder, Route, in_words, stages_until};
+use crate::providers::net::ladder::{Ladder, Route, stages_until};
+use crate::providers::net::retry::send_again;
 use crate::providers::net::tls::{self, Pem, TlsSettings};
+use crate::providers::patience::in_words;
 
 /// One rung of the ladder takes no longer than this.
 const RUNG_LIMIT: Duration = Duration::from_secs(3);
@@ -134,29 +136,14 @@ impl Web {
         self.limit.min(RUNG_LIMIT)
     }
 
-    /// Sends a request. A GET whose connection breaks, or that the server fails at, is tried once more.
+    /// Sends a request; a GET again where that may help.
     pub(super) async fn send(&self, request: Request, purpose: Purpose) -> Result<Reply, Problem> {
         let url = request.url().clone();
         let line = format!("{} {}", request.method(), url.path());
-        let client = self.client(&url).await?;
-        let again = request
-            .try_clone()
-            .filter(|request| request.method() == reqwest::Method::GET);
-        let first = http::send(client, request).await;
-        let worth_another = match &first {
-            Err(Fault::Broken) => true,
-            Ok(answer) => answer.status >= 500,
-            Err(_) => false,
-        };
-        let last = match again.filter(|_| worth_another) {
-            Some(request) => {
-                tokio::time::sleep(jitter()).await;
-                http::send(client, request).await
-            }
-            None => first,
-        };
+        let idempotent = request.method() == Method::GET;
+        let outcome = send_again(self.client(&url).await?, request, idempotent).await;
         let address = url.origin().ascii_serialization();
-        match last {
+        match outcome {
             Err(fault) => Err(self
                 .unanswered(&fault, &url, purpose)
                 .await
@@ -262,7 +249,7 @@ impl Reply {
                 let what = format!("{server} at {address} limits the rate of requests");
                 let problem = Problem::new(&catalogue::GCP_THROTTLED, what);
                 Some(match self.answer.retry_after {
-                    Some(seconds) => problem.fix(format!("wait {seconds} s, then try again")),
+                    Some(pause) => problem.fix(format!("wait {}, then try again", in_words(pause))),
                     None => problem,
                 })
             }
@@ -281,12 +268,4 @@ impl Reply {
         };
         self.at(Problem::new(&catalogue::PROVIDER_UPSTREAM, what), purpose)
     }
-}
-
-/// 50 to 150 ms, so that many clients of one server do not come back at once.
-fn jitter() -> Duration {
-    let mut byte = [0u8; 1];
-    // Without random numbers the pause is merely less random.
-    let _ = getrandom::fill(&mut byte);
-    Duration::from_millis(50 + u64::from(byte[0]) * 100 / 255)
 }
