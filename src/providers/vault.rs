@@ -21,6 +21,7 @@ use self::login::{Session, Standing, Token};
 use self::path::Kv;
 use self::read::of_version;
 use self::settings::VaultSettings;
+
 use super::net::http::{self, Answer, Fault};
 use super::net::ladder::{Ladder, Route};
 use super::net::retry::Attempts;
