@@ -13,7 +13,6 @@ mod read;
 mod refusal;
 mod renewal;
 mod settings;
-mod shared;
 mod wrapping;
 
 use std::collections::BTreeMap;
@@ -30,10 +29,11 @@ use self::login::{Session, Standing, Token};
 use self::path::Kv;
 use self::read::of_version;
 use self::settings::{ClientPem, VaultSettings};
-use self::shared::Shared;
 use super::net::http::{self, Answer, Fault};
 use super::net::ladder::{Ladder, Route};
+use super::net::retry::Attempts;
 use super::net::tls::{self, Pem};
+use super::shared::Shared;
 use super::{Credentials, Fetched, Inspected, Person, Provider, ProviderConfig, World, seen};
 use crate::domain::catalogue;
 use crate::domain::problem::Problem;
@@ -126,7 +126,7 @@ impl Vault {
         }
     }
 
-    /// Sends a question; a broken connection or a server's fault is tried once more if nothing can be done twice by it.
+    /// Sends a question; what can be asked twice is asked again where that may help.
     /// What comes back is an answer to this very question: everything that is wrong with the server itself is a problem.
     async fn ask(&self, question: Result<Question, Fault>) -> Result<(Answer, String), Problem> {
         let connection = self.connection().await?;
@@ -138,24 +138,24 @@ impl Vault {
             Ok(question) => question,
             Err(fault) => return Err(self.unanswered(&fault, "the request").await),
         };
-        let again = request.try_clone().filter(|_| idempotent);
-        let first = http::send(&connection.client, request).await;
-        let worth_another = match &first {
-            Err(Fault::Broken) => true,
-            Ok(answer) if answer.status >= 500 => match self.state().await {
-                Some(problem) => return Err(problem.note(format!("{line} → {}", answer.status))),
-                None => true,
-            },
-            _ => false,
-        };
-        let last = match again.filter(|_| worth_another) {
-            Some(request) => {
-                tokio::time::sleep(jitter()).await;
-                http::send(&connection.client, request).await
+        let mut attempts = Attempts::new(idempotent);
+        let outcome = loop {
+            let Some(copy) = request.try_clone() else {
+                break Err(Fault::Unsendable);
+            };
+            let outcome = http::send(&connection.client, copy).await;
+            // A server that is sealed says so when asked, and is not asked again.
+            if let Ok(answer) = &outcome
+                && answer.status >= 500
+                && let Some(problem) = self.state().await
+            {
+                return Err(problem.note(format!("{line} → {}", answer.status)));
             }
-            None => first,
+            if !attempts.another(&outcome).await {
+                break outcome;
+            }
         };
-        match last {
+        match outcome {
             Ok(answer) => match self.troubled(&answer, &line).await {
                 Some(problem) => Err(problem),
                 None => Ok((answer, line)),
@@ -295,12 +295,4 @@ impl Provider for Vault {
     async fn login(&self, person: &dyn Person) -> Result<String, Problem> {
         self.log_in_with(person).await
     }
-}
-
-/// 50 to 150 ms, so that many clients of one server do not come back at once.
-fn jitter() -> Duration {
-    let mut byte = [0u8; 1];
-    // Without random numbers the pause is merely less random.
-    let _ = getrandom::fill(&mut byte);
-    Duration::from_millis(50 + u64::from(byte[0]) * 100 / 255)
 }

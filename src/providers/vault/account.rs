@@ -122,7 +122,7 @@ impl Vault {
             return None;
         }
         let life = Life::of(&auth);
-        let token = Token::new(auth.client_token, origin, life);
+        let token = Token::of(auth.client_token, origin, life);
         self.worked(&token);
         Some(Ok(token))
     }

@@ -146,9 +146,14 @@ impl Asker<'_> {
     /// Whether there is an auth method with such a login: one that is there says that it takes no GET, one that is not says 403.
     pub(super) fn has_login(&self, mount: &str, user: Option<&str>) -> Result<Question, Fault> {
         let user = user.map(|user| format!("/{user}")).unwrap_or_default();
-        self.question(Call {
+        let question = self.question(Call {
             path: format!("auth/{mount}/login{user}"),
             ..Call::default()
+        })?;
+        // Any answer but 403 will do; AppRole's is a 500, which is no reason to ask again.
+        Ok(Question {
+            idempotent: false,
+            ..question
         })
     }
 

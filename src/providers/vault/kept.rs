@@ -96,7 +96,7 @@ impl Kept {
             ends: entry.ends,
             renew_at: entry.renew_at,
         };
-        Ok(Found::Token(Token::new(entry.token, Origin::Person, life)))
+        Ok(Found::Token(Token::of(entry.token, Origin::Person, life)))
     }
 
     /// Keeps a login in place of any other of this provider.
@@ -243,7 +243,7 @@ mod tests {
     fn token(text: &str, seconds: i64) -> Token {
         let ends = after(Timestamp::now(), seconds);
         let life = Life { ends, renew_at: ends };
-        Token::new(text.to_owned().into(), Origin::Person, life)
+        Token::of(text.to_owned().into(), Origin::Person, life)
     }
 
     fn found(kept: &Kept) -> String {

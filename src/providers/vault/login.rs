@@ -9,10 +9,10 @@ use secrecy::{ExposeSecret, SecretString};
 use super::Vault;
 use super::api::{Auth, Lookup, parse};
 use super::settings::{Credential, Login, is_header_text};
-use super::shared::Shared;
 use crate::domain::catalogue;
 use crate::domain::problem::Problem;
 use crate::providers::net::ladder::stages_until;
+use crate::providers::shared::Shared;
 
 /// A token in use.
 pub(super) struct Token {
@@ -71,7 +71,7 @@ pub(super) fn after(time: Timestamp, seconds: i64) -> Option<Timestamp> {
 }
 
 impl Token {
-    pub(super) fn new(value: SecretString, origin: Origin, life: Life) -> Self {
+    pub(super) fn of(value: SecretString, origin: Origin, life: Life) -> Self {
         Self {
             value,
             origin,
@@ -194,7 +194,7 @@ impl Vault {
                 if *wrapped {
                     value = self.unwrapped_token(&value).await?;
                 }
-                Ok(Token::new(value, Origin::Given, Life::default()))
+                Ok(Token::of(value, Origin::Given, Life::default()))
             }
             Login::Account(account) if account.needs_person() => self.kept_login(account),
             Login::Account(account) => self.log_in_as(account, None).await,

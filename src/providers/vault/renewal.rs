@@ -22,7 +22,7 @@ impl Vault {
         if life.renew_at.is_none_or(|due| now < due) {
             return;
         }
-        let renewed = self.renew_token(token).await;
+        let renewed = self.ask_to_renew(token).await;
         let (life, problem) = match renewed {
             Ok(Some(auth)) => {
                 let renewed = Life::of(&auth);
@@ -52,7 +52,7 @@ impl Vault {
         problem.clone()
     }
 
-    async fn renew_token(&self, token: &Token) -> Result<Option<Auth>, Problem> {
+    async fn ask_to_renew(&self, token: &Token) -> Result<Option<Auth>, Problem> {
         let failed = |line: &str, why: &str, cause: Option<String>| {
             let what = format!("the token for Vault at {} was not renewed", self.settings.address);
             let problem = Problem::new(&catalogue::VAULT_RENEW, what)
