@@ -69,7 +69,7 @@ pub async fn resolve(
     let program = program::find(role, connector, request.command.as_deref(), world).map_err(|problem| vec![problem])?;
     let cwd = working_folder(role, world).map_err(|problem| vec![problem])?;
 
-    let values = resolve::fields(role, providers).await?;
+    let (values, leases) = resolve::fields(role, providers).await?;
     let session_id = session_id().map_err(|problem| vec![problem])?;
     let mut built = environment::build(role, config, world, request, &session_id, values)?;
     let args = match &request.command {
@@ -89,8 +89,12 @@ pub async fn resolve(
         cwd,
         env: built.env,
         secrets: built.secrets,
-        leases: Vec::new(),
-        warnings: built.warnings,
+        warnings: built
+            .warnings
+            .into_iter()
+            .chain(leases.iter().filter_map(|held| held.warning.clone()))
+            .collect(),
+        leases,
     })
 }
 

@@ -1,5 +1,7 @@
 //! The child's environment: an allow-list, the role's fields, and who we are; never a credential of a provider.
 
+use jiff::Timestamp;
+
 use super::Request;
 use super::resolve::Value;
 use crate::config::Config;
@@ -65,7 +67,17 @@ pub(super) fn build(
         .env
         .insert_plain("HALLPASS_ENV", role.env.as_deref().unwrap_or_default());
     built.env.insert_plain("HALLPASS_SESSION_ID", session_id);
+    if let Some(first) = built.secrets.iter().filter_map(|used| used.expires).min() {
+        built
+            .env
+            .insert_plain("HALLPASS_EXPIRES_AT", in_seconds(first).to_string());
+    }
     if problems.is_empty() { Ok(built) } else { Err(problems) }
+}
+
+/// RFC 3339 without a fraction, which not every program reads.
+fn in_seconds(at: Timestamp) -> Timestamp {
+    Timestamp::from_second(at.as_second()).unwrap_or(at)
 }
 
 fn inherit(role: &Role, world: &World, built: &mut Built) {

@@ -8,6 +8,7 @@ use jiff::Timestamp;
 
 use super::DEADLINE;
 use crate::domain::catalogue::{self, Code};
+use crate::domain::lease::Held;
 use crate::domain::problem::{Location, Problem, Snippet};
 use crate::domain::reference::{ProviderKind, SecretId, SecretRef};
 use crate::domain::role::{Field, Role, Source, Via};
@@ -48,8 +49,8 @@ struct Read {
 
 type Reads = BTreeMap<SecretId, Read>;
 
-/// The value of every field of the role, in order; or all problems, in the same order.
-pub(super) async fn fields(role: &Role, providers: &Providers) -> Result<Vec<Value>, Vec<Problem>> {
+/// The value of every field of the role, in order, and what is given back after use; or all problems, in the same order.
+pub(super) async fn fields(role: &Role, providers: &Providers) -> Result<(Vec<Value>, Vec<Held>), Vec<Problem>> {
     let mut wanted: BTreeMap<&str, Vec<SecretId>> = BTreeMap::new();
     for reference in role.fields.iter().flat_map(|field| field.source.references()) {
         let ids = wanted.entry(&reference.id.provider).or_default();
@@ -76,7 +77,8 @@ pub(super) async fn fields(role: &Role, providers: &Providers) -> Result<Vec<Val
         }
     }
     if failed.is_empty() {
-        return Ok(values);
+        let leases = reads.into_values().filter_map(|read| read.result.ok()?.lease);
+        return Ok((values, leases.collect()));
     }
     let named = |(mut problem, names): (Problem, Vec<&str>)| {
         problem.what = format!("{}, for {}", problem.what, names.join(", "));

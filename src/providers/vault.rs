@@ -1,7 +1,9 @@
-//! `vault`: HashiCorp Vault and OpenBao. Reads KV v1 and v2, with a token or AppRole.
+//! `vault`: HashiCorp Vault and OpenBao. Reads KV v1 and v2, and credentials that are made for a session, with a token or AppRole.
 
 mod api;
+mod dynamic;
 mod failure;
+mod lease;
 mod login;
 mod path;
 mod read;
@@ -19,8 +21,8 @@ use tokio::sync::OnceCell;
 
 use self::api::{Asker, Envelope, Mounts, Question, parse};
 use self::login::{Session, Standing, Token};
-use self::path::Kv;
-use self::read::of_version;
+use self::path::Engine;
+use self::read::{Purpose, of_version};
 use self::settings::VaultSettings;
 use self::shared::Shared;
 use super::net::http::{self, Answer, Fault};
@@ -28,6 +30,7 @@ use super::net::ladder::{Ladder, Route};
 use super::net::tls;
 use super::{Credentials, Fetched, Inspected, Provider, ProviderConfig, World, seen};
 use crate::domain::catalogue;
+use crate::domain::lease::Lease;
 use crate::domain::problem::Problem;
 use crate::domain::reference::SecretId;
 use crate::domain::status::{ProviderStatus, State};
@@ -43,7 +46,9 @@ struct Vault {
     connection: OnceCell<Connection>,
     session: Session,
     /// The mounts that were found out. Held while one is asked for, so that ten secrets of one mount ask once.
-    mounts: Shared<BTreeMap<String, Kv>>,
+    mounts: Shared<BTreeMap<String, Engine>>,
+    /// How each lease that lives was made.
+    leases: lease::Made,
 }
 
 struct Connection {
@@ -65,6 +70,7 @@ pub(super) fn open(
         connection: OnceCell::new(),
         session: Session::default(),
         mounts: Shared::default(),
+        leases: lease::Made::default(),
     }))
 }
 
@@ -244,7 +250,7 @@ impl Provider for Vault {
         if let Some(inspected) = self.without_value(secret).await? {
             return Ok(inspected);
         }
-        let read = self.read(secret).await?;
+        let read = self.read(secret, Purpose::Look).await?;
         let (payload, version) = self.content(&read)?;
         let Inspected { keys, warnings, .. } = seen(&payload, keys);
         Ok(Inspected {
@@ -255,14 +261,24 @@ impl Provider for Vault {
     }
 
     async fn fetch(&self, secret: &SecretId) -> Result<Fetched, Problem> {
-        let read = self.read(secret).await?;
+        let read = self.read(secret, Purpose::Use).await?;
         let (payload, version) = self.content(&read)?;
         let Inspected { version, changed, .. } = of_version(version.as_ref());
         Ok(Fetched {
             version,
             changed,
+            expires: read.lease.as_ref().map(|held| held.lease().expires),
+            lease: read.lease,
             ..Fetched::new(payload)
         })
+    }
+
+    async fn renew(&self, lease: &Lease) -> Result<Lease, Problem> {
+        self.renew_lease(lease).await
+    }
+
+    async fn revoke(&self, lease: &Lease) -> Result<(), Problem> {
+        self.revoke_lease(lease).await
     }
 }
 

@@ -20,6 +20,13 @@ pub(super) struct Token {
     expires: Option<Instant>,
 }
 
+impl Token {
+    /// One whose end is somebody else's business.
+    pub(super) fn new(value: SecretString) -> Self {
+        Self { value, expires: None }
+    }
+}
+
 /// The login of this process.
 #[derive(Default)]
 pub(super) struct Session {
@@ -70,6 +77,22 @@ impl Vault {
         let token = self.token().await?;
         let same = token.value.expose_secret() == dead.value.expose_secret();
         Ok((!same).then_some(token))
+    }
+
+    /// A token that nobody else uses any more: that of our own login, which the next who needs one makes anew. None where the login is
+    /// that of a person, whose token is not ours to end.
+    pub(super) async fn take_token(&self) -> Result<Option<Arc<Token>>, Problem> {
+        if let Login::Token { .. } | Login::None = &self.settings.login {
+            return Ok(None);
+        }
+        let token = self.token().await?;
+        let mut current = self.session.current.lock().await;
+        if current.known.take_if(|known| Arc::ptr_eq(known, &token)).is_none() {
+            // Another one took it first.
+            drop(current);
+            return self.log_in().await.map(|token| Some(Arc::new(token)));
+        }
+        Ok(Some(token))
     }
 
     /// A word for how the login works.
