@@ -33,9 +33,11 @@ pub struct Request {
     pub extra: Vec<String>,
     /// What the child is told its terminal is; none keeps `TERM` as it is outside.
     pub terminal: Option<&'static str>,
+    /// How long everything that the launch waits for may take together; [`DEADLINE`] unless said.
+    pub timeout: Option<Duration>,
 }
 
-/// One deadline for everything that a launch waits for.
+/// The time for everything that a launch waits for.
 pub const DEADLINE: Duration = Duration::from_secs(15);
 
 /// Finds the role; a problem with the nearest names if there is none, or with the role's own problem if it is broken.
@@ -69,7 +71,7 @@ pub async fn resolve(
     let program = program::find(role, connector, request.command.as_deref(), world).map_err(|problem| vec![problem])?;
     let cwd = working_folder(role, world).map_err(|problem| vec![problem])?;
 
-    let (values, leases) = resolve::fields(role, providers).await?;
+    let (values, leases) = resolve::fields(role, providers, request.timeout.unwrap_or(DEADLINE)).await?;
     let session_id = session_id().map_err(|problem| vec![problem])?;
     let mut built = environment::build(role, config, world, request, &session_id, values)?;
     let args = match &request.command {

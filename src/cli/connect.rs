@@ -7,7 +7,7 @@ use std::time::Duration;
 use clap::Args;
 use tokio::runtime::Runtime;
 
-use super::{Frame, note, terminal_prompt, tui};
+use super::{Frame, note, terminal_prompt, time_limit, tui};
 use crate::config::ConnectMode;
 use crate::domain::catalogue;
 use crate::domain::plan::LaunchPlan;
@@ -27,6 +27,9 @@ const PATIENCE: Duration = Duration::from_millis(100);
 pub(super) struct Connect {
     /// The role's name
     role: String,
+    /// How long the secrets may take together: 500ms, 5s, 1m [default: 15s]
+    #[arg(long, value_name = "TIME", value_parser = time_limit)]
+    timeout: Option<Duration>,
     /// Open it in the session view
     #[arg(long)]
     tui: bool,
@@ -46,6 +49,7 @@ pub(super) fn run(connect: Connect, frame: &Frame) -> Result<u8, Vec<Problem>> {
     }
     let request = Request {
         role: connect.role,
+        timeout: connect.timeout,
         extra: connect.arguments,
         ..Request::default()
     };

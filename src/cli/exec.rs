@@ -1,10 +1,11 @@
 //! `hallpass exec ROLE -- CMD…`: any command with the role's environment; stdout carries the child's bytes only, redacted.
 
 use std::io::IsTerminal as _;
+use std::time::Duration;
 
 use clap::Args;
 
-use super::{Frame, connect};
+use super::{Frame, connect, time_limit};
 use crate::domain::problem::Problem;
 use crate::launch::Request;
 
@@ -16,6 +17,9 @@ use crate::launch::Request;
 pub(super) struct Exec {
     /// The role's name
     role: String,
+    /// How long the secrets may take together: 500ms, 5s, 1m [default: 15s]
+    #[arg(long, value_name = "TIME", value_parser = time_limit)]
+    timeout: Option<Duration>,
     /// The command and its arguments
     #[arg(last = true, required = true, value_name = "CMD")]
     command: Vec<String>,
@@ -24,6 +28,7 @@ pub(super) struct Exec {
 pub(super) fn run(exec: Exec, frame: &Frame) -> Result<u8, Vec<Problem>> {
     let request = Request {
         role: exec.role,
+        timeout: exec.timeout,
         command: Some(exec.command),
         ..Request::default()
     };

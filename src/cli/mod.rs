@@ -25,10 +25,11 @@ use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 
 use clap::{Args, CommandFactory as _, Parser, Subcommand};
 
-use crate::config::{Config, FolderFlags, LoadOptions, load};
+use crate::config::{Config, FolderFlags, LoadOptions, load, parse_duration};
 use crate::domain::catalogue::{self, Code};
 use crate::domain::printable::printable;
 use crate::domain::problem::Problem;
@@ -295,6 +296,13 @@ pub(crate) fn note(text: &str) {
 /// A number of things in words: `1 role`, `2 roles`.
 pub(crate) fn counted(count: usize, what: &str) -> String {
     format!("{count} {what}{}", if count == 1 { "" } else { "s" })
+}
+
+/// Reads a time limit of the command line: between 1 ms and 10 minutes.
+fn time_limit(text: &str) -> Result<Duration, String> {
+    parse_duration(text)
+        .filter(|limit| (Duration::from_millis(1)..=Duration::from_secs(600)).contains(limit))
+        .ok_or_else(|| "a time limit is written like 500ms, 5s or 1m, and is 10m at most".to_owned())
 }
 
 /// Data on stdout. A reader that has gone away (`| head`) is no error.

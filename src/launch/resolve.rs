@@ -6,7 +6,6 @@ use std::time::{Duration, Instant};
 use futures::future::join_all;
 use jiff::Timestamp;
 
-use super::DEADLINE;
 use crate::domain::catalogue::{self, Code};
 use crate::domain::lease::Held;
 use crate::domain::problem::{Location, Problem, Snippet};
@@ -14,6 +13,7 @@ use crate::domain::reference::{ProviderKind, SecretId, SecretRef};
 use crate::domain::role::{Field, Role, Source, Via};
 use crate::domain::secret::{Encoding, Part, PickError, SecretValue};
 use crate::domain::suggest::nearest;
+use crate::providers::patience::{self, in_words};
 use crate::providers::{Fetched, Providers};
 
 /// What waits for a later version, as a problem names it.
@@ -49,8 +49,14 @@ struct Read {
 
 type Reads = BTreeMap<SecretId, Read>;
 
-/// The value of every field of the role, in order, and what is given back after use; or all problems, in the same order.
-pub(super) async fn fields(role: &Role, providers: &Providers) -> Result<(Vec<Value>, Vec<Held>), Vec<Problem>> {
+/// The value of every field of the role, in order, and what is given back after use; or all problems, in the same order. `limit` is the
+/// time for all of it.
+pub(super) async fn fields(
+    role: &Role,
+    providers: &Providers,
+    limit: Duration,
+) -> Result<(Vec<Value>, Vec<Held>), Vec<Problem>> {
+    let deadline = tokio::time::Instant::now() + limit;
     let mut wanted: BTreeMap<&str, Vec<SecretId>> = BTreeMap::new();
     for reference in role.fields.iter().flat_map(|field| field.source.references()) {
         let ids = wanted.entry(&reference.id.provider).or_default();
@@ -58,7 +64,9 @@ pub(super) async fn fields(role: &Role, providers: &Providers) -> Result<(Vec<Va
             ids.push(reference.id.clone());
         }
     }
-    let groups = wanted.into_iter().map(|(provider, ids)| read(provider, ids, providers));
+    let groups = wanted
+        .into_iter()
+        .map(|(provider, ids)| read(provider, ids, providers, deadline, limit));
     let reads: Reads = join_all(groups).await.into_iter().flatten().collect();
 
     let mut values = Vec::new();
@@ -88,13 +96,19 @@ pub(super) async fn fields(role: &Role, providers: &Providers) -> Result<(Vec<Va
 }
 
 /// Reads all the secrets of one provider.
-async fn read(provider: &str, ids: Vec<SecretId>, providers: &Providers) -> Vec<(SecretId, Read)> {
+async fn read(
+    provider: &str,
+    ids: Vec<SecretId>,
+    providers: &Providers,
+    deadline: tokio::time::Instant,
+    limit: Duration,
+) -> Vec<(SecretId, Read)> {
     let started = Instant::now();
     let results = match providers.get(provider) {
         Err(problem) => ids.iter().map(|_| Err(problem.clone())).collect(),
-        Ok(store) => match tokio::time::timeout(DEADLINE, store.fetch_all(&ids)).await {
-            Ok(results) => results,
-            Err(_) => ids.iter().map(|_| Err(too_slow(provider))).collect(),
+        Ok(store) => match patience::until(deadline, store.fetch_all(&ids)).await {
+            Some(results) => results,
+            None => ids.iter().map(|_| Err(too_slow(provider, limit))).collect(),
         },
     };
     let took = started.elapsed();
@@ -104,8 +118,8 @@ async fn read(provider: &str, ids: Vec<SecretId>, providers: &Providers) -> Vec<
         .collect()
 }
 
-fn too_slow(provider: &str) -> Problem {
-    let what = format!("provider `{provider}` gave no answer within {} s", DEADLINE.as_secs());
+fn too_slow(provider: &str, limit: Duration) -> Problem {
+    let what = format!("provider `{provider}` gave no answer within {}", in_words(limit));
     Problem::new(&catalogue::NET_TIMEOUT, what)
 }
 

@@ -1,5 +1,8 @@
 //! Secret providers: one file each, behind one trait, listed once in [`PROVIDERS`].
 
+#[cfg(any(feature = "azure", feature = "k8s"))]
+#[allow(dead_code, reason = "the providers that start helpers come next")]
+pub mod command;
 mod credentials;
 mod env;
 mod envjson;
@@ -8,8 +11,11 @@ pub mod leases;
 pub mod local;
 #[cfg(feature = "net")]
 mod net;
+pub mod patience;
 #[cfg(feature = "net")]
 mod settings;
+#[cfg(feature = "net")]
+mod shared;
 #[cfg(feature = "vault")]
 mod vault;
 

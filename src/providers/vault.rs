@@ -9,7 +9,6 @@ mod path;
 mod read;
 mod refusal;
 mod settings;
-mod shared;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -24,10 +23,12 @@ use self::login::{Session, Standing, Token};
 use self::path::Engine;
 use self::read::{Purpose, of_version};
 use self::settings::VaultSettings;
-use self::shared::Shared;
+
 use super::net::http::{self, Answer, Fault};
 use super::net::ladder::{Ladder, Route};
+use super::net::retry::Attempts;
 use super::net::tls;
+use super::shared::Shared;
 use super::{Credentials, Fetched, Inspected, Provider, ProviderConfig, World, seen};
 use crate::domain::catalogue;
 use crate::domain::lease::Lease;
@@ -108,7 +109,7 @@ impl Vault {
         }
     }
 
-    /// Sends a question; a broken connection or a server's fault is tried once more if nothing can be done twice by it.
+    /// Sends a question; what can be asked twice is asked again where that may help.
     /// What comes back is an answer to this very question: everything that is wrong with the server itself is a problem.
     async fn ask(&self, question: Result<Question, Fault>) -> Result<(Answer, String), Problem> {
         let connection = self.connection().await?;
@@ -120,24 +121,24 @@ impl Vault {
             Ok(question) => question,
             Err(fault) => return Err(self.unanswered(&fault, "the request").await),
         };
-        let again = request.try_clone().filter(|_| idempotent);
-        let first = http::send(&connection.client, request).await;
-        let worth_another = match &first {
-            Err(Fault::Broken) => true,
-            Ok(answer) if answer.status >= 500 => match self.state().await {
-                Some(problem) => return Err(problem.note(format!("{line} → {}", answer.status))),
-                None => true,
-            },
-            _ => false,
-        };
-        let last = match again.filter(|_| worth_another) {
-            Some(request) => {
-                tokio::time::sleep(jitter()).await;
-                http::send(&connection.client, request).await
+        let mut attempts = Attempts::new(idempotent);
+        let outcome = loop {
+            let Some(copy) = request.try_clone() else {
+                break Err(Fault::Unsendable);
+            };
+            let outcome = http::send(&connection.client, copy).await;
+            // A server that is sealed says so when asked, and is not asked again.
+            if let Ok(answer) = &outcome
+                && answer.status >= 500
+                && let Some(problem) = self.state().await
+            {
+                return Err(problem.note(format!("{line} → {}", answer.status)));
             }
-            None => first,
+            if !attempts.another(&outcome).await {
+                break outcome;
+            }
         };
-        match last {
+        match outcome {
             Ok(answer) => match self.troubled(&answer, &line).await {
                 Some(problem) => Err(problem),
                 None => Ok((answer, line)),
@@ -280,12 +281,4 @@ impl Provider for Vault {
     async fn revoke(&self, lease: &Lease) -> Result<(), Problem> {
         self.revoke_lease(lease).await
     }
-}
-
-/// 50 to 150 ms, so that many clients of one server do not come back at once.
-fn jitter() -> Duration {
-    let mut byte = [0u8; 1];
-    // Without random numbers the pause is merely less random.
-    let _ = getrandom::fill(&mut byte);
-    Duration::from_millis(50 + u64::from(byte[0]) * 100 / 255)
 }

@@ -10,6 +10,7 @@
     unreachable_pub
 )]
 
+mod liar;
 mod sandbox;
 mod servers;
 mod tmux;
@@ -18,6 +19,7 @@ mod architecture;
 mod canary;
 mod cli;
 mod databases;
+mod faults;
 mod hostile;
 mod leaks;
 mod lifecycle;

@@ -1,13 +1,14 @@
-//! HTTP for reading secrets: no redirects, no compression, one deadline for head and body, a body that is capped and wiped.
+//! HTTP for reading secrets: no redirect to another origin, no compression, one deadline for head and body, a body that is capped and wiped.
 
 use std::time::Duration;
 
 use reqwest::redirect::Policy;
-use reqwest::{Client, NoProxy, Proxy, Request};
+use reqwest::{Client, NoProxy, Proxy, Request, Response};
 use rustls::ClientConfig;
 use zeroize::Zeroizing;
 
 use super::find;
+use super::retry::retry_after;
 use crate::domain::catalogue;
 use crate::domain::problem::Problem;
 use crate::providers::World;
@@ -20,8 +21,8 @@ pub(in crate::providers) struct Answer {
     pub(in crate::providers) status: u16,
     /// Where a redirect would lead: scheme, host and port only.
     pub(in crate::providers) location: Option<String>,
-    /// Seconds that the server asks to wait.
-    pub(in crate::providers) retry_after: Option<u64>,
+    /// How long the server asks to wait.
+    pub(in crate::providers) retry_after: Option<Duration>,
     pub(in crate::providers) body: Zeroizing<Vec<u8>>,
 }
 
@@ -88,9 +89,35 @@ fn is_listed(host: &str, except: &str) -> bool {
     })
 }
 
-/// Sends a request and reads the whole answer.
+/// Sends a request and reads the whole answer. A read that is redirected within its origin (scheme, host and port) is sent there, once;
+/// any other redirect is an answer like others, and what the request carries goes nowhere else.
 pub(in crate::providers) async fn send(client: &Client, request: Request) -> Result<Answer, Fault> {
-    let mut response = client.execute(request).await.map_err(|error| fault(&error))?;
+    let again = request.try_clone().filter(|request| request.method().is_safe());
+    let response = client.execute(request).await.map_err(|error| fault(&error))?;
+    match again.and_then(|request| redirected(request, &response)) {
+        Some(request) => {
+            drop(response);
+            read(client.execute(request).await.map_err(|error| fault(&error))?).await
+        }
+        None => read(response).await,
+    }
+}
+
+/// The request that a redirect within the origin leads to.
+fn redirected(mut request: Request, response: &Response) -> Option<Request> {
+    if !matches!(response.status().as_u16(), 301 | 302 | 307 | 308) {
+        return None;
+    }
+    let target = response.headers().get("location")?.to_str().ok()?;
+    let url = request.url().join(target).ok()?;
+    if url.origin() != request.url().origin() || !url.username().is_empty() || url.password().is_some() {
+        return None;
+    }
+    *request.url_mut() = url;
+    Some(request)
+}
+
+async fn read(mut response: Response) -> Result<Answer, Fault> {
     let header = |name: &str| response.headers().get(name).and_then(|value| value.to_str().ok());
     let location = header("location").map(|target| {
         reqwest::Url::parse(target).map_or_else(
@@ -98,7 +125,7 @@ pub(in crate::providers) async fn send(client: &Client, request: Request) -> Res
             |url| url.origin().ascii_serialization(),
         )
     });
-    let retry_after = header("retry-after").and_then(|seconds| seconds.trim().parse().ok());
+    let retry_after = header("retry-after").and_then(|text| retry_after(text, header("date")));
     let status = response.status().as_u16();
     let expected = response
         .content_length()

@@ -13,6 +13,7 @@ use super::{find, tls};
 use crate::domain::catalogue;
 use crate::domain::problem::Problem;
 use crate::domain::status::{Stage, State};
+use crate::providers::patience::in_words;
 
 /// The rungs, in order.
 pub(in crate::providers) const RUNGS: [&str; 6] = ["config", "dns", "tcp", "tls", "login", "read"];
@@ -172,15 +173,6 @@ impl Route {
     fn slow(&self, why: &str, limit: Duration) -> Problem {
         let what = format!("{}:{}: {why} within {}", self.host, self.port, in_words(limit));
         Problem::new(&catalogue::NET_TIMEOUT, what)
-    }
-}
-
-/// `5 s`, `500 ms`.
-pub(in crate::providers) fn in_words(limit: Duration) -> String {
-    if limit.subsec_millis() == 0 {
-        format!("{} s", limit.as_secs())
-    } else {
-        format!("{} ms", limit.as_millis())
     }
 }
 

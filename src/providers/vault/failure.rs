@@ -6,8 +6,9 @@ use crate::domain::catalogue;
 use crate::domain::problem::Problem;
 use crate::domain::status::State;
 use crate::providers::net::http::{self, Answer, Fault};
-use crate::providers::net::ladder::{Ladder, in_words, stages_until};
+use crate::providers::net::ladder::{Ladder, stages_until};
 use crate::providers::net::tls;
+use crate::providers::patience::in_words;
 
 impl Vault {
     pub(super) fn at_read(&self, problem: Problem, line: &str, status: u16) -> Problem {
@@ -131,7 +132,7 @@ impl Vault {
                     let what = format!("Vault at {address} limits the rate of requests");
                     let wait = answer
                         .retry_after
-                        .map(|seconds| format!("wait {seconds} s, then try again"));
+                        .map(|pause| format!("wait {}, then try again", in_words(pause)));
                     let problem = Problem::new(&catalogue::VAULT_RATE, what);
                     match wait {
                         Some(wait) => problem.fixes(vec![wait]),
