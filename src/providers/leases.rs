@@ -7,7 +7,7 @@ mod journal;
 
 use std::collections::BTreeMap;
 use std::future::Future;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -21,6 +21,8 @@ use crate::domain::catalogue;
 use crate::domain::lease::{Held, Lease};
 use crate::domain::problem::Problem;
 
+/// The way out of the program waits for leases no longer than this; a call of a provider takes 5 s at most, unless its settings say otherwise.
+pub const PATIENCE: Duration = Duration::from_secs(6);
 /// Giving back what a crash left takes no longer than this.
 const SWEEP_LIMIT: Duration = Duration::from_secs(5);
 /// The way out of the program waits for that no longer than this.
@@ -65,12 +67,7 @@ enum Order {
     Sweep(Arc<Registry>, Work),
 }
 
-struct Keeper {
-    orders: UnboundedSender<Order>,
-    shared: Arc<Shared>,
-}
-
-#[derive(Default)]
+/// What the thread and everybody else look at.
 struct Shared {
     listener: Mutex<Option<Listener>>,
     counts: Mutex<Counts>,
@@ -80,7 +77,18 @@ struct Shared {
     owed: Mutex<BTreeMap<Key, (Lease, Problem)>>,
 }
 
-#[derive(Default, Clone, Copy)]
+static SHARED: Shared = Shared {
+    listener: Mutex::new(None),
+    counts: Mutex::new(Counts {
+        making: 0,
+        revoking: 0,
+        sweeping: 0,
+    }),
+    fewer: Condvar::new(),
+    journals: Mutex::new(BTreeMap::new()),
+    owed: Mutex::new(BTreeMap::new()),
+};
+
 struct Counts {
     making: usize,
     revoking: usize,
@@ -88,27 +96,21 @@ struct Counts {
 }
 
 /// Something that the way out of the program waits for, as long as this lives.
-struct Work {
-    shared: Arc<Shared>,
-    count: fn(&mut Counts) -> &mut usize,
-}
+struct Work(fn(&mut Counts) -> &mut usize);
 
 impl Work {
-    fn new(shared: &Arc<Shared>, count: fn(&mut Counts) -> &mut usize) -> Self {
-        *count(&mut lock(&shared.counts)) += 1;
-        Self {
-            shared: Arc::clone(shared),
-            count,
-        }
+    fn new(count: fn(&mut Counts) -> &mut usize) -> Self {
+        *count(&mut lock(&SHARED.counts)) += 1;
+        Self(count)
     }
 }
 
 impl Drop for Work {
     fn drop(&mut self) {
-        let mut counts = lock(&self.shared.counts);
-        let count = (self.count)(&mut counts);
+        let mut counts = lock(&SHARED.counts);
+        let count = (self.0)(&mut counts);
         *count = count.saturating_sub(1);
-        self.shared.fewer.notify_all();
+        SHARED.fewer.notify_all();
     }
 }
 
@@ -116,23 +118,22 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-static KEEPER: OnceLock<Keeper> = OnceLock::new();
-
-/// Made with the first thing there is to keep. Where the system gives no thread, the orders wait for nobody and the journal remains.
-fn keeper() -> &'static Keeper {
-    KEEPER.get_or_init(|| {
+/// Gives the thread something to do; it is made with the first order. Where the system gives none, orders are dropped, and with them what
+/// waits for them; the journal remains.
+fn send(order: Order) {
+    static ORDERS: OnceLock<UnboundedSender<Order>> = OnceLock::new();
+    let orders = ORDERS.get_or_init(|| {
         let (orders, received) = unbounded_channel();
-        let shared = Arc::<Shared>::default();
-        let (again, with) = (orders.clone(), Arc::clone(&shared));
+        let again = orders.clone();
         let work = move || {
             if let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_all().build() {
-                runtime.block_on(Keeping::new(again, with).run(received));
+                runtime.block_on(Keeping::new(again).run(received));
             }
         };
-        // A failure is a closed channel: every order that comes is dropped, and with it what waits for it.
         let _ = std::thread::Builder::new().name("leases".to_owned()).spawn(work);
-        Keeper { orders, shared }
-    })
+        orders
+    });
+    let _ = orders.send(order);
 }
 
 /// What a provider needs to hand out a lease. While it exists the program's way out waits: the lease may be made already, and its name
@@ -146,13 +147,12 @@ impl Making {
     pub(super) fn new(registry: Arc<Registry>) -> Self {
         Self {
             registry,
-            _work: Work::new(&keeper().shared, |counts| &mut counts.making),
+            _work: Work::new(|counts| &mut counts.making),
         }
     }
 
     /// Writes the lease down and keeps it from now on. `endpoint` is where the provider is.
     pub(super) fn hold(&self, lease: Lease, endpoint: String) -> Held {
-        let Keeper { orders, shared } = keeper();
         let entry = Entry {
             provider: lease.provider.clone(),
             endpoint,
@@ -160,11 +160,8 @@ impl Making {
             expires: lease.expires,
         };
         let folder = folder(&self.registry);
-        let written = lock(&shared.journals)
-            .entry(folder.clone())
-            .or_default()
-            .enter(&folder, entry);
-        let _ = orders.send(Order::Keep(Kept {
+        let written = enter(&folder, entry);
+        send(Order::Keep(Kept {
             due: due(&lease),
             lease: lease.clone(),
             registry: Arc::clone(&self.registry),
@@ -173,8 +170,8 @@ impl Making {
         let key = (lease.provider.clone(), lease.id.clone());
         let path = lease.path().to_owned();
         let mut held = Held::new(lease, move || {
-            let work = Work::new(&shared.clone(), |counts| &mut counts.revoking);
-            let _ = orders.send(Order::GiveBack(key, work));
+            let work = Work::new(|counts| &mut counts.revoking);
+            send(Order::GiveBack(key, work));
         });
         if let Err(error) = written {
             held.warning = Some(format!(
@@ -205,11 +202,7 @@ fn after(pause: Duration) -> Option<Timestamp> {
 
 /// Tells this listener from now on what happens to leases. Called from the thread of the leases; it should not block.
 pub fn listen(listener: impl Fn(News) + Send + Sync + 'static) {
-    if let Some(shared) = KEEPER.get().map(|keeper| &keeper.shared) {
-        *lock(&shared.listener) = Some(Box::new(listener));
-    } else {
-        *lock(&keeper().shared.listener) = Some(Box::new(listener));
-    }
+    *lock(&SHARED.listener) = Some(Box::new(listener));
 }
 
 /// Gives back, in the background, what earlier runs left that were killed. Returns at once.
@@ -218,47 +211,40 @@ pub fn sweep(providers: &Providers) {
     if journal::is_empty(&folder(registry)) {
         return;
     }
-    let Keeper { orders, shared } = keeper();
-    let work = Work::new(shared, |counts| &mut counts.sweeping);
-    let _ = orders.send(Order::Sweep(Arc::clone(registry), work));
+    let work = Work::new(|counts| &mut counts.sweeping);
+    send(Order::Sweep(Arc::clone(registry), work));
 }
 
 /// Waits until no lease is being made, at most this long: a request that was given up may have made one. To be awaited where the
 /// requests run.
 pub async fn made(limit: Duration) {
-    let Some(keeper) = KEEPER.get() else { return };
     let until = Instant::now() + limit;
-    while lock(&keeper.shared.counts).making > 0 && Instant::now() < until {
+    while lock(&SHARED.counts).making > 0 && Instant::now() < until {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
 }
 
 /// Waits until everything that was dropped is given back, at most this long. Answers with what was not, and why; each only once.
 pub fn settle(limit: Duration) -> Vec<(Lease, Problem)> {
-    let Some(Keeper { shared, .. }) = KEEPER.get() else {
-        return Vec::new();
-    };
     let wait = |limit: Duration, busy: fn(&Counts) -> bool| {
-        let counts = lock(&shared.counts);
-        drop(shared.fewer.wait_timeout_while(counts, limit, |counts| busy(counts)));
+        let counts = lock(&SHARED.counts);
+        drop(SHARED.fewer.wait_timeout_while(counts, limit, |counts| busy(counts)));
     };
     wait(limit, |counts| counts.making + counts.revoking > 0);
     wait(SWEEP_PATIENCE, |counts| counts.sweeping > 0);
-    std::mem::take(&mut *lock(&shared.owed)).into_values().collect()
+    std::mem::take(&mut *lock(&SHARED.owed)).into_values().collect()
 }
 
 /// The work of the thread.
 struct Keeping {
     orders: UnboundedSender<Order>,
-    shared: Arc<Shared>,
     kept: BTreeMap<Key, Kept>,
 }
 
 impl Keeping {
-    fn new(orders: UnboundedSender<Order>, shared: Arc<Shared>) -> Self {
+    fn new(orders: UnboundedSender<Order>) -> Self {
         Self {
             orders,
-            shared,
             kept: BTreeMap::new(),
         }
     }
@@ -288,16 +274,15 @@ impl Keeping {
                 if let Some(kept) = self.kept.get_mut(&key) {
                     kept.given_back = true;
                     let no_answer = Problem::new(&catalogue::NET_TIMEOUT, "no answer before hallpass ended");
-                    lock(&self.shared.owed).insert(key.clone(), (kept.lease.clone(), no_answer));
+                    lock(&SHARED.owed).insert(key.clone(), (kept.lease.clone(), no_answer));
                     self.revoke(&key, Some(work));
                 }
             }
             Order::Renewed(key, result) => self.renewed(&key, result),
             Order::Revoked(key, result) => self.revoked(&key, result),
             Order::Sweep(registry, work) => {
-                let shared = Arc::clone(&self.shared);
                 tokio::spawn(async move {
-                    let _ = tokio::time::timeout(SWEEP_LIMIT, sweep_all(&registry, &shared)).await;
+                    let _ = tokio::time::timeout(SWEEP_LIMIT, sweep_all(&registry)).await;
                     drop(work);
                 });
             }
@@ -355,15 +340,10 @@ impl Keeping {
                     expires: lease.expires,
                 };
                 if let Ok(provider) = Registry::get(&kept.registry, &key.0) {
-                    let folder = folder(&kept.registry);
-                    let mut journals = lock(&self.shared.journals);
                     // The old line names the lease as well; it only says too early when it ends.
-                    let _ = journals
-                        .entry(folder.clone())
-                        .or_default()
-                        .enter(&folder, entry(provider.endpoint()));
+                    let _ = enter(&folder(&kept.registry), entry(provider.endpoint()));
                 }
-                self.tell(News::Renewed(lease));
+                tell(News::Renewed(lease));
             }
             Err(problem) => {
                 let left = kept.lease.left(Timestamp::now());
@@ -373,7 +353,7 @@ impl Keeping {
                     Duration::from_secs(u64::try_from(left / 6).unwrap_or(0)).clamp(Duration::from_secs(1), AGAIN);
                 kept.due = after(pause).filter(|_| !over);
                 let lease = kept.lease.clone();
-                self.tell(News::NotRenewed(lease, problem));
+                tell(News::NotRenewed(lease, problem));
             }
         }
     }
@@ -387,7 +367,7 @@ impl Keeping {
             Registry::get(&kept.registry, &key.0),
             self.orders.clone(),
         );
-        let (key, shared) = (key.clone(), Arc::clone(&self.shared));
+        let key = key.clone();
         let journal = folder(&kept.registry);
         tokio::spawn(async move {
             let result = match provider {
@@ -395,16 +375,16 @@ impl Keeping {
                 Err(problem) => Err(problem),
             };
             // Before anybody stops waiting for it.
-            let mut owed = lock(&shared.owed);
+            let mut owed = lock(&SHARED.owed);
             match &result {
                 Ok(()) => {
                     owed.remove(&key);
-                    strike(&shared, &journal, &lease);
+                    strike(&journal, &lease);
                 }
                 Err(problem) => {
                     owed.insert(key.clone(), (lease.clone(), problem.clone()));
                     if is_final(problem) {
-                        strike(&shared, &journal, &lease);
+                        strike(&journal, &lease);
                     }
                 }
             }
@@ -420,35 +400,37 @@ impl Keeping {
         match result {
             Ok(()) => {
                 self.kept.remove(key);
-                self.tell(News::Revoked(lease));
+                tell(News::Revoked(lease));
             }
             Err(problem) => {
                 kept.due = after(AGAIN);
-                let over = lease.left(Timestamp::now()) == 0;
+                let (over, registry) = (lease.left(Timestamp::now()) == 0, Arc::clone(&kept.registry));
                 if over || is_final(&problem) {
                     self.kept.remove(key);
                 }
                 if over {
-                    lock(&self.shared.owed).remove(key);
+                    lock(&SHARED.owed).remove(key);
+                    strike(&folder(&registry), &lease);
                 }
-                self.tell(News::NotRevoked(lease, problem));
+                tell(News::NotRevoked(lease, problem));
             }
         }
     }
-
-    fn tell(&self, news: News) {
-        tell(&self.shared, news);
-    }
 }
 
-fn tell(shared: &Shared, news: News) {
-    if let Some(listener) = &*lock(&shared.listener) {
+fn tell(news: News) {
+    if let Some(listener) = &*lock(&SHARED.listener) {
         listener(news);
     }
 }
 
-fn strike(shared: &Shared, folder: &PathBuf, lease: &Lease) {
-    if let Some(journal) = lock(&shared.journals).get_mut(folder) {
+fn enter(folder: &Path, entry: Entry) -> std::io::Result<()> {
+    let mut journals = lock(&SHARED.journals);
+    journals.entry(folder.to_owned()).or_default().enter(folder, entry)
+}
+
+fn strike(folder: &Path, lease: &Lease) {
+    if let Some(journal) = lock(&SHARED.journals).get_mut(folder) {
         journal.strike(&lease.id);
     }
 }
@@ -463,15 +445,15 @@ fn is_final(problem: &Problem) -> bool {
     last_words.contains(&problem.code)
 }
 
-async fn sweep_all(registry: &Arc<Registry>, shared: &Shared) {
+async fn sweep_all(registry: &Arc<Registry>) {
     let leftovers = journal::leftovers(&folder(registry));
     futures::stream::iter(leftovers)
-        .for_each_concurrent(SWEEP_AT_ONCE, |leftover| sweep_one(leftover, registry, shared))
+        .for_each_concurrent(SWEEP_AT_ONCE, |leftover| sweep_one(leftover, registry))
         .await;
 }
 
 /// Gives back what one run left. What fails stays in its journal until it has ended by itself.
-async fn sweep_one(mut leftover: Leftover, registry: &Arc<Registry>, shared: &Shared) {
+async fn sweep_one(mut leftover: Leftover, registry: &Arc<Registry>) {
     for entry in leftover.entries.clone() {
         let lease = Lease {
             provider: entry.provider,
@@ -496,8 +478,8 @@ async fn sweep_one(mut leftover: Leftover, registry: &Arc<Registry>, shared: &Sh
             Err(problem) if is_final(&problem) => {
                 leftover.strike(&lease.id);
                 let key = (lease.provider.clone(), lease.id.clone());
-                lock(&shared.owed).insert(key, (lease.clone(), problem.clone()));
-                tell(shared, News::NotRevoked(lease, problem));
+                lock(&SHARED.owed).insert(key, (lease.clone(), problem.clone()));
+                tell(News::NotRevoked(lease, problem));
             }
             Err(_) => {}
         }

@@ -6,6 +6,7 @@ pub mod command;
 mod credentials;
 mod env;
 mod envjson;
+#[cfg_attr(not(feature = "vault"), allow(dead_code, reason = "no other provider makes leases"))]
 pub mod leases;
 #[cfg(feature = "local")]
 pub mod local;
