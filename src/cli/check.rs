@@ -29,7 +29,7 @@ pub(super) fn run(check: &Check, frame: &Frame) -> Result<u8, Problem> {
         providers: &frame.providers,
         world: &frame.world,
     };
-    let report = frame.runtime()?.block_on(checker.roles(&names));
+    let report = frame.runtime()?.block_on(checker.roles(&names, None));
     if frame.json {
         say(&json::document(json::report(&report)));
     } else if !frame.quiet {
@@ -213,6 +213,7 @@ mod tests {
             key: None,
             version: None,
             rotated_at: None,
+            expires: None,
             latency_ms: None,
         };
         let role = |name: &str, problem: Option<Problem>, fields: Vec<FieldStatus>| RoleStatus {
@@ -222,6 +223,7 @@ mod tests {
             provider: None,
             latency_ms: None,
             fields,
+            versions: Default::default(),
         };
         let sealed = || Some(Problem::new(&catalogue::VAULT_SEALED, "Vault is sealed"));
         let missing = Some(Problem::new(&catalogue::CLIENT_MISSING, "no psql"));

@@ -1,8 +1,10 @@
 //! Secret providers: one file each, behind one trait, listed once in [`PROVIDERS`].
 
+pub mod climb;
 mod credentials;
 mod env;
 mod envjson;
+mod lanes;
 #[cfg(feature = "local")]
 pub mod local;
 #[cfg(feature = "net")]
@@ -28,6 +30,11 @@ use crate::domain::secret::Payload;
 use crate::domain::status::ProviderStatus;
 use crate::domain::suggest::nearest;
 pub use credentials::Credentials;
+pub use lanes::Lane;
+use lanes::Lanes;
+
+/// The rungs of a probe's ladder, in order.
+const RUNGS: [&str; 6] = ["config", "dns", "tcp", "tls", "login", "read"];
 
 /// What a fetch brings: the content and what the provider says about it.
 pub struct Fetched {
@@ -293,6 +300,7 @@ pub fn credential_names() -> Vec<&'static str> {
 /// The providers of this run, each opened when it is first asked for and kept, so that its login is used again.
 pub struct Providers {
     registry: Arc<Registry>,
+    lanes: Lanes,
 }
 
 /// A provider, or why it cannot be opened: its settings do not change during a run.
@@ -312,7 +320,13 @@ impl Providers {
                 world: world.clone(),
                 opened: Mutex::default(),
             }),
+            lanes: Lanes::new(),
         }
+    }
+
+    /// The questions that are under way with this provider.
+    pub fn lane(&self, name: &str) -> Arc<Lane> {
+        self.lanes.of(name)
     }
 
     /// The provider of this name: a configured one, or a kind's default.
