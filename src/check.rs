@@ -2,8 +2,9 @@
 
 mod age;
 mod field;
+mod kept;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use futures::future::join_all;
@@ -25,17 +26,26 @@ const QUESTION: Duration = Duration::from_secs(3);
 /// A probe that is not older is not made again for a role.
 const FRESH: Duration = Duration::from_secs(10);
 
+pub use kept::Kept;
+
+/// What was found, and when it was looked at.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Checked<T> {
+    pub status: T,
+    pub at: Timestamp,
+}
+
 /// What a whole check found.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Report {
-    pub providers: Vec<ProviderStatus>,
-    pub roles: Vec<RoleStatus>,
+    pub providers: Vec<Checked<ProviderStatus>>,
+    pub roles: Vec<Checked<RoleStatus>>,
 }
 
 impl Report {
     /// How many roles are in this state.
     pub fn count(&self, state: State) -> usize {
-        self.roles.iter().filter(|role| role.state == state).count()
+        self.roles.iter().filter(|role| role.status.state == state).count()
     }
 
     /// The gravest state of anything in it.
@@ -43,8 +53,8 @@ impl Report {
         let states = self
             .roles
             .iter()
-            .map(|role| role.state)
-            .chain(self.providers.iter().map(|provider| provider.state));
+            .map(|role| role.status.state)
+            .chain(self.providers.iter().map(|provider| provider.status.state));
         states.max().unwrap_or(State::Ok)
     }
 }
@@ -71,6 +81,7 @@ impl Checker<'_> {
     /// Checks these roles and the providers they use. Each provider goes on by itself: none waits for another one's answers. What is
     /// not answered within `limit` is a problem of its own; without one every question has its own limit only.
     pub async fn roles(&self, names: &[String], limit: Option<Duration>) -> Report {
+        let at = Timestamp::now();
         let limit = limit.map(|whole| Limit {
             until: tokio::time::Instant::now() + whole,
             whole,
@@ -115,12 +126,48 @@ impl Checker<'_> {
             });
         }
         roles.sort_by_key(|role| names.iter().position(|name| *name == role.name));
+        Report {
+            providers: providers.into_iter().map(|status| Checked { status, at }).collect(),
+            roles: roles.into_iter().map(|status| Checked { status, at }).collect(),
+        }
+    }
+
+    /// The same, with what an earlier check found where that is not older than `max_age`; what this one finds is kept for the next.
+    pub async fn roles_or_kept(&self, names: &[String], limit: Option<Duration>, max_age: Option<Duration>) -> Report {
+        let mut kept = Kept::read(*self);
+        let since = max_age.map(|age| kept::ago(age, Timestamp::now()));
+        let known = |name: &String| kept.role(name, since?);
+        let mut roles: Vec<Checked<RoleStatus>> = names.iter().filter_map(known).collect();
+        let rest: Vec<String> = names
+            .iter()
+            .filter(|name| roles.iter().all(|role| role.status.name != **name))
+            .cloned()
+            .collect();
+        let fresh = self.roles(&rest, limit).await;
+        let used: BTreeSet<&str> = roles
+            .iter()
+            .filter_map(|known| self.config.roles.iter().find(|role| role.name == known.status.name))
+            .flat_map(references)
+            .map(|reference| reference.id.provider.as_str())
+            .collect();
+        let mut providers = fresh.providers.clone();
+        for name in used {
+            if providers.iter().all(|known| known.status.name != name) {
+                providers.extend(since.and_then(|since| kept.provider(name, since)));
+            }
+        }
+        kept.take(&fresh);
+        // Without the file the next check merely asks again.
+        let _ = kept.write();
+        roles.extend(fresh.roles);
+        roles.sort_by_key(|role| names.iter().position(|name| *name == role.status.name));
         Report { providers, roles }
     }
 
     /// Checks one role; none if there is no role of this name.
     pub async fn role(&self, name: &str) -> Option<RoleStatus> {
-        self.roles(&[name.to_owned()], None).await.roles.into_iter().next()
+        let mut roles = self.roles(&[name.to_owned()], None).await.roles;
+        roles.pop().map(|role| role.status)
     }
 
     /// Climbs one provider's ladder, however short ago that was done.
@@ -216,6 +263,12 @@ impl Checker<'_> {
             },
             problem: Some(problem),
         }
+    }
+
+    /// Where the provider is; empty for one that cannot be opened.
+    fn endpoint(&self, name: &str) -> String {
+        let provider = self.providers.get(name);
+        provider.map_or_else(|_| String::new(), |provider| provider.endpoint())
     }
 
     async fn inspect(&self, id: &SecretId, keys: Vec<&str>, lane: &Lane, limit: Option<Limit>) -> (SecretId, Answer) {
