@@ -1,6 +1,9 @@
 //! Secret providers: one file each, behind one trait, listed once in [`PROVIDERS`].
 
 pub mod climb;
+#[cfg(any(feature = "azure", feature = "k8s"))]
+#[allow(dead_code, reason = "the providers that start helpers come next")]
+pub mod command;
 mod credentials;
 mod env;
 mod envjson;
@@ -12,6 +15,8 @@ mod net;
 pub mod patience;
 #[cfg(feature = "net")]
 mod settings;
+#[cfg(feature = "net")]
+mod shared;
 #[cfg(feature = "vault")]
 mod vault;
 

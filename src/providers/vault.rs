@@ -7,7 +7,6 @@ mod path;
 mod read;
 mod refusal;
 mod settings;
-mod shared;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -22,11 +21,12 @@ use self::login::{Session, Standing, Token};
 use self::path::Kv;
 use self::read::of_version;
 use self::settings::VaultSettings;
-use self::shared::Shared;
+
 use super::net::http::{self, Answer, Fault};
 use super::net::ladder::{Ladder, Route};
 use super::net::retry::Attempts;
 use super::net::tls;
+use super::shared::Shared;
 use super::{Credentials, Fetched, Inspected, Provider, ProviderConfig, World, seen};
 use crate::domain::catalogue;
 use crate::domain::problem::Problem;

@@ -10,14 +10,17 @@
     unreachable_pub
 )]
 
+mod liar;
 mod sandbox;
 mod servers;
 mod tmux;
 
 mod architecture;
 mod canary;
+mod checks;
 mod cli;
 mod databases;
+mod faults;
 mod hostile;
 mod leaks;
 mod lifecycle;

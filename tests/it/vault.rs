@@ -14,6 +14,7 @@ use hallpass::domain::status::State;
 use hallpass::providers::{Fetched, Provider, ProviderConfig, Providers, Setting, World};
 use serde_json::{Value, json};
 
+use crate::liar::{Liar, http};
 use crate::sandbox::eventually;
 use crate::servers::{servers, unique};
 
@@ -719,47 +720,6 @@ fn trust_can_be_given_in_every_form() {
     holds(&run(shown.vault().fetch(&secret)).ok().unwrap(), "password", "value");
 }
 
-/// A server that says to every request what the test wants, and keeps what it was asked.
-struct Liar {
-    address: String,
-    asked: Arc<Mutex<Vec<String>>>,
-}
-
-impl Liar {
-    fn new(answer: impl Fn(&str) -> String + Send + 'static) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let address = format!("http://{}", listener.local_addr().unwrap());
-        let asked: Arc<Mutex<Vec<String>>> = Arc::default();
-        let kept = Arc::clone(&asked);
-        std::thread::spawn(move || {
-            for stream in listener.incoming() {
-                let mut stream = stream.unwrap();
-                let mut head = Vec::new();
-                let mut byte = [0u8; 1];
-                while !head.ends_with(b"\r\n\r\n") && stream.read(&mut byte).is_ok_and(|read| read == 1) {
-                    head.push(byte[0]);
-                }
-                let head = String::from_utf8_lossy(&head).into_owned();
-                let answer = answer(&head);
-                kept.lock().unwrap().push(head);
-                let _ = stream.write_all(answer.as_bytes());
-            }
-        });
-        Self { address, asked }
-    }
-
-    fn asked(&self) -> Vec<String> {
-        self.asked.lock().unwrap().clone()
-    }
-}
-
-fn http(status: &str, more: &str, body: &str) -> String {
-    format!(
-        "HTTP/1.1 {status}\r\nContent-Length: {}\r\nConnection: close\r\n{more}\r\n{body}",
-        body.len()
-    )
-}
-
 #[test]
 fn a_redirect_is_not_followed_and_the_token_does_not_travel() {
     let sink = Liar::new(|_| http("200 OK", "", "{}"));
@@ -819,7 +779,7 @@ fn answers_that_are_not_vaults() {
         ("E-PROVIDER-UPSTREAM", http("418 I'm a teapot", "", &page)),
         (
             "E-VAULT-RATE",
-            http("429 Too Many Requests", "Retry-After: 7\r\n", &page),
+            http("429 Too Many Requests", "Retry-After: 70\r\n", &page),
         ),
         ("E-VAULT-STANDBY", http("473 Standby", "", "")),
         (
