@@ -17,6 +17,7 @@ mod tmux;
 
 mod architecture;
 mod canary;
+mod checks;
 mod cli;
 mod databases;
 mod faults;

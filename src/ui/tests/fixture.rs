@@ -305,6 +305,7 @@ pub(super) fn role_status(model: &Model, name: &str) -> RoleStatus {
             key: None,
             version: Some("7".to_owned()),
             rotated_at: Some("2026-11-19T09:41:07Z".parse().unwrap()),
+            expires: None,
             latency_ms: Some(38),
         })
         .collect();
@@ -315,6 +316,7 @@ pub(super) fn role_status(model: &Model, name: &str) -> RoleStatus {
         provider: Some("vault".to_owned()),
         latency_ms: Some(38),
         fields,
+        versions: Default::default(),
     }
 }
 
