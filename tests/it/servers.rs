@@ -3,7 +3,7 @@
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::path::Path;
-use std::process::{ChildStdin, ChildStdout, Command, Stdio};
+use std::process::{Child, ChildStdout, Command, Stdio};
 use std::sync::{Mutex, OnceLock};
 
 use serde_json::Value;
@@ -118,17 +118,15 @@ impl Servers {
 
     /// The same in one process for all tests, which takes longer to start than any call. It ends with its standard input.
     fn boto_shared(&self, asked: &Value) -> Vec<Value> {
-        static PROCESS: OnceLock<Mutex<(ChildStdin, BufReader<ChildStdout>)>> = OnceLock::new();
+        static PROCESS: OnceLock<Mutex<(Child, BufReader<ChildStdout>)>> = OnceLock::new();
         let process = PROCESS.get_or_init(|| {
             let mut command = self.boto_command(&[]);
             let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
-            Mutex::new((
-                child.stdin.take().unwrap(),
-                BufReader::new(child.stdout.take().unwrap()),
-            ))
+            let answers = BufReader::new(child.stdout.take().unwrap());
+            Mutex::new((child, answers))
         });
         let mut process = process.lock().unwrap();
-        writeln!(process.0, "{asked}").unwrap();
+        writeln!(process.0.stdin.as_mut().unwrap(), "{asked}").unwrap();
         let mut answer = String::new();
         process.1.read_line(&mut answer).unwrap();
         serde_json::from_str(&answer).unwrap()
