@@ -16,6 +16,9 @@ mod servers;
 mod tmux;
 
 mod architecture;
+mod aws;
+mod aws_failures;
+mod aws_logins;
 mod canary;
 mod checks;
 mod cli;
