@@ -16,6 +16,8 @@ mod servers;
 mod tmux;
 
 mod architecture;
+mod azure;
+mod azure_failures;
 mod canary;
 mod cli;
 mod databases;

@@ -30,6 +30,11 @@ pub struct Servers {
     pg_password: String,
     mysql_password: String,
     redis_password: String,
+    pub python: String,
+    pub python_path: String,
+    pub azure_url: String,
+    pub azure_clear: String,
+    pub azure_cert: String,
 }
 
 /// The servers of this run.
@@ -59,6 +64,11 @@ pub fn servers() -> &'static Servers {
             pg_password: get("HP_PG_SUPER_PASSWORD"),
             mysql_password: get("HP_MYSQL_ROOT_PASSWORD"),
             redis_password: get("HP_REDIS_ADMIN_PASSWORD"),
+            python: get("HP_PYTHON"),
+            python_path: get("HP_PYTHONPATH"),
+            azure_url: get("HP_AZURE_URL"),
+            azure_clear: get("HP_AZURE_CLEAR"),
+            azure_cert: get("HP_AZURE_CERT"),
         }
     })
 }
