@@ -235,7 +235,7 @@ fn secrets_that_cannot_be_read() {
                 "TOKEN",
                 format!("{{ secret = 'azure:{there}', version = '{version}' }}"),
             )],
-        )
+        );
     };
     pin("0123456789abcdef0123456789abcdef");
     refused(&sandbox, "E-AZURE-NO-VERSION");
