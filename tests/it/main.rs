@@ -19,6 +19,8 @@ mod architecture;
 mod aws;
 mod aws_failures;
 mod aws_logins;
+mod azure;
+mod azure_failures;
 mod canary;
 mod checks;
 mod cli;

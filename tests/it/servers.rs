@@ -42,6 +42,9 @@ pub struct Servers {
     pg_password: String,
     mysql_password: String,
     redis_password: String,
+    pub azure_url: String,
+    pub azure_clear: String,
+    pub azure_cert: String,
 }
 
 /// The servers of this run.
@@ -80,6 +83,9 @@ pub fn servers() -> &'static Servers {
             pg_password: get("HP_PG_SUPER_PASSWORD"),
             mysql_password: get("HP_MYSQL_ROOT_PASSWORD"),
             redis_password: get("HP_REDIS_ADMIN_PASSWORD"),
+            azure_url: get("HP_AZURE_URL"),
+            azure_clear: get("HP_AZURE_CLEAR"),
+            azure_cert: get("HP_AZURE_CERT"),
         }
     })
 }
