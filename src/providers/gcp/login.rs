@@ -412,8 +412,8 @@ impl Gcp {
             HeaderValue::from_static("application/x-www-form-urlencoded"),
         );
         if let Some((id, secret)) = client {
-            // RFC 6749, 2.3.1: both are encoded before they are joined.
-            let both = Zeroizing::new(format!("{}:{}", encoded(id), encoded(secret.expose_secret())));
+            // As Google's own clients send it: joined without being encoded first.
+            let both = Zeroizing::new(format!("{id}:{}", secret.expose_secret()));
             let both = Zeroizing::new(base64::engine::general_purpose::STANDARD.encode(both.as_bytes()));
             if let Some(value) = sensitive(&format!("Basic {}", both.as_str())) {
                 headers.insert(AUTHORIZATION, value);

@@ -62,7 +62,9 @@ impl Gcp {
             }
             ("invalid_grant", _) => problem,
             ("invalid_client" | "unauthorized_client", _) => {
-                problem.cause("the client id or the client secret in the credentials is not known, or not allowed to do this")
+                problem.causes(vec![
+                    "the client id or the client secret in the credentials is not known, or not allowed to do this".to_owned(),
+                ])
             }
             ("invalid_target", _) => problem.causes(vec![
                 "the audience in the credentials names a pool or provider that does not exist or is disabled".to_owned(),
