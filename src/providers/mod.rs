@@ -4,7 +4,7 @@
 mod aws;
 #[cfg(feature = "azure")]
 mod azure;
-#[cfg(any(feature = "aws", feature = "azure", feature = "k8s"))]
+#[cfg(any(feature = "aws", feature = "azure", feature = "gcp", feature = "k8s"))]
 #[allow(dead_code, reason = "the providers that start helpers come next")]
 pub mod command;
 mod credentials;
