@@ -385,6 +385,59 @@ fn an_identity_of_elsewhere() {
 }
 
 #[test]
+fn a_program_that_prints_an_identity_runs_only_where_that_is_allowed() {
+    let printed = |token: &str| json!({ "version": 1, "success": true, "token_type": "urn:ietf:params:oauth:token-type:id_token", "id_token": token });
+    let mut sandbox = bare("");
+    let said = |line: &str| format!("#!/bin/sh\necho \"$1 $GOOGLE_EXTERNAL_ACCOUNT_AUDIENCE\" >>asked\n{line}\n");
+    let program = sandbox.program(
+        "identity",
+        &said(&format!("echo '{}'", printed("identity-of-elsewhere"))),
+    );
+    let source = json!({ "executable": { "command": format!("{} --token", program.display()), "timeout_millis": 3000, "output_file": sandbox.home().join("kept") } });
+    let credentials = federated(&source);
+    let file = sandbox.write("credentials.json", &credentials.to_string());
+    sandbox.set("GOOGLE_APPLICATION_CREDENTIALS", file.to_str().unwrap());
+    let reference = format!("gcp:projects/{PROJECT}/secrets/{}", text("hunter22"));
+    let shown = refused(&sandbox, &reference, "E-GCP-HELPER");
+    assert!(
+        shown.contains("export GOOGLE_EXTERNAL_ACCOUNT_ALLOW_EXECUTABLES=1"),
+        "{shown}"
+    );
+    assert!(!sandbox.home().join("asked").exists(), "it was run");
+
+    sandbox.set("GOOGLE_EXTERNAL_ACCOUNT_ALLOW_EXECUTABLES", "1");
+    assert_eq!(opens(&sandbox), "identity federation");
+    let asked = fs::read_to_string(sandbox.home().join("asked")).unwrap();
+    assert!(
+        asked.starts_with(&format!("--token {}", credentials["audience"].as_str().unwrap())),
+        "{asked}"
+    );
+
+    for (line, why) in [
+        (
+            "echo '{\"version\": 1, \"success\": false, \"code\": \"1\", \"message\": \"s3cret\"}'",
+            "could not log in",
+        ),
+        ("echo s3cret", "something else than the JSON"),
+        ("echo s3cret >&2; exit 3", "exit code 3"),
+        ("sleep 60", "did not end in time"),
+        ("head -c 100000 /dev/zero", "more than any token"),
+    ] {
+        sandbox.program("identity", &said(line));
+        let shown = refused(&sandbox, &reference, "E-GCP-HELPER");
+        assert!(shown.contains(why) && !shown.contains("s3cret"), "{shown}");
+    }
+    // What it kept is used as long as it is valid.
+    let mut kept = printed("identity-of-elsewhere");
+    kept["expiration_time"] = json!(4_000_000_000_u64);
+    sandbox.write("kept", &kept.to_string());
+    assert_eq!(opens(&sandbox), "identity federation");
+    kept["expiration_time"] = json!(1);
+    sandbox.write("kept", &kept.to_string());
+    refused(&sandbox, &reference, "E-GCP-HELPER");
+}
+
+#[test]
 fn an_impersonated_account() {
     for (source, who) in [
         (person("person"), "gcloud user ada@example.com".to_owned()),
@@ -503,6 +556,7 @@ fn names_and_versions_that_are_not_there() {
     let sandbox = as_account(FULL);
     let name = secret_with(&json!({
         "versions": [{ "data": "1" }, { "data": "2", "state": "DISABLED" }, { "data": "3", "state": "DESTROYED" }, { "data": "4" }],
+        "aliases": { "old": 2 },
     }));
     let said = refused(&sandbox, &format!("gcp:{name}x"), "E-GCP-NOTFOUND");
     assert!(said.contains(&format!("did you mean: gcp:{name}")), "{said}");
@@ -523,6 +577,9 @@ fn names_and_versions_that_are_not_there() {
         )),
         "{said}"
     );
+    // The command names the version that the alias stands for.
+    let said = refused(&sandbox, &whole("old"), "E-GCP-DISABLED");
+    assert!(said.contains("gcloud secrets versions enable 2 "), "{said}");
     let said = refused(&sandbox, &whole("3"), "E-GCP-DESTROYED");
     assert!(said.contains("version = 4"), "{said}");
     let said = refused(
@@ -673,11 +730,6 @@ fn credentials_that_cannot_be_used() {
     account["private_key"] = json!(fs::read_to_string(&servers().client_key).unwrap());
     let said = refused(&logged_in(&account), &reference, "E-GCP-CREDENTIALS");
     assert!(said.contains("no RSA key"), "{said}");
-    let program = federated(&json!({ "executable": { "command": "touch ran" } }));
-    let sandbox = logged_in(&program);
-    refused(&sandbox, &reference, "E-GCP-CREDENTIALS");
-    assert!(!sandbox.home().join("ran").exists());
-
     let sandbox = bare("");
     refused(&sandbox, &reference, "E-GCP-NOCRED");
     let mut credentials = person("person");
@@ -885,6 +937,19 @@ fn only_trusted_servers_see_a_token() {
     sandbox.config("[providers.gcp]\nendpoint = 'http://store.example'\n");
     let said = refused(&sandbox, &format!("gcp:{name}"), "E-CONFIG-TYPE");
     assert!(said.contains("must not travel in the clear"), "{said}");
+}
+
+#[test]
+fn a_proxy_is_used_for_logins_and_secrets_alike() {
+    let name = text("hunter22");
+    for credentials in [service_account(FULL, &servers().gcp_key), person("person")] {
+        let mut sandbox = logged_in(&credentials);
+        sandbox.set("HTTPS_PROXY", "http://127.0.0.1:9");
+        let said = refused(&sandbox, &format!("gcp:{name}"), "E-NET-REFUSED");
+        assert!(said.contains("through the proxy"), "{said}");
+        sandbox.set("NO_PROXY", "127.0.0.1");
+        reads(&sandbox, &[("SECRET", format!("_gcp:{name}"), "hunter22")]);
+    }
 }
 
 #[test]
