@@ -189,6 +189,7 @@ fn value(field: &Field, reads: &Reads) -> Result<Value, Problem> {
 pub(crate) fn is_absent(code: &'static Code) -> bool {
     [
         &catalogue::ENV_UNSET,
+        &catalogue::K8S_NOTFOUND,
         &catalogue::LOCAL_MISSING,
         &catalogue::REF_KEY_MISSING,
         &catalogue::REF_NULL,

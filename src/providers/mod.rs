@@ -1,11 +1,13 @@
 //! Secret providers: one file each, behind one trait, listed once in [`PROVIDERS`].
 
 #[cfg(any(feature = "azure", feature = "k8s"))]
-#[allow(dead_code, reason = "the providers that start helpers come next")]
+#[cfg_attr(not(feature = "k8s"), allow(dead_code))]
 pub mod command;
 mod credentials;
 mod env;
 mod envjson;
+#[cfg(feature = "k8s")]
+mod k8s;
 #[cfg(feature = "local")]
 pub mod local;
 #[cfg(feature = "net")]
@@ -13,6 +15,8 @@ mod net;
 pub mod patience;
 #[cfg(feature = "net")]
 mod settings;
+#[cfg(any(feature = "k8s", feature = "vault"))]
+mod shared;
 #[cfg(feature = "vault")]
 mod vault;
 
@@ -250,7 +254,10 @@ pub const PROVIDERS: &[ProviderSpec] = &[
         kind: ProviderKind::K8s,
         title: "Kubernetes",
         credentials: &["KUBECONFIG"],
-        signs: &[],
+        signs: &["KUBECONFIG", "KUBERNETES_SERVICE_HOST"],
+        #[cfg(feature = "k8s")]
+        open: Some(|config, world, _| k8s::open(config, world)),
+        #[cfg(not(feature = "k8s"))]
         open: None,
     },
     ProviderSpec {

@@ -54,7 +54,6 @@ impl Attempts {
 }
 
 /// Sends a request, again where that may help.
-#[allow(dead_code)]
 pub(in crate::providers) async fn send_again(
     client: &Client,
     request: Request,

@@ -55,7 +55,7 @@ impl Pem {
         }
     }
 
-    fn certificates(&self) -> Result<Vec<CertificateDer<'static>>, Problem> {
+    pub(in crate::providers) fn certificates(&self) -> Result<Vec<CertificateDer<'static>>, Problem> {
         let pem = self.read()?;
         let certificates: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&pem).collect();
         certificates.ok().filter(|found| !found.is_empty()).ok_or_else(|| {

@@ -8,10 +8,10 @@ use secrecy::{ExposeSecret, SecretString};
 use super::Vault;
 use super::api::{LoggedIn, Lookup, Remarks, parse};
 use super::settings::{Credential, Login, is_header_text};
-use super::shared::Shared;
 use crate::domain::catalogue;
 use crate::domain::problem::Problem;
 use crate::providers::net::ladder::stages_until;
+use crate::providers::shared::Shared;
 
 /// A token in use.
 pub(super) struct Token {
