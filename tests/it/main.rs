@@ -10,6 +10,7 @@
     unreachable_pub
 )]
 
+mod liar;
 mod sandbox;
 mod servers;
 mod tmux;
@@ -18,7 +19,10 @@ mod architecture;
 mod canary;
 mod cli;
 mod databases;
+mod faults;
+mod gcp;
 mod hostile;
+mod k8s;
 mod leaks;
 mod lifecycle;
 mod local_store;

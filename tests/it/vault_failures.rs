@@ -1,16 +1,15 @@
 //! What can go wrong between hallpass and Vault, each on a real server or a socket that misbehaves: its own code, cause and fix,
 //! exit 125, and nothing started.
 
-use std::io::{Read, Write};
 use std::net::TcpListener;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
 
 use serde_json::{Value, json};
 
 use crate::canary::Canary;
 use crate::databases::open_role;
+use crate::liar::{Liar, http};
 use crate::sandbox::{Outcome, Sandbox, eventually};
 use crate::servers::{servers, unique};
 use crate::tmux::Tmux;
@@ -325,11 +324,9 @@ fn a_redirect_is_not_followed() {
             seen.store(true, Ordering::SeqCst);
         }
     });
-    let address = answering(format!(
-        "HTTP/1.1 307 Temporary Redirect\r\nLocation: http://{target}/\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
-    ));
+    let liar = Liar::new(move |_| http("307 Temporary Redirect", &format!("Location: http://{target}/\r\n"), ""));
     let mut sandbox = sandbox("vault:secret/any#token");
-    sandbox.set("VAULT_ADDR", &address);
+    sandbox.set("VAULT_ADDR", &liar.address);
     refused(&sandbox, "E-NET-REDIRECT");
     assert!(!robbed.load(Ordering::SeqCst), "the redirect was followed");
 }
@@ -349,12 +346,10 @@ fn nothing_of_a_body_is_repeated() {
         ("200 OK", &broken),
         ("200 OK", &wrong_type),
     ] {
-        let length = body.len();
-        let address = answering(format!(
-            "HTTP/1.1 {status}\r\nContent-Type: application/json\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{body}"
-        ));
+        let said = http(status, "Content-Type: application/json\r\n", body);
+        let liar = Liar::new(move |_| said.clone());
         let mut sandbox = sandbox("vault:secret/any#token");
-        sandbox.set("VAULT_ADDR", &address);
+        sandbox.set("VAULT_ADDR", &liar.address);
         sandbox.set("HALLPASS_LOG", "debug");
         sandbox.set("RUST_LOG", "trace");
         sandbox.set("RUST_BACKTRACE", "full");
@@ -398,30 +393,4 @@ fn all_failures_together() {
     );
     assert!(!stderr.contains("THIRD"), "what went well is no failure:\n{stderr}");
     assert!(!sandbox.home().join("started").exists());
-}
-
-/// A server that gives every request this answer; its address.
-fn answering(answer: String) -> String {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = format!("http://{}", listener.local_addr().unwrap());
-    std::thread::spawn(move || {
-        for stream in listener.incoming() {
-            let Ok(mut stream) = stream else { continue };
-            let answer = answer.clone();
-            std::thread::spawn(move || {
-                stream.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
-                let mut request: Vec<u8> = Vec::new();
-                let mut chunk = [0; 4096];
-                // No request of ours has a body worth waiting for.
-                while !request.windows(4).any(|end| end == b"\r\n\r\n") {
-                    match stream.read(&mut chunk) {
-                        Ok(0) | Err(_) => return,
-                        Ok(length) => request.extend(&chunk[..length]),
-                    }
-                }
-                drop(stream.write_all(answer.as_bytes()));
-            });
-        }
-    });
-    address
 }

@@ -301,6 +301,7 @@ mod tests {
             status: 200,
             location: None,
             retry_after: None,
+            challenge: None,
             body: zeroize::Zeroizing::new(body.as_bytes().to_vec()),
         }
     }

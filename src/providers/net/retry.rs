@@ -101,6 +101,7 @@ mod tests {
             status,
             location: None,
             retry_after: retry_after.map(Duration::from_secs),
+            challenge: None,
             body: zeroize::Zeroizing::default(),
         })
     }

@@ -38,7 +38,7 @@ impl Pem {
     }
 
     /// Where it is, for messages.
-    fn place(&self) -> String {
+    pub(in crate::providers) fn place(&self) -> String {
         match self {
             Self::File(path) => path.display().to_string(),
             Self::Text(_) => "the given text".to_owned(),
@@ -64,7 +64,7 @@ impl Pem {
         })
     }
 
-    fn key(&self) -> Result<PrivateKeyDer<'static>, Problem> {
+    pub(in crate::providers) fn key(&self) -> Result<PrivateKeyDer<'static>, Problem> {
         PrivateKeyDer::from_pem_slice(&self.read()?).map_err(|_| {
             let what = format!("{} holds no PEM private key", self.place());
             Problem::new(&catalogue::NET_CERT, what).cause("the key is encrypted, or the file holds something else")

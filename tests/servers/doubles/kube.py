@@ -10,10 +10,11 @@ Control words beside those of every double:
     namespace  {"name"}                                 makes one
     secret     {"namespace", "name", "data": {key: base64}, "type", "writers": false}   writes one; a null `data` deletes it
     user       {"name", "token", "seconds", "rules"}    makes one, or gives it another token
-    settings   {"metadata": false, "reviews": false}    an API server that is too old for one or the other
+    old        {"name", "lacks": ["metadata", "reviews"]}   the API server is too old for one or the other, as far as this user sees
+    address    {} -> {"plain": url}                     the same server in the clear
 """
-import base64, datetime, json, re, time, uuid
-from control import Double, serve
+import base64, datetime, json, re, threading, time, uuid
+from control import Double, Server, serve
 
 ACCESS = "/apis/authorization.k8s.io/v1"
 IDENTITY = "/apis/authentication.k8s.io/v1"
@@ -29,7 +30,9 @@ class Kube(Double):
         super().__init__(seed)
         self.rules, self.certificates, self.version = {}, seed.get("certificates", {}), 1000
         self.namespaces = {"default": {}}
-        self.settings = {"metadata": True, "reviews": True}
+        self.lacks = {}
+        self.plain = Server(self, None)
+        threading.Thread(target=self.plain.serve_forever, daemon=True).start()
         for name, user in seed["users"].items(): self.control(None, "user", {"name": name, **user})
 
     # --- what the tests arrange
@@ -39,7 +42,8 @@ class Kube(Double):
         elif name == "user":
             self.rules[body["name"]] = body.get("rules", [])
             if "token" in body: self.tokens[body["token"]] = (body["name"], time.time() + body.get("seconds", 86400))
-        elif name == "settings": self.settings.update(body)
+        elif name == "old": self.lacks[body["name"]] = body["lacks"]
+        elif name == "address": return {"plain": f"http://127.0.0.1:{self.plain.server_port}"}
         else: return None
         return {}
 
@@ -102,7 +106,7 @@ class Kube(Double):
             wanted = body["spec"].get("resourceAttributes", {})
             allowed = self.may(user, wanted.get("verb", ""), wanted.get("resource", ""), wanted.get("namespace", ""), wanted.get("name", ""))
             return request.answer(201, {**body, "status": {"allowed": allowed}})
-        if path == f"{IDENTITY}/selfsubjectreviews" and self.settings["reviews"]:
+        if path == f"{IDENTITY}/selfsubjectreviews" and "reviews" not in self.lacks.get(user, []):
             if user == "system:anonymous":
                 return self.status(request, 403, "Forbidden", f'selfsubjectreviews.authentication.k8s.io is forbidden: User "{user}" cannot create resource "selfsubjectreviews" in API group "authentication.k8s.io" at the cluster scope', {})
             return request.answer(201, {**body, "status": {"userInfo": {"username": user, "groups": groups}}})
@@ -136,7 +140,8 @@ class Kube(Double):
         """The thing, or its metadata alone where that is what the client accepts."""
         accept = request.headers.get("Accept", "")
         if "as=PartialObjectMetadata" not in accept: return request.answer(200, thing)
-        if not self.settings["metadata"]:
+        request.noted["metadata"] = True
+        if "metadata" in self.lacks.get(self.who(request), []):
             if "," in accept or "*/*" in accept: return request.answer(200, thing)
             return self.status(request, 406, "NotAcceptable", "only the following media types are accepted: application/json")
         partial = lambda one: {"kind": "PartialObjectMetadata", "apiVersion": "meta.k8s.io/v1", "metadata": one["metadata"]}
