@@ -5,7 +5,6 @@ mod aws;
 #[cfg(feature = "azure")]
 mod azure;
 pub mod climb;
-#[cfg(any(feature = "aws", feature = "azure", feature = "k8s"))]
 #[cfg(any(feature = "aws", feature = "azure", feature = "gcp", feature = "k8s"))]
 #[allow(dead_code, reason = "the providers that start helpers come next")]
 pub mod command;
@@ -14,6 +13,8 @@ mod env;
 mod envjson;
 #[cfg(feature = "gcp")]
 mod gcp;
+#[cfg(feature = "k8s")]
+mod k8s;
 mod lanes;
 #[cfg_attr(not(feature = "vault"), allow(dead_code, reason = "no other provider makes leases"))]
 pub mod leases;
@@ -295,7 +296,10 @@ pub const PROVIDERS: &[ProviderSpec] = &[
         kind: ProviderKind::K8s,
         title: "Kubernetes",
         credentials: &["KUBECONFIG"],
-        signs: &[],
+        signs: &["KUBECONFIG", "KUBERNETES_SERVICE_HOST"],
+        #[cfg(feature = "k8s")]
+        open: Some(|config, world, _| k8s::open(config, world)),
+        #[cfg(not(feature = "k8s"))]
         open: None,
     },
     ProviderSpec {

@@ -28,6 +28,7 @@ mod databases;
 mod faults;
 mod gcp;
 mod hostile;
+mod k8s;
 mod leaks;
 mod lifecycle;
 mod local_store;
