@@ -38,3 +38,4 @@ mod session;
 mod terminal;
 mod vault;
 mod vault_failures;
+mod vault_logins;
