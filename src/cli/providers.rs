@@ -8,6 +8,7 @@ use super::{Frame, check, complain, json, say, table};
 use crate::check::Checker;
 use crate::domain::problem::Problem;
 use crate::domain::status::State;
+use crate::providers::leases;
 
 /// Show the secret providers and whether they answer
 #[derive(Debug, Args)]
@@ -16,6 +17,7 @@ pub(super) struct ProvidersCommand {}
 
 pub(super) fn run(_: &ProvidersCommand, frame: &Frame) -> Result<u8, Problem> {
     let names = in_use(frame);
+    leases::sweep(&frame.providers);
     let checker = Checker {
         config: &frame.config,
         providers: &frame.providers,

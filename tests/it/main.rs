@@ -19,6 +19,7 @@ mod architecture;
 mod canary;
 mod cli;
 mod databases;
+mod dynamic;
 mod faults;
 mod hostile;
 mod leaks;

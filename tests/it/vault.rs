@@ -940,11 +940,6 @@ fn a_settled_version_asks_once() {
 
 #[test]
 fn what_is_not_built_says_so() {
-    let bench = Bench::new();
-    assert_eq!(
-        bench.failure_code(&id(Kind::VaultDb, "database/app")),
-        "E-PROVIDER-NOT-BUILT"
-    );
     for method in ["kubernetes", "jwt", "oidc", "userpass", "ldap", "cert"] {
         let auth = BTreeMap::from([("method".to_owned(), Setting::Text(method.to_owned()))]);
         let bench = Bench::new().setting("auth", Setting::Table(auth));
