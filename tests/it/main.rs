@@ -25,6 +25,7 @@ mod canary;
 mod checks;
 mod cli;
 mod databases;
+mod dynamic;
 mod faults;
 mod gcp;
 mod hostile;
