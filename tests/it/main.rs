@@ -25,6 +25,7 @@ mod leaks;
 mod lifecycle;
 mod local_store;
 mod option_file;
+mod provider_command;
 mod readme;
 mod session;
 mod terminal;
