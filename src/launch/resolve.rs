@@ -194,6 +194,9 @@ fn value(field: &Field, reads: &Reads) -> Result<Value, Problem> {
 /// Whether the code says that a secret is not there, which `optional` and `default` forgive; anything broken is never forgiven.
 pub(crate) fn is_absent(code: &'static Code) -> bool {
     [
+        &catalogue::AWS_NOTFOUND,
+        &catalogue::AZURE_DELETED,
+        &catalogue::AZURE_NOTFOUND,
         &catalogue::ENV_UNSET,
         &catalogue::LOCAL_MISSING,
         &catalogue::REF_KEY_MISSING,
@@ -362,10 +365,10 @@ pub(crate) fn explain(error: &PickError, reference: &SecretRef) -> Problem {
                 .similar(nearest(key, names.iter().map(String::as_str)))
         }
         PickError::NotJson { .. } | PickError::Null { .. } => {
-            let code = if matches!(error, PickError::Null { .. }) {
-                &catalogue::REF_NULL
-            } else {
-                &catalogue::REF_NOT_JSON
+            let code = match (error, reference.id.kind.provider_kind()) {
+                (PickError::Null { .. }, _) => &catalogue::REF_NULL,
+                (_, ProviderKind::Aws) => &catalogue::AWS_NOT_JSON,
+                _ => &catalogue::REF_NOT_JSON,
             };
             Problem::new(code, format!("`{reference}`: {error}"))
         }

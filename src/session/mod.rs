@@ -121,6 +121,12 @@ impl Session {
         }
     }
 
+    /// Keeps no more than this many bytes of scrollback from now on.
+    pub fn limit_scrollback(&self, bytes: usize) {
+        let mut emulator = self.emulator.lock().unwrap_or_else(PoisonError::into_inner);
+        emulator.limit_scrollback(bytes);
+    }
+
     /// Ends the child: HUP, 3 s, TERM, 3 s, KILL, to its whole process group. Returns at once.
     pub fn hang_up(&self) {
         self.lifetime.hang_up(Signal::HUP);
