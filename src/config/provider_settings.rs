@@ -43,6 +43,8 @@ const AUTH_KEYS: &[Key] = &[
     Key::now("password", Takes::Credential, "{ secret = \"local:vault#password\" }"),
     Key::now("jwt", Takes::Credential, "{ secret = \"env:CI_JWT\" }"),
     Key::now("jwt_file", Takes::Text, "\"/run/secrets/token\""),
+    Key::now("wrapped", Takes::Switch, "true"),
+    Key::now("port", Takes::Number(1024, 65535), "8250"),
 ];
 
 const VAULT_KEYS: &[Key] = &[

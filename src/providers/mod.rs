@@ -10,6 +10,8 @@ pub mod command;
 mod credentials;
 mod env;
 mod envjson;
+#[cfg(feature = "gcp")]
+mod gcp;
 #[cfg(feature = "local")]
 pub mod local;
 #[cfg(feature = "net")]
@@ -268,7 +270,10 @@ pub const PROVIDERS: &[ProviderSpec] = &[
         kind: ProviderKind::Gcp,
         title: "Google Secret Manager",
         credentials: &["GOOGLE_APPLICATION_CREDENTIALS"],
-        signs: &[],
+        signs: &["GCP_PROJECT_ID", "GOOGLE_APPLICATION_CREDENTIALS"],
+        #[cfg(feature = "gcp")]
+        open: Some(gcp::open),
+        #[cfg(not(feature = "gcp"))]
         open: None,
     },
     ProviderSpec {

@@ -20,6 +20,7 @@ mod canary;
 mod cli;
 mod databases;
 mod faults;
+mod gcp;
 mod hostile;
 mod leaks;
 mod lifecycle;
