@@ -255,6 +255,7 @@ mod tests {
             status,
             location: None,
             retry_after: None,
+            challenge: None,
             body: body.as_bytes().to_vec().into(),
         };
         let refusal = Refusal::read(&answer);
