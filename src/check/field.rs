@@ -25,12 +25,6 @@ pub(super) fn status(
         status.state = State::Skipped;
         return status;
     }
-    // A token whose host is known at the launch only: its provider answers for it.
-    if let Source::RdsIam(token) = &field.source
-        && let Some(problem) = failed.get(token.provider.as_str())
-    {
-        fail(&mut status, (*problem).clone(), role, field);
-    }
     for reference in field.source.references() {
         let found = match (failed.get(reference.id.provider.as_str()), seen.get(&reference.id)) {
             (Some(problem), _) => Err((*problem).clone()),

@@ -27,6 +27,7 @@ mod lifecycle;
 mod local_store;
 mod option_file;
 mod provider_command;
+mod rds;
 mod readme;
 mod session;
 mod terminal;
