@@ -8,6 +8,7 @@ use crate::domain::printable::printable;
 use crate::domain::problem::Problem;
 use crate::domain::status::{FieldStatus, ProviderStatus, RoleStatus, State};
 use crate::launch;
+use crate::providers::leases;
 
 /// Check roles and the providers they use
 #[derive(Debug, Args)]
@@ -24,6 +25,7 @@ pub(super) struct Check {
 
 pub(super) fn run(check: &Check, frame: &Frame) -> Result<u8, Problem> {
     let names = names(check, frame)?;
+    leases::sweep(&frame.providers);
     let checker = Checker {
         config: &frame.config,
         providers: &frame.providers,

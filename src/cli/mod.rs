@@ -8,6 +8,7 @@ mod demo;
 mod exec;
 mod help;
 mod json;
+mod leases;
 mod list;
 mod paths;
 mod provider;
@@ -214,7 +215,10 @@ pub(crate) fn run(args: Vec<OsString>, env: &BTreeMap<String, OsString>, run_tui
         Ok(cli) => cli,
         Err(error) => return usage(&error, wraps_child),
     };
-    match dispatch(cli, env, run_tui) {
+    let quiet = cli.global.quiet;
+    let done = dispatch(cli, env, run_tui);
+    leases::settle(quiet);
+    match done {
         Ok(code) => code,
         Err(problems) => {
             for problem in &problems {

@@ -12,6 +12,8 @@ mod env;
 mod envjson;
 #[cfg(feature = "gcp")]
 mod gcp;
+#[cfg_attr(not(feature = "vault"), allow(dead_code, reason = "no other provider makes leases"))]
+pub mod leases;
 #[cfg(feature = "local")]
 pub mod local;
 #[cfg(feature = "net")]
@@ -32,7 +34,7 @@ use jiff::Timestamp;
 use secrecy::SecretString;
 
 use crate::domain::catalogue;
-use crate::domain::lease::Lease;
+use crate::domain::lease::{Held, Lease};
 use crate::domain::problem::{Location, Problem};
 use crate::domain::reference::{ProviderKind, SecretId, SecretRef};
 use crate::domain::secret::Payload;
@@ -49,8 +51,8 @@ pub struct Fetched {
     pub changed: Option<Timestamp>,
     /// When the value stops working; none if it does not, or nobody knows.
     pub expires: Option<Timestamp>,
-    /// What has to be given back when the session ends.
-    pub lease: Option<Lease>,
+    /// What is given back when this is dropped.
+    pub lease: Option<Held>,
 }
 
 impl Fetched {
@@ -102,7 +104,8 @@ pub trait Provider: Send + Sync {
         futures::future::join_all(secrets.iter().map(|secret| self.fetch(secret))).await
     }
 
-    /// Makes a lease last longer; answers with what it then is.
+    /// Makes a lease last longer; answers with what it then is. `E-VAULT-LEASE-ENDED` and `E-VAULT-LEASE-403` say that no later try can
+    /// succeed.
     async fn renew(&self, lease: &Lease) -> Result<Lease, Problem> {
         Err(no_lease(lease))
     }

@@ -160,6 +160,22 @@ impl Vault {
         Ok((!token.is(dead)).then_some(token))
     }
 
+    /// A token that nobody else uses any more: that of our own login, which the next who needs one makes anew. None where the login is
+    /// that of a person, whose token is not ours to end.
+    pub(super) async fn take_token(&self) -> Result<Option<Arc<Token>>, Problem> {
+        let token = self.token().await?;
+        if token.origin != Origin::Login {
+            return Ok(None);
+        }
+        let mut current = self.session.current.lock().await;
+        if current.known.take_if(|known| Arc::ptr_eq(known, &token)).is_none() {
+            // Another one took it first.
+            drop(current);
+            return self.log_in().await.map(|token| Some(Arc::new(token)));
+        }
+        Ok(Some(token))
+    }
+
     /// A word for how the login works.
     pub(super) fn login_word(&self) -> &'static str {
         match &self.settings.login {
