@@ -14,10 +14,12 @@ mod liar;
 mod sandbox;
 mod servers;
 mod tmux;
+mod trace;
 
 mod architecture;
 mod canary;
 mod cli;
+mod contract;
 mod databases;
 mod faults;
 mod gcp;
