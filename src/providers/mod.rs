@@ -23,10 +23,6 @@ pub mod local;
 #[cfg(feature = "net")]
 mod net;
 pub mod patience;
-#[cfg(feature = "aws")]
-#[path = "aws/rds.rs"]
-#[allow(dead_code)] // until the provider that makes its tokens is here
-mod rds;
 #[cfg(feature = "net")]
 mod settings;
 #[cfg(feature = "net")]

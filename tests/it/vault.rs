@@ -989,13 +989,3 @@ fn content_that_is_null_is_a_deleted_version() {
         }
     }
 }
-
-impl Bench {
-    #[track_caller]
-    fn failure_code(&self, secret: &SecretId) -> &'static str {
-        match self.providers_named("vault").get("vault") {
-            Err(problem) => problem.code.id,
-            Ok(vault) => run(vault.fetch(secret)).err().expect("it must fail").code.id,
-        }
-    }
-}
