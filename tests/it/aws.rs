@@ -550,6 +550,12 @@ fn a_provider_climbs_its_ladder_and_says_as_whom() {
         "config ok, dns ok, tcp ok, tls skipped, login ok, read ok"
     );
     assert_eq!(status.auth.as_deref(), Some("keys of the environment"));
+    // Nor does it have to be reachable.
+    let hole = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let silent = format!("http://{}", hole.local_addr().unwrap());
+    let status = Bench::liar(&liar).set("AWS_ENDPOINT_URL_STS", &silent).probe();
+    assert_eq!(status.state, State::Ok, "{:?}", status.problem);
+    assert!(status.latency_ms.unwrap() < 3000);
     let liar = Liar::new(|request| match request {
         request if request.contains("secretsmanager.ListSecrets") => {
             http("400 Bad Request", "", "{\"__type\":\"UnrecognizedClientException\"}")

@@ -393,6 +393,52 @@ fn what_cannot_be_reached_is_said_so_in_time() {
 }
 
 #[test]
+fn a_proxy_is_asked_for_awss_own_addresses_and_spared_by_name() {
+    let proxy = Liar::new(|_| http("403 Forbidden", "", ""));
+    let mut bench = Bench::bare("")
+        .keys(("AKIAX", "canary"))
+        .unset("AWS_ENDPOINT_URL")
+        .set("HTTPS_PROXY", &proxy.address);
+    bench
+        .settings
+        .insert("timeout".to_owned(), Setting::Text("300ms".to_owned()));
+    let problem = bench.failure(&id("db"));
+    assert_eq!(problem.code.id, "E-NET-REFUSED");
+    assert!(
+        problem
+            .what
+            .contains("secretsmanager.eu-west-1.amazonaws.com through the proxy"),
+        "{problem}"
+    );
+    let fips = bench
+        .clone()
+        .set("AWS_USE_FIPS_ENDPOINT", "true")
+        .set("AWS_REGION", "us-east-1");
+    assert_eq!(fips.failure(&id("db")).code.id, "E-NET-REFUSED");
+    let china = bench.clone().set("AWS_REGION", "cn-north-1");
+    assert_eq!(china.failure(&id("db")).code.id, "E-NET-REFUSED");
+    let lines: Vec<String> = proxy
+        .asked()
+        .iter()
+        .map(|head| head.lines().next().unwrap().to_owned())
+        .collect();
+    for host in [
+        "secretsmanager.eu-west-1.amazonaws.com",
+        "secretsmanager-fips.us-east-1.amazonaws.com",
+        "secretsmanager.cn-north-1.amazonaws.com.cn",
+    ] {
+        assert!(
+            lines.contains(&format!("CONNECT {host}:443 HTTP/1.1")),
+            "{host}: {lines:?}"
+        );
+    }
+    let before = proxy.asked().len();
+    let spared = bench.set("NO_PROXY", "amazonaws.com").set("AWS_REGION", "eu-wset-1");
+    assert_eq!(spared.failure(&id("db")).code.id, "E-NET-DNS");
+    assert_eq!(proxy.asked().len(), before);
+}
+
+#[test]
 fn certificates_are_checked() {
     let tls = &servers().vault_tls_addr;
     let untrusted = Bench::bare(tls).keys(("AKIAX", "canary"));

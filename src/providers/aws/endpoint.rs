@@ -49,12 +49,38 @@ impl Service {
     }
 
     /// AWS' own address in a region.
-    pub(super) fn own(self, region: &str) -> String {
-        let domain = match region.split('-').next().unwrap_or_default() {
-            "cn" => "amazonaws.com.cn",
-            _ => "amazonaws.com",
+    pub(super) fn own(self, region: &str, variant: Variant) -> String {
+        let china = region.starts_with("cn-");
+        let domain = match (variant.dual_stack, china) {
+            (false, false) => "amazonaws.com",
+            (false, true) => "amazonaws.com.cn",
+            (true, false) => "api.aws",
+            (true, true) => "api.amazonwebservices.com.cn",
         };
-        format!("https://{}.{region}.{domain}", self.host())
+        let fips = if variant.fips { "-fips" } else { "" };
+        format!("https://{}{fips}.{region}.{domain}", self.host())
+    }
+}
+
+/// Which of AWS' own addresses of a service is meant.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Variant {
+    /// With cryptography that the government of the United States has validated.
+    pub(super) fips: bool,
+    /// By IPv6, too.
+    pub(super) dual_stack: bool,
+}
+
+impl Variant {
+    pub(super) fn of(profiles: &Profiles, world: &World) -> Self {
+        let switched = |variable: &str, key: &str| {
+            let text = world.text(variable).or_else(|| profiles.get(key));
+            text.is_some_and(|text| text.eq_ignore_ascii_case("true"))
+        };
+        Self {
+            fips: switched("AWS_USE_FIPS_ENDPOINT", "use_fips_endpoint"),
+            dual_stack: switched("AWS_USE_DUALSTACK_ENDPOINT", "use_dualstack_endpoint"),
+        }
     }
 }
 
@@ -108,10 +134,19 @@ mod tests {
 
     #[test]
     fn own_addresses_and_those_within_aws() {
-        assert_eq!(Service::Sts.own("eu-west-1"), "https://sts.eu-west-1.amazonaws.com");
+        let own = |service: Service, region: &str| service.own(region, Variant::default());
+        assert_eq!(own(Service::Sts, "eu-west-1"), "https://sts.eu-west-1.amazonaws.com");
         assert_eq!(
-            Service::SsoPortal.own("cn-north-1"),
+            own(Service::SsoPortal, "cn-north-1"),
             "https://portal.sso.cn-north-1.amazonaws.com.cn"
+        );
+        let both = Variant {
+            fips: true,
+            dual_stack: true,
+        };
+        assert_eq!(
+            Service::SecretsManager.own("us-east-1", both),
+            "https://secretsmanager-fips.us-east-1.api.aws"
         );
         assert!(is_aws("https://vpce-1-a.secretsmanager.eu-west-1.vpce.amazonaws.com"));
         assert!(!is_aws("http://localhost:4566") && !is_aws("https://amazonaws.com.evil.example"));

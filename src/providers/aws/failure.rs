@@ -6,8 +6,9 @@ use reqwest::Url;
 
 use super::Aws;
 use super::RUNG_LIMIT;
-use super::endpoint::Service;
+use super::endpoint::{Service, Variant};
 use super::login::at_login;
+use super::origin::ENVIRONMENT;
 use super::settings::Role;
 use super::transport::{Failure, Refusal};
 use crate::domain::catalogue::{self, Code};
@@ -123,11 +124,22 @@ impl Aws {
         } else {
             return None;
         };
-        Some(
-            at_login(Problem::new(code, what))
-                .note(note(line, refusal))
-                .fact("Login", words),
-        )
+        let problem = at_login(Problem::new(code, what))
+            .note(note(line, refusal))
+            .fact("Login", words);
+        // The catalogue's way out is that of whoever keeps keys in the shared files.
+        let of_environment = words.starts_with(ENVIRONMENT);
+        let anew = code == &catalogue::AWS_SIGNATURE || code == &catalogue::AWS_KEY;
+        Some(match words.strip_prefix("profile ") {
+            _ if of_environment && anew => problem.fix(
+                "export AWS_ACCESS_KEY_ID=… AWS_SECRET_ACCESS_KEY=…   (both of one pair), then start hallpass again",
+            ),
+            Some(profile) if anew && !profile.contains(' ') => problem.fixes(vec![
+                format!("aws configure --profile {profile}   (enter both keys anew)"),
+                format!("aws sts get-caller-identity --profile {profile}"),
+            ]),
+            _ => problem,
+        })
     }
 
     pub(super) fn throttled(&self, line: &str, refusal: &Refusal) -> Problem {
@@ -218,7 +230,9 @@ impl Aws {
 
     /// The way to a service, for a ladder.
     pub(super) async fn route(&self, service: Service, region: &str) -> Result<Route, Problem> {
-        let address = self.endpoint_of(service).await?.unwrap_or_else(|| service.own(region));
+        let variant = Variant::of(&*self.profiles().await?, &self.world);
+        let given = self.endpoint_of(service).await?;
+        let address = given.unwrap_or_else(|| service.own(region, variant));
         let url =
             Url::parse(&address).map_err(|_| Problem::new(&catalogue::AWS_REGION, "the region makes no address"))?;
         let https = url.scheme() == "https";

@@ -14,7 +14,7 @@ use jiff::Timestamp;
 use secrecy::ExposeSecret;
 use serde::Deserialize;
 
-use super::endpoint::{self, Service};
+use super::endpoint::{self, Service, Variant};
 use super::failure::failure;
 use super::origin::{self, Origin};
 use super::profiles::Profiles;
@@ -209,11 +209,7 @@ impl Aws {
         region: &str,
         credentials: Option<&Credentials>,
     ) -> Result<SdkConfig, Problem> {
-        let profiles = self.profiles().await?;
-        let switched = |variable: &str, key: &str| {
-            let text = self.world.text(variable).or_else(|| profiles.get(key));
-            text.is_some_and(|text| text.eq_ignore_ascii_case("true"))
-        };
+        let variant = Variant::of(&*self.profiles().await?, &self.world);
         let mut config = SdkConfig::builder()
             .behavior_version(BehaviorVersion::latest())
             .region(Region::new(region.to_owned()))
@@ -221,8 +217,8 @@ impl Aws {
             // The transport sends again by itself, and has a limit of its own.
             .retry_config(RetryConfig::disabled());
         config.set_endpoint_url(self.endpoint_of(service).await?);
-        config.set_use_fips(Some(switched("AWS_USE_FIPS_ENDPOINT", "use_fips_endpoint")));
-        config.set_use_dual_stack(Some(switched("AWS_USE_DUALSTACK_ENDPOINT", "use_dualstack_endpoint")));
+        config.set_use_fips(Some(variant.fips));
+        config.set_use_dual_stack(Some(variant.dual_stack));
         config.set_credentials_provider(credentials.cloned().map(SharedCredentialsProvider::new));
         Ok(config.build())
     }

@@ -12,6 +12,8 @@ use crate::domain::catalogue;
 use crate::domain::problem::Problem;
 use crate::providers::World;
 
+/// What keys in variables are called.
+pub(super) const ENVIRONMENT: &str = "keys of the environment";
 /// How many profiles may name each other as their source.
 const LONGEST_CHAIN: usize = 8;
 
@@ -167,7 +169,7 @@ fn of_environment(world: &World) -> Option<Origin> {
         token: world
             .text("AWS_SESSION_TOKEN")
             .map(|token| SecretString::from(token.trim())),
-        from: "keys of the environment".to_owned(),
+        from: ENVIRONMENT.to_owned(),
     })
 }
 

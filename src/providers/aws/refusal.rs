@@ -1,5 +1,6 @@
 //! What the refusal of one secret means: denied, missing, deleted, without a value, not to be decrypted.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -34,9 +35,18 @@ impl Wanted<'_> {
     fn command(&self, verb: &str) -> String {
         format!(
             "aws secretsmanager {verb} --secret-id {} --region {}",
-            self.id(),
+            quoted(self.id()),
             self.region
         )
+    }
+}
+
+/// As a shell takes it for one word.
+fn quoted(word: &str) -> Cow<'_, str> {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "/_+=.@:-".contains(c);
+    match word.chars().all(plain) {
+        true => Cow::Borrowed(word),
+        false => Cow::Owned(format!("'{}'", word.replace('\'', r"'\''"))),
     }
 }
 
@@ -141,10 +151,7 @@ impl Aws {
                 policy_source(arn)
             ));
         }
-        fixes.push(format!(
-            "aws secretsmanager get-resource-policy --secret-id {id} --region {}",
-            wanted.region
-        ));
+        fixes.push(wanted.command("get-resource-policy"));
         self.at_read(Problem::new(&catalogue::AWS_DENIED, what), wanted)
             .causes(causes)
             .fixes(fixes)
@@ -282,6 +289,12 @@ fn policy_source(arn: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn names_are_one_word_of_a_command() {
+        assert_eq!(quoted("prod/db+x=1.0@a-b"), "prod/db+x=1.0@a-b");
+        assert_eq!(quoted("my 'db'; x"), r"'my '\''db'\''; x'");
+    }
 
     #[test]
     fn denials_name_who_may_not_do_what_and_why() {

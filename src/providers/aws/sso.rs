@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::Aws;
-use super::endpoint::Service;
+use super::endpoint::{Service, Variant};
 use super::login::at_login;
 use super::origin::Sso;
 use super::profiles;
@@ -347,7 +347,7 @@ async fn address(service: Service, sso: &Sso, aws: &Aws, path: &str) -> Result<U
     let base = aws
         .endpoint_of(service)
         .await?
-        .unwrap_or_else(|| service.own(&sso.region));
+        .unwrap_or_else(|| service.own(&sso.region, Variant::default()));
     Url::parse(&format!("{base}{path}")).map_err(|_| {
         let what = format!("sso_region of profile {} is not the name of a region", sso.profile);
         Problem::new(&catalogue::AWS_PROFILE, what)
