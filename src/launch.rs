@@ -90,7 +90,7 @@ pub async fn resolve(
 
     let limit = request.timeout.unwrap_or(DEADLINE);
     let deadline = tokio::time::Instant::now() + limit;
-    let values = resolve::fields(role, providers, deadline, limit).await?;
+    let (values, leases) = resolve::fields(role, providers, deadline, limit).await?;
     let session_id = session_id().map_err(|problem| vec![problem])?;
     let mut built = environment::build(role, config, world, request, &session_id, values)?;
     token::add(role, connector, providers, deadline, limit, &mut built).await?;
@@ -112,8 +112,12 @@ pub async fn resolve(
         cwd,
         env: built.env,
         secrets: built.secrets,
-        leases: Vec::new(),
-        warnings: built.warnings,
+        warnings: built
+            .warnings
+            .into_iter()
+            .chain(leases.iter().filter_map(|held| held.warning.clone()))
+            .collect(),
+        leases,
     })
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use crate::domain::lease::Lease;
+use crate::domain::lease::Held;
 use crate::domain::reference::SecretRef;
 use crate::domain::secret::ChildEnv;
 
@@ -22,8 +22,8 @@ pub struct LaunchPlan {
     pub env: ChildEnv,
     /// Which secrets were read for it, in the role's order. No values.
     pub secrets: Vec<SecretUse>,
-    /// What has to be given back when the session ends.
-    pub leases: Vec<Lease>,
+    /// What is given back when this is dropped. Whoever starts the session takes them out and keeps them until it ends.
+    pub leases: Vec<Held>,
     /// What the person should know, without any value: a secret too short to be masked, an empty one …
     pub warnings: Vec<String>,
 }

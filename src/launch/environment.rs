@@ -1,5 +1,7 @@
 //! The child's environment: an allow-list, the role's fields, and who we are; never a credential of a provider.
 
+use jiff::Timestamp;
+
 use super::Request;
 use super::resolve::Value;
 use crate::config::Config;
@@ -72,7 +74,7 @@ pub(super) fn build(
 pub(super) fn say_until_when(built: &mut Built) {
     if let Some(first) = built.secrets.iter().filter_map(|used| used.expires).min() {
         // To the second: shells and their `date -d` read no more.
-        let first = jiff::Timestamp::from_second(first.as_second()).unwrap_or(first);
+        let first = Timestamp::from_second(first.as_second()).unwrap_or(first);
         built.env.insert_plain("HALLPASS_EXPIRES_AT", first.to_string());
     }
 }

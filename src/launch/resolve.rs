@@ -7,6 +7,7 @@ use futures::future::join_all;
 use jiff::Timestamp;
 
 use crate::domain::catalogue::{self, Code};
+use crate::domain::lease::Held;
 use crate::domain::problem::{Location, Problem, Snippet};
 use crate::domain::reference::{ProviderKind, SecretId, SecretRef};
 use crate::domain::role::{Field, Role, Source, Via};
@@ -49,14 +50,14 @@ struct Read {
 
 type Reads = BTreeMap<SecretId, Read>;
 
-/// The value of every field of the role, in order; or all problems, in the same order. `deadline` is that of the whole launch, which
+/// The value of every field of the role, in order, and what is given back after use; or all problems, in the same order. `deadline` is that of the whole launch, which
 /// may take `limit`.
 pub(super) async fn fields(
     role: &Role,
     providers: &Providers,
     deadline: tokio::time::Instant,
     limit: Duration,
-) -> Result<Vec<Value>, Vec<Problem>> {
+) -> Result<(Vec<Value>, Vec<Held>), Vec<Problem>> {
     let mut wanted: BTreeMap<&str, Vec<SecretId>> = BTreeMap::new();
     for reference in role.fields.iter().flat_map(|field| field.source.references()) {
         let ids = wanted.entry(&reference.id.provider).or_default();
@@ -85,7 +86,8 @@ pub(super) async fn fields(
         }
     }
     if failed.is_empty() {
-        return Ok(values);
+        let leases = reads.into_values().filter_map(|read| read.result.ok()?.lease);
+        return Ok((values, leases.collect()));
     }
     let named = |(mut problem, names): (Problem, Vec<&str>)| {
         problem.what = format!("{}, for {}", problem.what, names.join(", "));

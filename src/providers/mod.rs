@@ -4,7 +4,9 @@
 mod aws;
 #[cfg(feature = "azure")]
 mod azure;
-#[cfg(any(feature = "aws", feature = "azure", feature = "k8s"))]
+pub mod climb;
+#[cfg(any(feature = "aws", feature = "azure", feature = "gcp", feature = "k8s"))]
+#[allow(dead_code, reason = "the providers that start helpers come next")]
 pub mod command;
 mod credentials;
 mod env;
@@ -13,6 +15,9 @@ mod envjson;
 mod gcp;
 #[cfg(feature = "k8s")]
 mod k8s;
+mod lanes;
+#[cfg_attr(not(feature = "vault"), allow(dead_code, reason = "no other provider makes leases"))]
+pub mod leases;
 #[cfg(feature = "local")]
 pub mod local;
 #[cfg(feature = "net")]
@@ -37,13 +42,18 @@ use jiff::Timestamp;
 use secrecy::SecretString;
 
 use crate::domain::catalogue;
-use crate::domain::lease::Lease;
+use crate::domain::lease::{Held, Lease};
 use crate::domain::problem::{Location, Problem};
 use crate::domain::reference::{ProviderKind, SecretId, SecretRef};
 use crate::domain::secret::Payload;
 use crate::domain::status::ProviderStatus;
 use crate::domain::suggest::nearest;
 pub use credentials::Credentials;
+pub use lanes::Lane;
+use lanes::Lanes;
+
+/// The rungs of a probe's ladder, in order.
+const RUNGS: [&str; 6] = ["config", "dns", "tcp", "tls", "login", "read"];
 
 /// What a fetch brings: the content and what the provider says about it.
 pub struct Fetched {
@@ -54,8 +64,8 @@ pub struct Fetched {
     pub changed: Option<Timestamp>,
     /// When the value stops working; none if it does not, or nobody knows.
     pub expires: Option<Timestamp>,
-    /// What has to be given back when the session ends.
-    pub lease: Option<Lease>,
+    /// What is given back when this is dropped.
+    pub lease: Option<Held>,
 }
 
 impl Fetched {
@@ -107,7 +117,8 @@ pub trait Provider: Send + Sync {
         futures::future::join_all(secrets.iter().map(|secret| self.fetch(secret))).await
     }
 
-    /// Makes a lease last longer; answers with what it then is.
+    /// Makes a lease last longer; answers with what it then is. `E-VAULT-LEASE-ENDED` and `E-VAULT-LEASE-403` say that no later try can
+    /// succeed.
     async fn renew(&self, lease: &Lease) -> Result<Lease, Problem> {
         Err(no_lease(lease))
     }
@@ -334,6 +345,7 @@ pub fn credential_names() -> Vec<&'static str> {
 /// The providers of this run, each opened when it is first asked for and kept, so that its login is used again.
 pub struct Providers {
     registry: Arc<Registry>,
+    lanes: Lanes,
 }
 
 /// A provider, or why it cannot be opened: its settings do not change during a run.
@@ -353,7 +365,13 @@ impl Providers {
                 world: world.clone(),
                 opened: Mutex::default(),
             }),
+            lanes: Lanes::new(),
         }
+    }
+
+    /// The questions that are under way with this provider.
+    pub fn lane(&self, name: &str) -> Arc<Lane> {
+        self.lanes.of(name)
     }
 
     /// The provider of this name: a configured one, or a kind's default.

@@ -1,9 +1,12 @@
-//! `vault`: HashiCorp Vault and OpenBao. Reads KV v1 and v2, with every login that they have built in.
+//! `vault`: HashiCorp Vault and OpenBao. Reads KV v1 and v2, and credentials that are made for a session, with every login that they have
+//! built in.
 
 mod account;
 mod api;
+mod dynamic;
 mod failure;
 mod kept;
+mod lease;
 mod login;
 mod loopback;
 mod method;
@@ -26,8 +29,8 @@ use tokio::sync::OnceCell;
 use self::api::{Asker, Envelope, Mounts, Question, parse};
 use self::kept::Kept;
 use self::login::{Session, Standing, Token};
-use self::path::Kv;
-use self::read::of_version;
+use self::path::Engine;
+use self::read::{Purpose, of_version};
 use self::settings::{ClientPem, VaultSettings};
 use super::net::http::{self, Answer, Fault};
 use super::net::ladder::{Ladder, Route};
@@ -36,6 +39,7 @@ use super::net::tls::{self, Pem};
 use super::shared::Shared;
 use super::{Credentials, Fetched, Inspected, Person, Provider, ProviderConfig, World, seen};
 use crate::domain::catalogue;
+use crate::domain::lease::Lease;
 use crate::domain::problem::Problem;
 use crate::domain::reference::SecretId;
 use crate::domain::status::{ProviderStatus, State};
@@ -55,7 +59,9 @@ struct Vault {
     /// What is kept goes with the machine's session.
     volatile: bool,
     /// The mounts that were found out. Held while one is asked for, so that ten secrets of one mount ask once.
-    mounts: Shared<BTreeMap<String, Kv>>,
+    mounts: Shared<BTreeMap<String, Engine>>,
+    /// How each lease that lives was made.
+    leases: lease::Made,
 }
 
 struct Connection {
@@ -79,6 +85,7 @@ pub(super) fn open(
         connection: OnceCell::new(),
         session: Session::default(),
         mounts: Shared::default(),
+        leases: lease::Made::default(),
     }))
 }
 
@@ -271,7 +278,7 @@ impl Provider for Vault {
         if let Some(inspected) = self.without_value(secret).await? {
             return Ok(inspected);
         }
-        let read = self.read(secret).await?;
+        let read = self.read(secret, Purpose::Look).await?;
         let (payload, version) = self.content(&read)?;
         let Inspected { keys, warnings, .. } = seen(&payload, keys);
         Ok(Inspected {
@@ -282,17 +289,27 @@ impl Provider for Vault {
     }
 
     async fn fetch(&self, secret: &SecretId) -> Result<Fetched, Problem> {
-        let read = self.read(secret).await?;
+        let read = self.read(secret, Purpose::Use).await?;
         let (payload, version) = self.content(&read)?;
         let Inspected { version, changed, .. } = of_version(version.as_ref());
         Ok(Fetched {
             version,
             changed,
+            expires: read.lease.as_ref().map(|held| held.lease().expires),
+            lease: read.lease,
             ..Fetched::new(payload)
         })
     }
 
     async fn login(&self, person: &dyn Person) -> Result<String, Problem> {
         self.log_in_with(person).await
+    }
+
+    async fn renew(&self, lease: &Lease) -> Result<Lease, Problem> {
+        self.renew_lease(lease).await
+    }
+
+    async fn revoke(&self, lease: &Lease) -> Result<(), Problem> {
+        self.revoke_lease(lease).await
     }
 }

@@ -18,8 +18,6 @@ use crate::providers::net::ladder::stages_until;
 use crate::providers::patience::in_words;
 use crate::providers::{World, credential_names};
 
-/// It is a Python program, and takes seconds to start.
-pub(super) const LIMIT: Duration = Duration::from_secs(10);
 /// What it writes is a token and a few dates.
 const OUTPUT_CAP: usize = 64 * 1024;
 

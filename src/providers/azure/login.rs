@@ -139,8 +139,7 @@ impl Azure {
                 machine.token(&challenge.resource).await?
             }
             Login::Cli { tenant } => {
-                let limit = self.settings.limit.max(cli::LIMIT);
-                cli::token(&self.world, &scope, tenant.as_deref(), limit).await?
+                cli::token(&self.world, &scope, tenant.as_deref(), self.settings.cli_limit).await?
             }
         })
     }

@@ -272,7 +272,7 @@ impl Azure {
     /// Names of secrets, of the first pages; none where they may not be listed.
     pub(super) async fn names(&self) -> Vec<String> {
         let mut names = Vec::new();
-        let mut path = "/secrets".to_owned();
+        let mut path = "/secrets?maxresults=25".to_owned();
         for _ in 0..MOST_PAGES {
             let Ok(asked) = self.ask(&path).await else { break };
             let page = serde_json::from_slice::<Page>(&asked.answer.body).ok();

@@ -16,6 +16,7 @@ use crate::providers::{ProviderConfig, Setting, World};
 
 /// How long an answer may take where nothing else is said.
 const DEFAULT_LIMIT: Duration = Duration::from_secs(5);
+const CLI_LIMIT: Duration = Duration::from_secs(10);
 
 /// A credential of the login, or where it is.
 #[derive(Clone)]
@@ -72,6 +73,8 @@ pub(super) struct AzureSettings {
     pub(super) logins: Vec<Login>,
     pub(super) tls: TlsSettings,
     pub(super) limit: Duration,
+    /// The same for Azure CLI, a program that takes seconds to start.
+    pub(super) cli_limit: Duration,
 }
 
 /// The logins that `credential = "…"` chooses from.
@@ -127,6 +130,7 @@ impl AzureSettings {
         let ca = settings
             .text("ca_cert")?
             .map(|text| Pem::parse(text, world).ok_or_else(|| settings.wrong("ca_cert", "is not base64 of PEM text")));
+        let limit = settings.duration("timeout")?;
         Ok(Self {
             address,
             allow_custom_host,
@@ -143,7 +147,8 @@ impl AzureSettings {
                 client: None,
                 verify: true,
             },
-            limit: settings.duration("timeout")?.unwrap_or(DEFAULT_LIMIT),
+            limit: limit.unwrap_or(DEFAULT_LIMIT),
+            cli_limit: limit.unwrap_or(CLI_LIMIT),
         })
     }
 

@@ -102,8 +102,14 @@ mod tests {
             let claims = base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(claims);
             of_token(&format!("e30.{claims}.c2ln"))
         };
-        assert_eq!(token(r#"{"exp":1795305600}"#), Timestamp::from_second(1_795_305_600).ok());
-        assert_eq!(token(r#"{"exp":1795305600.9}"#), Timestamp::from_second(1_795_305_600).ok());
+        assert_eq!(
+            token(r#"{"exp":1795305600}"#),
+            Timestamp::from_second(1_795_305_600).ok()
+        );
+        assert_eq!(
+            token(r#"{"exp":1795305600.9}"#),
+            Timestamp::from_second(1_795_305_600).ok()
+        );
         for none in [r#"{"sub":"x"}"#, "{", r#"{"exp":"soon"}"#, r#"{"exp":1e300}"#] {
             assert_eq!(token(none), None, "{none}");
         }

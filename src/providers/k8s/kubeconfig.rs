@@ -302,7 +302,11 @@ mod tests {
 
     #[test]
     fn a_mistake_is_shown_by_its_place_and_nothing_of_the_text() {
-        for text in ["users:\n- name: [hunter22\n", "users:\n- name: u\n  user: {token: {hunter22: 1}}\n", "[hunter22]"] {
+        for text in [
+            "users:\n- name: [hunter22\n",
+            "users:\n- name: u\n  user: {token: {hunter22: 1}}\n",
+            "[hunter22]",
+        ] {
             let problem = parse(text, Path::new("/k")).err().unwrap();
             assert_eq!(problem.code.id, "E-K8S-KUBECONFIG");
             assert!(problem.at.is_some(), "{text}");

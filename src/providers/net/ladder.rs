@@ -14,9 +14,7 @@ use crate::domain::catalogue;
 use crate::domain::problem::Problem;
 use crate::domain::status::{Stage, State};
 use crate::providers::patience::in_words;
-
-/// The rungs, in order.
-pub(in crate::providers) const RUNGS: [&str; 6] = ["config", "dns", "tcp", "tls", "login", "read"];
+use crate::providers::{RUNGS, climb};
 
 /// The rungs as far as they were climbed.
 pub(in crate::providers) struct Ladder {
@@ -42,6 +40,7 @@ impl Ladder {
         };
         let ms = (state != State::Skipped).then(|| millis(self.since));
         self.stages.push(Stage { name, state, ms });
+        climb::reached(&self.stages);
         self.since = Instant::now();
     }
 

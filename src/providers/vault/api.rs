@@ -67,6 +67,16 @@ pub(super) struct Question {
     pub(super) idempotent: bool,
 }
 
+impl Question {
+    /// Asked twice it does what it does once, although it has a body.
+    pub(super) fn harmless(self) -> Self {
+        Self {
+            idempotent: true,
+            ..self
+        }
+    }
+}
+
 /// Who asks: the token and the namespace.
 #[derive(Clone, Copy)]
 pub(super) struct Asker<'a> {
@@ -219,10 +229,23 @@ impl Asker<'_> {
         })
     }
 
-    pub(super) fn capabilities(&self, api: &str) -> Result<Question, Fault> {
+    pub(super) fn capabilities(&self, apis: &[&str]) -> Result<Question, Fault> {
+        self.post("sys/capabilities-self", &serde_json::json!({ "paths": apis }))
+    }
+
+    /// Any path, as it is.
+    pub(super) fn get(&self, path: String) -> Result<Question, Fault> {
         self.question(Call {
-            path: "sys/capabilities-self".to_owned(),
-            body: Some(serde_json::json!({ "paths": [api] }).to_string()),
+            path,
+            ..Call::default()
+        })
+    }
+
+    /// Any path, as it is, with a body.
+    pub(super) fn post(&self, path: &str, body: &serde_json::Value) -> Result<Question, Fault> {
+        self.question(Call {
+            path: path.to_owned(),
+            body: Some(body.to_string()),
             ..Call::default()
         })
     }

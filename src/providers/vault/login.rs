@@ -136,8 +136,14 @@ impl Vault {
             known => {
                 let login = self.log_in().await;
                 let found = Arc::new(current.ended(login)?);
-                // What was learnt of the same token stays known.
-                known.filter(|known| known.is(&found)).unwrap_or(found)
+                match known.filter(|known| known.is(&found)) {
+                    // What was learnt of the same token stays known.
+                    Some(known) => known,
+                    None => {
+                        *self.session.not_renewed.lock().unwrap_or_else(PoisonError::into_inner) = None;
+                        found
+                    }
+                }
             }
         };
         current.known = Some(Arc::clone(&token));
@@ -158,6 +164,22 @@ impl Vault {
         }
         let token = self.token().await?;
         Ok((!token.is(dead)).then_some(token))
+    }
+
+    /// A token that nobody else uses any more: that of our own login, which the next who needs one makes anew. None where the login is
+    /// that of a person, whose token is not ours to end.
+    pub(super) async fn take_token(&self) -> Result<Option<Arc<Token>>, Problem> {
+        let token = self.token().await?;
+        if token.origin != Origin::Login {
+            return Ok(None);
+        }
+        let mut current = self.session.current.lock().await;
+        if current.known.take_if(|known| Arc::ptr_eq(known, &token)).is_none() {
+            // Another one took it first.
+            drop(current);
+            return self.log_in().await.map(|token| Some(Arc::new(token)));
+        }
+        Ok(Some(token))
     }
 
     /// A word for how the login works.

@@ -9,7 +9,7 @@ use serde::Deserialize;
 use super::Vault;
 use super::api::{Envelope, Keys, Lookup, Remarks, Version, Versioned, Versions, parse};
 use super::login::{Standing, Token};
-use super::path::{Kv, Target};
+use super::path::{Engine, Kv, Target};
 use super::read::Read;
 use crate::domain::catalogue;
 use crate::domain::problem::Problem;
@@ -41,12 +41,20 @@ pub(super) fn version_gone(answer: &Answer) -> Option<Version> {
 
 /// Whether `sys/capabilities-self` grants reading the path.
 pub(super) fn may_read(answer: &Answer, api: &str) -> bool {
+    may(answer, api, "read").unwrap_or(false)
+}
+
+/// Whether `sys/capabilities-self` grants this on the path; none if it does not say.
+pub(super) fn may(answer: &Answer, api: &str, what: &str) -> Option<bool> {
     #[derive(Deserialize)]
     struct Capabilities {
         data: Option<BTreeMap<String, Vec<String>>>,
     }
-    let granted = parse::<Capabilities>(answer).and_then(|answer| answer.data?.remove(api));
-    granted.is_some_and(|granted| granted.iter().any(|word| word == "read" || word == "root"))
+    let granted = parse::<Capabilities>(answer)
+        .filter(|_| answer.status == 200)?
+        .data?
+        .remove(api)?;
+    Some(granted.iter().any(|word| word == what || word == "root"))
 }
 
 impl Lookup {
@@ -155,6 +163,7 @@ impl Vault {
             answer,
             line,
             token,
+            ..
         } = read;
         if answer.status != 404 {
             return self.upstream(line, answer.status);
@@ -186,7 +195,7 @@ impl Vault {
                 ]);
         }
         if versions.is_none()
-            && let Ok(Some((_, actual))) = self.mount_of(&target.api(), token).await
+            && let Ok(Some((_, Engine::Kv(actual)))) = self.mount_of(&target.api(), token).await
             && actual != target.kv
         {
             return self.other_kv(target, line, 404, actual);
@@ -202,7 +211,7 @@ impl Vault {
             .fixes(vec![list.trim_end().to_owned()])
     }
 
-    fn no_mount(&self, target: &Target, line: &str) -> Problem {
+    pub(super) fn no_mount(&self, target: &Target, line: &str) -> Problem {
         let path = target.written();
         let mount = target.mount.as_deref().or(path.split('/').next()).unwrap_or(&path);
         let what = format!("Vault has no secrets engine mounted at {mount}");

@@ -27,7 +27,6 @@ FAR = 90 * 86400
 
 
 def unpadded(text): return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
-def thumbprint(certificate): return certificate.fingerprint(hashes.SHA256())
 
 
 def signed_by(key, algorithm, message, signature):
@@ -119,13 +118,14 @@ class Azure(control.Double):
             head, claims, signature = form["client_assertion"].split(".")
             message, signature = f"{head}.{claims}".encode(), unpadded(signature)
             head, claims = json.loads(unpadded(head)), json.loads(unpadded(claims))
-            life = claims["nbf"], claims["exp"]
+            life = claims.get("nbf", claims.get("iat", 0)), claims["exp"]
         except (ValueError, KeyError): raise Refused(401, "invalid_client", 50027, "JWT token is invalid or malformed.") from None
         now = time.time()
         if not life[0] - 300 <= now < life[1]: raise Refused(401, "invalid_client", 700024, "Client assertion is not within its valid time range.")
         if claims.get("iss") == app["client"]:
-            marks = {thumbprint(one): one for one in app["certificates"]}
-            certificate = marks.get(unpadded(head.get("x5t#S256", "")))
+            # The older mark is still taken, and still sent by some clients.
+            mark, by = ("x5t#S256", hashes.SHA256()) if "x5t#S256" in head else ("x5t", hashes.SHA1())
+            certificate = next((one for one in app["certificates"] if one.fingerprint(by) == unpadded(head.get(mark, ""))), None)
             if certificate is None: raise wrong("The certificate is not registered.")
             if not signed_by(certificate.public_key(), head.get("alg"), message, signature): raise wrong("The signature does not fit.")
             if claims.get("sub") != app["client"] or not claims.get("jti"): raise wrong("Claims are missing.")
