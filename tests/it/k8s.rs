@@ -980,6 +980,10 @@ fn the_official_clients_agree() {
     let whoami = kubectl(&sandbox, &["auth", "whoami", "-o", "json"]).expect_code(0);
     let whoami: Value = serde_json::from_str(&whoami.stdout).unwrap();
     assert_eq!(whoami["status"]["userInfo"]["username"], cluster.user);
+    for (namespace, may) in [(cluster.namespace.as_str(), "yes"), ("nowhere", "no")] {
+        let can = kubectl(&sandbox, &["auth", "can-i", "get", "secrets/db", "-n", namespace]);
+        assert_eq!(can.stdout.trim(), may, "{}", can.stderr);
+    }
     let absent = kubectl(&sandbox, &["get", "secret", "none"]);
     assert!(absent.stderr.contains("NotFound"), "{}", absent.stderr);
     let forbidden = kubectl(&sandbox, &["get", "secret", "db", "-n", "nowhere"]);

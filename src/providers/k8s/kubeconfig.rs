@@ -245,3 +245,82 @@ fn parse(text: &str, path: &Path) -> Result<Document, Problem> {
             })
         })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn merged(texts: &[&str]) -> Kubeconfig {
+        let mut all = Kubeconfig::default();
+        for (number, text) in texts.iter().enumerate() {
+            let path = PathBuf::from(format!("/{number}/config"));
+            all.add(parse(text, &path).unwrap(), &path, None);
+        }
+        all
+    }
+
+    #[test]
+    fn of_each_name_the_first_file_counts() {
+        let all = merged(&[
+            "current-context: ''\nusers: [{name: u, user: {username: first}}]\nclusters: null\n",
+            "current-context: b\nusers: [{name: u, user: {username: second, password: p}}, {name: v}]\n",
+            "current-context: c\n",
+            "",
+        ]);
+        assert_eq!(all.current.as_deref(), Some("b"));
+        assert_eq!(all.users["u"].username.as_deref(), Some("first"));
+        assert!(all.users["u"].password.is_none(), "nothing of the second file's entry");
+        assert!(all.users.contains_key("v"));
+        assert_eq!(all.files.len(), 4);
+    }
+
+    #[test]
+    fn paths_go_from_the_folder_of_their_file() {
+        let all = merged(&[
+            "users:\n- name: u\n  user: {client-certificate: a/b.pem, client-key: /abs.pem, tokenFile: '', exec: {command: ./plug}}\n\
+             - name: v\n  user: {exec: {command: plug, args: [x]}}\n\
+             clusters: [{name: c, cluster: {certificate-authority: ../ca.pem}}]\n",
+        ]);
+        let user = &all.users["u"];
+        assert_eq!(user.client_certificate.as_deref(), Some(Path::new("/0/a/b.pem")));
+        assert_eq!(user.client_key.as_deref(), Some(Path::new("/abs.pem")));
+        assert_eq!(user.token_file, None);
+        let command = |name: &str| all.users[name].exec.as_ref().unwrap().command.clone().unwrap();
+        assert_eq!(command("u"), "/0/./plug");
+        assert_eq!(command("v"), "plug", "looked up on PATH");
+        let ca = all.clusters["c"].certificate_authority.as_deref();
+        assert_eq!(ca, Some(Path::new("/0/../ca.pem")));
+    }
+
+    #[test]
+    fn scalars_are_read_as_what_they_are_for() {
+        let all = merged(&["users: [{name: u, user: {token: 12345, username: yes}}]\nother: {a: [1]}\n"]);
+        let token = all.users["u"].token.as_ref().unwrap();
+        assert_eq!(secrecy::ExposeSecret::expose_secret(token), "12345");
+        assert_eq!(all.users["u"].username.as_deref(), Some("yes"));
+    }
+
+    #[test]
+    fn a_mistake_is_shown_by_its_place_and_nothing_of_the_text() {
+        for text in [
+            "users:\n- name: [hunter22\n",
+            "users:\n- name: u\n  user: {token: {hunter22: 1}}\n",
+            "[hunter22]",
+        ] {
+            let problem = parse(text, Path::new("/k")).err().unwrap();
+            assert_eq!(problem.code.id, "E-K8S-KUBECONFIG");
+            assert!(problem.at.is_some(), "{text}");
+            assert!(!format!("{problem} {problem:?}").contains("hunter22"), "{text}");
+        }
+    }
+
+    #[test]
+    fn only_regular_files_are_read() {
+        let folder = tempfile::tempdir().unwrap();
+        assert!(read(&folder.path().join("none")).unwrap().is_none());
+        assert!(read(folder.path()).is_err());
+        let pipe = folder.path().join("pipe");
+        rustix::fs::mknodat(rustix::fs::CWD, &pipe, rustix::fs::FileType::Fifo, 0o600.into(), 0).unwrap();
+        assert!(read(&pipe).is_err(), "and nobody waits for a writer");
+    }
+}

@@ -100,7 +100,7 @@ class Kube(Double):
         self.status(request, 404, "NotFound", "the server could not find the requested resource", {})
 
     def review(self, request, path, user, groups):
-        try: body = json.loads(request.body)
+        try: body = review_in_protobuf(request.body) if request.body.startswith(b"k8s\0") else json.loads(request.body)
         except ValueError: return self.status(request, 415, "UnsupportedMediaType", "the body of the request was in an unknown format - accepted media types include: application/json")
         if path == f"{ACCESS}/selfsubjectaccessreviews":
             wanted = body["spec"].get("resourceAttributes", {})
@@ -148,6 +148,32 @@ class Kube(Double):
         if "items" in thing:
             return request.answer(200, {"kind": "PartialObjectMetadataList", "apiVersion": "meta.k8s.io/v1", "metadata": thing["metadata"], "items": [partial(one) for one in thing["items"]]})
         request.answer(200, partial(thing))
+
+
+def review_in_protobuf(body):
+    """The review in kubectl's own encoding: `runtime.Unknown`, in it at 2 the object, in it at 2 the spec, in it at 1 the wanted right."""
+    def fields(data):
+        found, at = {}, 0
+        def number():
+            nonlocal at
+            value = shift = 0
+            while True:
+                byte, at = data[at], at + 1
+                value |= (byte & 0x7F) << shift
+                if byte < 0x80: return value
+                shift += 7
+        while at < len(data):
+            key = number()
+            if key & 7 == 0: found[key >> 3] = number()
+            elif key & 7 == 2:
+                length = number()
+                found[key >> 3], at = data[at:at + length], at + length
+            else: raise ValueError("an encoding that no review has")
+        return found
+    wanted = fields(fields(fields(fields(body[4:]).get(2, b"")).get(2, b"")).get(1, b""))
+    names = {1: "namespace", 2: "verb", 5: "resource", 7: "name"}
+    kind = {"apiVersion": fields(fields(body[4:])[1])[1].decode(), "kind": fields(fields(body[4:])[1])[2].decode()}
+    return {**kind, "spec": {"resourceAttributes": {name: wanted[at].decode() for at, name in names.items() if at in wanted}}}
 
 
 def group(name): return {"name": name, "versions": [{"groupVersion": f"{name}/v1", "version": "v1"}], "preferredVersion": {"groupVersion": f"{name}/v1", "version": "v1"}}
