@@ -18,8 +18,10 @@ use hallpass::providers::{Person, Provider, ProviderConfig, Providers, Setting, 
 use secrecy::SecretString;
 use serde_json::{Value, json};
 
-use crate::sandbox::{Outcome, Sandbox};
+use crate::liar::{self, Liar};
+use crate::sandbox::{Outcome, Sandbox, eventually};
 use crate::servers::{servers, unique};
+use crate::tmux::Tmux;
 
 const VALUE: &str = "swordfish-of-every-login";
 
@@ -423,10 +425,33 @@ fn several_instances_side_by_side() {
     let script = "e=$(cat expected); [ \"$EU$US$CI\" = \"$e$e$e\" ] && echo opened";
     let outcome = sandbox.run(&["exec", "db", "--", "sh", "-c", script]).expect_code(0);
     assert_eq!(outcome.stdout, "opened\n");
-    let listed = sandbox.run(&["providers", "--json"]).expect_code(0).stdout;
-    for login in ["userpass, policies", "approle, policies", "jwt, policies"] {
-        assert!(listed.contains(login), "{login}: {listed}");
+    for (name, login) in [
+        ("eu", "userpass, policies"),
+        ("us", "approle, policies"),
+        ("ci", "jwt, policies"),
+    ] {
+        let tested = sandbox.run(&["provider", "test", name]).expect_code(0).stdout;
+        assert!(tested.contains(login), "{login}: {tested}");
     }
+}
+
+/// A server that enforces a second factor gives no token and says what it wants.
+#[test]
+fn a_second_factor_is_not_ours_to_give() {
+    let wants = r#"{"auth":{"client_token":"","lease_duration":0,"renewable":false,"mfa_requirement":{"mfa_request_id":"d0c9","mfa_constraints":{}}}}"#;
+    let liar = Liar::new(move |head| {
+        if head.contains("/login/") {
+            liar::http("200 OK", "", wants)
+        } else {
+            liar::http("200 OK", "", r#"{"initialized":true,"sealed":false,"standby":false}"#)
+        }
+    });
+    let mut sandbox = home(
+        &liar.address,
+        "auth = { method = 'userpass', username = 'alice', password = { secret = 'env:MY_PASSWORD' } }",
+    );
+    sandbox.set("MY_PASSWORD", "typed-somewhere-else");
+    refused(&sandbox, "E-VAULT-LOGIN-MFA", &["typed-somewhere-else"]);
 }
 
 // --- a person's logins
@@ -667,6 +692,60 @@ fn oidc_in_a_browser_and_the_next_start_uses_it() {
     assert!(!kept(&sandbox, "team").exists() && kept(&sandbox, "other").exists());
 }
 
+/// The command itself, with a browser that is opened for the person.
+#[test]
+fn provider_login_opens_the_browser() {
+    let (mount, port) = (oidc_method("10m"), free_port());
+    let mut sandbox = vault_home(&format!(
+        "auth = {{ method = 'oidc', mount = '{mount}', port = {port} }}"
+    ));
+    sandbox.set("DISPLAY", ":1");
+    let browser = "#!/bin/sh\nexec curl -sL --max-time 20 \"$1\" -o \"$HOME/page.html\"\n";
+    sandbox.program("xdg-open", browser);
+    let Outcome { stdout, stderr, .. } = sandbox.run(&["provider", "login", "team"]).expect_code(0);
+    assert!(
+        stdout.starts_with("Logged in to team: ") && stdout.contains("alice"),
+        "{stdout}"
+    );
+    assert!(
+        stderr.contains("Waiting for it") && stderr.contains("logins/team"),
+        "{stderr}"
+    );
+    assert!(
+        !stderr.contains("code=") && !stdout.contains("state="),
+        "{stdout}{stderr}"
+    );
+    let page = || std::fs::read_to_string(sandbox.home().join("page.html")).unwrap_or_default();
+    eventually("the browser shows the page", || page().contains("Logged in"));
+    opens(&sandbox);
+}
+
+/// The command itself, at a terminal where a password is typed.
+#[test]
+fn provider_login_asks_for_the_password() {
+    let (mount, password) = user("alice", &json!({ "token_ttl": "10m" }));
+    let sandbox = vault_home(&format!(
+        "auth = {{ method = 'userpass', mount = '{mount}', username = 'alice' }}"
+    ));
+    let login = || Tmux::hallpass(&sandbox, (150, 30), &["provider", "login", "team"]);
+    let terminal = login();
+    terminal.wait("Your password for the userpass login");
+    terminal.line("mistyped");
+    assert_eq!(terminal.exit_code(), 1);
+    let screen = terminal.screen();
+    assert!(
+        screen.contains("error[E-VAULT-LOGIN-PASSWORD]") && !screen.contains("mistyped"),
+        "{screen}"
+    );
+    let terminal = login();
+    terminal.wait("Your password for the userpass login");
+    terminal.line(&password);
+    terminal.wait("Logged in to team: ");
+    assert_eq!(terminal.exit_code(), 0);
+    assert!(!terminal.screen().contains(&password));
+    opens(&sandbox);
+}
+
 #[test]
 fn oidc_without_a_browser_here() {
     let mount = oidc_method("10m");
@@ -859,10 +938,6 @@ fn a_token_in_use_is_renewed_at_two_thirds() {
             .block_on(vault.fetch(&id(&path)))
             .unwrap_or_else(|problem| panic!("after {wait} s: {problem}"));
     }
-    // Let go for longer than it lasts: another login is tried, and this one cannot be repeated.
-    std::thread::sleep(Duration::from_secs(13));
-    let problem = runtime.block_on(vault.fetch(&id(&path))).err().unwrap();
-    assert_eq!(problem.code.id, "E-VAULT-LOGIN");
 }
 
 /// A login that can be repeated is, when its token may not be renewed any more; a renewal that fails shows in the status alone.
