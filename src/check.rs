@@ -1,6 +1,7 @@
 //! The verb *check*: which providers and roles are ready, and what to do about the rest. Never prompts, reads metadata where it can.
 
 mod field;
+mod token;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -12,7 +13,7 @@ use tokio::sync::Semaphore;
 use crate::config::Config;
 use crate::domain::catalogue;
 use crate::domain::problem::Problem;
-use crate::domain::reference::{SecretId, SecretRef};
+use crate::domain::reference::SecretId;
 use crate::domain::role::{Role, Source};
 use crate::domain::status::{FieldStatus, ProviderStatus, RoleStatus, Stage, State};
 use crate::launch;
@@ -66,8 +67,10 @@ impl Checker<'_> {
             .collect();
         let used: BTreeSet<&str> = chosen
             .iter()
-            .flat_map(|role| references(role))
-            .map(|r| r.id.provider.as_str())
+            .flat_map(|role| role.fields.iter().map(move |field| (*role, field)))
+            // What makes a token shows by making it that its provider works.
+            .filter(|(role, field)| self.token_login(role, field).is_none())
+            .flat_map(|(_, field)| field.source.providers())
             .collect();
         let gate = Arc::new(Semaphore::new(AT_ONCE));
         let providers = join_all(used.iter().map(|name| self.provider_gated(name, &gate))).await;
@@ -93,9 +96,10 @@ impl Checker<'_> {
         let asked = join_all(open.map(|(id, keys)| self.inspect(id, keys, &gate))).await;
         let seen: BTreeMap<SecretId, Seen> = asked.into_iter().collect();
 
+        let tokens = self.tokens(&chosen, &gate).await;
         let mut roles: Vec<RoleStatus> = chosen
             .iter()
-            .map(|role| self.role_status(role, &seen, &failed))
+            .map(|role| self.role_status(role, &seen, &failed, &tokens))
             .collect();
         for broken in self.config.broken.iter().filter(|broken| names.contains(&broken.name)) {
             roles.push(RoleStatus {
@@ -181,11 +185,15 @@ impl Checker<'_> {
         role: &Role,
         seen: &BTreeMap<SecretId, Seen>,
         failed: &BTreeMap<&str, &Problem>,
+        tokens: &token::Statuses<'_>,
     ) -> RoleStatus {
         let fields: Vec<FieldStatus> = role
             .fields
             .iter()
-            .map(|field| field::status(field, role, seen, failed))
+            .map(|field| match tokens.get(&(role.name.as_str(), field.name.as_str())) {
+                Some(status) => status.clone(),
+                None => field::status(field, role, seen, failed),
+            })
             .collect();
         let client = launch::client(self.config, role, self.world).err();
         let worst = fields.iter().map(field::gravity).max().unwrap_or(State::Ok);
@@ -216,15 +224,11 @@ fn too_slow(provider: &str) -> Problem {
     Problem::new(&catalogue::NET_TIMEOUT, what)
 }
 
-fn references(role: &Role) -> impl Iterator<Item = &SecretRef> {
-    role.fields.iter().flat_map(|field| field.source.references())
-}
-
 /// The provider that most of the role's secrets come from.
 pub fn main_provider(role: &Role) -> Option<String> {
     let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
-    for reference in references(role) {
-        *counts.entry(&reference.id.provider).or_default() += 1;
+    for provider in role.fields.iter().flat_map(|field| field.source.providers()) {
+        *counts.entry(provider).or_default() += 1;
     }
     counts
         .into_iter()

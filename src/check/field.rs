@@ -19,20 +19,17 @@ pub(super) fn status(
     seen: &BTreeMap<SecretId, Seen>,
     failed: &BTreeMap<&str, &Problem>,
 ) -> FieldStatus {
-    let mut status = FieldStatus {
-        name: field.name.clone(),
-        state: State::Ok,
-        problem: None,
-        warning: None,
-        key: None,
-        version: None,
-        rotated_at: None,
-        latency_ms: None,
-    };
+    let mut status = untroubled(field);
     if let Some(problem) = launch::not_built_of(field) {
         status.problem = Some(launch::in_role(problem, role, field));
         status.state = State::Skipped;
         return status;
+    }
+    // A token whose host is known at the launch only: its provider answers for it.
+    if let Source::RdsIam(token) = &field.source
+        && let Some(problem) = failed.get(token.provider.as_str())
+    {
+        fail(&mut status, (*problem).clone(), role, field);
     }
     for reference in field.source.references() {
         let found = match (failed.get(reference.id.provider.as_str()), seen.get(&reference.id)) {
@@ -55,17 +52,36 @@ pub(super) fn status(
         if let Err(problem) = found
             && !forgiven(field, &problem)
         {
-            let not_built = problem.code == &catalogue::PROVIDER_NOT_BUILT;
-            status.state = if not_built { State::Skipped } else { State::Fail };
-            status
-                .problem
-                .get_or_insert_with(|| launch::in_role(problem, role, field));
+            fail(&mut status, problem, role, field);
         }
     }
     if status.state == State::Ok && status.warning.is_some() {
         status.state = State::Warn;
     }
     status
+}
+
+/// A field of which nothing bad is known.
+pub(super) fn untroubled(field: &Field) -> FieldStatus {
+    FieldStatus {
+        name: field.name.clone(),
+        state: State::Ok,
+        problem: None,
+        warning: None,
+        key: None,
+        version: None,
+        rotated_at: None,
+        latency_ms: None,
+    }
+}
+
+/// The first problem of a field is the one that is told.
+pub(super) fn fail(status: &mut FieldStatus, problem: Problem, role: &Role, field: &Field) {
+    let not_built = problem.code == &catalogue::PROVIDER_NOT_BUILT;
+    status.state = if not_built { State::Skipped } else { State::Fail };
+    status
+        .problem
+        .get_or_insert_with(|| launch::in_role(problem, role, field));
 }
 
 /// Whether the field can do without the secret that is not there.
@@ -286,16 +302,13 @@ mod tests {
         assert_eq!(of_client(&catalogue::CONNECTOR_NOT_BUILT), State::Fail);
         let mut agent = field(Source::Secret(reference(Some("user"))));
         agent.via = Via::Agent;
-        let token = field(Source::RdsIam { user: "app".to_owned() });
-        for field in [agent, token] {
-            let status = status_of(&field, inspected(Some(&["user"])));
-            assert_eq!(
-                (status.state, code(&status)),
-                (State::Skipped, Some("E-PROVIDER-NOT-BUILT"))
-            );
-            assert_eq!(gravity(&status), State::Fail);
-            assert!(status.problem.is_some_and(|problem| problem.at.is_some()));
-        }
+        let status = status_of(&agent, inspected(Some(&["user"])));
+        assert_eq!(
+            (status.state, code(&status)),
+            (State::Skipped, Some("E-PROVIDER-NOT-BUILT"))
+        );
+        assert_eq!(gravity(&status), State::Fail);
+        assert!(status.problem.is_some_and(|problem| problem.at.is_some()));
     }
 
     #[test]

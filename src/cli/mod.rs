@@ -11,7 +11,7 @@ mod json;
 mod leases;
 mod list;
 mod paths;
-mod providers;
+mod provider;
 #[cfg(feature = "local")]
 mod secret;
 mod show;
@@ -94,7 +94,10 @@ enum Command {
     List(list::List),
     Show(show::Show),
     Check(check::Check),
-    Providers(providers::ProvidersCommand),
+    Provider(provider::ProviderCommand),
+    /// The same as `provider list`
+    #[command(hide = true)]
+    Providers(provider::List),
     Paths(paths::Paths),
     #[cfg(feature = "local")]
     Secret(secret::SecretCommand),
@@ -237,7 +240,8 @@ fn dispatch(cli: Cli, env: &BTreeMap<String, OsString>, run_tui: RunTui) -> Resu
         Some(Command::List(list)) => list::run(&list, &frame()?).map_err(one),
         Some(Command::Show(show)) => show::run(&show, &frame()?).map_err(one),
         Some(Command::Check(check)) => check::run(&check, &frame()?).map_err(one),
-        Some(Command::Providers(command)) => providers::run(&command, &frame()?).map_err(one),
+        Some(Command::Provider(command)) => provider::run(&command, &frame()?).map_err(one),
+        Some(Command::Providers(list)) => provider::list(&list, &frame()?).map_err(one),
         Some(Command::Paths(paths)) => Ok(paths::run(&paths, &frame()?)),
         #[cfg(feature = "local")]
         Some(Command::Secret(command)) => secret::run(command, &frame()?).map_err(one),
@@ -278,7 +282,7 @@ pub(crate) fn exit_code(problem: &Problem, wraps_child: bool) -> u8 {
     }
     if is(&catalogue::USAGE) {
         2
-    } else if is(&catalogue::CONFIG_UNKNOWN_ROLE) {
+    } else if is(&catalogue::CONFIG_UNKNOWN_ROLE) || is(&catalogue::PROVIDER_UNKNOWN) {
         4
     } else if code.id.starts_with("E-CONFIG-") {
         3

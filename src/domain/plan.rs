@@ -28,11 +28,12 @@ pub struct LaunchPlan {
     pub warnings: Vec<String>,
 }
 
-/// One secret that was read for a launch.
+/// One secret that was read, or one token that was made, for a launch.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SecretUse {
     pub field: String,
-    pub reference: SecretRef,
+    /// None for a token.
+    pub reference: Option<SecretRef>,
     pub version: Option<String>,
     /// When the value stops working; none if it does not, or nobody knows.
     pub expires: Option<Timestamp>,

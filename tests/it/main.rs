@@ -21,6 +21,7 @@ mod cli;
 mod databases;
 mod dynamic;
 mod faults;
+mod gcp;
 mod hostile;
 mod leaks;
 mod lifecycle;

@@ -23,6 +23,8 @@ pub(in crate::providers) struct Answer {
     pub(in crate::providers) location: Option<String>,
     /// How long the server asks to wait.
     pub(in crate::providers) retry_after: Option<Duration>,
+    /// How the server wants to be asked: its `WWW-Authenticate`.
+    pub(in crate::providers) challenge: Option<String>,
     pub(in crate::providers) body: Zeroizing<Vec<u8>>,
 }
 
@@ -125,6 +127,7 @@ async fn read(mut response: Response) -> Result<Answer, Fault> {
             |url| url.origin().ascii_serialization(),
         )
     });
+    let challenge = header("www-authenticate").map(str::to_owned);
     let retry_after = header("retry-after").and_then(|text| retry_after(text, header("date")));
     let status = response.status().as_u16();
     let expected = response
@@ -151,6 +154,7 @@ async fn read(mut response: Response) -> Result<Answer, Fault> {
         status,
         location,
         retry_after,
+        challenge,
         body,
     })
 }

@@ -54,7 +54,6 @@ impl Attempts {
 }
 
 /// Sends a request, again where that may help.
-#[allow(dead_code)]
 pub(in crate::providers) async fn send_again(
     client: &Client,
     request: Request,
@@ -102,6 +101,7 @@ mod tests {
             status,
             location: None,
             retry_after: retry_after.map(Duration::from_secs),
+            challenge: None,
             body: zeroize::Zeroizing::default(),
         })
     }

@@ -9,7 +9,7 @@ use serde::Deserialize;
 
 use super::Vault;
 use super::api::{LoggedIn, Lookup, Question, Remarks, parse};
-use super::login::{Standing, Token};
+use super::login::{self, Origin, Standing, Token};
 use super::refusal::may;
 use super::settings::is_header_text;
 use crate::domain::catalogue;
@@ -161,7 +161,10 @@ impl Vault {
             .as_second()
             .saturating_add_unsigned(auth.lease_duration);
         let end = Timestamp::from_second(end).ok()?;
-        Some((Arc::new(Token::new(auth.client_token)), end))
+        Some((
+            Arc::new(Token::of(auth.client_token, Origin::Login, login::Life::default())),
+            end,
+        ))
     }
 
     pub(super) async fn renew_lease(&self, lease: &Lease) -> Result<Lease, Problem> {

@@ -128,6 +128,14 @@ impl Vault {
         }
         if read.answer.status == 200 {
             self.worked(&read.token);
+            // Metadata without content: the version is gone, however the answer came here.
+            if read.target.kv == Kv::V2
+                && let Some(version) = refusal::version_gone(&read.answer)
+            {
+                return Err(self
+                    .gone(&read.target, &read.line, read.answer.status, &version, pin, &read.token)
+                    .await);
+            }
             return Ok(read);
         }
         // What was found out of the mount may no longer hold.

@@ -33,6 +33,12 @@ fn version_of(answer: &Answer) -> Option<Version> {
     parse::<Envelope<Versioned<'_>>>(answer)?.data?.metadata
 }
 
+/// The version of an answer that has metadata and no content, where a cache or a proxy made a 200 of it.
+pub(super) fn version_gone(answer: &Answer) -> Option<Version> {
+    let versioned = parse::<Envelope<Versioned<'_>>>(answer)?.data?;
+    versioned.metadata.filter(|_| versioned.data.is_none())
+}
+
 /// Whether `sys/capabilities-self` grants reading the path.
 pub(super) fn may_read(answer: &Answer, api: &str) -> bool {
     may(answer, api, "read").unwrap_or(false)
@@ -57,7 +63,8 @@ impl Lookup {
         self.policies.iter().chain(&self.identity_policies).cloned().collect()
     }
 
-    fn in_words(&self) -> String {
+    /// As whom, with which policies, and how long yet.
+    pub(super) fn in_words(&self) -> String {
         let mut words = format!("policies: {}", self.all_policies().join(", "));
         if !self.display_name.is_empty() {
             words = format!("display name \"{}\", {words}", self.display_name);
@@ -169,7 +176,7 @@ impl Vault {
             return self.other_kv(target, line, 404, Kv::V2);
         }
         if let Some(version) = version_of(answer) {
-            return self.gone(target, line, &version, pin, token).await;
+            return self.gone(target, line, 404, &version, pin, token).await;
         }
         let versions = self.versions(target, token).await;
         if let (Some(pin), Some(versions)) = (pin, &versions) {
@@ -212,7 +219,15 @@ impl Vault {
     }
 
     /// A version that was deleted or destroyed.
-    async fn gone(&self, target: &Target, line: &str, version: &Version, pin: Option<u64>, token: &Token) -> Problem {
+    pub(super) async fn gone(
+        &self,
+        target: &Target,
+        line: &str,
+        status: u16,
+        version: &Version,
+        pin: Option<u64>,
+        token: &Token,
+    ) -> Problem {
         let (number, path) = (version.version, target.written());
         let how = if version.destroyed { "destroyed" } else { "deleted" };
         let when = version.deletion_time.split('T').next().filter(|day| !day.is_empty());
@@ -242,7 +257,7 @@ impl Vault {
             }
         }
         fixes.push(target.command("put") + " KEY=-   (write it anew)");
-        self.at_read(Problem::new(&catalogue::VAULT_DELETED_VERSION, what), line, 404)
+        self.at_read(Problem::new(&catalogue::VAULT_DELETED_VERSION, what), line, status)
             .causes(causes)
             .fixes(fixes)
     }

@@ -1,0 +1,71 @@
+//! Tokens for databases are checked by making one and dropping it: that takes the credentials, the region and the host, and no
+//! connection to the database.
+
+use std::cell::Cell;
+use std::collections::BTreeMap;
+use std::time::Instant;
+
+use futures::future::join_all;
+use tokio::sync::Semaphore;
+
+use super::{Checker, LIMIT, field, millis, too_slow};
+use crate::domain::problem::Problem;
+use crate::domain::role::{Field, Role, Source};
+use crate::domain::status::FieldStatus;
+use crate::launch;
+use crate::providers::DatabaseLogin;
+
+/// By the names of role and field.
+pub(super) type Statuses<'a> = BTreeMap<(&'a str, &'a str), FieldStatus>;
+
+impl Checker<'_> {
+    /// The login of a field that is a token, or what is wrong with it; none where a secret says the host or the port.
+    pub(super) fn token_login(&self, role: &Role, field: &Field) -> Option<Result<DatabaseLogin, Problem>> {
+        let Source::RdsIam(token) = &field.source else {
+            return None;
+        };
+        let connector = role
+            .connector
+            .as_ref()
+            .and_then(|name| self.config.connectors.get(name));
+        let later = Cell::new(false);
+        let plain = |name: &str| {
+            let field = role.fields.iter().find(|field| field.name == name)?;
+            match &field.source {
+                Source::Plain(text) => Some(text.clone()),
+                _ => {
+                    later.set(true);
+                    None
+                }
+            }
+        };
+        let login = launch::database_login(token, role, connector, plain);
+        (!later.get()).then_some(login)
+    }
+
+    /// What came of every token of these roles.
+    pub(super) async fn tokens<'a>(&self, roles: &[&'a Role], gate: &Semaphore) -> Statuses<'a> {
+        let fields = roles
+            .iter()
+            .flat_map(|role| role.fields.iter().map(move |field| (*role, field)));
+        let known = fields.filter_map(|(role, field)| Some((role, field, self.token_login(role, field)?)));
+        let asked = known.map(|(role, field, login)| async move {
+            let _place = gate.acquire().await;
+            let started = Instant::now();
+            let provider = field.source.providers().concat();
+            let made = match (login, self.providers.get(&provider)) {
+                (Err(problem), _) | (_, Err(problem)) => Err(problem),
+                (Ok(login), Ok(store)) => tokio::time::timeout(LIMIT, store.database_token(&login))
+                    .await
+                    .unwrap_or_else(|_| Err(too_slow(&provider))),
+            };
+            let mut status = field::untroubled(field);
+            match made {
+                Ok(_) => status.latency_ms = Some(millis(started)),
+                Err(problem) => field::fail(&mut status, problem, role, field),
+            }
+            ((role.name.as_str(), field.name.as_str()), status)
+        });
+        join_all(asked).await.into_iter().collect()
+    }
+}
