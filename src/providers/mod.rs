@@ -6,12 +6,6 @@ mod aws;
 mod azure;
 pub mod climb;
 #[cfg(any(feature = "aws", feature = "azure", feature = "gcp", feature = "k8s"))]
-#[allow(dead_code, reason = "the providers that start helpers come next")]
-#[cfg(any(feature = "aws", feature = "azure", feature = "k8s"))]
-#[cfg_attr(
-    not(feature = "azure"),
-    allow(dead_code, reason = "the other providers that start helpers come next")
-)]
 pub mod command;
 mod credentials;
 mod env;

@@ -207,6 +207,13 @@ impl Runner {
         self.share_scrollback();
     }
 
+    /// The child of this session has ended: what was made for it is given back, although its screen stays.
+    pub(super) fn ended(&mut self, tab: u64) {
+        if let Some(running) = self.sessions.get_mut(&tab) {
+            running.leases.clear();
+        }
+    }
+
     /// Many sessions keep fewer lines each, so that all together take no more memory than a few.
     fn share_scrollback(&self) {
         let share = SCROLLBACK_BYTES / self.sessions.len().max(1);
@@ -226,13 +233,6 @@ impl Runner {
             self.with(tab, |session| session.resize(size));
         }
         self.sized = Instant::now();
-    }
-
-    /// The child of this session has ended: what was made for it is given back, although its screen stays.
-    pub(super) fn ended(&mut self, tab: u64) {
-        if let Some(running) = self.sessions.get_mut(&tab) {
-            running.leases.clear();
-        }
     }
 
     pub(super) fn has(&self, tab: u64) -> bool {

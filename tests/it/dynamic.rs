@@ -338,7 +338,7 @@ fn two_sessions_are_two_users() {
 #[test]
 fn the_next_start_gives_back_what_a_crash_left() {
     let fixture = Fixture::new(&POSTGRES);
-    for next in [&["check"][..], &["exec", "plain", "--", "true"], &["providers"]] {
+    for next in [&["check"][..], &["exec", "plain", "--", "true"], &["provider", "test"]] {
         let mut child = fixture.start("reader", "sleep 60");
         fixture.has_users(1);
         signal(child.id(), "KILL");
