@@ -10,6 +10,7 @@ mod program;
 mod resolve;
 
 pub use preview::preview;
+pub(crate) use program::{install, search};
 pub(crate) use resolve::{explain, in_role, is_absent, none_of, not_built_of};
 
 use std::path::PathBuf;

@@ -5,6 +5,7 @@ mod config;
 mod connect;
 #[cfg(feature = "local")]
 mod demo;
+mod doctor;
 mod exec;
 mod help;
 mod json;
@@ -94,6 +95,7 @@ enum Command {
     Show(show::Show),
     Check(check::Check),
     Providers(providers::ProvidersCommand),
+    Doctor(doctor::DoctorCommand),
     Paths(paths::Paths),
     #[cfg(feature = "local")]
     Secret(secret::SecretCommand),
@@ -248,6 +250,7 @@ fn dispatch(cli: Cli, env: &BTreeMap<String, OsString>, run_tui: RunTui) -> Resu
         Some(Command::Show(show)) => show::run(&show, &frame()?).map_err(one),
         Some(Command::Check(check)) => check::run(&check, &frame()?).map_err(one),
         Some(Command::Providers(command)) => providers::run(&command, &frame()?).map_err(one),
+        Some(Command::Doctor(command)) => doctor::run(&command, &frame()?).map_err(one),
         Some(Command::Paths(paths)) => Ok(paths::run(&paths, &frame()?)),
         #[cfg(feature = "local")]
         Some(Command::Secret(command)) => secret::run(command, &frame()?).map_err(one),

@@ -1,8 +1,6 @@
 //! Secret providers: one file each, behind one trait, listed once in [`PROVIDERS`].
 
 pub mod climb;
-#[cfg(any(feature = "azure", feature = "k8s"))]
-#[allow(dead_code, reason = "the providers that start helpers come next")]
 pub mod command;
 mod credentials;
 mod env;
@@ -37,6 +35,8 @@ use crate::domain::suggest::nearest;
 pub use credentials::Credentials;
 pub use lanes::Lane;
 use lanes::Lanes;
+#[cfg(feature = "net")]
+pub(crate) use net::http::{PROXIES, is_excepted};
 
 /// The rungs of a probe's ladder, in order.
 const RUNGS: [&str; 6] = ["config", "dns", "tcp", "tls", "login", "read"];
@@ -94,6 +94,11 @@ pub trait Provider: Send + Sync {
 
     /// Whether the secret is there and which keys it has, by metadata wherever the provider has any. `keys` are those that will be picked.
     async fn inspect(&self, secret: &SecretId, keys: &[&str]) -> Result<Inspected, Problem>;
+
+    /// What time it is by the server's own clock; none where there is no server, or it does not say.
+    async fn server_time(&self) -> Option<Timestamp> {
+        None
+    }
 
     /// Reads one secret.
     async fn fetch(&self, secret: &SecretId) -> Result<Fetched, Problem>;

@@ -101,6 +101,7 @@ mod tests {
         Ok(Answer {
             status,
             location: None,
+            date: None,
             retry_after: retry_after.map(Duration::from_secs),
             body: zeroize::Zeroizing::default(),
         })
