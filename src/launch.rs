@@ -13,6 +13,7 @@ mod token;
 
 pub use login::login;
 pub use preview::preview;
+pub(crate) use program::{install, search};
 pub(crate) use resolve::{explain, in_role, is_absent, none_of, not_built_of};
 pub(crate) use token::database_login;
 

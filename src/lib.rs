@@ -10,6 +10,7 @@
 //! | [`session`] | a child process: PTY, emulator, key encoding, pass-through, how it starts and ends |
 //! | [`launch`] | a role's references resolved into a plan that a session can start |
 //! | [`check`] | which roles and providers are ready, and what to do about the rest |
+//! | [`doctor`] | what this machine offers: clients, folders, network, memory, terminal |
 //! | [`ui`] | the terminal user interface: model, messages, update, effects, views |
 //! | [`cli`] | one file a command |
 //!
@@ -21,6 +22,7 @@
 //!                +-----------------> session ------> domain
 //!                +-----------------> config -------> domain, and the plain data of providers
 //!          check, launch ----------> config
+//!          cli -> doctor ----------> check, launch, config, providers
 //! ```
 //!
 //! `main` also reaches into `session` and `providers`, for the first step of a child and the watch over a login helper, which run in processes of their own. `tests/it/architecture.rs` reads the sources and fails on an arrow that goes the other way.
@@ -35,6 +37,7 @@
 pub mod check;
 pub mod cli;
 pub mod config;
+pub mod doctor;
 pub mod domain;
 pub mod launch;
 pub mod providers;

@@ -5,6 +5,7 @@ mod config;
 mod connect;
 #[cfg(feature = "local")]
 mod demo;
+mod doctor;
 mod exec;
 mod help;
 mod json;
@@ -98,6 +99,7 @@ enum Command {
     /// The same as `provider list`
     #[command(hide = true)]
     Providers(provider::List),
+    Doctor(doctor::DoctorCommand),
     Paths(paths::Paths),
     #[cfg(feature = "local")]
     Secret(secret::SecretCommand),
@@ -256,6 +258,7 @@ fn dispatch(cli: Cli, env: &BTreeMap<String, OsString>, run_tui: RunTui) -> Resu
         Some(Command::Check(check)) => check::run(&check, &frame()?).map_err(one),
         Some(Command::Provider(command)) => provider::run(&command, &frame()?).map_err(one),
         Some(Command::Providers(list)) => provider::list(&list, &frame()?).map_err(one),
+        Some(Command::Doctor(command)) => doctor::run(&command, &frame()?).map_err(one),
         Some(Command::Paths(paths)) => Ok(paths::run(&paths, &frame()?)),
         #[cfg(feature = "local")]
         Some(Command::Secret(command)) => secret::run(command, &frame()?).map_err(one),

@@ -214,6 +214,7 @@ catalogue! {
     // --- the client program and the session
     CLIENT_MISSING = "E-CLIENT-MISSING", "the program that opens this role is not installed", causes: ["it is not on PATH"], fixes: ["install it, or correct PATH or the role's command"];
     CLIENT_NOT_EXECUTABLE = "E-CLIENT-NOT-EXECUTABLE", "the program that opens this role cannot be executed", causes: ["the file is not executable, or not a program"], fixes: ["chmod +x FILE"];
+    CLIENT_VERSION = "E-CLIENT-VERSION", "the program that opens this kind of role is older than what it is needed for", causes: ["the system's packages are old"], fixes: ["install a newer version of it"];
     CLIENT_START = "E-CLIENT-START", "the program could not be started", causes: [], fixes: [];
     CONNECTOR_NOT_BUILT = "E-CONNECTOR-NOT-BUILT", "this connector is not built yet", causes: [], fixes: ["use one of the connectors that are built, or exec"];
     TTY_REQUIRED = "E-TTY-REQUIRED", "this needs a terminal", causes: ["standard input or output is not a terminal"], fixes: ["hallpass exec ROLE -- CMD…   works without one"];

@@ -70,6 +70,14 @@ impl Problem {
         }
     }
 
+    /// Whether only a person can do something about it, by a login or a passphrase: asking again by itself would find the same, or
+    /// count as another wrong try.
+    pub fn wants_person(&self) -> bool {
+        const CODES: &[&str] = &["E-LOCAL-LOCKED", "E-VAULT-LOGIN-PASSWORD", "E-VAULT-LOGIN-MFA"];
+        let login = |fix: &String| fix.starts_with("hallpass provider login");
+        CODES.contains(&self.code.id) || self.fixes.iter().any(login)
+    }
+
     #[must_use]
     pub fn at(mut self, location: Location) -> Self {
         self.at = Some(location);

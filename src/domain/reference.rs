@@ -59,6 +59,11 @@ impl ProviderKind {
         Self::ALL.iter().copied().find(|kind| kind.word() == word)
     }
 
+    /// Whether the store is reached over the network.
+    pub fn is_remote(self) -> bool {
+        !matches!(self, Self::Env | Self::EnvJson | Self::Local)
+    }
+
     /// Whether a secret of this store is always a map of keys, so that a reference without a key is an error.
     pub fn is_map(self) -> bool {
         matches!(self, Self::Vault | Self::K8s | Self::EnvJson | Self::Local)

@@ -72,7 +72,7 @@ pub(super) fn find(
 
 /// Looks a name up on PATH. Empty and relative entries of PATH are passed over: the folder hallpass stands in is nobody's promise.
 /// A name with a slash is taken as a path. None if there is no such file; a problem if there is one that cannot be executed.
-fn search(name: &str, world: &World) -> Result<Option<PathBuf>, Problem> {
+pub(crate) fn search(name: &str, world: &World) -> Result<Option<PathBuf>, Problem> {
     if name.contains('/') {
         let path = std::path::absolute(name).unwrap_or_else(|_| PathBuf::from(name));
         return match executable(&path) {
@@ -131,7 +131,7 @@ fn missing(names: &[String], role: &Role, connector: Option<&Connector>) -> Prob
 }
 
 /// The command that installs a package, by system.
-fn install(system: &str, package: &str) -> String {
+pub(crate) fn install(system: &str, package: &str) -> String {
     match system {
         "debian" => format!("apt install {package}"),
         "fedora" => format!("dnf install {package}"),

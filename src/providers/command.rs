@@ -25,18 +25,17 @@ const ERRORS_CAP: usize = 64 * 1024;
 const GRACE: Duration = Duration::from_millis(200);
 
 /// What a helper left. No `Debug`: both outputs may hold tokens.
-pub(super) struct Output {
+pub(crate) struct Output {
     /// The exit code; 128+n for a signal. 126 where the file is no program.
-    pub(super) code: i32,
-    pub(super) stdout: Zeroizing<Vec<u8>>,
+    pub(crate) code: i32,
+    pub(crate) stdout: Zeroizing<Vec<u8>>,
     /// The first 64 KiB. To be searched for known words, never shown: it may hold tokens and control sequences.
-    #[cfg_attr(not(feature = "azure"), allow(dead_code))]
-    pub(super) stderr: Zeroizing<Vec<u8>>,
+    pub(crate) stderr: Zeroizing<Vec<u8>>,
 }
 
 /// Why there is no output.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Failure {
+pub(crate) enum Failure {
     /// There is no such program on the PATH of its environment.
     Missing,
     /// It is not executable.
@@ -50,7 +49,7 @@ pub(super) enum Failure {
 
 /// Runs a program with exactly this environment and no input, in a session of its own, which has no terminal. A name without a slash is
 /// looked up on `PATH` of `env`. Dropping the future kills the program and what it started.
-pub(super) async fn run(
+pub(crate) async fn run(
     program: &str,
     args: &[String],
     env: &BTreeMap<String, OsString>,

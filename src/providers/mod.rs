@@ -5,7 +5,6 @@ mod aws;
 #[cfg(feature = "azure")]
 mod azure;
 pub mod climb;
-#[cfg(any(feature = "aws", feature = "azure", feature = "gcp", feature = "k8s"))]
 pub mod command;
 mod credentials;
 mod env;
@@ -46,6 +45,8 @@ use crate::domain::suggest::nearest;
 pub use credentials::Credentials;
 pub use lanes::Lane;
 use lanes::Lanes;
+#[cfg(feature = "net")]
+pub(crate) use net::http::{PROXIES, is_excepted};
 
 /// The rungs of a probe's ladder, in order.
 const RUNGS: [&str; 6] = ["config", "dns", "tcp", "tls", "login", "read"];
@@ -103,6 +104,11 @@ pub trait Provider: Send + Sync {
 
     /// Whether the secret is there and which keys it has, by metadata wherever the provider has any. `keys` are those that will be picked.
     async fn inspect(&self, secret: &SecretId, keys: &[&str]) -> Result<Inspected, Problem>;
+
+    /// What time it is by the server's own clock; none where there is no server, or it does not say.
+    async fn server_time(&self) -> Option<Timestamp> {
+        None
+    }
 
     /// Reads one secret.
     async fn fetch(&self, secret: &SecretId) -> Result<Fetched, Problem>;

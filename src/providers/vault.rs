@@ -23,6 +23,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use jiff::Timestamp;
 use reqwest::{Client, Proxy};
 use tokio::sync::OnceCell;
 
@@ -272,6 +273,12 @@ impl Provider for Vault {
         status.latency_ms = Some(ladder.millis());
         status.stages = ladder.stages();
         status
+    }
+
+    async fn server_time(&self) -> Option<Timestamp> {
+        let connection = self.connection().await.ok()?;
+        let request = Asker::health(&self.settings.address).ok()?.request;
+        http::send(&connection.client, request).await.ok()?.date
     }
 
     async fn inspect(&self, secret: &SecretId, keys: &[&str]) -> Result<Inspected, Problem> {

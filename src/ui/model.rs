@@ -1,10 +1,10 @@
 //! The model: everything that the screen shows, in one place. Drawing takes `&Model`; only `update` changes it.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::sync::{Arc, Mutex};
 
-use jiff::Timestamp;
 use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp};
 use zeroize::Zeroizing;
 
 use crate::config::Config;
@@ -96,18 +96,55 @@ pub struct RoleRow {
     pub of: RowOf,
 }
 
+/// Seconds after which something is looked at again.
+const LOOK_AGAIN: i64 = 60;
+/// The most seconds: what fails is looked at less and less often.
+const LOOK_AGAIN_AT_MOST: i64 = 300;
+
+/// When to look again at what was looked at then and has failed so many times in a row; never while only a person can do something about it.
+fn look_again(at: Timestamp, failures: u32, problem: Option<&Problem>) -> Option<Timestamp> {
+    let pause = LOOK_AGAIN
+        .saturating_mul(failures.max(1).into())
+        .min(LOOK_AGAIN_AT_MOST);
+    let wanted = problem.is_none_or(|problem| !problem.wants_person());
+    wanted.then(|| at + SignedDuration::from_secs(pause))
+}
+
+/// What a check found out about a role.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Known {
+    pub status: RoleStatus,
+    pub at: Timestamp,
+    /// How many times in a row it has failed.
+    pub failures: u32,
+}
+
+impl Known {
+    /// When the role is to be checked again; none as long as that needs a person.
+    pub fn due(&self) -> Option<Timestamp> {
+        look_again(self.at, self.failures, self.status.reason())
+    }
+}
+
 /// What is known of a role's readiness.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Check {
     Running {
         generation: u64,
         since: Timestamp,
-        before: Option<Box<RoleStatus>>,
+        before: Option<Box<Known>>,
     },
-    Done {
-        status: RoleStatus,
-        at: Timestamp,
-    },
+    Done(Box<Known>),
+}
+
+impl Check {
+    /// What the last check that came to an end has found.
+    pub fn known(&self) -> Option<&Known> {
+        match self {
+            Self::Running { before, .. } => before.as_deref(),
+            Self::Done(known) => Some(known),
+        }
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -220,6 +257,20 @@ impl ProviderRow {
     pub fn state(&self) -> Option<State> {
         self.status.as_ref().map(|status| status.state)
     }
+
+    /// When it is to be probed again; none while a probe runs, or as long as that needs a person.
+    pub fn due(&self) -> Option<Timestamp> {
+        let failures = match (self.state(), self.since) {
+            (Some(State::Fail), Some((_, times))) => times,
+            _ => 0,
+        };
+        let problem = self.status.as_ref().and_then(|status| status.problem.as_ref());
+        match (self.running, self.checked) {
+            (Some(_), _) => None,
+            (None, None) => Some(Timestamp::MIN),
+            (None, Some(at)) => look_again(at, failures, problem),
+        }
+    }
 }
 
 #[derive(Default)]
@@ -278,6 +329,23 @@ impl Tab {
     pub fn is_live(&self) -> bool {
         self.state == TabState::Live
     }
+
+    /// The secrets of which a check has found another version since the session was opened, with that version.
+    pub fn outdated<'a>(&'a self, known: Option<&'a Known>) -> Vec<(&'a SecretUse, &'a str)> {
+        let Some(known) = known.filter(|known| known.at >= self.started) else {
+            return Vec::new();
+        };
+        let newer = |used: &'a SecretUse| {
+            let reference = used.reference.as_ref()?;
+            let (then, now) = (used.version.as_deref()?, known.status.versions.get(&reference.id)?);
+            let newer = match (then.parse::<u64>(), now.parse::<u64>()) {
+                (Ok(then), Ok(now)) => now > then,
+                _ => now != then,
+            };
+            newer.then_some((used, now.as_str()))
+        };
+        self.secrets.iter().filter_map(newer).collect()
+    }
 }
 
 #[derive(Default)]
@@ -330,6 +398,8 @@ pub struct Model {
     pub now: Timestamp,
     /// Where times of day are shown.
     pub zone: TimeZone,
+    /// The names of the variables that hallpass was started with; no values.
+    pub variables: Arc<BTreeSet<String>>,
     pub screen: Screen,
     pub dialog: Option<Dialog>,
     pub notice: Option<Notice>,
@@ -369,6 +439,7 @@ impl Model {
             size,
             now,
             zone: TimeZone::UTC,
+            variables: Arc::default(),
             screen: Screen::Roles,
             dialog: None,
             notice: None,

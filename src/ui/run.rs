@@ -115,6 +115,7 @@ impl Loop {
     async fn start(options: UiOptions) -> Result<i32, Problem> {
         let look = options.look();
         let screen = Screen::take(options.config.ui.mouse)?;
+        let variables = set_variables(&options.world);
         let (sender, replies) = unbounded_channel();
         let runner = Runner::new(
             Arc::clone(&options.config),
@@ -125,6 +126,7 @@ impl Loop {
         )?;
         let mut model = Model::new(options.config, screen.size()?, Timestamp::now(), look);
         model.zone = jiff::tz::TimeZone::system();
+        model.variables = Arc::new(variables);
         let mut effects = Vec::new();
         if let Some(request) = options.open {
             model.single = true;
@@ -350,6 +352,12 @@ fn message_of(event: Event) -> Option<Message> {
         Event::FocusGained => Message::Focus(true),
         Event::FocusLost => Message::Focus(false),
     })
+}
+
+/// The names of the variables that are set to something.
+fn set_variables(world: &World) -> std::collections::BTreeSet<String> {
+    let set = world.env.iter().filter(|(_, value)| !value.is_empty());
+    set.map(|(name, _)| name.clone()).collect()
 }
 
 /// Stops this process as Ctrl-Z does elsewhere; returns when it is continued.

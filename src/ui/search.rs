@@ -119,7 +119,7 @@ fn refresh_status(model: &mut Model) {
         if let Some(check) = roles.checks.get(&row.name) {
             let word = match check {
                 Check::Running { .. } => "checking",
-                Check::Done { status, .. } => match status.state {
+                Check::Done(known) => match known.status.state {
                     State::Ok => "ok",
                     State::Warn => "warn",
                     State::Fail => "fail",
@@ -146,7 +146,7 @@ fn sort(shown: &mut [usize], order: Sort, rows: &[RoleRow], checks: &std::collec
 fn gravity(row: &RoleRow, checks: &std::collections::HashMap<String, Check>) -> u8 {
     match checks.get(&row.name) {
         _ if matches!(row.of, RowOf::Broken(_)) => 5,
-        Some(Check::Done { status, .. }) => match status.state {
+        Some(Check::Done(known)) => match known.status.state {
             State::Fail => 4,
             State::Warn => 3,
             State::Ok => 1,

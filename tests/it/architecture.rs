@@ -13,7 +13,11 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("launch", &["domain", "config", "providers"]),
     ("check", &["domain", "config", "providers", "launch"]),
     ("ui", &["domain", "config", "providers", "session", "launch", "check"]),
-    ("cli", &["domain", "config", "providers", "session", "launch", "check"]),
+    ("doctor", &["domain", "config", "providers", "launch", "check"]),
+    (
+        "cli",
+        &["domain", "config", "providers", "session", "launch", "check", "doctor"],
+    ),
     ("main", &["cli", "providers", "session", "ui"]),
     ("lib", &[]),
 ];

@@ -317,3 +317,94 @@ fn an_old_secret_and_an_odd_value_are_remarked_upon() {
     assert!(text.stderr.contains("warning: T of old: rotated"), "{}", text.stderr);
     assert!(!text.stdout.contains("s3cret") && !text.stderr.contains("s3cret"));
 }
+
+#[test]
+fn doctor_looks_at_the_machine_and_says_what_to_type() {
+    let mut sandbox = Sandbox::with_vault();
+    sandbox.set("HTTPS_PROXY", "http://someone:pr0xy-pass@proxy.corp:3128");
+    sandbox.set("TMUX", "/tmp/tmux-0/default,1,0");
+    sandbox.set("PATH", &sandbox.home().join("bin").display().to_string());
+    sandbox.program("psql", "#!/bin/sh\necho 'psql (PostgreSQL) 9.6.24'\n");
+    sandbox.program(
+        "sqlite3",
+        "#!/bin/sh\ntest -z \"$VAULT_TOKEN\" && echo '3.46.1 2024-08-13'\n",
+    );
+    sandbox.program("redis-cli", "#!/bin/sh\nexec /bin/sleep 60\n");
+    sandbox.config("[session]\nprefix = \"tmux\"\n[providers.vault-tls]\nkind = \"vault\"\naddress = \"https://vault.corp:8200\"\n");
+    sandbox.roles(
+        "[roles.pg]\nconnector = \"postgres\"\nfields.PGHOST = \"h\"\nfields.PGUSER = \"u\"\nfields.PGPASSWORD = \"_local:pg:pw\"\n\
+         [roles.my]\nconnector = \"mysql\"\nfields.MYSQL_HOST = \"h\"\nfields.MYSQL_USER = \"u\"\nfields.MYSQL_PWD = \"_local:my:pw\"\n",
+    );
+    let leak = sandbox.write("state/checks.json", "{}");
+    std::fs::set_permissions(&leak, std::fs::Permissions::from_mode(0o644)).unwrap();
+
+    let started = Instant::now();
+    let run = sandbox.run(&["doctor", "--json"]).expect_code(1);
+    assert!(
+        started.elapsed() < Duration::from_secs(10),
+        "a client that hangs is left alone"
+    );
+    for hidden in ["pr0xy-pass", &servers().vault_token] {
+        assert!(!run.stdout.contains(hidden) && !run.stderr.contains(hidden));
+    }
+    let found: Value = serde_json::from_str(&run.stdout).unwrap();
+    assert_eq!(found["schema_version"], 1);
+    let findings = &found["findings"];
+    let find = |name: &str| named(findings, name);
+    for (name, state, words) in [
+        ("postgres", "warn", "psql 9.6.24 at "),
+        ("sqlite", "ok", "sqlite3 3.46.1 at "),
+        ("redis", "warn", "does not say its version"),
+        ("mysql", "fail", "mysql or mariadb is not installed"),
+        ("kubectl-exec", "skipped", "no role needs it"),
+        ("config", "ok", "/config (mode 0700)"),
+        ("files", "fail", "other users can read"),
+        ("XDG_RUNTIME_DIR", "ok", "yours alone"),
+        (
+            "proxy",
+            "ok",
+            "HTTPS_PROXY is http://proxy.corp:3128: vault-tls through it",
+        ),
+        ("clock, vault", "ok", "agrees"),
+        ("prefix key", "warn", "ctrl-b is the prefix of tmux too"),
+        ("characters", "ok", "UTF-8"),
+    ] {
+        let finding = find(name);
+        assert_eq!(finding["state"], state, "{finding:#}");
+        assert!(finding["what"].as_str().unwrap().contains(words), "{finding:#}");
+        if state == "fail" || state == "warn" {
+            assert!(!finding["fix"].as_array().unwrap().is_empty(), "{finding:#}");
+            assert!(finding["why"].is_string(), "{finding:#}");
+        }
+    }
+    assert_eq!(find("postgres")["code"], "E-CLIENT-VERSION");
+    assert_eq!(find("mysql")["code"], "E-CLIENT-MISSING");
+    for name in [
+        "ptrace",
+        "swap",
+        "core dumps",
+        "keyring",
+        "time zone",
+        "TERM",
+        "colours",
+    ] {
+        find(name);
+    }
+    let offline = sandbox.run(&["doctor", "--offline", "--json"]).expect_code(1);
+    assert!(!offline.stdout.contains("clock, vault"));
+
+    let text = sandbox.run(&["doctor"]).expect_code(1).stdout;
+    assert!(
+        text.contains("fix: apt install") && text.contains("clients\n"),
+        "{text}"
+    );
+    let vault = sandbox.run(&["doctor", "vault"]).expect_code(0).stdout;
+    assert!(
+        vault.contains("login ok") && vault.contains("agrees with the server's"),
+        "{vault}"
+    );
+    let psql = sandbox.run(&["doctor", "psql"]).expect_code(0).stdout;
+    assert!(psql.contains("9.6.24") && !psql.contains("swap"), "{psql}");
+    let wrong = sandbox.run(&["doctor", "psqll"]).expect_code(2);
+    assert!(wrong.stderr.contains("psql"), "{}", wrong.stderr);
+}

@@ -256,6 +256,7 @@ mod tests {
             location: None,
             retry_after: None,
             challenge: None,
+            date: None,
             body: body.as_bytes().to_vec().into(),
         };
         let refusal = Refusal::read(&answer);

@@ -302,6 +302,7 @@ mod tests {
             location: None,
             retry_after: None,
             challenge: None,
+            date: None,
             body: zeroize::Zeroizing::new(body.as_bytes().to_vec()),
         }
     }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use jiff::Timestamp;
 use reqwest::redirect::Policy;
 use reqwest::{Client, NoProxy, Proxy, Request, Response};
 use rustls::ClientConfig;
@@ -21,6 +22,8 @@ pub(in crate::providers) struct Answer {
     pub(in crate::providers) status: u16,
     /// Where a redirect would lead: scheme, host and port only.
     pub(in crate::providers) location: Option<String>,
+    /// What time it is by the server's clock.
+    pub(in crate::providers) date: Option<Timestamp>,
     /// How long the server asks to wait.
     pub(in crate::providers) retry_after: Option<Duration>,
     /// How the server wants to be asked: its `WWW-Authenticate`.
@@ -93,24 +96,32 @@ fn finished(builder: reqwest::ClientBuilder) -> Result<Client, Problem> {
         .map_err(|_| Problem::new(&catalogue::NET_CERT, "the HTTP client cannot be set up"))
 }
 
+/// The variables that name a proxy, the first that is set wins.
+pub(crate) const PROXIES: [&str; 4] = ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"];
+
 /// The proxy that the environment names for this host. For `https` alone: a proxy would read the token of a plain request.
 pub(in crate::providers) fn proxy(world: &World, https: bool, host: &str) -> Result<Option<Proxy>, Problem> {
-    const NAMES: [&str; 4] = ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"];
-    let Some((name, address)) = NAMES.iter().find_map(|name| Some((*name, world.text(name)?))) else {
+    let Some((name, address)) = PROXIES.iter().find_map(|name| Some((*name, world.text(name)?))) else {
         return Ok(None);
     };
-    let except = world
-        .text("NO_PROXY")
-        .or_else(|| world.text("no_proxy"))
-        .unwrap_or_default();
-    if !https || is_listed(host, except) {
+    if !https || is_excepted(world, host) {
         return Ok(None);
     }
     let proxy = Proxy::all(address).map_err(|_| {
         Problem::new(&catalogue::CONFIG_TYPE, format!("{name} is not the address of a proxy"))
             .fixes(vec![format!("export {name}=http://HOST:PORT   or unset {name}")])
     })?;
-    Ok(Some(proxy.no_proxy(NoProxy::from_string(except))))
+    Ok(Some(proxy.no_proxy(NoProxy::from_string(except(world)))))
+}
+
+fn except(world: &World) -> &str {
+    let no_proxy = world.text("NO_PROXY").or_else(|| world.text("no_proxy"));
+    no_proxy.unwrap_or_default()
+}
+
+/// Whether `NO_PROXY` keeps the proxy out of what is said to this host.
+pub(crate) fn is_excepted(world: &World, host: &str) -> bool {
+    is_listed(host, except(world))
 }
 
 /// Whether `NO_PROXY` names the host or a domain above it. Address ranges are left to the HTTP client.
@@ -157,6 +168,7 @@ async fn read(mut response: Response) -> Result<Answer, Fault> {
             |url| url.origin().ascii_serialization(),
         )
     });
+    let date = header("date").and_then(|date| Some(jiff::fmt::rfc2822::parse(date).ok()?.timestamp()));
     let challenge = header("www-authenticate").map(str::to_owned);
     let retry_after = header("retry-after").and_then(|text| retry_after(text, header("date")));
     let status = response.status().as_u16();
@@ -183,6 +195,7 @@ async fn read(mut response: Response) -> Result<Answer, Fault> {
     Ok(Answer {
         status,
         location,
+        date,
         retry_after,
         challenge,
         body,

@@ -100,6 +100,7 @@ mod tests {
         Ok(Answer {
             status,
             location: None,
+            date: None,
             retry_after: retry_after.map(Duration::from_secs),
             challenge: None,
             body: zeroize::Zeroizing::default(),

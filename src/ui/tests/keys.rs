@@ -368,7 +368,7 @@ fn checks_are_answered_in_their_cell_and_late_answers_dropped() {
     assert_eq!(asked.len(), 1);
     assert!(matches!(fixture.model.roles.checks["dev-shell"], Check::Running { .. }));
     fixture.press("ctrl-c");
-    assert!(matches!(fixture.model.roles.checks["dev-shell"], Check::Done { .. }));
+    assert!(matches!(fixture.model.roles.checks["dev-shell"], Check::Done(_)));
     assert!(
         fixture
             .effects
@@ -382,14 +382,14 @@ fn checks_are_answered_in_their_cell_and_late_answers_dropped() {
         status,
     });
     assert!(
-        matches!(&fixture.model.roles.checks["dev-shell"], Check::Done { status, .. } if status.state == crate::domain::status::State::Ok)
+        matches!(&fixture.model.roles.checks["dev-shell"], Check::Done(known) if known.status.state == crate::domain::status::State::Ok)
     );
 }
 
 #[test]
 fn checking_everything_asks_a_few_at_a_time() {
     let mut roles = String::new();
-    for i in 0..50 {
+    for i in 0..100 {
         roles.push_str(&format!(
             "[roles.r{i}]\nenv = \"dev\"\ncommand = [\"sh\"]\nfields.A = \"_envs/NAME\"\n"
         ));
@@ -397,7 +397,7 @@ fn checking_everything_asks_a_few_at_a_time() {
     let mut fixture = Fixture::with(&[("roles.toml", &roles)], 100, 30);
     fixture.press("C");
     let asked = fixture.take(|effect| matches!(effect, Effect::CheckRole { .. }).then_some(()));
-    assert_eq!(asked.len(), 8);
+    assert_eq!(asked.len(), 64);
 }
 
 #[test]

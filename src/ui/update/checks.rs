@@ -5,16 +5,11 @@ use std::collections::VecDeque;
 use crate::domain::status::{ProviderStatus, RoleStatus, State};
 use crate::ui::effects::Effect;
 use crate::ui::layout;
-use crate::ui::model::{Check, Model, RowOf, Screen};
-use crate::ui::text::seconds_between;
+use crate::ui::model::{Check, Known, Model, RowOf, Screen};
 
-/// Role checks at once.
-const AT_ONCE: usize = 8;
-/// Seconds between two probes of a provider; a failing one is asked less and less often.
-const PROBE_EVERY: i64 = 60;
-const PROBE_AT_MOST_EVERY: i64 = 300;
-/// Seconds after which the check of a visible role is repeated.
-const STALE_AFTER: i64 = 300;
+/// Roles that are checked at once: a screen full, so that those of a provider that hangs keep no other one waiting. How many questions
+/// are asked of the providers meanwhile is the providers' own limit.
+const AT_ONCE: usize = 64;
 /// Probes that the history of a provider holds.
 const HISTORY: usize = 13;
 
@@ -22,14 +17,19 @@ const HISTORY: usize = 13;
 pub(super) fn due(model: &mut Model) -> Vec<Effect> {
     let mut effects = Vec::new();
     for i in 0..model.providers.rows.len() {
-        let row = &model.providers.rows[i];
-        let every = match (row.state(), row.since) {
-            (Some(State::Fail), Some((_, times))) => (PROBE_EVERY * i64::from(times)).min(PROBE_AT_MOST_EVERY),
-            _ => PROBE_EVERY,
-        };
-        if row.checked.is_none_or(|at| seconds_between(at, model.now) >= every) {
+        let due = model.providers.rows[i].due();
+        if due.is_some_and(|due| due <= model.now) {
             effects.extend(provider(model, i));
         }
+    }
+    // A session wants to know whether its secrets are still those of now.
+    let active = model.sessions.active_tab().filter(|tab| tab.is_live());
+    if model.screen == Screen::Session
+        && let Some(role) = active.map(|tab| tab.role.clone())
+        && model.role(&role).is_some()
+        && is_due(model, &role)
+    {
+        enqueue(model, role);
     }
     if model.screen == Screen::Roles && model.dialog.is_none() {
         let height = usize::from(layout::list_rows(model).height);
@@ -40,11 +40,7 @@ pub(super) fn due(model: &mut Model) -> Vec<Effect> {
             .chain(visible)
             .map(|place| &model.roles.rows[*place])
             .filter(|row| matches!(row.of, RowOf::Role(_)))
-            .filter(|row| match model.roles.checks.get(&row.name) {
-                None => true,
-                Some(Check::Running { .. }) => false,
-                Some(Check::Done { at, .. }) => seconds_between(*at, model.now) >= STALE_AFTER,
-            })
+            .filter(|row| is_due(model, &row.name))
             .map(|row| row.name.clone())
             .collect();
         for name in wanted {
@@ -53,6 +49,15 @@ pub(super) fn due(model: &mut Model) -> Vec<Effect> {
     }
     effects.extend(pump(model));
     effects
+}
+
+/// Whether a role that is looked at is to be checked.
+fn is_due(model: &Model, name: &str) -> bool {
+    match model.roles.checks.get(name) {
+        None => true,
+        Some(Check::Running { .. }) => false,
+        Some(Check::Done(known)) => known.due().is_some_and(|due| due <= model.now),
+    }
 }
 
 fn enqueue(model: &mut Model, name: String) {
@@ -75,7 +80,7 @@ fn pump(model: &mut Model) -> Vec<Effect> {
             break;
         };
         let before = match model.roles.checks.remove(&role) {
-            Some(Check::Done { status, .. }) => Some(Box::new(status)),
+            Some(Check::Done(known)) => Some(known),
             Some(check @ Check::Running { .. }) => {
                 model.roles.checks.insert(role, check);
                 continue;
@@ -133,16 +138,13 @@ pub(super) fn cancel(model: &mut Model) -> Vec<Effect> {
     for name in running {
         any = true;
         if let Some(Check::Running {
-            before: Some(status), ..
+            before: Some(mut known),
+            ..
         }) = model.roles.checks.remove(&name)
         {
-            model.roles.checks.insert(
-                name,
-                Check::Done {
-                    status: *status,
-                    at: now,
-                },
-            );
+            // Not at once again: that was just called off.
+            known.at = now;
+            model.roles.checks.insert(name, Check::Done(known));
         }
     }
     for row in &mut model.providers.rows {
@@ -155,14 +157,21 @@ pub(super) fn cancel(model: &mut Model) -> Vec<Effect> {
 }
 
 pub(super) fn role_checked(model: &mut Model, generation: u64, status: RoleStatus) -> Vec<Effect> {
-    let expected =
-        matches!(model.roles.checks.get(&status.name), Some(Check::Running { generation: g, .. }) if *g == generation);
-    if expected {
-        let at = model.now;
-        model
-            .roles
-            .checks
-            .insert(status.name.clone(), Check::Done { status, at });
+    if let Some(Check::Running {
+        generation: expected,
+        before,
+        ..
+    }) = model.roles.checks.get(&status.name)
+        && *expected == generation
+    {
+        let failed = before.as_ref().map_or(0, |known| known.failures);
+        let known = Known {
+            failures: if status.state == State::Fail { failed + 1 } else { 0 },
+            at: model.now,
+            status,
+        };
+        let name = known.status.name.clone();
+        model.roles.checks.insert(name, Check::Done(Box::new(known)));
     }
     pump(model)
 }

@@ -76,10 +76,7 @@ fn role_of<'a>(model: &'a Model, row: &RoleRow) -> Option<&'a Role> {
 }
 
 fn status_of<'a>(model: &'a Model, name: &str) -> Option<&'a RoleStatus> {
-    match model.roles.checks.get(name)? {
-        Check::Done { status, .. } => Some(status),
-        Check::Running { before, .. } => before.as_deref(),
-    }
+    model.roles.checks.get(name)?.known().map(|known| &known.status)
 }
 
 fn lines(model: &Model, row: &RoleRow, width: usize) -> Vec<Line<'static>> {
@@ -212,6 +209,10 @@ fn field_lines(
         let age = text::brief(text::seconds_between(changed, model.now));
         second.push(Span::styled(format!(" · changed {age} ago"), theme::QUIET));
     }
+    if let Some(expires) = known.and_then(|k| k.expires).filter(|_| room > 48) {
+        let left = text::brief(text::seconds_between(model.now, expires));
+        second.push(Span::styled(format!(" · ends in {left}"), theme::QUIET));
+    }
     lines.push(Line::from(second));
     let remark = known.and_then(|k| k.warning.clone());
     let problem = known.and_then(|k| k.problem.as_ref()).map(|p| p.what.clone());
@@ -330,8 +331,8 @@ fn check_line(model: &Model, name: &str) -> Line<'static> {
             let spinner = theme::spinner(model.now.as_millisecond() - since.as_millisecond());
             format!(" {spinner} checking …   Ctrl-c cancels")
         }
-        Some(Check::Done { at, .. }) => {
-            let age = text::duration(text::seconds_between(*at, model.now));
+        Some(Check::Done(known)) => {
+            let age = text::duration(text::seconds_between(known.at, model.now));
             format!(" {age} since check   c check now   y copy CLI")
         }
     };

@@ -7,6 +7,7 @@ use ratatui::text::{Line, Span};
 use super::failure::ladder;
 use super::{header, panel, put};
 use crate::domain::status::State;
+use crate::providers::PROVIDERS;
 use crate::ui::layout::{self, Parts};
 use crate::ui::model::{Model, ProviderRow};
 use crate::ui::{text, theme};
@@ -136,7 +137,7 @@ fn row_line(model: &Model, row: &ProviderRow, selected: bool, columns: &Columns)
         Span::raw(pad(&row.name, columns.name)),
         Span::styled(pad(row.title, columns.kind), theme::QUIET),
         Span::raw(pad(&endpoint, columns.endpoint)),
-        Span::raw(pad(&auth_words(model, row), columns.auth)),
+        Span::raw(pad(&auth_words(model, row, false), columns.auth)),
         Span::styled(mark, style),
         Span::raw(text::fit(&format!(" {}", state_word(row)), Columns::STATE - 1)),
         Span::raw(format!(
@@ -148,24 +149,27 @@ fn row_line(model: &Model, row: &ProviderRow, selected: bool, columns: &Columns)
     if selected { theme::selected(line) } else { line }
 }
 
-/// How we are logged in, and for how long: what breaks most mornings.
-fn auth_words(model: &Model, row: &ProviderRow) -> String {
+/// How we are logged in, and for how long: what breaks most mornings. `whole`: with the policies and whatever else is known.
+fn auth_words(model: &Model, row: &ProviderRow, whole: bool) -> String {
     let Some(status) = &row.status else {
         return String::new();
     };
-    let auth = status.auth.clone().unwrap_or_default();
-    match status.expires {
-        Some(expires) => {
-            let left = text::brief(text::seconds_between(model.now, expires));
-            // How long is left matters more than how we logged in: it stands first where there is no room for both.
-            if auth.is_empty() {
-                format!("{left} left")
-            } else {
-                format!("{left} left, {auth}")
-            }
+    let auth = status.auth.as_deref().unwrap_or_default();
+    let method = auth.split(", ").next().unwrap_or_default();
+    let left = status.expires.map(|expires| {
+        let left = text::seconds_between(model.now, expires);
+        if left > 0 {
+            format!("{} left", text::brief(left))
+        } else {
+            "ended".to_owned()
         }
-        None => auth,
-    }
+    });
+    let words = match (whole, left) {
+        (true, left) => [Some(auth.to_owned()), left],
+        (false, left) => [Some(method.to_owned()), left],
+    };
+    let words: Vec<String> = words.into_iter().flatten().filter(|word| !word.is_empty()).collect();
+    words.join(", ")
 }
 
 /// The word of the state; for a failure the rung of the ladder where it stopped.
@@ -202,13 +206,30 @@ fn summary(model: &Model, buf: &mut Buffer, area: Rect, y: usize) {
         ));
     }
     put(buf, area, y, Line::raw(text));
+    put(buf, area, y + 1, Line::styled(next_probe(model), theme::QUIET));
+}
+
+/// When the next probe comes, and why some do not.
+fn next_probe(model: &Model) -> String {
+    let rows = &model.providers.rows;
+    let next = rows.iter().filter_map(ProviderRow::due).min();
+    let when = match next {
+        Some(at) => format!("Next probe in {}", text::duration(text::seconds_between(model.now, at))),
+        None if rows.iter().any(|row| row.running.is_some()) => "A probe is under way".to_owned(),
+        None => "No probe comes by itself".to_owned(),
+    };
+    format!(" {when}. Probes back off to 5 min on failure; none while one wants your login.")
 }
 
 fn draw_detail(model: &Model, row: &ProviderRow, buf: &mut Buffer, parts: Parts) {
     if parts.detail.is_empty() {
         return;
     }
-    let lines = detail_lines(model, row, usize::from(parts.detail.width).saturating_sub(4));
+    let width = usize::from(parts.detail.width).saturating_sub(4);
+    let mut lines = detail_lines(model, row, width, true);
+    if lines.len() > usize::from(parts.detail.height) {
+        lines = detail_lines(model, row, width, false);
+    }
     let inside = if parts.framed {
         panel(
             buf,
@@ -226,7 +247,8 @@ fn draw_detail(model: &Model, row: &ProviderRow, buf: &mut Buffer, parts: Parts)
     }
 }
 
-fn detail_lines(model: &Model, row: &ProviderRow, width: usize) -> Vec<Line<'static>> {
+/// What is known of a provider. The variables are the first to go where there is no room for all.
+fn detail_lines(model: &Model, row: &ProviderRow, width: usize, with_variables: bool) -> Vec<Line<'static>> {
     let mut lines: Vec<Line<'static>> = Vec::new();
     let named = |name: &str, spans: Vec<Span<'static>>| {
         let mut all = vec![Span::styled(format!(" {name:<9} "), theme::QUIET)];
@@ -239,7 +261,13 @@ fn detail_lines(model: &Model, row: &ProviderRow, width: usize) -> Vec<Line<'sta
         }
     };
     let (mark, style) = header::light(row, model);
-    let mut state = vec![Span::styled(mark, style), Span::raw(format!(" {}", state_word(row)))];
+    let word = state_word(row);
+    let failed = if row.state() == Some(State::Fail) && word != "failed" {
+        " failed"
+    } else {
+        ""
+    };
+    let mut state = vec![Span::styled(mark, style), Span::raw(format!(" {word}{failed}"))];
     if let Some((since, times)) = row.since {
         let at = since.to_zoned(model.zone.clone()).strftime("%H:%M:%S");
         let s = if times == 1 { "" } else { "s" };
@@ -256,7 +284,7 @@ fn detail_lines(model: &Model, row: &ProviderRow, width: usize) -> Vec<Line<'sta
     lines.push(named("State", state));
     if let Some(status) = status {
         wrapped("Endpoint", &status.endpoint, &mut lines);
-        let auth = auth_words(model, row);
+        let auth = auth_words(model, row, true);
         if !auth.is_empty() {
             wrapped("Login", &auth, &mut lines);
         }
@@ -286,6 +314,13 @@ fn detail_lines(model: &Model, row: &ProviderRow, width: usize) -> Vec<Line<'sta
         "Roles",
         vec![Span::raw(text::cut(&roles, width.saturating_sub(11)))],
     ));
+    let variables = variables(model, row);
+    if with_variables && !variables.is_empty() {
+        lines.push(named(
+            "Env",
+            vec![Span::raw(text::cut(&variables, width.saturating_sub(11)))],
+        ));
+    }
     if !row.history.is_empty() {
         let spark: String = row.history.iter().map(|ms| spark(*ms)).collect();
         let count = row.history.len();
@@ -294,11 +329,32 @@ fn detail_lines(model: &Model, row: &ProviderRow, width: usize) -> Vec<Line<'sta
             "History",
             vec![
                 Span::raw(spark),
-                Span::styled(format!("   last {count} probe{s}"), theme::QUIET),
+                Span::styled(format!("   last {count} probe{s}, 60s apart"), theme::QUIET),
             ],
         ));
     }
     lines
+}
+
+/// The variables that matter to the provider: those that are set, and those that would set it up. Never a value.
+fn variables(model: &Model, row: &ProviderRow) -> String {
+    let Some(spec) = PROVIDERS.iter().find(|spec| spec.kind.word() == row.kind) else {
+        return String::new();
+    };
+    let is_set = |name: &&str| model.variables.contains(*name);
+    let own = spec.signs.iter().chain(spec.credentials).copied();
+    let network: &[&str] = if spec.kind.is_remote() {
+        &["HTTPS_PROXY", "https_proxy", "NO_PROXY", "no_proxy"]
+    } else {
+        &[]
+    };
+    let mut names: Vec<&str> = own.filter(|name| is_set(name) || spec.signs.contains(name)).collect();
+    names.extend(network.iter().filter(|name| is_set(name) || **name == "HTTPS_PROXY"));
+    names.dedup();
+    let words = names
+        .iter()
+        .map(|name| format!("{name} ({})", if is_set(name) { "set" } else { "unset" }));
+    words.collect::<Vec<_>>().join("   ")
 }
 
 /// One probe in the history: the slower the higher.
@@ -318,7 +374,7 @@ pub fn report(model: &Model, index: usize) -> String {
     let Some(row) = model.providers.rows.get(index) else {
         return String::new();
     };
-    let lines = detail_lines(model, row, 200);
+    let lines = detail_lines(model, row, 200, true);
     let text: Vec<String> = lines
         .iter()
         .map(|line| line.to_string().trim_end().to_owned())

@@ -170,9 +170,9 @@ pub(super) fn state(model: &Model, row: &RoleRow) -> (&'static str, String, Styl
             let milliseconds = model.now.as_millisecond() - since.as_millisecond();
             (theme::spinner(milliseconds), "…".to_owned(), theme::WARN)
         }
-        Some(Check::Done { status, .. }) => {
-            let (mark, style) = theme::mark(status.state);
-            (mark, short_word(status), style)
+        Some(Check::Done(known)) => {
+            let (mark, style) = theme::mark(known.status.state);
+            (mark, short_word(&known.status), style)
         }
     }
 }

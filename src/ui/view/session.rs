@@ -21,7 +21,7 @@ use super::{lease, put};
 use crate::session::emulator::{CellStyle, Color, Emulator};
 use crate::ui::keymap::{Context, KEYMAP, key_text};
 use crate::ui::layout::{SessionParts, session_parts};
-use crate::ui::model::{Model, Tab, TabState};
+use crate::ui::model::{Check, Model, Tab, TabState};
 use crate::ui::{text, theme};
 
 /// Draws the active session; answers where its cursor stands.
@@ -32,7 +32,7 @@ pub(super) fn draw(model: &Model, buf: &mut Buffer) -> Option<Position> {
         draw_tabs(model, tab, buf, parts.tabs);
     }
     if !parts.frame.is_empty() {
-        draw_frame(tab, buf, parts.frame);
+        draw_frame(model, tab, buf, parts.frame);
     }
     let emulator = tab.emulator.lock().unwrap_or_else(PoisonError::into_inner);
     draw_screen(&emulator, buf, parts.screen);
@@ -128,7 +128,15 @@ pub fn tab_at(model: &Model, column: u16) -> Option<usize> {
     None
 }
 
-fn draw_frame(tab: &Tab, buf: &mut Buffer, area: Rect) {
+/// The words for a session whose secrets are no longer those that a new one would get.
+const NEWER: &str = "newer version exists";
+
+fn is_outdated(model: &Model, tab: &Tab) -> bool {
+    let known = model.roles.checks.get(&tab.role).and_then(Check::known);
+    tab.is_live() && !tab.outdated(known).is_empty()
+}
+
+fn draw_frame(model: &Model, tab: &Tab, buf: &mut Buffer, area: Rect) {
     let kind = if tab.prod { BorderType::Thick } else { BorderType::Plain };
     let dash = if tab.prod { "━" } else { "─" };
     let style = if tab.prod { theme::PROD } else { theme::QUIET };
@@ -142,12 +150,16 @@ fn draw_frame(tab: &Tab, buf: &mut Buffer, area: Rect) {
     let program = program_name(tab);
     title.push(Span::styled(format!("{} · {program} ", tab.role), theme::BOLD));
     let short: String = tab.session_id.chars().take(12).collect();
+    let mut below = vec![Span::raw(format!("{dash} session {short} "))];
+    if is_outdated(model, tab) {
+        below.push(Span::styled(format!("· secrets: {NEWER} "), theme::WARN));
+    }
     Block::new()
         .borders(Borders::ALL)
         .border_type(kind)
         .border_style(style)
         .title_top(Line::from(title))
-        .title_bottom(Line::raw(format!("{dash} session {short} ")))
+        .title_bottom(Line::from(below))
         .render(area, buf);
 }
 
@@ -255,10 +267,15 @@ fn draw_status(model: &Model, tab: &Tab, scrolled: usize, buf: &mut Buffer, part
 
 /// What fits of: time, size, version of the secrets.
 fn status_facts(model: &Model, tab: &Tab, room: usize) -> String {
-    let mut facts = vec![format!(
+    let mut facts = Vec::new();
+    // What is pushed first is left out last. The frame says it, where there is one.
+    if is_outdated(model, tab) && session_parts(model.size, model.sessions.bare).frame.is_empty() {
+        facts.push(NEWER.to_owned());
+    }
+    facts.push(format!(
         "up {}",
         text::duration(text::seconds_between(tab.started, model.now))
-    )];
+    ));
     facts.push(format!("{}x{}", tab.size.columns, tab.size.rows));
     let version = tab.secrets.iter().find_map(|used| used.version.as_deref());
     if !tab.secrets.is_empty() {
@@ -343,6 +360,8 @@ pub fn info(model: &Model, tab: &Tab) -> Vec<String> {
         .map(|used| text::width(&used.field))
         .max()
         .unwrap_or(0);
+    let known = model.roles.checks.get(&tab.role).and_then(Check::known);
+    let outdated = tab.outdated(known);
     for used in &tab.secrets {
         let version = used.version.as_ref().map_or_else(String::new, |v| format!("  v{v}"));
         let source = match &used.reference {
@@ -358,6 +377,12 @@ pub fn info(model: &Model, tab: &Tab) -> Vec<String> {
             text::fit(&used.field, widest),
             used.took.as_millis()
         ));
+        if let Some((_, now)) = outdated.iter().find(|(old, _)| *old == used) {
+            lines.push(format!("  {}  {NEWER}: v{now}", text::fit("", widest)));
+        }
+    }
+    if !outdated.is_empty() {
+        lines.push("  R opens the session again with what is there now, once it has ended".to_owned());
     }
     if tab.secrets.is_empty() {
         lines.push("  none".to_owned());
