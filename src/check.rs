@@ -1,40 +1,52 @@
 //! The verb *check*: which providers and roles are ready, and what to do about the rest. Never prompts, reads metadata where it can.
 
+mod age;
 mod field;
+mod kept;
 mod token;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures::future::join_all;
-use tokio::sync::Semaphore;
+use jiff::Timestamp;
 
+use self::field::{Answer, Facts};
 use crate::config::Config;
 use crate::domain::catalogue;
 use crate::domain::problem::Problem;
-use crate::domain::reference::SecretId;
-use crate::domain::role::{Role, Source};
-use crate::domain::status::{FieldStatus, ProviderStatus, RoleStatus, Stage, State};
+use crate::domain::reference::{SecretId, SecretRef};
+use crate::domain::role::{Field, Role, Source};
+use crate::domain::status::{ProviderStatus, RoleStatus, Stage, State};
 use crate::launch;
-use crate::providers::{Inspected, Providers, World};
+use crate::providers::patience::{self, in_words};
+use crate::providers::{Inspected, Lane, Providers, World, climb};
 
-/// How many questions are under way at once.
-const AT_ONCE: usize = 8;
-/// How long one question may take.
-const LIMIT: Duration = Duration::from_secs(10);
+/// How long the answer about one secret may take.
+const QUESTION: Duration = Duration::from_secs(3);
+/// A probe that is not older is not made again for a role.
+const FRESH: Duration = Duration::from_secs(10);
+
+pub use kept::Kept;
+
+/// What was found, and when it was looked at.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Checked<T> {
+    pub status: T,
+    pub at: Timestamp,
+}
 
 /// What a whole check found.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Report {
-    pub providers: Vec<ProviderStatus>,
-    pub roles: Vec<RoleStatus>,
+    pub providers: Vec<Checked<ProviderStatus>>,
+    pub roles: Vec<Checked<RoleStatus>>,
 }
 
 impl Report {
     /// How many roles are in this state.
     pub fn count(&self, state: State) -> usize {
-        self.roles.iter().filter(|role| role.state == state).count()
+        self.roles.iter().filter(|role| role.status.state == state).count()
     }
 
     /// The gravest state of anything in it.
@@ -42,8 +54,8 @@ impl Report {
         let states = self
             .roles
             .iter()
-            .map(|role| role.state)
-            .chain(self.providers.iter().map(|provider| provider.state));
+            .map(|role| role.status.state)
+            .chain(self.providers.iter().map(|provider| provider.status.state));
         states.max().unwrap_or(State::Ok)
     }
 }
@@ -56,50 +68,68 @@ pub struct Checker<'a> {
     pub world: &'a World,
 }
 
+/// Until when a check may go on, and the words for it: `--timeout`.
+#[derive(Clone, Copy)]
+struct Limit {
+    until: tokio::time::Instant,
+    whole: Duration,
+}
+
+/// The secrets of one provider that are asked about, each with the keys that will be picked.
+type Wanted<'a> = BTreeMap<&'a SecretId, Vec<&'a str>>;
+
 impl Checker<'_> {
-    /// Checks these roles and the providers they use.
-    pub async fn roles(&self, names: &[String]) -> Report {
+    /// Checks these roles and the providers they use. Each provider goes on by itself: none waits for another one's answers. What is
+    /// not answered within `limit` is a problem of its own; without one every question has its own limit only.
+    pub async fn roles(&self, names: &[String], limit: Option<Duration>) -> Report {
+        let at = Timestamp::now();
+        let limit = limit.map(|whole| Limit {
+            until: tokio::time::Instant::now() + whole,
+            whole,
+        });
         let chosen: Vec<&Role> = self
             .config
             .roles
             .iter()
             .filter(|role| names.contains(&role.name))
             .collect();
-        let used: BTreeSet<&str> = chosen
+        let mut wanted: BTreeMap<&str, Wanted<'_>> = BTreeMap::new();
+        for (role, field) in chosen
             .iter()
             .flat_map(|role| role.fields.iter().map(move |field| (*role, field)))
-            // What makes a token shows by making it that its provider works.
-            .filter(|(role, field)| self.token_login(role, field).is_none())
-            .flat_map(|(_, field)| field.source.providers())
-            .collect();
-        let gate = Arc::new(Semaphore::new(AT_ONCE));
-        let providers = join_all(used.iter().map(|name| self.provider_gated(name, &gate))).await;
-        let failed: BTreeMap<&str, &Problem> = providers
-            .iter()
-            .filter(|status| status.state == State::Fail)
-            .filter_map(|status| Some((status.name.as_str(), status.problem.as_ref()?)))
-            .collect();
-
-        let mut wanted: BTreeMap<&SecretId, Vec<&str>> = BTreeMap::new();
+        {
+            // A token that can be made now is made; of one whose host only a launch knows, the provider is looked at.
+            if let Source::RdsIam(token) = &field.source
+                && self.token_login(role, field).is_none()
+            {
+                wanted.entry(&token.provider).or_default();
+            }
+        }
         for source in chosen.iter().flat_map(|role| &role.fields).map(|field| &field.source) {
             for reference in source.references() {
-                let keys = wanted.entry(&reference.id).or_default();
+                let of_provider = wanted.entry(&reference.id.provider).or_default();
+                let keys = of_provider.entry(&reference.id).or_default();
                 match source {
                     Source::From { keys: candidates, .. } => keys.extend(candidates.iter().map(String::as_str)),
                     _ => keys.extend(reference.key.as_deref()),
                 }
             }
         }
-        let open = wanted
+        let asked = wanted
             .into_iter()
-            .filter(|(id, _)| !failed.contains_key(id.provider.as_str()));
-        let asked = join_all(open.map(|(id, keys)| self.inspect(id, keys, &gate))).await;
-        let seen: BTreeMap<SecretId, Seen> = asked.into_iter().collect();
+            .map(|(provider, secrets)| self.of_provider(provider, secrets, limit));
+        let (asked, tokens) = futures::join!(join_all(asked), self.tokens(&chosen, limit));
+        let (providers, answers): (Vec<_>, Vec<_>) = asked.into_iter().unzip();
+        let facts = Facts {
+            answers: answers.into_iter().flatten().collect(),
+            failed: providers.iter().filter_map(failure).collect(),
+            rotation_warn: self.rotation_warn(providers.iter().map(|status| status.name.as_str())),
+            now: Timestamp::now(),
+        };
 
-        let tokens = self.tokens(&chosen, &gate).await;
         let mut roles: Vec<RoleStatus> = chosen
             .iter()
-            .map(|role| self.role_status(role, &seen, &failed, &tokens))
+            .map(|role| self.role_status(role, &facts, &tokens))
             .collect();
         for broken in self.config.broken.iter().filter(|broken| names.contains(&broken.name)) {
             roles.push(RoleStatus {
@@ -109,92 +139,195 @@ impl Checker<'_> {
                 provider: None,
                 latency_ms: None,
                 fields: Vec::new(),
+                versions: BTreeMap::new(),
             });
         }
         roles.sort_by_key(|role| names.iter().position(|name| *name == role.name));
+        Report {
+            providers: providers.into_iter().map(|status| Checked { status, at }).collect(),
+            roles: roles.into_iter().map(|status| Checked { status, at }).collect(),
+        }
+    }
+
+    /// The same, with what an earlier check found where that is not older than `max_age`; what this one finds is kept for the next.
+    pub async fn roles_or_kept(&self, names: &[String], limit: Option<Duration>, max_age: Option<Duration>) -> Report {
+        let mut kept = Kept::read(*self);
+        let since = max_age.map(|age| kept::ago(age, Timestamp::now()));
+        let known = |name: &String| kept.role(name, since?);
+        let mut roles: Vec<Checked<RoleStatus>> = names.iter().filter_map(known).collect();
+        let rest: Vec<String> = names
+            .iter()
+            .filter(|name| roles.iter().all(|role| role.status.name != **name))
+            .cloned()
+            .collect();
+        let fresh = self.roles(&rest, limit).await;
+        let used: BTreeSet<&str> = roles
+            .iter()
+            .filter_map(|known| self.config.roles.iter().find(|role| role.name == known.status.name))
+            .flat_map(references)
+            .map(|reference| reference.id.provider.as_str())
+            .collect();
+        let mut providers = fresh.providers.clone();
+        for name in used {
+            if providers.iter().all(|known| known.status.name != name) {
+                providers.extend(since.and_then(|since| kept.provider(name, since)));
+            }
+        }
+        kept.take(&fresh);
+        // Without the file the next check merely asks again.
+        let _ = kept.write();
+        roles.extend(fresh.roles);
+        roles.sort_by_key(|role| names.iter().position(|name| *name == role.status.name));
         Report { providers, roles }
     }
 
     /// Checks one role; none if there is no role of this name.
     pub async fn role(&self, name: &str) -> Option<RoleStatus> {
-        self.roles(&[name.to_owned()]).await.roles.into_iter().next()
+        let mut roles = self.roles(&[name.to_owned()], None).await.roles;
+        roles.pop().map(|role| role.status)
     }
 
-    /// Climbs one provider's ladder.
+    /// Climbs one provider's ladder, however short ago that was done.
     pub async fn provider(&self, name: &str) -> ProviderStatus {
-        let started = Instant::now();
-        let kind = self.config.names.kind_of(name).map_or("", |kind| kind.word());
-        let failed = |problem: Problem, endpoint: String, skipped: bool| ProviderStatus {
-            name: name.to_owned(),
-            kind,
-            endpoint,
-            auth: None,
-            state: if skipped { State::Skipped } else { State::Fail },
-            latency_ms: None,
-            expires: None,
-            stages: vec![Stage {
-                name: "config",
-                state: State::Fail,
-                ms: None,
-            }],
-            problem: Some(problem),
+        let lane = self.providers.lane(name);
+        let mut last = lane.probed.lock().await;
+        let status = self.probe(name, &lane).await;
+        *last = Some((tokio::time::Instant::now(), status.clone()));
+        status
+    }
+
+    /// One provider and its secrets: those are only asked about where it answers at all.
+    async fn of_provider(
+        &self,
+        name: &str,
+        secrets: Wanted<'_>,
+        limit: Option<Limit>,
+    ) -> (ProviderStatus, Vec<(SecretId, Answer)>) {
+        let status = match within(limit, self.recent(name)).await {
+            Ok(status) => status,
+            Err(limit) => self.unprobed(name, out_of_time(name, limit)),
         };
-        match self.providers.get(name) {
-            Err(problem) => {
-                let skipped = problem.code == &catalogue::PROVIDER_NOT_BUILT;
-                failed(problem, String::new(), skipped)
+        let problem = status.problem.as_ref().filter(|_| status.state == State::Fail);
+        if let Some(problem) = problem {
+            let refused = |id: &SecretId| {
+                let result = Err(problem.clone());
+                (id.clone(), Answer { result, ms: 0 })
+            };
+            let answers = secrets.into_keys().map(refused).collect();
+            return (status, answers);
+        }
+        let lane = self.providers.lane(name);
+        let asked = secrets
+            .into_iter()
+            .map(|(id, keys)| self.inspect(id, keys, &lane, limit));
+        let answers = join_all(asked).await;
+        (status, answers)
+    }
+
+    /// How the provider is, as a probe found that is under way or was made just now.
+    async fn recent(&self, name: &str) -> ProviderStatus {
+        let lane = self.providers.lane(name);
+        let mut last = lane.probed.lock().await;
+        if let Some((_, status)) = last.as_ref().filter(|(at, _)| at.elapsed() < FRESH) {
+            return status.clone();
+        }
+        let status = self.probe(name, &lane).await;
+        *last = Some((tokio::time::Instant::now(), status.clone()));
+        status
+    }
+
+    async fn probe(&self, name: &str, lane: &Lane) -> ProviderStatus {
+        let _place = lane.place().await;
+        let started = Instant::now();
+        let probed = match self.providers.get(name) {
+            Err(problem) => Err(problem),
+            Ok(provider) => climb::probe(name, &*provider).await,
+        };
+        // A new look: what was not answered before may be now.
+        lane.answered(true);
+        match probed {
+            Ok(mut status) => {
+                status.latency_ms.get_or_insert(millis(started));
+                status
             }
-            Ok(provider) => match tokio::time::timeout(LIMIT, provider.probe()).await {
-                Ok(mut status) => {
-                    status.latency_ms.get_or_insert(millis(started));
-                    status
-                }
-                Err(_) => failed(too_slow(name), provider.endpoint(), false),
-            },
+            Err(problem) => self.unprobed(name, problem),
         }
     }
 
-    async fn provider_gated(&self, name: &str, gate: &Semaphore) -> ProviderStatus {
-        let _place = gate.acquire().await;
-        self.provider(name).await
-    }
-
-    async fn inspect(&self, id: &SecretId, keys: Vec<&str>, gate: &Semaphore) -> (SecretId, Seen) {
-        let _place = gate.acquire().await;
-        let started = Instant::now();
-        let result = match self.providers.get(&id.provider) {
-            Err(problem) => Err(problem),
-            Ok(provider) => {
-                let asked = provider.inspect(id, &keys);
-                tokio::time::timeout(LIMIT, asked)
-                    .await
-                    .unwrap_or_else(|_| Err(too_slow(&id.provider)))
-            }
+    /// The status of a provider whose probe did not come to an end of its own.
+    fn unprobed(&self, name: &str, problem: Problem) -> ProviderStatus {
+        let not_built = problem.code == &catalogue::PROVIDER_NOT_BUILT;
+        let in_config = Stage {
+            name: "config",
+            state: State::Fail,
+            ms: None,
         };
-        (
-            id.clone(),
-            Seen {
-                result,
-                ms: millis(started),
+        ProviderStatus {
+            name: name.to_owned(),
+            kind: self.config.names.kind_of(name).map_or("", |kind| kind.word()),
+            endpoint: self
+                .providers
+                .get(name)
+                .map_or_else(|_| String::new(), |p| p.endpoint()),
+            auth: None,
+            state: if not_built { State::Skipped } else { State::Fail },
+            latency_ms: None,
+            expires: None,
+            stages: if problem.steps.is_empty() {
+                vec![in_config]
+            } else {
+                problem.steps.clone()
             },
-        )
+            problem: Some(problem),
+        }
     }
 
-    fn role_status(
-        &self,
-        role: &Role,
-        seen: &BTreeMap<SecretId, Seen>,
-        failed: &BTreeMap<&str, &Problem>,
-        tokens: &token::Statuses<'_>,
-    ) -> RoleStatus {
-        let fields: Vec<FieldStatus> = role
-            .fields
-            .iter()
-            .map(|field| match tokens.get(&(role.name.as_str(), field.name.as_str())) {
-                Some(status) => status.clone(),
-                None => field::status(field, role, seen, failed),
-            })
-            .collect();
+    /// Where the provider is; empty for one that cannot be opened.
+    fn endpoint(&self, name: &str) -> String {
+        let provider = self.providers.get(name);
+        provider.map_or_else(|_| String::new(), |provider| provider.endpoint())
+    }
+
+    async fn inspect(&self, id: &SecretId, keys: Vec<&str>, lane: &Lane, limit: Option<Limit>) -> (SecretId, Answer) {
+        let ask = async {
+            let _place = lane.place().await;
+            let started = Instant::now();
+            if lane.is_silent() {
+                return (Err(too_slow(&id.provider)), 0);
+            }
+            let result = match self.providers.get(&id.provider) {
+                Err(problem) => Err(problem),
+                Ok(provider) => {
+                    let until = tokio::time::Instant::now() + QUESTION;
+                    let answered = patience::until(until, provider.inspect(id, &keys)).await;
+                    lane.answered(answered.is_some());
+                    answered.unwrap_or_else(|| Err(too_slow(&id.provider)))
+                }
+            };
+            (result, millis(started))
+        };
+        let (result, ms) = match within(limit, ask).await {
+            Ok(answer) => answer,
+            Err(limit) => (Err(out_of_time(&id.provider, limit)), 0),
+        };
+        (id.clone(), Answer { result, ms })
+    }
+
+    fn rotation_warn<'n>(&self, providers: impl Iterator<Item = &'n str>) -> BTreeMap<String, Duration> {
+        let limit = |name: &str| Some((name.to_owned(), age::rotation_warn(&self.providers.config(name)?)?));
+        providers.filter_map(limit).collect()
+    }
+
+    fn role_status(&self, role: &Role, facts: &Facts, tokens: &token::Statuses<'_>) -> RoleStatus {
+        let status = |field: &Field| match tokens.get(&(role.name.as_str(), field.name.as_str())) {
+            Some(status) => status.clone(),
+            None => field::status(field, role, facts),
+        };
+        let fields: Vec<_> = role.fields.iter().map(status).collect();
+        let versions = references(role).filter_map(|reference| {
+            let inspected: &Inspected = facts.answers.get(&reference.id)?.result.as_ref().ok()?;
+            Some((reference.id.clone(), inspected.version.clone()?))
+        });
         let client = launch::client(self.config, role, self.world).err();
         let worst = fields.iter().map(field::gravity).max().unwrap_or(State::Ok);
         let state = worst.max(client.as_ref().map_or(State::Ok, field::gravity_of_client));
@@ -204,15 +337,24 @@ impl Checker<'_> {
             problem: client,
             provider: main_provider(role),
             latency_ms: fields.iter().filter_map(|field| field.latency_ms).max(),
+            versions: versions.collect(),
             fields,
         }
     }
 }
 
-/// The answer about one secret.
-struct Seen {
-    result: Result<Inspected, Problem>,
-    ms: u64,
+/// The provider's name and problem, if it could not be asked.
+fn failure(status: &ProviderStatus) -> Option<(String, Problem)> {
+    let problem = status.problem.as_ref().filter(|_| status.state == State::Fail)?;
+    Some((status.name.clone(), problem.clone()))
+}
+
+/// Waits as long as the whole check may take.
+async fn within<T>(limit: Option<Limit>, work: impl Future<Output = T>) -> Result<T, Duration> {
+    match limit {
+        None => Ok(work.await),
+        Some(limit) => patience::until(limit.until, work).await.ok_or(limit.whole),
+    }
 }
 
 fn millis(started: Instant) -> u64 {
@@ -220,8 +362,20 @@ fn millis(started: Instant) -> u64 {
 }
 
 fn too_slow(provider: &str) -> Problem {
-    let what = format!("provider `{provider}` gave no answer within {} s", LIMIT.as_secs());
+    let what = format!("provider `{provider}` gave no answer within {}", in_words(QUESTION));
     Problem::new(&catalogue::NET_TIMEOUT, what)
+}
+
+fn out_of_time(provider: &str, limit: Duration) -> Problem {
+    let what = format!(
+        "the whole check may take {}, and provider `{provider}` had not answered by then",
+        in_words(limit)
+    );
+    Problem::new(&catalogue::NET_TIMEOUT, what).fixes(vec!["give it longer: --timeout 30s".to_owned()])
+}
+
+fn references(role: &Role) -> impl Iterator<Item = &SecretRef> {
+    role.fields.iter().flat_map(|field| field.source.references())
 }
 
 /// The provider that most of the role's secrets come from.

@@ -17,7 +17,7 @@ fn main() -> ExitCode {
     if first == hallpass::session::child_start::ARGUMENT {
         return hallpass::session::child_start::child_start();
     }
-    #[cfg(any(feature = "aws", feature = "azure", feature = "k8s"))]
+    #[cfg(any(feature = "aws", feature = "azure", feature = "gcp", feature = "k8s"))]
     if first == hallpass::providers::command::ARGUMENT {
         return hallpass::providers::command::first_step(std::env::args_os().skip(2));
     }

@@ -1,24 +1,39 @@
 //! The verdict on one field: from what its providers said, and from the names of the keys that its secrets have.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
-use super::Seen;
+use jiff::Timestamp;
+
+use super::age;
 use crate::domain::catalogue;
 use crate::domain::problem::Problem;
 use crate::domain::reference::{SecretId, SecretRef};
 use crate::domain::role::{Field, Role, Source};
-use crate::domain::secret::PickError;
+use crate::domain::secret::{ENDS_IN_NEWLINE, PickError};
 use crate::domain::status::{FieldStatus, State};
 use crate::launch;
 use crate::providers::Inspected;
 
-/// What is known of one field: `seen` are the answers about secrets, `failed` the providers that could not be asked.
-pub(super) fn status(
-    field: &Field,
-    role: &Role,
-    seen: &BTreeMap<SecretId, Seen>,
-    failed: &BTreeMap<&str, &Problem>,
-) -> FieldStatus {
+/// What a verdict goes by.
+pub(super) struct Facts {
+    /// The answers about the secrets of all fields.
+    pub(super) answers: BTreeMap<SecretId, Answer>,
+    /// The providers that could not be asked.
+    pub(super) failed: BTreeMap<String, Problem>,
+    /// `rotation_warn` of the providers that have one.
+    pub(super) rotation_warn: BTreeMap<String, Duration>,
+    pub(super) now: Timestamp,
+}
+
+/// The answer about one secret.
+pub(super) struct Answer {
+    pub(super) result: Result<Inspected, Problem>,
+    pub(super) ms: u64,
+}
+
+/// What is known of one field.
+pub(super) fn status(field: &Field, role: &Role, facts: &Facts) -> FieldStatus {
     let mut status = untroubled(field);
     if let Some(problem) = launch::not_built_of(field) {
         status.problem = Some(launch::in_role(problem, role, field));
@@ -27,27 +42,17 @@ pub(super) fn status(
     }
     // A token whose host is known at the launch only: its provider answers for it.
     if let Source::RdsIam(token) = &field.source
-        && let Some(problem) = failed.get(token.provider.as_str())
+        && let Some(problem) = facts.failed.get(&token.provider)
     {
-        fail(&mut status, (*problem).clone(), role, field);
+        fail(&mut status, problem.clone(), role, field);
     }
     for reference in field.source.references() {
-        let found = match (failed.get(reference.id.provider.as_str()), seen.get(&reference.id)) {
-            (Some(problem), _) => Err((*problem).clone()),
-            (
-                None,
-                Some(Seen {
-                    result: Err(problem), ..
-                }),
-            ) => Err(problem.clone()),
-            (
-                None,
-                Some(Seen {
-                    result: Ok(inspected),
-                    ms,
-                }),
-            ) => look_up(field, reference, inspected, *ms, &mut status),
-            (None, None) => Ok(()),
+        let Some(answer) = facts.answers.get(&reference.id) else {
+            continue;
+        };
+        let found = match &answer.result {
+            Err(problem) => Err(problem.clone()),
+            Ok(inspected) => look_up(field, reference, inspected, answer.ms, facts, &mut status),
         };
         if let Err(problem) = found
             && !forgiven(field, &problem)
@@ -71,6 +76,7 @@ pub(super) fn untroubled(field: &Field) -> FieldStatus {
         key: None,
         version: None,
         rotated_at: None,
+        expires: None,
         latency_ms: None,
     }
 }
@@ -95,6 +101,7 @@ fn look_up(
     reference: &SecretRef,
     inspected: &Inspected,
     ms: u64,
+    facts: &Facts,
     status: &mut FieldStatus,
 ) -> Result<(), Problem> {
     let key = match &field.source {
@@ -111,15 +118,24 @@ fn look_up(
     };
     status.version = inspected.version.clone().or(status.version.take());
     status.rotated_at = inspected.changed.or(status.rotated_at);
+    status.expires = inspected.expires.or(status.expires);
     status.latency_ms = Some(ms);
-    if field.masked && status.warning.is_none() {
-        let warning = inspected.warnings.get(key.as_deref().unwrap_or_default());
-        status.warning = warning.map(|warning| (*warning).to_owned());
-    }
     if inspected.keys.is_some() {
         status.key.clone_from(&key);
     }
-    missing_key(key.as_deref(), reference, inspected)
+    missing_key(key.as_deref(), reference, inspected)?;
+    if let Some(problem) = age::ended(reference, inspected, facts.now) {
+        return Err(problem);
+    }
+    // A host that is not rotated is no news; only what is secret is remarked upon.
+    if field.masked && status.warning.is_none() {
+        let of_value = inspected.warnings.get(key.as_deref().unwrap_or_default()).copied();
+        let of_value = of_value.filter(|warning| !(field.trim && *warning == ENDS_IN_NEWLINE));
+        let limit = facts.rotation_warn.get(&reference.id.provider).copied();
+        let of_age = age::remark(reference, inspected, limit, facts.now);
+        status.warning = of_value.map(str::to_owned).or(of_age);
+    }
+    Ok(())
 }
 
 /// The first of the keys that the secret has; the first of all where their names are not known.
@@ -241,12 +257,17 @@ mod tests {
                 column: 1,
             },
         };
-        let seen = Seen {
+        let answer = Answer {
             result: Ok(inspected),
             ms: 3,
         };
-        let id = reference(None).id;
-        status(field, &role, &BTreeMap::from([(id, seen)]), &BTreeMap::new())
+        let facts = Facts {
+            failed: BTreeMap::new(),
+            answers: [(reference(None).id, answer)].into(),
+            rotation_warn: [("vault".to_owned(), Duration::from_secs(90 * 86_400))].into(),
+            now: "2026-11-22T12:00:00Z".parse().unwrap(),
+        };
+        status(field, &role, &facts)
     }
 
     fn code(status: &FieldStatus) -> Option<&'static str> {
@@ -326,5 +347,40 @@ mod tests {
             inspected(Some(&["pass", "user"])),
         );
         assert_eq!((other.state, other.warning), (State::Ok, None));
+    }
+    #[test]
+    fn a_newline_that_the_field_takes_off_is_no_surprise() {
+        let mut pass = field(Source::Secret(reference(Some("pass"))));
+        let newline = || Inspected {
+            warnings: [("pass".to_owned(), ENDS_IN_NEWLINE)].into(),
+            ..inspected(Some(&["pass"]))
+        };
+        assert_eq!(status_of(&pass, newline()).warning.as_deref(), Some(ENDS_IN_NEWLINE));
+        pass.trim = true;
+        assert_eq!(status_of(&pass, newline()).warning, None);
+    }
+
+    #[test]
+    fn the_age_of_a_secret_is_remarked_upon_where_it_is_one() {
+        let old = || Inspected {
+            changed: Some("2025-10-18T12:00:00Z".parse().unwrap()),
+            ..inspected(Some(&["user"]))
+        };
+        let mut user = field(Source::Secret(reference(Some("user"))));
+        let warned = status_of(&user, old());
+        assert_eq!(warned.state, State::Warn);
+        assert!(
+            warned
+                .warning
+                .is_some_and(|warning| warning.starts_with("rotated 400 days ago"))
+        );
+        user.masked = false;
+        assert_eq!(status_of(&user, old()).state, State::Ok, "a name that is no secret");
+        let ended = Inspected {
+            expires: Some("2026-11-22T11:00:00Z".parse().unwrap()),
+            ..inspected(Some(&["user"]))
+        };
+        let ended = status_of(&user, ended);
+        assert_eq!((ended.state, code(&ended)), (State::Fail, Some("E-REF-EXPIRED")));
     }
 }

@@ -6,14 +6,13 @@ use std::collections::BTreeMap;
 use std::time::Instant;
 
 use futures::future::join_all;
-use tokio::sync::Semaphore;
 
-use super::{Checker, LIMIT, field, millis, too_slow};
+use super::{Checker, Limit, QUESTION, field, millis, out_of_time, too_slow, within};
 use crate::domain::problem::Problem;
 use crate::domain::role::{Field, Role, Source};
 use crate::domain::status::FieldStatus;
 use crate::launch;
-use crate::providers::DatabaseLogin;
+use crate::providers::{DatabaseLogin, patience};
 
 /// By the names of role and field.
 pub(super) type Statuses<'a> = BTreeMap<(&'a str, &'a str), FieldStatus>;
@@ -44,20 +43,25 @@ impl Checker<'_> {
     }
 
     /// What came of every token of these roles.
-    pub(super) async fn tokens<'a>(&self, roles: &[&'a Role], gate: &Semaphore) -> Statuses<'a> {
+    pub(super) async fn tokens<'a>(&self, roles: &[&'a Role], limit: Option<Limit>) -> Statuses<'a> {
         let fields = roles
             .iter()
             .flat_map(|role| role.fields.iter().map(move |field| (*role, field)));
         let known = fields.filter_map(|(role, field)| Some((role, field, self.token_login(role, field)?)));
         let asked = known.map(|(role, field, login)| async move {
-            let _place = gate.acquire().await;
-            let started = Instant::now();
             let provider = field.source.providers().concat();
-            let made = match (login, self.providers.get(&provider)) {
-                (Err(problem), _) | (_, Err(problem)) => Err(problem),
-                (Ok(login), Ok(store)) => tokio::time::timeout(LIMIT, store.database_token(&login))
-                    .await
-                    .unwrap_or_else(|_| Err(too_slow(&provider))),
+            let lane = self.providers.lane(&provider);
+            let _place = lane.place().await;
+            let started = Instant::now();
+            let make = async {
+                let (login, store) = (login?, self.providers.get(&provider)?);
+                let until = tokio::time::Instant::now() + QUESTION;
+                let made = patience::until(until, store.database_token(&login)).await;
+                made.unwrap_or_else(|| Err(too_slow(&provider)))
+            };
+            let made = match within(limit, make).await {
+                Ok(made) => made,
+                Err(limit) => Err(out_of_time(&provider, limit)),
             };
             let mut status = field::untroubled(field);
             match made {

@@ -1,19 +1,25 @@
 //! `hallpass check [ROLE…]`: whether roles and their providers are ready. Exit 1 when anything fails; never prompts.
 
-use clap::Args;
+pub(super) mod nagios;
+mod table;
 
-use super::{Frame, complain, counted, json, note, say, table};
-use crate::check::{Checker, Report};
-use crate::domain::printable::printable;
+use std::time::{Duration, Instant};
+
+use clap::{Args, ValueEnum};
+
+use super::{Frame, json, say, time_limit};
+use crate::check::Checker;
+use crate::config::parse_duration;
 use crate::domain::problem::Problem;
-use crate::domain::status::{FieldStatus, ProviderStatus, RoleStatus, State};
+use crate::domain::status::State;
 use crate::launch;
 use crate::providers::leases;
+pub(super) use table::login;
 
 /// Check roles and the providers they use
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  hallpass check\n  hallpass check prod-postgres\n  hallpass check --json | jq .summary"
+    after_help = "Examples:\n  hallpass check\n  hallpass check prod-postgres\n  hallpass check --json | jq .summary\n  hallpass check --nagios --max-age 5m"
 )]
 pub(super) struct Check {
     /// Roles to check; all of them if none is named
@@ -21,9 +27,33 @@ pub(super) struct Check {
     /// All roles, whatever roles are named
     #[arg(long)]
     all: bool,
+    /// One line for a monitoring system; exit 0, 1, 2, or 3 when it could not be checked
+    #[arg(long, conflicts_with = "json")]
+    nagios: bool,
+    /// How long the whole check may take: 500ms, 5s, 1m [default: 3 s for each question]
+    #[arg(long, value_name = "TIME", value_parser = time_limit)]
+    timeout: Option<Duration>,
+    /// Take what an earlier check found, if it is not older: 30s, 5m, 1h
+    #[arg(long, value_name = "TIME", value_parser = age)]
+    max_age: Option<Duration>,
+    /// From which state on the exit code is 1
+    #[arg(long, value_name = "STATE", default_value = "fail")]
+    fail_on: FailOn,
+}
+
+/// What counts as a failure.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum FailOn {
+    Fail,
+    Warn,
+}
+
+fn age(text: &str) -> Result<Duration, String> {
+    parse_duration(text).ok_or_else(|| "an age is written like 30s, 5m, 1h or 2d".to_owned())
 }
 
 pub(super) fn run(check: &Check, frame: &Frame) -> Result<u8, Problem> {
+    let started = Instant::now();
     let names = names(check, frame)?;
     leases::sweep(&frame.providers);
     let checker = Checker {
@@ -31,17 +61,29 @@ pub(super) fn run(check: &Check, frame: &Frame) -> Result<u8, Problem> {
         providers: &frame.providers,
         world: &frame.world,
     };
-    let report = frame.runtime()?.block_on(checker.roles(&names));
+    let runtime = frame.runtime()?;
+    let report = runtime.block_on(checker.roles_or_kept(&names, check.timeout, check.max_age));
+    // A name server that does not answer keeps a thread busy: nobody waits for it any more.
+    runtime.shutdown_background();
+    let config_failed = check.roles.is_empty() && !frame.config.problems.is_empty();
+    let failing = match check.fail_on {
+        FailOn::Fail => report.worst() == State::Fail,
+        FailOn::Warn => report.worst() >= State::Warn,
+    };
+    if check.nagios {
+        let (line, code) = nagios::line(&report, started.elapsed(), failing, config_failed);
+        say(&line);
+        return Ok(code);
+    }
     if frame.json {
         say(&json::document(json::report(&report)));
     } else if !frame.quiet {
-        print(&report);
+        table::print(&report);
     }
-    let config_failed = check.roles.is_empty() && !frame.config.problems.is_empty();
     if config_failed && !frame.json {
         frame.mention_problems();
     }
-    Ok(u8::from(report.worst() == State::Fail || config_failed))
+    Ok(u8::from(failing || config_failed))
 }
 
 /// The roles that are meant, in the order they were named or written.
@@ -64,186 +106,4 @@ fn names(check: &Check, frame: &Frame) -> Result<Vec<String>, Problem> {
         .chain(broken)
         .cloned()
         .collect())
-}
-
-fn print(report: &Report) {
-    if !report.providers.is_empty() {
-        let rows: Vec<Vec<String>> = report.providers.iter().map(provider_row).collect();
-        say(&table::render(
-            &["PROVIDER", "STATE", "MS", "LADDER", "LOGIN", "ENDPOINT"],
-            &rows,
-        ));
-        say("");
-    }
-    if report.roles.is_empty() {
-        note("no roles yet: hallpass paths says where they are written");
-        return;
-    }
-    let rows: Vec<Vec<String>> = report.roles.iter().flat_map(role_rows).collect();
-    say(&table::render(&["ROLE", "FIELD", "STATE", "VERSION", "CHANGED"], &rows));
-    complaints(report).iter().for_each(complain);
-    for (role, field) in fields(report) {
-        if let Some(warning) = &field.warning {
-            note(&format!("warning: {} of {}: {warning}", field.name, printable(role)));
-        }
-    }
-    let count = |state| report.count(state);
-    say(&format!(
-        "\n{}: {} ok, {} with warnings, {} failing",
-        counted(report.roles.len(), "role"),
-        count(State::Ok),
-        count(State::Warn),
-        count(State::Fail)
-    ));
-}
-
-/// Every field of the report, with its role's name.
-fn fields(report: &Report) -> impl Iterator<Item = (&str, &FieldStatus)> {
-    let roles = report.roles.iter();
-    roles.flat_map(|role| role.fields.iter().map(|field| (role.name.as_str(), field)))
-}
-
-/// Each problem once: a provider's, a role's, then a field's with the names of all the fields that wait for it.
-fn complaints(report: &Report) -> Vec<Problem> {
-    let of_providers = report.providers.iter().filter_map(|provider| provider.problem.as_ref());
-    let of_roles = report.roles.iter().filter_map(|role| role.problem.as_ref());
-    let of_fields =
-        fields(report).filter_map(|(role, field)| Some((field.problem.as_ref()?, Some((role, field.name.as_str())))));
-    let whole = of_providers.chain(of_roles).map(|problem| (problem, None));
-
-    let mut told: Vec<(Problem, Vec<(&str, &str)>)> = Vec::new();
-    for (problem, who) in whole.chain(of_fields) {
-        let same = |other: &Problem| other.code == problem.code && other.what == problem.what;
-        match told.iter_mut().find(|(other, _)| same(other)) {
-            Some((_, names)) => names.extend(who),
-            None => told.push((problem.clone(), who.into_iter().collect())),
-        }
-    }
-    let named = |(mut problem, names): (Problem, Vec<(&str, &str)>)| {
-        if !names.is_empty() {
-            problem.what = format!("{}, for {}", problem.what, by_role(&names));
-        }
-        problem
-    };
-    told.into_iter().map(named).collect()
-}
-
-/// Roles and their fields: `PGUSER, PGPASSWORD of orders; REDISCLI_AUTH of cart`.
-fn by_role(names: &[(&str, &str)]) -> String {
-    let of_role = |group: &[(&str, &str)]| {
-        let fields: Vec<&str> = group.iter().map(|(_, field)| *field).collect();
-        format!("{} of {}", fields.join(", "), printable(group[0].0))
-    };
-    let groups = names.chunk_by(|a, b| a.0 == b.0);
-    groups.map(of_role).collect::<Vec<_>>().join("; ")
-}
-
-fn provider_row(status: &ProviderStatus) -> Vec<String> {
-    let ladder: Vec<String> = status
-        .stages
-        .iter()
-        .map(|stage| match stage.ms {
-            Some(ms) => format!("{} {} {ms}ms", stage.name, stage.state.word()),
-            None => format!("{} {}", stage.name, stage.state.word()),
-        })
-        .collect();
-    vec![
-        printable(&status.name),
-        status.state.word().to_owned(),
-        status.latency_ms.map_or_else(|| "-".to_owned(), |ms| ms.to_string()),
-        ladder.join(", "),
-        login(status),
-        printable(&status.endpoint),
-    ]
-}
-
-/// How we are logged in, and for how long still.
-pub(super) fn login(status: &ProviderStatus) -> String {
-    let auth = status.auth.as_deref().unwrap_or("-");
-    match status.expires {
-        Some(at) => format!("{auth}, {} left", left(at)),
-        None => auth.to_owned(),
-    }
-}
-
-/// The time until then, in its largest whole unit: `47m`.
-fn left(at: jiff::Timestamp) -> String {
-    match at.as_second() - jiff::Timestamp::now().as_second() {
-        seconds @ ..=0 => format!("{}s", seconds.max(0)),
-        seconds @ 1..=119 => format!("{seconds}s"),
-        seconds @ 120..=7199 => format!("{}m", seconds / 60),
-        seconds @ 7200..=172_799 => format!("{}h", seconds / 3600),
-        seconds => format!("{}d", seconds / 86400),
-    }
-}
-
-fn role_rows(role: &RoleStatus) -> Vec<Vec<String>> {
-    let name = printable(&role.name);
-    let state = |state: State, problem: Option<&Problem>| match problem {
-        Some(problem) => format!("{} {}", state.word(), problem.code.id),
-        None => state.word().to_owned(),
-    };
-    let mut rows = vec![vec![name, String::new(), state(role.state, role.reason())]];
-    let interesting =
-        |field: &&FieldStatus| field.version.is_some() || field.latency_ms.is_some() || field.state != State::Ok;
-    for field in role.fields.iter().filter(interesting) {
-        rows.push(vec![
-            String::new(),
-            field.name.clone(),
-            state(field.state, field.problem.as_ref()),
-            field.version.clone().unwrap_or_else(|| "-".to_owned()),
-            field
-                .rotated_at
-                .map_or_else(|| "-".to_owned(), |at| at.strftime("%Y-%m-%d").to_string()),
-        ]);
-    }
-    rows
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::domain::catalogue;
-
-    #[test]
-    fn a_problem_is_told_once_with_all_that_wait_for_it() {
-        let field = |name: &str, problem: Option<Problem>| FieldStatus {
-            name: name.to_owned(),
-            state: if problem.is_some() { State::Fail } else { State::Ok },
-            problem,
-            warning: None,
-            key: None,
-            version: None,
-            rotated_at: None,
-            latency_ms: None,
-        };
-        let role = |name: &str, problem: Option<Problem>, fields: Vec<FieldStatus>| RoleStatus {
-            name: name.to_owned(),
-            state: State::Fail,
-            problem,
-            provider: None,
-            latency_ms: None,
-            fields,
-        };
-        let sealed = || Some(Problem::new(&catalogue::VAULT_SEALED, "Vault is sealed"));
-        let missing = Some(Problem::new(&catalogue::CLIENT_MISSING, "no psql"));
-        let report = Report {
-            providers: Vec::new(),
-            roles: vec![
-                role(
-                    "a",
-                    missing,
-                    vec![field("U", sealed()), field("H", None), field("P", sealed())],
-                ),
-                role("b", None, vec![field("K", sealed())]),
-            ],
-        };
-        let told: Vec<String> = complaints(&report).into_iter().map(|problem| problem.what).collect();
-        assert_eq!(told, ["no psql", "Vault is sealed, for U, P of a; K of b"]);
-        let reason = report.roles[0].reason().unwrap();
-        assert_eq!(
-            reason.code.id, "E-VAULT-SEALED",
-            "what fails goes before a client that is missing"
-        );
-    }
 }

@@ -85,16 +85,27 @@ fn name_reference(map: &mut Map<String, Value>, reference: &SecretRef) {
 
 /// A report as `check` gives it.
 pub(crate) fn report(report: &Report) -> Value {
+    let now = jiff::Timestamp::now();
     json!({
+        "generated": now.to_string(),
         "summary": {
             "total": report.roles.len(),
             "ok": report.count(State::Ok),
             "warn": report.count(State::Warn),
             "fail": report.count(State::Fail),
         },
-        "providers": report.providers.iter().map(provider).collect::<Vec<_>>(),
-        "roles": report.roles.iter().map(role_status).collect::<Vec<_>>(),
+        "providers": report.providers.iter().map(|found| dated(provider(&found.status), found.at, now)).collect::<Vec<_>>(),
+        "roles": report.roles.iter().map(|found| dated(role_status(&found.status), found.at, now)).collect::<Vec<_>>(),
     })
+}
+
+/// With when it was looked at, and how many seconds ago that was.
+fn dated(mut value: Value, at: jiff::Timestamp, now: jiff::Timestamp) -> Value {
+    if let Value::Object(map) = &mut value {
+        map.insert("checked".to_owned(), json!(at.to_string()));
+        map.insert("age_s".to_owned(), json!((now.as_second() - at.as_second()).max(0)));
+    }
+    value
 }
 
 /// One provider as `check` and `providers` give it.
@@ -134,6 +145,7 @@ fn field_status(status: &FieldStatus) -> Value {
         "state": status.state.word(),
         "version": status.version,
         "rotated_at": status.rotated_at.map(|at| at.to_string()),
+        "expires": status.expires.map(|at| at.to_string()),
         "latency_ms": status.latency_ms,
     });
     if let (Value::Object(map), Some(warning)) = (&mut value, &status.warning) {

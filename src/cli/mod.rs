@@ -211,8 +211,16 @@ pub fn main(run_tui: RunTui) -> ExitCode {
 /// Runs one command line in this process, with this environment. `demo` comes back through here with its own folders.
 pub(crate) fn run(args: Vec<OsString>, env: &BTreeMap<String, OsString>, run_tui: RunTui) -> u8 {
     let wraps_child = args.get(1).is_some_and(|word| word == "connect" || word == "exec");
+    // A monitoring system reads one line on stdout, whatever goes wrong.
+    let nagios = check::nagios::is_asked_for(&args);
+    let unknown = |why: &str| {
+        let (line, code) = check::nagios::unknown(why);
+        say(&line);
+        code
+    };
     let cli = match Cli::try_parse_from(args) {
         Ok(cli) => cli,
+        Err(error) if nagios && error.use_stderr() => return unknown(&error.render().to_string()),
         Err(error) => return usage(&error, wraps_child),
     };
     let quiet = cli.global.quiet;
@@ -220,6 +228,12 @@ pub(crate) fn run(args: Vec<OsString>, env: &BTreeMap<String, OsString>, run_tui
     leases::settle(quiet);
     match done {
         Ok(code) => code,
+        Err(problems) if nagios => {
+            let problem = problems
+                .first()
+                .map(|problem| format!("{}: {}", problem.code.id, problem.what));
+            unknown(&problem.unwrap_or_default())
+        }
         Err(problems) => {
             for problem in &problems {
                 complain(problem);

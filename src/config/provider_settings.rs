@@ -17,7 +17,7 @@ const COMMON_KEYS: &[Key] = &[
     Key::now("timeout", Takes::Duration, "\"5s\""),
     Key::now("ca_cert", Takes::Text, "\"/etc/ssl/company-ca.pem\""),
     Key::now("description", Takes::Text, "\"The company's Vault\""),
-    Key::later("rotation_warn", Takes::Duration, "\"90d\""),
+    Key::now("rotation_warn", Takes::Duration, "\"90d\""),
 ];
 
 const AUTH_KEYS: &[Key] = &[

@@ -1,8 +1,11 @@
 //! What a check found out: of a provider, a field, a role.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 
 use crate::domain::problem::Problem;
+use crate::domain::reference::SecretId;
 
 /// The verdict on anything that was checked. The order is that of gravity.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -60,7 +63,8 @@ pub struct FieldStatus {
     pub name: String,
     pub state: State,
     pub problem: Option<Problem>,
-    /// A remark on a value that works but will surprise: it ends in a newline, it is empty, it is too short to be masked.
+    /// A remark on a value that works but will surprise: it ends in a newline, it is empty, it is too short to be masked, it was not
+    /// rotated for long, it ends soon.
     pub warning: Option<String>,
     /// The key of the secret that fills it, where the names of the keys are known.
     pub key: Option<String>,
@@ -68,6 +72,8 @@ pub struct FieldStatus {
     pub version: Option<String>,
     /// When that version was written.
     pub rotated_at: Option<Timestamp>,
+    /// When the provider itself says that the secret ends.
+    pub expires: Option<Timestamp>,
     pub latency_ms: Option<u64>,
 }
 
@@ -82,6 +88,8 @@ pub struct RoleStatus {
     pub provider: Option<String>,
     pub latency_ms: Option<u64>,
     pub fields: Vec<FieldStatus>,
+    /// The version of each of its secrets that a launch would get now, where the provider says it.
+    pub versions: BTreeMap<SecretId, String>,
 }
 
 impl RoleStatus {

@@ -31,6 +31,7 @@ pub(super) struct Output {
     pub(super) code: i32,
     pub(super) stdout: Zeroizing<Vec<u8>>,
     /// The first 64 KiB. To be searched for known words, never shown: it may hold tokens and control sequences.
+    #[cfg_attr(not(feature = "azure"), allow(dead_code))]
     pub(super) stderr: Zeroizing<Vec<u8>>,
 }
 

@@ -8,6 +8,7 @@ mod login;
 mod name;
 mod refusal;
 mod settings;
+mod subject;
 mod web;
 
 use std::sync::Arc;
@@ -37,6 +38,7 @@ struct Gcp {
     settings: GcpSettings,
     web: Web,
     credentials: Credentials,
+    world: World,
     /// Held during a login, so that many readers wait for one login.
     session: Shared<Option<Arc<Token>>>,
     /// The project of the machine, once it was asked for.
@@ -54,6 +56,7 @@ pub(super) fn open(
         web: Web::new(&config.name, settings.ca.as_ref(), settings.limit, world)?,
         settings,
         credentials: credentials.clone(),
+        world: world.clone(),
         session: Shared::default(),
         machine_project: OnceCell::new(),
     }))
@@ -132,14 +135,15 @@ impl Gcp {
         ];
         let [version, whole, allowed] = &questions;
         let (version, whole, allowed) = futures::join!(self.ask(version), self.ask(whole), self.ask(allowed));
-        let version = version?;
+        let version_asked = version?;
+        let reply = &version_asked.reply;
         let Some(allowed) = successful::<Permissions>(allowed) else {
             return Ok(None);
         };
-        if !allowed.permissions.iter().any(|permission| permission == ACCESS) || version.reply.answer.status != 200 {
+        if !allowed.permissions.iter().any(|permission| permission == ACCESS) || reply.answer.status != 200 {
             return Ok(None);
         }
-        let Some(version) = parse::<Version>(&version.reply.answer) else {
+        let Some(version) = parse::<Version>(&reply.answer) else {
             return Ok(None);
         };
         let number = last_part(&version.name);
@@ -150,7 +154,10 @@ impl Gcp {
                 expires: successful::<Secret>(whole).and_then(|secret| secret.expire_time),
                 ..Inspected::default()
             })),
-            state @ ("DISABLED" | "DESTROYED") => Err(self.unreadable(&resource, Some(number), state).await),
+            state @ ("DISABLED" | "DESTROYED") => {
+                let problem = self.unreadable(&resource, number, state).await;
+                Err(reply.at(problem, Purpose::Read))
+            }
             _ => Ok(None),
         }
     }
@@ -163,6 +170,8 @@ impl Gcp {
         };
         // A file of credentials that cannot be used is a fault of the configuration, whatever the network is like.
         let config = match route {
+            // What another provider holds is read once, by the login.
+            Ok(route) if matches!(self.settings.source, Source::Held(_)) => Ok(route),
             Ok(route) => self.identity().await.map(|_| route),
             Err(problem) => Err(problem),
         };

@@ -4,17 +4,18 @@
 mod aws;
 #[cfg(feature = "azure")]
 mod azure;
-#[cfg(any(feature = "aws", feature = "azure", feature = "k8s"))]
-#[cfg_attr(
-    not(feature = "azure"),
-    allow(dead_code, reason = "the other providers that start helpers come next")
-)]
+pub mod climb;
+#[cfg(any(feature = "aws", feature = "azure", feature = "gcp", feature = "k8s"))]
+#[allow(dead_code, reason = "the providers that start helpers come next")]
 pub mod command;
 mod credentials;
 mod env;
 mod envjson;
 #[cfg(feature = "gcp")]
 mod gcp;
+#[cfg(feature = "k8s")]
+mod k8s;
+mod lanes;
 #[cfg_attr(not(feature = "vault"), allow(dead_code, reason = "no other provider makes leases"))]
 pub mod leases;
 #[cfg(feature = "local")]
@@ -48,6 +49,11 @@ use crate::domain::secret::Payload;
 use crate::domain::status::ProviderStatus;
 use crate::domain::suggest::nearest;
 pub use credentials::Credentials;
+pub use lanes::Lane;
+use lanes::Lanes;
+
+/// The rungs of a probe's ladder, in order.
+const RUNGS: [&str; 6] = ["config", "dns", "tcp", "tls", "login", "read"];
 
 /// What a fetch brings: the content and what the provider says about it.
 pub struct Fetched {
@@ -290,7 +296,10 @@ pub const PROVIDERS: &[ProviderSpec] = &[
         kind: ProviderKind::K8s,
         title: "Kubernetes",
         credentials: &["KUBECONFIG"],
-        signs: &[],
+        signs: &["KUBECONFIG", "KUBERNETES_SERVICE_HOST"],
+        #[cfg(feature = "k8s")]
+        open: Some(|config, world, _| k8s::open(config, world)),
+        #[cfg(not(feature = "k8s"))]
         open: None,
     },
     ProviderSpec {
@@ -336,6 +345,7 @@ pub fn credential_names() -> Vec<&'static str> {
 /// The providers of this run, each opened when it is first asked for and kept, so that its login is used again.
 pub struct Providers {
     registry: Arc<Registry>,
+    lanes: Lanes,
 }
 
 /// A provider, or why it cannot be opened: its settings do not change during a run.
@@ -355,7 +365,13 @@ impl Providers {
                 world: world.clone(),
                 opened: Mutex::default(),
             }),
+            lanes: Lanes::new(),
         }
+    }
+
+    /// The questions that are under way with this provider.
+    pub fn lane(&self, name: &str) -> Arc<Lane> {
+        self.lanes.of(name)
     }
 
     /// The provider of this name: a configured one, or a kind's default.

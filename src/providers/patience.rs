@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use tokio::time::{Instant, timeout_at};
 
+use super::climb;
+
 tokio::task_local! {
     static UNTIL: Instant;
 }
@@ -14,10 +16,11 @@ pub async fn until<T>(deadline: Instant, work: impl Future<Output = T>) -> Optio
     UNTIL.scope(deadline, timeout_at(deadline, work)).await.ok()
 }
 
-/// How long is left; none where nobody set a deadline.
+/// How long is left, for all or for this rung of a probe; none where nobody set a deadline.
 pub(super) fn left() -> Option<Duration> {
-    let deadline = UNTIL.try_with(|deadline| *deadline).ok()?;
-    Some(deadline.saturating_duration_since(Instant::now()))
+    let deadline = UNTIL.try_with(|deadline| *deadline).ok();
+    let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
+    left.into_iter().chain(climb::left()).min()
 }
 
 /// `5 s`, `500 ms`.

@@ -6,6 +6,7 @@ import google.auth
 from google.api_core import exceptions
 from google.auth.exceptions import GoogleAuthError
 from google.cloud import secretmanager_v1
+from requests.exceptions import ConnectionError
 
 clients = {}
 
@@ -23,6 +24,6 @@ for line in sys.stdin:
     try:
         read = client(question["credentials"]).access_secret_version(name=question["ask"], timeout=10)
         answer = {"data": base64.b64encode(read.payload.data).decode(), "version": read.name.rsplit("/", 1)[1], "checksum": read.payload.data_crc32c}
-    except (exceptions.GoogleAPICallError, GoogleAuthError) as error:
+    except (exceptions.GoogleAPICallError, GoogleAuthError, ConnectionError) as error:
         answer = {"error": type(error).__name__}
     print(json.dumps(answer), flush=True)

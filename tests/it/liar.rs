@@ -12,7 +12,7 @@ pub struct Liar {
 }
 
 impl Liar {
-    /// Answers each request with what `answer` makes of its head; the connection then ends.
+    /// Answers each request with what `answer` makes of its head and body; the connection then ends.
     pub fn new(answer: impl Fn(&str) -> String + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = format!("http://{}", listener.local_addr().unwrap());
@@ -26,11 +26,14 @@ impl Liar {
                     stream.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
                     let mut head = Vec::new();
                     let mut byte = [0u8; 1];
-                    // No request of ours has a body worth waiting for.
                     while !head.ends_with(b"\r\n\r\n") && stream.read(&mut byte).is_ok_and(|read| read == 1) {
                         head.push(byte[0]);
                     }
                     let head = String::from_utf8_lossy(&head).into_owned();
+                    // A body that was not read would end the connection before the answer is through.
+                    let mut body = vec![0; content_length(&head)];
+                    let _ = stream.read_exact(&mut body);
+                    let head = head + &String::from_utf8_lossy(&body);
                     let said = answer(&head);
                     kept.lock().unwrap().push(head);
                     drop(stream.write_all(said.as_bytes()));
@@ -40,10 +43,22 @@ impl Liar {
         Self { address, asked }
     }
 
-    /// The heads of all requests so far.
+    /// The heads and bodies of all requests so far.
     pub fn asked(&self) -> Vec<String> {
         self.asked.lock().unwrap().clone()
     }
+}
+
+fn content_length(head: &str) -> usize {
+    let header = |line: &str| {
+        Some(
+            line.to_ascii_lowercase()
+                .strip_prefix("content-length:")?
+                .trim()
+                .parse(),
+        )
+    };
+    head.lines().find_map(header).and_then(Result::ok).unwrap_or(0)
 }
 
 /// A whole answer; `more` are further header lines.

@@ -1,10 +1,10 @@
 //! The servers that `tests/servers/start` started, and how a test speaks to them. No value of a test stands in an argument list here either.
 
-use std::io::{Read, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::path::Path;
-use std::process::Command;
-use std::sync::OnceLock;
+use std::process::{Child, ChildStdout, Command, Stdio};
+use std::sync::{Mutex, OnceLock};
 
 use serde_json::Value;
 
@@ -27,10 +27,18 @@ pub struct Servers {
     pub pg_port: String,
     pub mysql_port: String,
     pub redis_port: String,
+    /// The double of AWS that checks signatures and policies.
+    pub aws_endpoint: String,
+    /// The one whose errors have the exact form.
+    pub ministack_endpoint: String,
+    aws_keys: (String, String),
     pub gcp_addr: String,
     pub gcp_plain_addr: String,
     pub gcp_key: String,
     pub gcp_other_key: String,
+    pub kube_addr: String,
+    pub kube_plain_addr: String,
+    pub kubectl: String,
     /// Python and the folder of the vendors' own clients.
     pub python: String,
     pub python_path: String,
@@ -66,10 +74,16 @@ pub fn servers() -> &'static Servers {
             pg_port: get("HP_PG_PORT"),
             mysql_port: get("HP_MYSQL_PORT"),
             redis_port: get("HP_REDIS_PORT"),
+            aws_endpoint: get("HP_AWS_ENDPOINT"),
+            ministack_endpoint: get("HP_MINISTACK_ENDPOINT"),
+            aws_keys: (get("HP_AWS_ACCESS_KEY_ID"), get("HP_AWS_SECRET_ACCESS_KEY")),
             gcp_addr: get("HP_GCP_ADDR"),
             gcp_plain_addr: get("HP_GCP_PLAIN_ADDR"),
             gcp_key: get("HP_GCP_KEY"),
             gcp_other_key: get("HP_GCP_OTHER_KEY"),
+            kube_addr: get("HP_KUBE_ADDR"),
+            kube_plain_addr: get("HP_KUBE_PLAIN_ADDR"),
+            kubectl: get("HP_KUBECTL"),
             python: get("HP_PYTHON"),
             python_path: get("HP_PYTHONPATH"),
             pg_password: get("HP_PG_SUPER_PASSWORD"),
@@ -103,6 +117,67 @@ impl Servers {
         let (head, body) = answer.split_once("\r\n\r\n").unwrap();
         let status = head.split(' ').nth(1).unwrap().parse().unwrap();
         (status, serde_json::from_str(body).unwrap_or(Value::Null))
+    }
+
+    fn boto_command(&self, env: &[(&str, &str)]) -> Command {
+        let mut command = Command::new(&self.python);
+        command
+            .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/servers/aws_call.py"))
+            .env_clear()
+            .env("PYTHONPATH", &self.python_path)
+            .env("AWS_EC2_METADATA_DISABLED", "true")
+            .envs(env.iter().copied());
+        command
+    }
+
+    /// Calls of AWS' own Python client, `asked` as `tests/servers/aws_call.py` reads it, in an environment of their own.
+    #[track_caller]
+    pub fn boto(&self, env: &[(&str, &str)], asked: &Value) -> Vec<Value> {
+        let outcome = finish(self.boto_command(env), asked.to_string().as_bytes()).expect_code(0);
+        serde_json::from_str(&outcome.stdout).unwrap()
+    }
+
+    /// The same in one process for all tests, which takes longer to start than any call. It ends with its standard input.
+    fn boto_shared(&self, asked: &Value) -> Vec<Value> {
+        static PROCESS: OnceLock<Mutex<(Child, BufReader<ChildStdout>)>> = OnceLock::new();
+        let process = PROCESS.get_or_init(|| {
+            let mut command = self.boto_command(&[]);
+            let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+            let answers = BufReader::new(child.stdout.take().unwrap());
+            Mutex::new((child, answers))
+        });
+        let mut process = process.lock().unwrap();
+        writeln!(process.0.stdin.as_mut().unwrap(), "{asked}").unwrap();
+        let mut answer = String::new();
+        process.1.read_line(&mut answer).unwrap();
+        serde_json::from_str(&answer).unwrap()
+    }
+
+    /// Calls as the administrator of a double of AWS, in one region. All must succeed.
+    #[track_caller]
+    pub fn aws_of(&self, endpoint: &str, calls: &[(&str, &str, Value)]) -> Vec<Value> {
+        let call = |(service, call, arguments): &(&str, &str, Value)| serde_json::json!({ "service": service, "call": call, "arguments": arguments });
+        let calls: Vec<Value> = calls.iter().map(call).collect();
+        let (key_id, secret_key) = &self.aws_keys;
+        let asked = serde_json::json!({
+            "endpoint": endpoint, "region": "eu-west-1", "key_id": key_id, "secret_key": secret_key, "calls": calls,
+        });
+        let answers = self.boto_shared(&asked);
+        for (call, answer) in calls.iter().zip(&answers) {
+            assert!(answer.get("error").is_none(), "{}: {answer}", call["call"]);
+        }
+        answers
+    }
+
+    /// Calls as the administrator of the double that checks policies.
+    #[track_caller]
+    pub fn aws(&self, calls: &[(&str, &str, Value)]) -> Vec<Value> {
+        self.aws_of(&self.aws_endpoint, calls)
+    }
+
+    /// Key id and secret key of the administrator there.
+    pub fn aws_keys(&self) -> (&str, &str) {
+        (&self.aws_keys.0, &self.aws_keys.1)
     }
 
     /// A call as root that must succeed.
@@ -153,6 +228,38 @@ impl Servers {
         crate::sandbox::eventually("the mount is ready", || {
             self.vault_as(&self.vault_token, "GET", &probe, &Value::Null).0 == 404
         });
+    }
+
+    /// Mounts a database engine of the test's own, connected to the server of this kind (`postgres`, `mariadb`, `redis`) as `db`; a
+    /// `port` that is not the server's own makes it one that cannot be reached.
+    pub fn database_engine(&self, mount: &str, kind: &str, port: Option<u16>) {
+        let port = |own: &str| port.map_or_else(|| own.to_owned(), |port| port.to_string());
+        let connection = match kind {
+            "postgres" => serde_json::json!({
+                "plugin_name": "postgresql-database-plugin", "username": "postgres", "password": self.pg_password,
+                "connection_url": format!(
+                    "postgresql://{{{{username}}}}:{{{{password}}}}@127.0.0.1:{}/postgres?sslmode=disable", port(&self.pg_port)
+                ),
+            }),
+            "mariadb" => serde_json::json!({
+                "plugin_name": "mysql-database-plugin", "username": "root", "password": self.mysql_password,
+                "connection_url": format!("{{{{username}}}}:{{{{password}}}}@tcp(127.0.0.1:{})/", port(&self.mysql_port)),
+            }),
+            "redis" => serde_json::json!({
+                "plugin_name": "redis-database-plugin", "username": "default", "password": self.redis_password,
+                "host": "127.0.0.1", "port": port(&self.redis_port).parse::<u16>().unwrap(),
+            }),
+            _ => panic!("no engine for {kind}"),
+        };
+        let mut connection = connection;
+        connection["allowed_roles"] = "*".into();
+        connection["verify_connection"] = false.into();
+        self.vault(
+            "POST",
+            &format!("sys/mounts/{mount}"),
+            &serde_json::json!({ "type": "database" }),
+        );
+        self.vault("POST", &format!("{mount}/config/db"), &connection);
     }
 
     /// Runs SQL as PostgreSQL's superuser; gives the rows, unaligned.

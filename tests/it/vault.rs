@@ -938,15 +938,6 @@ fn a_settled_version_asks_once() {
     }
 }
 
-#[test]
-fn what_is_not_built_says_so() {
-    let bench = Bench::new();
-    assert_eq!(
-        bench.failure_code(&id(Kind::VaultDb, "database/app")),
-        "E-PROVIDER-NOT-BUILT"
-    );
-}
-
 /// What a login cannot do without is asked for where it is configured, not at the first launch.
 #[test]
 fn a_login_that_lacks_something_is_no_login() {

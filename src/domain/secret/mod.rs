@@ -50,6 +50,10 @@ pub use template::{Encoding, Part, Template, TemplateError};
 use secrecy::{ExposeSecret, SecretSlice, SecretString};
 use zeroize::Zeroize;
 
+/// The remark on a value that ends in a newline; `trim = true` in the field answers it.
+pub const ENDS_IN_NEWLINE: &str =
+    "the value ends in a newline, which usually came from `echo`; trim = true takes it off";
+
 /// What test databases have as a password and everybody prints.
 const COMMON_WORDS: &[&str] = &[
     "admin",
@@ -147,7 +151,7 @@ impl SecretValue {
         if bytes.is_empty() {
             Some("the value is empty")
         } else if bytes.ends_with(b"\n") {
-            Some("the value ends in a newline, which usually came from `echo`; trim = true takes it off")
+            Some(ENDS_IN_NEWLINE)
         } else if !redactor::can_mask(bytes) {
             Some("the value is shorter than 4 characters and cannot be masked on the screen")
         } else if COMMON_WORDS

@@ -85,6 +85,8 @@ impl Aws {
                 ]))
             }
             None => {
+                // A profile that is not there says no region either, and is what has to be put right.
+                profiles.selected()?;
                 let what = format!("no region is known for provider `{}`", self.name);
                 let profile = profiles.selected_name();
                 Err(Problem::new(&catalogue::AWS_REGION, what)

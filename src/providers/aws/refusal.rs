@@ -81,13 +81,19 @@ impl Aws {
             return self.throttled(wanted.line, refusal);
         } else {
             match refusal.code.as_str() {
-                "ResourceNotFoundException" if refusal.message.contains("specified secret value") => {
-                    match &wanted.secret.pin {
-                        None => self.no_value(wanted),
-                        Some(_) => self.no_version(wanted, self.stages(wanted).await),
+                // The same code for a secret, its value and a version of it; only the words tell, and the secret's metadata.
+                "ResourceNotFoundException" => {
+                    let is_there = refusal.message.contains("specified secret value");
+                    match (&wanted.secret.pin, is_there) {
+                        (None, true) => self.no_value(wanted),
+                        (None, false) => self.missing(wanted, login).await,
+                        (Some(_), _) => match self.stages(wanted).await {
+                            Some(stages) => self.no_version(wanted, stages),
+                            None if is_there => self.no_version(wanted, Vec::new()),
+                            None => self.missing(wanted, login).await,
+                        },
                     }
                 }
-                "ResourceNotFoundException" => self.missing(wanted, login).await,
                 "InvalidRequestException" if refusal.message.contains("delet") => self.deleted(wanted, None),
                 "InvalidParameterException" | "ValidationException" => {
                     let what =
@@ -229,18 +235,20 @@ impl Aws {
             )])
     }
 
-    /// The stages that the secret has, where the policy lets us see them.
-    async fn stages(&self, wanted: &Wanted<'_>) -> Vec<String> {
+    /// The stages that the secret has; none where it is not there, or the policy does not let us see them.
+    async fn stages(&self, wanted: &Wanted<'_>) -> Option<Vec<String>> {
         let asked = self.ask(wanted.region, |client| {
             client.describe_secret().secret_id(wanted.id()).send()
         });
         let Ok(Ok(description)) = asked.await else {
-            return Vec::new();
+            return None;
         };
         let versions = description.version_ids_to_stages().into_iter();
-        versions
-            .flat_map(|versions| versions.values().flatten().cloned())
-            .collect()
+        Some(
+            versions
+                .flat_map(|versions| versions.values().flatten().cloned())
+                .collect(),
+        )
     }
 
     /// References to secrets whose names look like the missing one, where the policy lets us list.

@@ -6,6 +6,7 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use reqwest::Url;
 use secrecy::{ExposeSecret, SecretString};
@@ -76,6 +77,19 @@ pub(super) enum Subject {
         url: Url,
         headers: BTreeMap<String, SecretString>,
     },
+    Helper(Helper),
+}
+
+/// A program that prints the other identity's token.
+#[derive(Clone)]
+pub(super) struct Helper {
+    pub(super) program: String,
+    pub(super) args: Vec<String>,
+    pub(super) limit: Duration,
+    /// Where it keeps what it printed last.
+    pub(super) output_file: Option<PathBuf>,
+    /// The service account that its identity will act as.
+    pub(super) email: Option<String>,
 }
 
 impl Login {
@@ -134,6 +148,7 @@ struct Document {
     service_account_impersonation_url: Option<String>,
     delegates: Option<Vec<String>>,
     source_credentials: Option<Box<Document>>,
+    universe_domain: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -144,8 +159,15 @@ struct SubjectDocument {
     headers: BTreeMap<String, SecretString>,
     format: Option<Format>,
     environment_id: Option<String>,
-    executable: Option<serde::de::IgnoredAny>,
+    executable: Option<HelperDocument>,
     certificate: Option<serde::de::IgnoredAny>,
+}
+
+#[derive(Deserialize)]
+struct HelperDocument {
+    command: String,
+    timeout_millis: Option<u64>,
+    output_file: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -180,6 +202,13 @@ pub(super) fn parse(text: &SecretString) -> Result<Identity, String> {
 
 impl Document {
     fn login(self) -> Result<Login, String> {
+        if self
+            .universe_domain
+            .as_deref()
+            .is_some_and(|domain| domain != "googleapis.com")
+        {
+            return Err("is of another universe than googleapis.com, which hallpass does not log in to".to_owned());
+        }
         match self.kind.as_deref() {
             Some("service_account") => Ok(Login::ServiceAccount(ServiceAccount {
                 email: need(self.client_email, "client_email")?,
@@ -226,28 +255,27 @@ impl Document {
             )?),
             _ => None,
         };
-        let subject = match (source.file, source.url) {
+        let email = self.service_account_impersonation_url.as_deref().and_then(email_in);
+        let subject = match (source.executable, source.file, source.url) {
             _ if source.environment_id.is_some() => {
                 return Err(
                     "takes its identity from AWS, which hallpass does not: use a file or an URL as credential_source"
                         .to_owned(),
                 );
             }
-            _ if source.executable.is_some() => {
-                return Err("would run a program for its identity, which hallpass does not: let the program write a file, and name it in credential_source".to_owned());
-            }
             _ if source.certificate.is_some() => {
                 return Err("takes its identity from a client certificate, which hallpass does not: use a file or an URL as credential_source".to_owned());
             }
-            (Some(file), _) => Subject::File(file.into()),
-            (None, Some(url)) => Subject::Url {
+            (Some(helper), ..) => Subject::Helper(helper.helper(email)?),
+            (None, Some(file), _) => Subject::File(file.into()),
+            (None, None, Some(url)) => Subject::Url {
                 url: Url::parse(&url)
                     .ok()
                     .filter(Url::has_host)
                     .ok_or("has a credential_source.url that is no address")?,
                 headers: source.headers,
             },
-            (None, None) => return Err("has neither file nor url in credential_source".to_owned()),
+            (None, None, None) => return Err("has neither file nor url in credential_source".to_owned()),
         };
         let login = Login::Federated(Federated {
             audience: need(self.audience, "audience")?,
@@ -269,16 +297,31 @@ fn need<T>(value: Option<T>, key: &str) -> Result<T, String> {
     value.ok_or_else(|| format!("has no {key}"))
 }
 
-/// `…/projects/-/serviceAccounts/EMAIL:generateAccessToken`.
+impl HelperDocument {
+    fn helper(self, email: Option<String>) -> Result<Helper, String> {
+        // Google's own clients split at white space, and know no quotes.
+        let mut words = self.command.split_whitespace().map(str::to_owned);
+        Ok(Helper {
+            program: need(words.next(), "credential_source.executable.command")?,
+            args: words.collect(),
+            limit: Duration::from_millis(self.timeout_millis.unwrap_or(30_000)),
+            output_file: self.output_file.map(PathBuf::from),
+            email,
+        })
+    }
+}
+
+/// The account in `…/projects/-/serviceAccounts/EMAIL:generateAccessToken`.
+fn email_in(url: &str) -> Option<String> {
+    let (_, rest) = url.rsplit_once("/serviceAccounts/")?;
+    let email = rest.strip_suffix(":generateAccessToken")?;
+    (!email.is_empty()).then(|| email.replace("%40", "@"))
+}
+
 fn impersonated(url: &str, delegates: Option<Vec<String>>, source: Login) -> Result<Login, String> {
     let key = "service_account_impersonation_url";
-    let email = url
-        .rsplit_once("/serviceAccounts/")
-        .and_then(|(_, rest)| rest.strip_suffix(":generateAccessToken"))
-        .filter(|email| !email.is_empty())
-        .ok_or_else(|| format!("names no account in {key}"))?;
     Ok(Login::Impersonated {
-        email: email.replace("%40", "@"),
+        email: email_in(url).ok_or_else(|| format!("names no account in {key}"))?,
         url: address(url, key)?,
         delegates: delegates.unwrap_or_default(),
         source: Box::new(source),
@@ -363,8 +406,12 @@ mod tests {
             (user("s3cret"), "no https://"),
             (federated(&json!({ "environment_id": "aws1" })), "AWS"),
             (
-                federated(&json!({ "executable": { "command": "s3cret" } })),
-                "run a program",
+                federated(&json!({ "executable": { "command": " " } })),
+                "executable.command",
+            ),
+            (
+                json!({ "type": "service_account", "universe_domain": "s3cret" }),
+                "universe",
             ),
             (federated(&json!({ "certificate": {} })), "certificate"),
             (federated(&json!({})), "neither file nor url"),

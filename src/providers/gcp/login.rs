@@ -14,9 +14,10 @@ use zeroize::Zeroizing;
 
 use super::Gcp;
 use super::api::parse;
-use super::credentials::{self, Federated, Identity, Login, Subject, User};
+use super::credentials::{self, Federated, Identity, Login, User};
 use super::jwt;
 use super::settings::Source;
+use super::subject::read_file;
 use super::web::{Purpose, Reply};
 use crate::domain::catalogue;
 use crate::domain::problem::Problem;
@@ -29,8 +30,6 @@ const IAM_CREDENTIALS: &str = "https://iamcredentials.googleapis.com/";
 const SCOPE: &str = "https://www.googleapis.com/auth/cloud-platform";
 /// On Google's machines the metadata server is next door. Everywhere else this is what the search for it may cost.
 const METADATA_LIMIT: Duration = Duration::from_secs(1);
-/// A subject longer than this is no token.
-const LONGEST_SUBJECT: u64 = 64 * 1024;
 
 /// A token in use.
 pub(super) struct Token {
@@ -155,7 +154,7 @@ impl Gcp {
         credentials::parse(&text).map_err(|why| self.unusable(format!("{place} {why}")))
     }
 
-    fn unusable(&self, what: String) -> Problem {
+    pub(super) fn unusable(&self, what: String) -> Problem {
         let https = self
             .settings
             .endpoint
@@ -229,61 +228,6 @@ impl Gcp {
         let client = federated.client.as_ref().map(|(id, secret)| (id.as_str(), secret));
         let reply = self.post_form(&federated.token_url, &form, client).await?;
         issued(&reply).ok_or_else(|| self.login_refused(&reply, "the federated identity", &catalogue::GCP_FEDERATION))
-    }
-
-    /// The token of the other identity.
-    async fn subject(&self, federated: &Federated) -> Result<SecretString, Problem> {
-        let (text, place) = match &federated.subject {
-            Subject::File(path) => {
-                let text = read_file(path).map_err(|error| {
-                    let what = format!("the identity in {} cannot be read: {}", path.display(), error.kind());
-                    self.unusable(what)
-                        .cause("what should write the file has not, or the path in credential_source is wrong")
-                })?;
-                (text, path.display().to_string())
-            }
-            Subject::Url { url, headers } => {
-                let mut request = Request::new(Method::GET, url.clone());
-                for (name, value) in headers {
-                    let pair = HeaderName::try_from(name.as_str())
-                        .ok()
-                        .zip(sensitive(value.expose_secret()));
-                    let (name, value) = pair.ok_or_else(|| {
-                        self.unusable(format!("the header {name} of credential_source cannot be sent"))
-                    })?;
-                    request.headers_mut().insert(name, value);
-                }
-                let reply = self.web.send(request, Purpose::Login).await?;
-                let place = url.origin().ascii_serialization();
-                if reply.answer.status != 200 {
-                    let what = format!("{place} gave no identity (HTTP {})", reply.answer.status);
-                    let problem = Problem::new(&catalogue::GCP_FEDERATION, what);
-                    return Err(reply.at(
-                        problem.cause("the server that credential_source names refused to give a token"),
-                        Purpose::Login,
-                    ));
-                }
-                let text = std::str::from_utf8(&reply.answer.body).unwrap_or_default();
-                (SecretString::from(Box::<str>::from(text)), place)
-            }
-        };
-        let token = match &federated.field {
-            None => Some(SecretString::from(Box::<str>::from(text.expose_secret().trim()))),
-            Some(field) => {
-                serde_json::from_str::<std::collections::BTreeMap<String, serde_json::Value>>(text.expose_secret())
-                    .ok()
-                    .and_then(|mut object| match object.remove(field) {
-                        Some(serde_json::Value::String(token)) => Some(token.into()),
-                        _ => None,
-                    })
-            }
-        };
-        token
-            .filter(|token| !token.expose_secret().is_empty())
-            .ok_or_else(|| match &federated.field {
-                Some(field) => self.unusable(format!("{place} is no JSON object with the text {field}")),
-                None => self.unusable(format!("{place} holds no identity: it is empty")),
-            })
     }
 
     async fn impersonate(
@@ -412,8 +356,8 @@ impl Gcp {
             HeaderValue::from_static("application/x-www-form-urlencoded"),
         );
         if let Some((id, secret)) = client {
-            // RFC 6749, 2.3.1: both are encoded before they are joined.
-            let both = Zeroizing::new(format!("{}:{}", encoded(id), encoded(secret.expose_secret())));
+            // As Google's own clients send it: joined without being encoded first.
+            let both = Zeroizing::new(format!("{id}:{}", secret.expose_secret()));
             let both = Zeroizing::new(base64::engine::general_purpose::STANDARD.encode(both.as_bytes()));
             if let Some(value) = sensitive(&format!("Basic {}", both.as_str())) {
                 headers.insert(AUTHORIZATION, value);
@@ -437,7 +381,7 @@ fn encoded(text: &str) -> String {
     utf8_percent_encode(text, NON_ALPHANUMERIC).to_string()
 }
 
-fn sensitive(text: &str) -> Option<HeaderValue> {
+pub(super) fn sensitive(text: &str) -> Option<HeaderValue> {
     let mut value = HeaderValue::from_str(text).ok()?;
     value.set_sensitive(true);
     Some(value)
@@ -446,13 +390,4 @@ fn sensitive(text: &str) -> Option<HeaderValue> {
 /// `Bearer …`; none if the token has characters that no token has.
 pub(super) fn bearer(token: &SecretString) -> Option<HeaderValue> {
     sensitive(&Zeroizing::new(format!("Bearer {}", token.expose_secret())))
-}
-
-fn read_file(path: &std::path::Path) -> std::io::Result<SecretString> {
-    use std::io::Read as _;
-    let mut text = Zeroizing::new(String::new());
-    std::fs::File::open(path)?
-        .take(LONGEST_SUBJECT)
-        .read_to_string(&mut text)?;
-    Ok(SecretString::from(Box::<str>::from(text.as_str())))
 }

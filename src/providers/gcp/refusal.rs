@@ -62,7 +62,9 @@ impl Gcp {
             }
             ("invalid_grant", _) => problem,
             ("invalid_client" | "unauthorized_client", _) => {
-                problem.cause("the client id or the client secret in the credentials is not known, or not allowed to do this")
+                problem.causes(vec![
+                    "the client id or the client secret in the credentials is not known, or not allowed to do this".to_owned(),
+                ])
             }
             ("invalid_target", _) => problem.causes(vec![
                 "the audience in the credentials names a pool or provider that does not exist or is disabled".to_owned(),
@@ -145,10 +147,12 @@ impl Gcp {
             },
             (400, _) if remarks.status == "FAILED_PRECONDITION" => match resource {
                 Some(resource) if remarks.message.contains("DESTROYED") => {
-                    self.unreadable(resource, None, "DESTROYED").await
+                    self.unreadable(resource, number_in(&remarks.message, resource), "DESTROYED")
+                        .await
                 }
                 Some(resource) if remarks.message.contains("DISABLED") => {
-                    self.unreadable(resource, None, "DISABLED").await
+                    self.unreadable(resource, number_in(&remarks.message, resource), "DISABLED")
+                        .await
                 }
                 _ => return reply.upstream(Purpose::Read),
             },
@@ -222,13 +226,12 @@ impl Gcp {
         problem
     }
 
-    /// The problem of a version that is there and cannot be read. `number` is the version's own, where it is known.
-    pub(super) async fn unreadable(&self, resource: &Resource, number: Option<&str>, state: &str) -> Problem {
+    /// The problem of a version that is there and cannot be read.
+    pub(super) async fn unreadable(&self, resource: &Resource, version: &str, state: &str) -> Problem {
         let (code, how) = match state {
             "DISABLED" => (&catalogue::GCP_DISABLED, "disabled"),
             _ => (&catalogue::GCP_DESTROYED, "destroyed"),
         };
-        let version = number.unwrap_or(&resource.version);
         let mut problem = Problem::new(code, format!("version {version} of {} is {how}", resource.secret()));
         let mut fixes = Vec::new();
         if state == "DISABLED" {
@@ -236,7 +239,9 @@ impl Gcp {
         }
         let readable = self.readable(resource).await;
         if let Some(newest) = readable.first() {
-            problem = problem.cause(format!("versions that can be read: {}", readable.join(", ")));
+            problem
+                .causes
+                .push(format!("versions that can be read: {}", readable.join(", ")));
             fixes.push(format!("pin one of them: version = {newest}"));
         }
         fixes.push(format!(
@@ -317,4 +322,13 @@ impl Gcp {
             .at(problem, Purpose::Read)
             .steps(stages_until("login", reply.address.starts_with("https:")))
     }
+}
+
+/// The number that Google's message gives the version, for one that was asked for by an alias: `… [projects/1/secrets/s/versions/7] is …`.
+fn number_in<'a>(message: &'a str, resource: &'a Resource) -> &'a str {
+    let number = message
+        .split_once("/versions/")
+        .and_then(|(_, rest)| rest.split(']').next());
+    let is_number = |text: &&str| !text.is_empty() && text.len() < 20 && text.bytes().all(|b| b.is_ascii_digit());
+    number.filter(is_number).unwrap_or(&resource.version)
 }

@@ -218,6 +218,7 @@ impl Fixture {
         let mut emulator = Emulator::new(size, 100);
         emulator.feed(output.as_bytes());
         let opened = Opened {
+            leases: Vec::new(),
             tab,
             session_id: format!("01JD8Z4Q0{tab}"),
             program: "/usr/bin/psql".to_owned(),
@@ -305,6 +306,7 @@ pub(super) fn role_status(model: &Model, name: &str) -> RoleStatus {
             key: None,
             version: Some("7".to_owned()),
             rotated_at: Some("2026-11-19T09:41:07Z".parse().unwrap()),
+            expires: None,
             latency_ms: Some(38),
         })
         .collect();
@@ -315,6 +317,7 @@ pub(super) fn role_status(model: &Model, name: &str) -> RoleStatus {
         provider: Some("vault".to_owned()),
         latency_ms: Some(38),
         fields,
+        versions: Default::default(),
     }
 }
 

@@ -1,0 +1,162 @@
+//! The one line that monitoring systems read, and their exit codes: 0 ok, 1 warning, 2 critical, 3 unknown.
+//!
+//! ```text
+//! HALLPASS WARNING - 40/41 ok, 1 expiring | ok=40 warn=1 crit=0 time=1.2s
+//! ```
+
+use std::ffi::OsString;
+use std::time::Duration;
+
+use crate::check::{Checked, Report};
+use crate::domain::printable::printable;
+use crate::domain::status::{RoleStatus, State};
+
+const UNKNOWN: u8 = 3;
+
+/// Whether a command line, right or wrong, asks for the line of a check.
+pub(in crate::cli) fn is_asked_for(args: &[OsString]) -> bool {
+    let words = || args.iter().skip(1).take_while(|word| *word != "--");
+    words().any(|word| word == "check") && words().any(|word| word == "--nagios")
+}
+
+/// What could not be checked at all; `why` may have several lines.
+pub(in crate::cli) fn unknown(why: &str) -> (String, u8) {
+    let first = why
+        .lines()
+        .map(str::trim)
+        .find(|line| !line.is_empty())
+        .unwrap_or("no reason");
+    // What stands behind a bar is read as figures.
+    let words = printable(first).replace('|', "/");
+    (format!("HALLPASS UNKNOWN - {words}"), UNKNOWN)
+}
+
+/// The line on a report, and the exit code. `failing`: what is wrong counts as a failure.
+pub(super) fn line(report: &Report, took: Duration, failing: bool, config_failed: bool) -> (String, u8) {
+    let (ok, warn, fail) = (
+        report.count(State::Ok),
+        report.count(State::Warn),
+        report.count(State::Fail),
+    );
+    let (word, code) = match report.worst() {
+        _ if failing => ("CRITICAL", 2),
+        // What is wrong in the files is wrong with the check, not with a role.
+        _ if config_failed => ("UNKNOWN", UNKNOWN),
+        State::Warn => ("WARNING", 1),
+        State::Ok | State::Skipped | State::Fail => ("OK", 0),
+    };
+    let expiring = report.roles.iter().filter(|role| is_expiring(role)).count();
+    let providers = report
+        .providers
+        .iter()
+        .filter(|provider| provider.status.state == State::Fail)
+        .count();
+    let counted = [
+        (expiring, "expiring"),
+        (warn - expiring, "with a warning"),
+        (fail, "failed"),
+        // A provider that fails takes its roles with it: it is news only where it took none.
+        (if fail == 0 { providers } else { 0 }, "provider failed"),
+        (usize::from(config_failed), "config invalid: hallpass config check"),
+    ];
+    let counted: String = counted
+        .iter()
+        .filter(|(count, _)| *count > 0)
+        .map(|(count, what)| format!(", {count} {what}"))
+        .collect();
+    let line = format!(
+        "HALLPASS {word} - {ok}/{total} ok{counted} | ok={ok} warn={warn} crit={fail} time={:.1}s",
+        took.as_secs_f64(),
+        total = report.roles.len(),
+    );
+    (line, code)
+}
+
+/// Whether what is remarked upon is that a secret of the role ends soon.
+fn is_expiring(role: &Checked<RoleStatus>) -> bool {
+    let warned = |state| state == State::Warn;
+    let mut fields = role.status.fields.iter();
+    warned(role.status.state) && fields.any(|field| warned(field.state) && field.expires.is_some())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::status::FieldStatus;
+
+    fn role(state: State, expires: Option<&str>) -> Checked<RoleStatus> {
+        let field = FieldStatus {
+            name: "PGPASSWORD".to_owned(),
+            state,
+            problem: None,
+            warning: None,
+            key: None,
+            version: None,
+            rotated_at: None,
+            expires: expires.map(|at| at.parse().unwrap()),
+            latency_ms: None,
+        };
+        let status = RoleStatus {
+            name: "r".to_owned(),
+            state,
+            problem: None,
+            provider: None,
+            latency_ms: None,
+            fields: vec![field],
+            versions: Default::default(),
+        };
+        Checked {
+            status,
+            at: jiff::Timestamp::UNIX_EPOCH,
+        }
+    }
+
+    fn line_of(roles: Vec<Checked<RoleStatus>>) -> (String, u8) {
+        let report = Report {
+            providers: Vec::new(),
+            roles,
+        };
+        let failing = report.worst() == State::Fail;
+        line(&report, Duration::from_millis(1234), failing, false)
+    }
+
+    #[test]
+    fn counts_and_exit_codes() {
+        let ok = || role(State::Ok, None);
+        let soon = || role(State::Warn, Some("2026-11-25T00:00:00Z"));
+        assert_eq!(
+            line_of(vec![ok(), ok()]),
+            ("HALLPASS OK - 2/2 ok | ok=2 warn=0 crit=0 time=1.2s".to_owned(), 0)
+        );
+        assert_eq!(
+            line_of(vec![ok(), soon(), role(State::Warn, None)]),
+            (
+                "HALLPASS WARNING - 1/3 ok, 1 expiring, 1 with a warning | ok=1 warn=2 crit=0 time=1.2s".to_owned(),
+                1
+            )
+        );
+        assert_eq!(
+            line_of(vec![ok(), soon(), role(State::Fail, None)]),
+            (
+                "HALLPASS CRITICAL - 1/3 ok, 1 expiring, 1 failed | ok=1 warn=1 crit=1 time=1.2s".to_owned(),
+                2
+            )
+        );
+        assert_eq!(line_of(Vec::new()).1, 0, "no roles, nothing wrong");
+    }
+
+    #[test]
+    fn what_could_not_be_checked_is_one_line_without_figures() {
+        let (line, code) = unknown("\nno such | thing\nsecond line");
+        assert_eq!((line.as_str(), code), ("HALLPASS UNKNOWN - no such / thing", 3));
+    }
+
+    #[test]
+    fn the_line_is_asked_for_also_by_a_command_line_that_is_wrong() {
+        let asked = |words: &str| is_asked_for(&words.split(' ').map(OsString::from).collect::<Vec<_>>());
+        assert!(asked("hallpass check --nagios --wrong"));
+        assert!(asked("hallpass --quiet check role --nagios"));
+        assert!(!asked("hallpass check --wrong"));
+        assert!(!asked("hallpass exec role -- check --nagios"));
+    }
+}

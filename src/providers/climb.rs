@@ -1,0 +1,201 @@
+//! A probe under watch: every rung of its ladder has a time of its own, so that a hang ends where it happens and says where that was.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep_until};
+
+use super::{Provider, patience};
+use crate::domain::catalogue;
+use crate::domain::problem::Problem;
+use crate::domain::status::{ProviderStatus, Stage, State};
+
+#[derive(Clone, Copy)]
+struct Limits {
+    rung: Duration,
+    /// A provider that keeps to the same limit says better than we what it waited for: it gets the chance to.
+    grace: Duration,
+    whole: Duration,
+}
+
+const LIMITS: Limits = Limits {
+    rung: Duration::from_secs(3),
+    grace: Duration::from_millis(150),
+    whole: Duration::from_secs(10),
+};
+
+tokio::task_local! {
+    static CLIMB: Arc<Climb>;
+}
+
+/// How far a climb has come.
+struct Climb {
+    limits: Limits,
+    /// The rungs behind it, and since when it is on the next one.
+    at: Mutex<(Vec<Stage>, Instant)>,
+}
+
+/// Takes down the rungs that were climbed; the next one's time begins. Nothing outside a probe under watch.
+pub(super) fn reached(stages: &[Stage]) {
+    let _ = CLIMB.try_with(|climb| {
+        *climb.at.lock().unwrap_or_else(PoisonError::into_inner) = (stages.to_vec(), Instant::now());
+    });
+}
+
+/// What is left of this rung's time; none outside a probe under watch.
+pub(super) fn left() -> Option<Duration> {
+    let ends = CLIMB.try_with(|climb| climb.since() + climb.limits.rung).ok()?;
+    Some(ends.saturating_duration_since(Instant::now()))
+}
+
+impl Climb {
+    fn since(&self) -> Instant {
+        self.at.lock().unwrap_or_else(PoisonError::into_inner).1
+    }
+
+    fn given_up(&self) -> Instant {
+        self.since() + self.limits.rung + self.limits.grace
+    }
+
+    /// The rungs that were climbed, and the one that was not left in time.
+    fn stages(&self) -> Vec<Stage> {
+        let mut stages = self.at.lock().unwrap_or_else(PoisonError::into_inner).0.clone();
+        let stuck = stages.len();
+        stages.extend(super::RUNGS.iter().skip(stuck).map(|name| Stage {
+            name,
+            state: State::Skipped,
+            ms: None,
+        }));
+        if let Some(stage) = stages.get_mut(stuck) {
+            stage.state = State::Fail;
+        }
+        stages
+    }
+}
+
+/// Probes a provider; a problem with the rungs as far as they were climbed if one of them takes longer than 3 s, or all longer than 10 s.
+pub async fn probe(name: &str, provider: &dyn Provider) -> Result<ProviderStatus, Problem> {
+    probe_within(name, provider, LIMITS).await
+}
+
+async fn probe_within(name: &str, provider: &dyn Provider, limits: Limits) -> Result<ProviderStatus, Problem> {
+    let climb = Arc::new(Climb {
+        limits,
+        at: Mutex::new((Vec::new(), Instant::now())),
+    });
+    let probe = CLIMB.scope(Arc::clone(&climb), provider.probe());
+    let probe = patience::until(Instant::now() + limits.whole, probe);
+    tokio::pin!(probe);
+    loop {
+        tokio::select! {
+            biased;
+            status = &mut probe => return status.ok_or_else(|| stuck(name, &climb, limits.whole)),
+            () = sleep_until(climb.given_up()) => {
+                // A rung that was left meanwhile is not the one that hangs.
+                if climb.given_up() <= Instant::now() {
+                    return Err(stuck(name, &climb, limits.rung));
+                }
+            }
+        }
+    }
+}
+
+fn stuck(name: &str, climb: &Climb, limit: Duration) -> Problem {
+    let stages = climb.stages();
+    let rung = stages.iter().find(|stage| stage.state == State::Fail);
+    let at = rung.map_or_else(String::new, |stage| format!(" at the step `{}`", stage.name));
+    let what = format!(
+        "provider `{name}` gave no answer within {}{at}",
+        patience::in_words(limit)
+    );
+    Problem::new(&catalogue::NET_TIMEOUT, what).steps(stages)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::reference::SecretId;
+    use crate::providers::{Fetched, Inspected};
+
+    const QUICK: Limits = Limits {
+        rung: Duration::from_millis(300),
+        grace: Duration::from_millis(10),
+        whole: Duration::from_millis(600),
+    };
+
+    /// Takes this long for each rung.
+    struct Slow(Vec<Duration>);
+
+    #[async_trait::async_trait]
+    impl Provider for Slow {
+        fn endpoint(&self) -> String {
+            String::new()
+        }
+
+        async fn probe(&self) -> ProviderStatus {
+            let mut stages = Vec::new();
+            for (name, pause) in super::super::RUNGS.iter().zip(&self.0) {
+                assert!(left().is_some_and(|left| left <= QUICK.rung));
+                tokio::time::sleep(*pause).await;
+                stages.push(Stage {
+                    name,
+                    state: State::Ok,
+                    ms: None,
+                });
+                reached(&stages);
+            }
+            ProviderStatus {
+                name: "slow".to_owned(),
+                kind: "vault",
+                endpoint: String::new(),
+                auth: None,
+                state: State::Ok,
+                problem: None,
+                latency_ms: None,
+                expires: None,
+                stages,
+            }
+        }
+
+        async fn inspect(&self, _: &SecretId, _: &[&str]) -> Result<Inspected, Problem> {
+            unreachable!("nothing is inspected")
+        }
+
+        async fn fetch(&self, _: &SecretId) -> Result<Fetched, Problem> {
+            unreachable!("nothing is fetched")
+        }
+    }
+
+    /// What comes of a probe whose rungs take so many milliseconds.
+    async fn climbed(rungs: &[u64]) -> Result<ProviderStatus, Problem> {
+        let slow = Slow(rungs.iter().map(|ms| Duration::from_millis(*ms)).collect());
+        probe_within("slow", &slow, QUICK).await
+    }
+
+    #[tokio::test]
+    async fn a_rung_that_hangs_ends_the_climb_where_it_is() {
+        let started = Instant::now();
+        let problem = climbed(&[1, 100, 100, 60_000]).await.unwrap_err();
+        assert!(started.elapsed() < Duration::from_secs(20));
+        assert_eq!(problem.code.id, "E-NET-TIMEOUT");
+        assert_eq!(
+            problem.what,
+            "provider `slow` gave no answer within 300 ms at the step `tls`"
+        );
+        let states: Vec<&str> = problem.steps.iter().map(|stage| stage.state.word()).collect();
+        assert_eq!(states, ["ok", "ok", "ok", "fail", "skipped", "skipped"]);
+    }
+
+    #[tokio::test]
+    async fn slow_rungs_are_no_hang_until_all_of_them_take_too_long() {
+        assert!(climbed(&[1, 150, 150, 150, 1, 1]).await.is_ok(), "none takes 300 ms");
+        let problem = climbed(&[250, 250, 250, 250, 1, 1]).await.unwrap_err();
+        assert!(problem.what.contains("within 600 ms"), "{}", problem.what);
+    }
+
+    #[tokio::test]
+    async fn outside_a_probe_nothing_is_watched() {
+        reached(&[]);
+        assert_eq!(left(), None);
+    }
+}

@@ -1,0 +1,319 @@
+//! Checks that can be believed: a provider that hangs or refuses is told and delays nobody, one line for monitoring, what is kept and
+//! for how long, secrets that are old.
+
+use std::net::{TcpListener, TcpStream};
+use std::os::unix::fs::PermissionsExt as _;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+use crate::sandbox::{Outcome, Sandbox};
+use crate::servers::{servers, unique};
+
+/// A server that takes connections and never says a word. Counts them.
+struct Silent {
+    port: u16,
+    asked: Arc<AtomicUsize>,
+    over: Arc<AtomicBool>,
+}
+
+impl Silent {
+    fn start() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let silent = Self {
+            port: listener.local_addr().unwrap().port(),
+            asked: Arc::default(),
+            over: Arc::default(),
+        };
+        let (asked, over) = (Arc::clone(&silent.asked), Arc::clone(&silent.over));
+        std::thread::spawn(move || {
+            let held: Mutex<Vec<TcpStream>> = Mutex::default();
+            for stream in listener.incoming().flatten() {
+                if over.load(Ordering::SeqCst) {
+                    return;
+                }
+                asked.fetch_add(1, Ordering::SeqCst);
+                held.lock().unwrap().push(stream);
+            }
+        });
+        silent
+    }
+}
+
+impl Drop for Silent {
+    fn drop(&mut self) {
+        self.over.store(true, Ordering::SeqCst);
+        let _ = TcpStream::connect(("127.0.0.1", self.port));
+    }
+}
+
+/// A port at which nothing listens.
+fn refusing() -> u16 {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
+
+/// Writes a KV v2 secret; gives its path below `secret/`.
+fn written(value: &Value) -> String {
+    servers().mount_kv("secret", 2);
+    let path = unique("check");
+    servers().vault("POST", &format!("secret/data/{path}"), &json!({ "data": value }));
+    path
+}
+
+/// Five providers, one of which hangs and one refuses, with a role each; and two roles that also need a dead one.
+fn five(hanging: u16, refusing: u16) -> Sandbox {
+    let mut sandbox = Sandbox::with_vault();
+    let path = written(&json!({ "token": "s3cret-token" }));
+    sandbox.set("CHECK_TOKEN", "another-token");
+    sandbox.store("check#token", "third-token");
+    sandbox.config(&format!(
+        "[providers.silent]\nkind = \"vault\"\naddress = \"http://127.0.0.1:{hanging}\"\ntoken = \"t0ken\"\n\
+         [providers.dead]\nkind = \"vault\"\naddress = \"http://127.0.0.1:{refusing}\"\ntoken = \"t0ken\"\n"
+    ));
+    let role = |name: &str, fields: &str| format!("[roles.{name}]\ncommand = [\"true\"]\n{fields}\n");
+    let many: String = (0..20)
+        .map(|i| format!("fields.T{i} = {{ secret = \"silent:secret/x{i}#token\" }}\n"))
+        .collect();
+    sandbox.roles(
+        &[
+            role("a-silent", &many),
+            role("b-dead", "fields.T = { secret = \"dead:secret/x#token\" }"),
+            role(
+                "c-vault",
+                &format!("fields.T = {{ secret = \"vault:secret/{path}#token\" }}"),
+            ),
+            role("d-local", "fields.T = \"_local:check:token\""),
+            role("e-env", "fields.T = \"_envs/CHECK_TOKEN\""),
+            role(
+                "f-both",
+                "fields.T = \"_envs/CHECK_TOKEN\"\nfields.U = { secret = \"silent:secret/y#token\" }",
+            ),
+        ]
+        .concat(),
+    );
+    sandbox
+}
+
+#[track_caller]
+fn document(sandbox: &Sandbox, args: &[&str], code: i32) -> Value {
+    let run = sandbox.run(args).expect_code(code);
+    serde_json::from_str(&run.stdout).unwrap()
+}
+
+#[track_caller]
+fn named<'a>(list: &'a Value, name: &str) -> &'a Value {
+    let found = list.as_array().unwrap().iter().find(|one| one["name"] == name);
+    found.unwrap_or_else(|| panic!("no {name} in {list:#}"))
+}
+
+#[track_caller]
+fn one_line(run: &Outcome) -> &str {
+    let line = run
+        .stdout
+        .strip_suffix('\n')
+        .unwrap_or_else(|| panic!("no line: {:?}", run.stdout));
+    assert!(!line.contains('\n') && line.starts_with("HALLPASS "), "{line}");
+    line
+}
+
+#[test]
+fn a_provider_that_hangs_and_one_that_refuses_delay_and_spoil_nobody() {
+    let silent = Silent::start();
+    let sandbox = five(silent.port, refusing());
+    let started = Instant::now();
+    let found = document(&sandbox, &["check", "--all", "--json"], 1);
+    let took = started.elapsed();
+    assert!(took < Duration::from_millis(4500), "{took:?}: one step of 3 s hangs");
+
+    assert_eq!(found["summary"], json!({ "total": 6, "ok": 3, "warn": 0, "fail": 3 }));
+    for (role, state, code) in [
+        ("a-silent", "fail", json!("E-NET-TIMEOUT")),
+        ("b-dead", "fail", json!("E-NET-REFUSED")),
+        ("c-vault", "ok", Value::Null),
+        ("d-local", "ok", Value::Null),
+        ("e-env", "ok", Value::Null),
+        ("f-both", "fail", json!("E-NET-TIMEOUT")),
+    ] {
+        let role = named(&found["roles"], role);
+        assert_eq!((&role["state"], &role["code"]), (&json!(state), &code), "{role:#}");
+    }
+    assert_eq!(named(&named(&found["roles"], "f-both")["fields"], "T")["state"], "ok");
+    let hanging = named(&found["providers"], "silent");
+    assert_eq!(hanging["state"], "fail");
+    let states: Vec<&str> = hanging["stages"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|s| s["state"].as_str().unwrap())
+        .collect();
+    assert_eq!(
+        states,
+        ["ok", "ok", "ok", "skipped", "fail", "skipped"],
+        "it is the login that hangs"
+    );
+    assert!(
+        silent.asked.load(Ordering::SeqCst) <= 4,
+        "twenty secrets are not asked of it"
+    );
+    for (name, state) in [("dead", "fail"), ("vault", "ok"), ("local", "ok"), ("env", "ok")] {
+        assert_eq!(named(&found["providers"], name)["state"], state);
+    }
+}
+
+#[test]
+fn the_whole_check_ends_at_its_limit_with_what_is_known_by_then() {
+    let silent = Silent::start();
+    let sandbox = five(silent.port, refusing());
+    let started = Instant::now();
+    let found = document(&sandbox, &["check", "--json", "--timeout", "900ms"], 1);
+    assert!(
+        started.elapsed() < Duration::from_millis(2500),
+        "{:?}",
+        started.elapsed()
+    );
+    let hanging = named(&found["providers"], "silent");
+    let words = hanging["message"].as_str().unwrap();
+    assert!(words.contains("the whole check may take 900 ms"), "{words}");
+    assert_eq!(named(&found["roles"], "c-vault")["state"], "ok");
+    assert_eq!(named(&found["roles"], "b-dead")["code"], "E-NET-REFUSED");
+}
+
+#[test]
+fn one_line_for_monitoring_whatever_happens() {
+    let sandbox = five(refusing(), refusing());
+    let fine = sandbox.run(&["check", "--nagios", "c-vault", "d-local"]).expect_code(0);
+    let line = one_line(&fine);
+    assert!(
+        line.starts_with("HALLPASS OK - 2/2 ok | ok=2 warn=0 crit=0 time="),
+        "{line}"
+    );
+    let failing = sandbox.run(&["check", "--nagios"]).expect_code(2);
+    let line = one_line(&failing);
+    assert!(
+        line.starts_with("HALLPASS CRITICAL - 3/6 ok, 3 failed | ok=3 warn=0 crit=3 time="),
+        "{line}"
+    );
+
+    // A role whose client is not installed is remarked upon.
+    sandbox.write(
+        "config/roles.d/client.toml",
+        "[roles.no-client]\ncommand = [\"no-such-program\"]\nfields.T = \"_envs/CHECK_TOKEN\"\n",
+    );
+    let warned = sandbox.run(&["check", "--nagios", "no-client"]).expect_code(1);
+    assert!(
+        one_line(&warned).starts_with("HALLPASS WARNING - 0/1 ok, 1 with a warning | "),
+        "{}",
+        warned.stdout
+    );
+    sandbox.run(&["check", "no-client"]).expect_code(0);
+    sandbox.run(&["check", "no-client", "--fail-on", "warn"]).expect_code(1);
+    let warned = sandbox
+        .run(&["check", "--nagios", "no-client", "--fail-on", "warn"])
+        .expect_code(2);
+    assert!(
+        one_line(&warned).starts_with("HALLPASS CRITICAL - "),
+        "{}",
+        warned.stdout
+    );
+
+    for wrong in [
+        &["check", "--nagios", "--no-such-flag"][..],
+        &["check", "--nagios", "--timeout", "soon"],
+        &["check", "no-such-role", "--nagios"],
+        &["check", "--nagios", "--json"],
+    ] {
+        let run = sandbox.run(wrong).expect_code(3);
+        assert!(one_line(&run).starts_with("HALLPASS UNKNOWN - "), "{}", run.stdout);
+        assert_eq!(run.stderr, "", "{wrong:?}");
+    }
+    sandbox.write("config/roles.d/broken.toml", "[roles.x\n");
+    let run = sandbox.run(&["check", "--nagios", "c-vault"]).expect_code(0);
+    one_line(&run);
+}
+
+#[test]
+fn what_was_found_is_kept_and_taken_as_long_as_it_is_young() {
+    let sandbox = five(refusing(), refusing());
+    let found = document(&sandbox, &["check", "c-vault", "e-env", "--json"], 0);
+    assert_eq!(named(&found["roles"], "c-vault")["age_s"].as_i64().unwrap() / 5, 0);
+    let kept = sandbox.home().join("state/checks.json");
+    let text = std::fs::read_to_string(&kept).unwrap();
+    assert_eq!(std::fs::metadata(&kept).unwrap().permissions().mode() & 0o777, 0o600);
+    for value in ["s3cret-token", "another-token", "third-token", &servers().vault_token] {
+        assert!(!text.contains(value));
+    }
+
+    // Nobody is asked: the variable and Vault are gone.
+    let mut elsewhere = sandbox;
+    elsewhere.unset("CHECK_TOKEN");
+    elsewhere.set("VAULT_TOKEN", "nonsense");
+    let found = document(
+        &elsewhere,
+        &["check", "c-vault", "e-env", "--json", "--max-age", "5m"],
+        0,
+    );
+    let role = named(&found["roles"], "c-vault");
+    assert_eq!(named(&role["fields"], "T")["version"], "1");
+    assert_eq!(named(&found["providers"], "vault")["state"], "ok");
+    // A role that was not looked at yet is, and takes nothing of the others along.
+    let found = document(&elsewhere, &["check", "--json", "--max-age", "5m"], 1);
+    assert_eq!(named(&found["roles"], "c-vault")["state"], "ok");
+    assert_eq!(named(&found["roles"], "d-local")["state"], "ok");
+    // What failed is kept, too.
+    let found = document(&elsewhere, &["check", "b-dead", "--json", "--max-age", "5m"], 1);
+    assert_eq!(named(&found["roles"], "b-dead")["code"], "E-NET-REFUSED");
+
+    // Too old, the provider elsewhere, a file that was changed since, a file that others can read: asked anew.
+    std::thread::sleep(Duration::from_millis(1100));
+    document(&elsewhere, &["check", "e-env", "--json", "--max-age", "1s"], 1);
+    elsewhere.set("CHECK_TOKEN", "another-token");
+    document(&elsewhere, &["check", "e-env", "--json"], 0);
+    elsewhere.unset("CHECK_TOKEN");
+    document(&elsewhere, &["check", "e-env", "--json", "--max-age", "5m"], 0);
+    std::fs::set_permissions(&kept, std::fs::Permissions::from_mode(0o644)).unwrap();
+    document(&elsewhere, &["check", "e-env", "--json", "--max-age", "5m"], 1);
+    elsewhere.set("CHECK_TOKEN", "another-token");
+    document(&elsewhere, &["check", "e-env", "--json"], 0);
+    elsewhere.unset("CHECK_TOKEN");
+    elsewhere.write("config/roles.d/more.toml", "[roles.more]\ncommand = [\"true\"]\n");
+    document(&elsewhere, &["check", "e-env", "--json", "--max-age", "5m"], 1);
+    std::fs::write(&kept, "{ not what we wrote").unwrap();
+    document(&elsewhere, &["check", "e-env", "--json", "--max-age", "5m"], 1);
+}
+
+#[test]
+fn an_old_secret_and_an_odd_value_are_remarked_upon() {
+    let mut sandbox = Sandbox::with_vault();
+    let path = written(&json!({ "token": "s3cret-token" }));
+    sandbox.config("[providers.vault]\nrotation_warn = \"1s\"\n");
+    sandbox.set("NEWLINE", "s3cret\n");
+    sandbox.set("SHORT", "ab");
+    sandbox.set("EMPTY", "");
+    sandbox.roles(&format!(
+        "[roles.old]\ncommand = [\"true\"]\nfields.T = {{ secret = \"vault:secret/{path}#token\" }}\n\
+         [roles.odd]\ncommand = [\"true\"]\nfields.N = \"_envs/NEWLINE\"\nfields.S = \"_envs/SHORT\"\nfields.E = \"_envs/EMPTY\"\n\
+         fields.TRIMMED = {{ secret = \"env:NEWLINE\", trim = true }}\n"
+    ));
+    std::thread::sleep(Duration::from_millis(1100));
+    let found = document(&sandbox, &["check", "--json"], 0);
+    assert_eq!(found["summary"]["warn"], 2, "{found:#}");
+    let old = named(&named(&found["roles"], "old")["fields"], "T");
+    assert_eq!(old["state"], "warn");
+    let words = old["message"].as_str().unwrap();
+    assert!(
+        words.starts_with("rotated 0 minutes ago; rotation_warn of provider `vault`"),
+        "{words}"
+    );
+    assert!(old["rotated_at"].as_str().unwrap().starts_with("20"), "{old}");
+    let odd = named(&found["roles"], "odd");
+    for (field, words) in [("N", "newline"), ("S", "shorter than 4"), ("E", "empty")] {
+        let message = named(&odd["fields"], field)["message"].as_str().unwrap().to_owned();
+        assert!(message.contains(words), "{message}");
+    }
+    assert_eq!(named(&odd["fields"], "TRIMMED")["state"], "ok");
+    let text = sandbox.run(&["check"]).expect_code(0);
+    assert!(text.stderr.contains("warning: T of old: rotated"), "{}", text.stderr);
+    assert!(!text.stdout.contains("s3cret") && !text.stderr.contains("s3cret"));
+}
