@@ -2,11 +2,13 @@
 
 mod endpoint;
 mod failure;
+mod inspect;
 mod login;
 mod machine;
 mod origin;
 mod process;
 mod profiles;
+mod reach;
 mod read;
 mod refusal;
 mod settings;
