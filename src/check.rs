@@ -94,17 +94,6 @@ impl Checker<'_> {
             .filter(|role| names.contains(&role.name))
             .collect();
         let mut wanted: BTreeMap<&str, Wanted<'_>> = BTreeMap::new();
-        for (role, field) in chosen
-            .iter()
-            .flat_map(|role| role.fields.iter().map(move |field| (*role, field)))
-        {
-            // A token that can be made now is made; of one whose host only a launch knows, the provider is looked at.
-            if let Source::RdsIam(token) = &field.source
-                && self.token_login(role, field).is_none()
-            {
-                wanted.entry(&token.provider).or_default();
-            }
-        }
         for source in chosen.iter().flat_map(|role| &role.fields).map(|field| &field.source) {
             for reference in source.references() {
                 let of_provider = wanted.entry(&reference.id.provider).or_default();
@@ -122,7 +111,6 @@ impl Checker<'_> {
         let (providers, answers): (Vec<_>, Vec<_>) = asked.into_iter().unzip();
         let facts = Facts {
             answers: answers.into_iter().flatten().collect(),
-            failed: providers.iter().filter_map(failure).collect(),
             rotation_warn: self.rotation_warn(providers.iter().map(|status| status.name.as_str())),
             now: Timestamp::now(),
         };
@@ -343,12 +331,6 @@ impl Checker<'_> {
     }
 }
 
-/// The provider's name and problem, if it could not be asked.
-fn failure(status: &ProviderStatus) -> Option<(String, Problem)> {
-    let problem = status.problem.as_ref().filter(|_| status.state == State::Fail)?;
-    Some((status.name.clone(), problem.clone()))
-}
-
 /// Waits as long as the whole check may take.
 async fn within<T>(limit: Option<Limit>, work: impl Future<Output = T>) -> Result<T, Duration> {
     match limit {
@@ -374,6 +356,7 @@ fn out_of_time(provider: &str, limit: Duration) -> Problem {
     Problem::new(&catalogue::NET_TIMEOUT, what).fixes(vec!["give it longer: --timeout 30s".to_owned()])
 }
 
+/// Of tokens there is none: they show by being made that their provider works.
 fn references(role: &Role) -> impl Iterator<Item = &SecretRef> {
     role.fields.iter().flat_map(|field| field.source.references())
 }

@@ -19,8 +19,6 @@ use crate::providers::Inspected;
 pub(super) struct Facts {
     /// The answers about the secrets of all fields.
     pub(super) answers: BTreeMap<SecretId, Answer>,
-    /// The providers that could not be asked.
-    pub(super) failed: BTreeMap<String, Problem>,
     /// `rotation_warn` of the providers that have one.
     pub(super) rotation_warn: BTreeMap<String, Duration>,
     pub(super) now: Timestamp,
@@ -39,12 +37,6 @@ pub(super) fn status(field: &Field, role: &Role, facts: &Facts) -> FieldStatus {
         status.problem = Some(launch::in_role(problem, role, field));
         status.state = State::Skipped;
         return status;
-    }
-    // A token whose host is known at the launch only: its provider answers for it.
-    if let Source::RdsIam(token) = &field.source
-        && let Some(problem) = facts.failed.get(&token.provider)
-    {
-        fail(&mut status, problem.clone(), role, field);
     }
     for reference in field.source.references() {
         let Some(answer) = facts.answers.get(&reference.id) else {
@@ -262,7 +254,6 @@ mod tests {
             ms: 3,
         };
         let facts = Facts {
-            failed: BTreeMap::new(),
             answers: [(reference(None).id, answer)].into(),
             rotation_warn: [("vault".to_owned(), Duration::from_secs(90 * 86_400))].into(),
             now: "2026-11-22T12:00:00Z".parse().unwrap(),

@@ -9,20 +9,21 @@ use futures::future::join_all;
 
 use super::{Checker, Limit, QUESTION, field, millis, out_of_time, too_slow, within};
 use crate::domain::problem::Problem;
-use crate::domain::role::{Field, Role, Source};
+use crate::domain::role::{RdsIam, Role, Source};
 use crate::domain::status::FieldStatus;
 use crate::launch;
 use crate::providers::{DatabaseLogin, patience};
+
+/// A host with a region in its name.
+const STAND_IN: &str = "known-at-launch.us-east-1.rds.amazonaws.com";
 
 /// By the names of role and field.
 pub(super) type Statuses<'a> = BTreeMap<(&'a str, &'a str), FieldStatus>;
 
 impl Checker<'_> {
-    /// The login of a field that is a token, or what is wrong with it; none where a secret says the host or the port.
-    pub(super) fn token_login(&self, role: &Role, field: &Field) -> Option<Result<DatabaseLogin, Problem>> {
-        let Source::RdsIam(token) = &field.source else {
-            return None;
-        };
+    /// The login that a token is for, or what is wrong with it. Where a secret says the host or the port, they are others: its value is
+    /// not read, and what then stays unknown is whether its host's name says the region.
+    fn token_login(&self, role: &Role, token: &RdsIam) -> Result<DatabaseLogin, Problem> {
         let connector = role
             .connector
             .as_ref()
@@ -39,7 +40,15 @@ impl Checker<'_> {
             }
         };
         let login = launch::database_login(token, role, connector, plain);
-        (!later.get()).then_some(login)
+        if !later.get() {
+            return login;
+        }
+        let stand_in = RdsIam {
+            host: Some(STAND_IN.to_owned()),
+            port: Some(5432),
+            ..token.clone()
+        };
+        launch::database_login(&stand_in, role, connector, |_| None)
     }
 
     /// What came of every token of these roles.
@@ -47,21 +56,24 @@ impl Checker<'_> {
         let fields = roles
             .iter()
             .flat_map(|role| role.fields.iter().map(move |field| (*role, field)));
-        let known = fields.filter_map(|(role, field)| Some((role, field, self.token_login(role, field)?)));
-        let asked = known.map(|(role, field, login)| async move {
-            let provider = field.source.providers().concat();
-            let lane = self.providers.lane(&provider);
+        let tokens = fields.filter_map(|(role, field)| match &field.source {
+            Source::RdsIam(token) => Some((role, field, token)),
+            _ => None,
+        });
+        let asked = tokens.map(|(role, field, token)| async move {
+            let provider = &token.provider;
+            let lane = self.providers.lane(provider);
             let _place = lane.place().await;
             let started = Instant::now();
             let make = async {
-                let (login, store) = (login?, self.providers.get(&provider)?);
+                let (login, store) = (self.token_login(role, token)?, self.providers.get(provider)?);
                 let until = tokio::time::Instant::now() + QUESTION;
                 let made = patience::until(until, store.database_token(&login)).await;
-                made.unwrap_or_else(|| Err(too_slow(&provider)))
+                made.unwrap_or_else(|| Err(too_slow(provider)))
             };
             let made = match within(limit, make).await {
                 Ok(made) => made,
-                Err(limit) => Err(out_of_time(&provider, limit)),
+                Err(limit) => Err(out_of_time(provider, limit)),
             };
             let mut status = field::untroubled(field);
             match made {

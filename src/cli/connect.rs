@@ -15,6 +15,7 @@ use crate::domain::plan::LaunchPlan;
 use crate::domain::problem::Problem;
 use crate::domain::reference::ProviderKind;
 use crate::launch::{self, Request};
+use crate::providers::leases::{PATIENCE as PATIENCE_FOR_LEASES, made, sweep};
 use crate::session::{passthrough, pipe};
 
 /// What takes longer than this is said.
@@ -69,19 +70,19 @@ pub(super) fn run(connect: Connect, frame: &Frame) -> Result<u8, Vec<Problem>> {
 pub(super) fn plan(request: &Request, frame: &Frame) -> Result<LaunchPlan, Vec<Problem>> {
     frame.mention_problems();
     let runtime = frame.runtime().map_err(|problem| vec![problem])?;
-    crate::providers::leases::sweep(&frame.providers);
+    sweep(&frame.providers);
     let resolve = || {
         let work = launch::resolve(&frame.config, &frame.providers, &frame.world, request);
         let work = with_progress(work, &request.role, frame.quiet);
-        match runtime.block_on(unless_told_to_end(work, may_make(frame, &request.role))) {
-            Ok(plan) => plan,
-            Err(signal) => leases::end_by(signal, frame.quiet),
-        }
+        runtime.block_on(unless_told_to_end(work, may_make(frame, &request.role)))
     };
     let plan = match resolve() {
-        Err(problems) if unlock(&problems, request, frame, &runtime)? => resolve()?,
-        other => other?,
+        Ok(Err(problems)) if unlock(&problems, request, frame, &runtime)? => resolve(),
+        other => other,
     };
+    // Nobody drives its connections any more, and leases would be given back through them.
+    drop(runtime);
+    let plan = plan.unwrap_or_else(|signal| leases::end_by(signal, frame.quiet))?;
     if !frame.quiet {
         for warning in &plan.warnings {
             note(&format!("warning: {warning}"));
@@ -110,7 +111,7 @@ async fn unless_told_to_end<T>(work: impl Future<Output = T>, may_make: bool) ->
         signal = signals.next() => Err(signal),
         done = work => Ok(done),
     };
-    crate::providers::leases::made(crate::providers::leases::PATIENCE).await;
+    made(PATIENCE_FOR_LEASES).await;
     done
 }
 

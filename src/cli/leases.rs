@@ -62,10 +62,13 @@ fn span(seconds: i64) -> String {
     }
 }
 
+/// A lease as it was last heard of, and why it was not renewed then.
+type Last = (Lease, Option<Problem>);
+
 /// The leases of one session in this terminal, which belongs to the child: what happens to them is said afterwards.
 pub(super) struct OfSession {
     held: Vec<Held>,
-    last: Arc<Mutex<Vec<(Lease, Option<Problem>)>>>,
+    last: Arc<Mutex<Vec<Last>>>,
 }
 
 impl OfSession {

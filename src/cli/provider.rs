@@ -12,6 +12,7 @@ use crate::domain::problem::Problem;
 use crate::domain::reference::ProviderKind;
 use crate::domain::status::{ProviderStatus, State};
 use crate::domain::suggest::nearest;
+use crate::providers::leases;
 
 mod person;
 
@@ -141,6 +142,7 @@ fn test(test: &Test, frame: &Frame) -> Result<u8, Problem> {
     for name in &names {
         known(name, frame)?;
     }
+    leases::sweep(&frame.providers);
     let checker = Checker {
         config: &frame.config,
         providers: &frame.providers,

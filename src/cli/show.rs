@@ -5,7 +5,7 @@ use clap::Args;
 use super::{Frame, json, say, table};
 use crate::domain::printable::printable;
 use crate::domain::problem::Problem;
-use crate::domain::role::{Field, Role, Source};
+use crate::domain::role::{Field, LEASED, Role, Source};
 use crate::launch;
 
 /// Show where a role's fields come from
@@ -31,6 +31,7 @@ pub(super) fn run(show: &Show, frame: &Frame) -> Result<u8, Problem> {
         ("Safer", role.safer.clone()),
         ("Tags", tags(role)),
         ("Command", Some(launch::preview(&frame.config, role))),
+        ("Lease", role.is_leased().then(|| LEASED.to_owned())),
         ("Exposure", Some(exposure(role).to_owned())),
         ("Defined", Some(role.at.to_string())),
     ]

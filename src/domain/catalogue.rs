@@ -198,6 +198,19 @@ catalogue! {
     GCP_CHECKSUM = "E-GCP-CHECKSUM", "the content of the secret is not what its checksum says, and is not used", causes: ["it was damaged on its way, or by a proxy in between"], fixes: ["try again"];
     GCP_THROTTLED = "E-GCP-THROTTLED", "Google limits the rate of requests", causes: ["the project's quota of accesses a minute is used up"], fixes: ["wait a minute, then try again"];
 
+    // --- Kubernetes
+    K8S_NOCONFIG = "E-K8S-NOCONFIG", "there is no kubeconfig, and hallpass does not run inside a pod", causes: ["nobody has logged in to a cluster on this machine", "KUBECONFIG names files that are not there"], fixes: ["export KUBECONFIG=FILE   or kubeconfig = \"FILE\" in [providers.k8s]"];
+    K8S_KUBECONFIG = "E-K8S-KUBECONFIG", "a kubeconfig cannot be used", causes: ["it is not YAML, cannot be read, or an entry in it is incomplete"], fixes: ["kubectl config view"];
+    K8S_NOCTX = "E-K8S-NOCTX", "the kubeconfig has no such context, or none is chosen", causes: ["a typo in context", "the context is in another kubeconfig"], fixes: ["kubectl config get-contexts", "context = \"NAME\"   in [providers.k8s]"];
+    K8S_401 = "E-K8S-401", "the cluster does not accept the login", causes: ["the token or the client certificate of the kubeconfig's user has expired or was revoked"], fixes: ["log in to the cluster again in your usual way, then: kubectl auth whoami"];
+    K8S_403 = "E-K8S-403", "the cluster's rules do not let the user do it", causes: ["no Role or ClusterRole of the user has the verb on secrets in this namespace"], fixes: ["kubectl auth can-i get secrets -n NAMESPACE"];
+    K8S_NOTFOUND = "E-K8S-NOTFOUND", "the namespace has no such secret", causes: ["a typo in the name", "the secret is in another namespace or cluster"], fixes: ["kubectl get secrets -n NAMESPACE"];
+    K8S_NAMESPACE = "E-K8S-NAMESPACE", "the cluster has no such namespace", causes: ["a typo in the namespace", "the context is that of another cluster"], fixes: ["kubectl get namespaces"];
+    K8S_RATE = "E-K8S-RATE", "the cluster limits the rate of requests", causes: ["its priority and fairness rules, or a proxy before it"], fixes: ["wait, then try again"];
+    K8S_EXEC_FAILED = "E-K8S-EXEC-FAILED", "the program that logs in for the kubeconfig's user failed", causes: ["its own login has expired, or it wants to ask something"], fixes: ["run it by hand, then try again: kubectl auth whoami"];
+    K8S_EXEC_MISSING = "E-K8S-EXEC-MISSING", "the program that logs in for the kubeconfig's user is not installed", causes: ["it is not on PATH"], fixes: ["install it, or correct PATH"];
+    K8S_EXEC_DENIED = "E-K8S-EXEC-DENIED", "the kubeconfig would run a program, which is allowed for the person's own kubeconfig alone", causes: ["the kubeconfig belongs to somebody else, others can change it, or the system's configuration names it"], fixes: ["if you trust the file: allow_exec = true   in [providers.k8s]"];
+
     // --- the client program and the session
     CLIENT_MISSING = "E-CLIENT-MISSING", "the program that opens this role is not installed", causes: ["it is not on PATH"], fixes: ["install it, or correct PATH or the role's command"];
     CLIENT_NOT_EXECUTABLE = "E-CLIENT-NOT-EXECUTABLE", "the program that opens this role cannot be executed", causes: ["the file is not executable, or not a program"], fixes: ["chmod +x FILE"];

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::domain::problem::Location;
-use crate::domain::reference::SecretRef;
+use crate::domain::reference::{Kind, SecretRef};
 
 /// How a field's value reaches the child.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -45,6 +45,17 @@ pub enum Source {
         keys: Vec<String>,
         required: bool,
     },
+}
+
+/// What is said of a role with credentials of its own.
+pub const LEASED: &str = "made for each session, renewed while it lives, revoked when it ends";
+
+impl Role {
+    /// Whether its references say that a credential is made for each session.
+    pub fn is_leased(&self) -> bool {
+        let mut references = self.fields.iter().flat_map(|field| field.source.references());
+        references.any(|reference| reference.id.kind == Kind::VaultDb)
+    }
 }
 
 impl Source {

@@ -201,6 +201,7 @@ pub(crate) fn is_absent(code: &'static Code) -> bool {
         &catalogue::AZURE_NOTFOUND,
         &catalogue::ENV_UNSET,
         &catalogue::GCP_NOTFOUND,
+        &catalogue::K8S_NOTFOUND,
         &catalogue::LOCAL_MISSING,
         &catalogue::REF_KEY_MISSING,
         &catalogue::REF_NULL,

@@ -8,6 +8,7 @@ mod machine;
 mod origin;
 mod process;
 mod profiles;
+mod rds;
 mod reach;
 mod read;
 mod refusal;
@@ -28,7 +29,7 @@ use self::login::{Login, Session, at_login};
 use self::settings::AwsSettings;
 use self::transport::{Failure, Transport};
 use super::net::ladder::Ladder;
-use super::{Credentials, Fetched, Inspected, Person, Provider, ProviderConfig, World};
+use super::{Credentials, DatabaseLogin, Fetched, Inspected, Person, Provider, ProviderConfig, World};
 use crate::domain::catalogue;
 use crate::domain::problem::Problem;
 use crate::domain::reference::SecretId;
@@ -213,6 +214,12 @@ impl Provider for Aws {
 
     async fn fetch_all(&self, secrets: &[SecretId]) -> Vec<Result<Fetched, Problem>> {
         self.read_all(secrets).await
+    }
+
+    async fn database_token(&self, login: &DatabaseLogin) -> Result<Fetched, Problem> {
+        let region = rds::region(login, self.settings.region.as_deref())?;
+        let credentials = self.credentials(login.role_arn.as_deref()).await?;
+        rds::token(login, &region, &credentials, jiff::Timestamp::now())
     }
 
     async fn login(&self, person: &dyn Person) -> Result<String, Problem> {

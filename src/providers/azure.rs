@@ -6,6 +6,7 @@ mod cloud;
 mod entra;
 mod failure;
 mod login;
+mod logins;
 mod managed;
 mod name;
 mod read;

@@ -1,23 +1,22 @@
 //! Runs the login helper of another vendor (a kubeconfig's exec plugin, `az`) for what it prints: without our terminal, within a time
 //! limit, with a cap on its output, and never longer than we wait for it.
 //!
-//! `std::process` cannot start a session without `unsafe`, so the helper's first step is taken by hallpass itself
-//! (`hallpass --start-helper`), which `main` hands to [`first_step`].
+//! `std::process` cannot start a session without `unsafe`, and nobody but a process of ours can see on every system that hallpass is
+//! gone: so the helper is started and watched by hallpass itself (`hallpass --start-helper`), which `main` hands to [`watch`].
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::os::unix::fs::PermissionsExt as _;
-use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{ExitCode, ExitStatus, Stdio};
 use std::time::Duration;
 
 use rustix::process::{Pid, Signal};
 use tokio::io::{AsyncRead, AsyncReadExt as _};
-use tokio::process::Child;
+use tokio::process::{Child, ChildStdin};
 use zeroize::Zeroizing;
 
-/// The argument that `main` looks for before anything else. Behind it: our process id, the program, its arguments.
+/// The argument that `main` looks for before anything else. Behind it: the program and its arguments.
 pub const ARGUMENT: &str = "--start-helper";
 
 /// How much of the errors is kept.
@@ -31,6 +30,7 @@ pub(super) struct Output {
     pub(super) code: i32,
     pub(super) stdout: Zeroizing<Vec<u8>>,
     /// The first 64 KiB. To be searched for known words, never shown: it may hold tokens and control sequences.
+    #[cfg_attr(not(feature = "azure"), allow(dead_code))]
     pub(super) stderr: Zeroizing<Vec<u8>>,
 }
 
@@ -62,15 +62,18 @@ pub(super) async fn run(
     let mut command = tokio::process::Command::new(ourselves);
     command
         .arg(ARGUMENT)
-        .arg(std::process::id().to_string())
         .arg(program)
         .args(args)
         .env_clear()
         .envs(env)
-        .stdin(Stdio::null())
+        .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped());
-    let mut group = Group(command.spawn().map_err(|_| Failure::NotStarted)?);
+    let mut child = command.spawn().map_err(|_| Failure::NotStarted)?;
+    let mut group = Group {
+        _wanted: child.stdin.take(),
+        child,
+    };
     tokio::time::timeout(limit, group.finish(cap))
         .await
         .unwrap_or(Err(Failure::Timeout))
@@ -105,12 +108,16 @@ fn find(program: &str, env: &BTreeMap<String, OsString>) -> Result<PathBuf, Fail
     Err(failure)
 }
 
-/// A running helper, the leader of a process group that ends with it when nobody waits any more.
-struct Group(Child);
+/// The process that watches a running helper, the leader of a process group that ends with it when nobody waits any more.
+struct Group {
+    child: Child,
+    /// As long as this is open, the output is wanted: it is closed when hallpass ends, however that happens.
+    _wanted: Option<ChildStdin>,
+}
 
 impl Group {
     async fn finish(&mut self, cap: usize) -> Result<Output, Failure> {
-        let (Some(stdout), Some(stderr)) = (self.0.stdout.take(), self.0.stderr.take()) else {
+        let (Some(stdout), Some(stderr)) = (self.child.stdout.take(), self.child.stderr.take()) else {
             return Err(Failure::NotStarted);
         };
         let (mut output, mut errors) = (Zeroizing::new(Vec::new()), Zeroizing::new(Vec::new()));
@@ -136,9 +143,9 @@ impl Group {
             tokio::select! {
                 read = &mut reading => {
                     read?;
-                    self.0.wait().await
+                    self.child.wait().await
                 }
-                status = self.0.wait() => {
+                status = self.child.wait() => {
                     if let Ok(read) = tokio::time::timeout(GRACE, &mut reading).await {
                         read?;
                     }
@@ -157,14 +164,14 @@ impl Group {
 impl Drop for Group {
     fn drop(&mut self) {
         // None once it was waited for: its number may be another's by then.
-        let Some(id) = self.0.id().and_then(|id| i32::try_from(id).ok()) else {
+        let Some(id) = self.child.id().and_then(|id| i32::try_from(id).ok()) else {
             return;
         };
         if let Some(group) = Pid::from_raw(id) {
             let _ = rustix::process::kill_process_group(group, Signal::KILL);
         }
         // It may not have got as far as leading a group.
-        let _ = self.0.start_kill();
+        let _ = self.child.start_kill();
     }
 }
 
@@ -186,27 +193,27 @@ fn code(status: ExitStatus) -> i32 {
         .unwrap_or(-1)
 }
 
-/// The helper's first step, in its own process: leaves our session and becomes the program. Returns only if that fails.
-pub fn first_step(mut words: impl Iterator<Item = OsString>) -> ExitCode {
-    let (Some(parent), Some(program)) = (words.next(), words.next()) else {
-        return ExitCode::from(125);
-    };
+/// Runs the helper in a session of its own and answers with its exit code; kills it, and all that it started, when standard input ends.
+/// What `hallpass --start-helper` does.
+pub fn watch(mut words: impl Iterator<Item = OsString>) -> ExitCode {
+    let refused = ExitCode::from(126);
     // A new session has no terminal: /dev/tty cannot be opened, whoever asks for a password there gets an error.
-    if rustix::process::setsid().is_err() || !ends_with(&parent) {
-        return ExitCode::from(125);
-    }
-    let _error = std::process::Command::new(program).args(words).exec();
-    ExitCode::from(126)
-}
-
-/// Where the system can do it, a helper dies with hallpass, however that ends. False if it has ended already.
-fn ends_with(parent: &OsString) -> bool {
-    #[cfg(target_os = "linux")]
-    if rustix::process::set_parent_process_death_signal(Some(Signal::KILL)).is_err() {
-        return false;
-    }
-    let now = rustix::process::getppid().map(|pid| pid.as_raw_pid().to_string());
-    now.is_some_and(|now| parent == now.as_str())
+    let (Some(program), Ok(group)) = (words.next(), rustix::process::setsid()) else {
+        return refused;
+    };
+    let child = std::process::Command::new(program)
+        .args(words)
+        .stdin(Stdio::null())
+        .spawn();
+    let Ok(mut child) = child else { return refused };
+    std::thread::spawn(move || {
+        // Nobody writes there: it ends when nobody wants the output any more.
+        let _ = std::io::copy(&mut std::io::stdin(), &mut std::io::sink());
+        let _ = rustix::process::kill_process_group(group, Signal::KILL);
+    });
+    child.wait().map_or(refused, |status| {
+        ExitCode::from(u8::try_from(code(status)).unwrap_or(u8::MAX))
+    })
 }
 
 #[cfg(test)]

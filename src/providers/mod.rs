@@ -6,13 +6,14 @@ mod aws;
 mod azure;
 pub mod climb;
 #[cfg(any(feature = "aws", feature = "azure", feature = "gcp", feature = "k8s"))]
-#[allow(dead_code, reason = "the providers that start helpers come next")]
 pub mod command;
 mod credentials;
 mod env;
 mod envjson;
 #[cfg(feature = "gcp")]
 mod gcp;
+#[cfg(feature = "k8s")]
+mod k8s;
 mod lanes;
 #[cfg_attr(not(feature = "vault"), allow(dead_code, reason = "no other provider makes leases"))]
 pub mod leases;
@@ -21,10 +22,6 @@ pub mod local;
 #[cfg(feature = "net")]
 mod net;
 pub mod patience;
-#[cfg(feature = "aws")]
-#[path = "aws/rds.rs"]
-#[allow(dead_code)] // until the provider that makes its tokens is here
-mod rds;
 #[cfg(feature = "net")]
 mod settings;
 #[cfg(feature = "net")]
@@ -294,7 +291,10 @@ pub const PROVIDERS: &[ProviderSpec] = &[
         kind: ProviderKind::K8s,
         title: "Kubernetes",
         credentials: &["KUBECONFIG"],
-        signs: &[],
+        signs: &["KUBECONFIG", "KUBERNETES_SERVICE_HOST"],
+        #[cfg(feature = "k8s")]
+        open: Some(|config, world, _| k8s::open(config, world)),
+        #[cfg(not(feature = "k8s"))]
         open: None,
     },
     ProviderSpec {

@@ -14,10 +14,11 @@ use tokio::time::Instant;
 use crate::check::Checker;
 use crate::config::Config;
 use crate::domain::catalogue;
+use crate::domain::lease::{Held, Lease};
 use crate::domain::plan::LaunchPlan;
 use crate::domain::problem::{Location, Problem};
 use crate::launch::{self, Request};
-use crate::providers::{Providers, World, credential_names};
+use crate::providers::{Providers, World, credential_names, leases};
 use crate::session::emulator::{Emulator, Size};
 use crate::session::{Session, SessionEvent, editor};
 use crate::ui::message::{Message, Opened};
@@ -79,6 +80,8 @@ pub(super) enum Reply {
         generation: u64,
         session: Box<Session>,
         opened: Opened,
+        /// What is given back when the session ends.
+        leases: Vec<Held>,
     },
 }
 
@@ -123,6 +126,7 @@ struct Running {
     session: Box<Session>,
     /// An `Output` is on its way that nobody has read.
     told: Arc<AtomicBool>,
+    leases: Vec<Held>,
 }
 
 impl Runner {
@@ -135,6 +139,8 @@ impl Runner {
     ) -> Result<Self, Problem> {
         let starter = std::env::current_exe()
             .map_err(|_| Problem::new(&catalogue::IO, "the system does not say where hallpass itself lies"))?;
+        let news = replies.clone();
+        leases::listen(move |what| drop(news.send(Reply::Message(Message::Lease(what)))));
         Ok(Self {
             ground: Ground {
                 config,
@@ -194,11 +200,18 @@ impl Runner {
     }
 
     /// Takes a started session over.
-    pub(super) fn adopt(&mut self, tab: u64, session: Box<Session>, told: Arc<AtomicBool>) {
+    pub(super) fn adopt(&mut self, tab: u64, session: Box<Session>, told: Arc<AtomicBool>, leases: Vec<Held>) {
         // Its first output may have come before it, and nobody could say then that it was seen.
         told.store(false, Ordering::Release);
-        self.sessions.insert(tab, Running { session, told });
+        self.sessions.insert(tab, Running { session, told, leases });
         self.share_scrollback();
+    }
+
+    /// The child of this session has ended: what was made for it is given back, although its screen stays.
+    pub(super) fn ended(&mut self, tab: u64) {
+        if let Some(running) = self.sessions.get_mut(&tab) {
+            running.leases.clear();
+        }
     }
 
     /// Many sessions keep fewer lines each, so that all together take no more memory than a few.
@@ -282,11 +295,15 @@ impl Runner {
             };
             let scrollback = ground.config.session.scrollback;
             let notify = replies.clone();
+            let mut leases = Vec::new();
             let started = match plan {
-                Ok(plan) => {
+                Ok(mut plan) => {
+                    // Given up from here on, they go back as well.
+                    leases = std::mem::take(&mut plan.leases);
+                    let made = leases.iter().map(|held| held.lease().clone()).collect();
                     // Starting a process waits for the child's first step: not on a thread that others need.
                     let start =
-                        tokio::task::spawn_blocking(move || start(plan, tab, size, scrollback, &starter, notify));
+                        tokio::task::spawn_blocking(move || start(plan, made, tab, size, scrollback, &starter, notify));
                     start
                         .await
                         .unwrap_or_else(|_| {
@@ -304,6 +321,7 @@ impl Runner {
                     generation,
                     session: Box::new(session),
                     opened,
+                    leases,
                 },
                 Err(problems) => Reply::Message(Message::OpenFailed { generation, problems }),
             });
@@ -381,6 +399,7 @@ fn first_words(text: &str) -> String {
 
 fn start(
     plan: LaunchPlan,
+    leases: Vec<Lease>,
     tab: u64,
     size: Size,
     scrollback: usize,
@@ -395,6 +414,7 @@ fn start(
         emulator: Arc::new(std::sync::Mutex::new(Emulator::new(Size { columns: 2, rows: 1 }, 0))),
         size,
         secrets: plan.secrets.clone(),
+        leases,
         warnings: plan.warnings.clone(),
         told: Arc::clone(&told),
     };

@@ -6,9 +6,11 @@ use std::sync::{Arc, Mutex};
 use crossterm::event::{KeyEvent, MouseEvent};
 
 use crate::config::Config;
+use crate::domain::lease::Lease;
 use crate::domain::plan::SecretUse;
 use crate::domain::problem::Problem;
 use crate::domain::status::{ProviderStatus, RoleStatus};
+use crate::providers::leases::News;
 use crate::session::SessionEvent;
 use crate::session::emulator::{Emulator, Size};
 
@@ -20,6 +22,7 @@ pub struct Opened {
     pub emulator: Arc<Mutex<Emulator>>,
     pub size: Size,
     pub secrets: Vec<SecretUse>,
+    pub leases: Vec<Lease>,
     pub warnings: Vec<String>,
     /// Set while an `Output` of it is on its way.
     pub told: Arc<AtomicBool>,
@@ -61,6 +64,8 @@ pub enum Message {
         tab: u64,
         event: SessionEvent,
     },
+    /// A credential of a session was renewed, revoked, or neither.
+    Lease(News),
     Reloaded {
         config: Arc<Config>,
     },

@@ -9,6 +9,7 @@ use zeroize::Zeroizing;
 
 use crate::config::Config;
 use crate::domain::filter::{Filter, Index};
+use crate::domain::lease::Lease;
 use crate::domain::plan::SecretUse;
 use crate::domain::problem::Problem;
 use crate::domain::role::Role;
@@ -235,6 +236,22 @@ pub enum TabState {
     Ended(Ending),
 }
 
+/// A credential that was made for a session.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TabLease {
+    pub lease: Lease,
+    pub state: LeaseState,
+}
+
+/// What is done about a credential; why it failed, in words.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum LeaseState {
+    Held,
+    NotRenewed(String),
+    Revoked,
+    NotRevoked(String),
+}
+
 /// A session with its tab.
 pub struct Tab {
     pub id: u64,
@@ -251,6 +268,7 @@ pub struct Tab {
     pub unseen: bool,
     pub started: Timestamp,
     pub secrets: Vec<SecretUse>,
+    pub leases: Vec<TabLease>,
     pub warnings: Vec<String>,
     /// What it was opened with, to open it again.
     pub request: Request,

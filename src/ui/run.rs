@@ -17,7 +17,7 @@ use crate::config::Config;
 use crate::domain::catalogue;
 use crate::domain::problem::Problem;
 use crate::launch::Request;
-use crate::providers::{Providers, World};
+use crate::providers::{Providers, World, leases};
 use crate::session::{SessionEvent, wait_for_children};
 use crate::ui::effects::{Effect, Reload, Reply, Request4Loop, Runner};
 use crate::ui::message::Message;
@@ -78,6 +78,8 @@ pub fn run(options: UiOptions) -> Result<i32, Problem> {
         .build()
         .map_err(|_| Problem::new(&catalogue::IO, "the system gives no threads"))?;
     let code = runtime.block_on(Loop::start(options));
+    // What was made for the sessions goes back, also by requests that are still under way.
+    runtime.block_on(leases::made(leases::PATIENCE));
     // A provider that does not answer must not keep the process; a child that still ends would be killed with it.
     runtime.shutdown_background();
     wait_for_children(LAST_GRACE);
@@ -234,7 +236,9 @@ impl Loop {
                 if let Message::Session { tab, event } = &message {
                     if *event == SessionEvent::Output {
                         self.runner.seen(*tab);
-                    } else if !self.runner.has(*tab) {
+                    } else if self.runner.has(*tab) {
+                        self.runner.ended(*tab);
+                    } else {
                         // A child that ends at once can be quicker than the news that it was started.
                         self.early.insert(*tab, event.clone());
                     }
@@ -245,12 +249,16 @@ impl Loop {
                 generation,
                 session,
                 opened,
+                leases,
             } => {
                 let tab = opened.tab;
-                self.runner.adopt(tab, session, Arc::clone(&opened.told));
+                self.runner.adopt(tab, session, Arc::clone(&opened.told), leases);
                 self.take(Message::Opened { generation, opened }).await?;
                 match self.early.remove(&tab) {
-                    Some(event) => self.take(Message::Session { tab, event }).await,
+                    Some(event) => {
+                        self.runner.ended(tab);
+                        self.take(Message::Session { tab, event }).await
+                    }
                     None => Ok(()),
                 }
             }

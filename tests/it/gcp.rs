@@ -757,28 +757,94 @@ fn a_token_that_ends_early_is_replaced() {
     assert!(asked[0].contains(" 401 ") && asked[1].contains(" 200 "), "{asked:?}");
 }
 
-/// What Google's own client answers to these questions, asked as this account.
-fn googles_own(questions: &[&str]) -> Vec<Value> {
-    let sandbox = as_account(FULL);
-    let file = sandbox.home().join("credentials.json");
+/// What Google's own client answers to these questions, each with the credentials to ask with; without any, as the machine.
+fn googles_own(questions: &[(&Value, &str)]) -> Vec<Value> {
+    let sandbox = Sandbox::new();
+    let line = |(at, (credentials, ask)): (usize, &(&Value, &str))| {
+        let file = (!credentials.is_null()).then(|| sandbox.write(&format!("{at}.json"), &credentials.to_string()));
+        json!({ "credentials": file, "ask": ask }).to_string() + "\n"
+    };
+    let lines: Vec<String> = questions.iter().enumerate().map(line).collect();
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it/gcp_client.py");
+    let without_scheme = |address: &str| address.split_once("://").unwrap().1.to_owned();
     let mut python = Command::new(&servers().python);
     python
         .arg(script)
         .env_clear()
-        .env("PATHS", "/usr/bin:/bin")
+        .env("PATH", "/usr/bin:/bin")
         .env("HOME", sandbox.home());
     python
         .env("PYTHONPATH", &servers().python_path)
         .env("PYTHONDONTWRITEBYTECODE", "1");
     python.env("GCP_CA", &servers().ca);
-    python.env("GCP_ENDPOINT", servers().gcp_addr.strip_prefix("https://").unwrap());
-    let lines: Vec<String> = questions
-        .iter()
-        .map(|ask| json!({ "credentials": file, "ask": ask }).to_string() + "\n")
-        .collect();
+    python.env("GCP_ENDPOINT", without_scheme(&servers().gcp_addr));
+    python.env("GCE_METADATA_HOST", without_scheme(&servers().gcp_plain_addr));
     let Outcome { stdout, .. } = finish(python, lines.concat().as_bytes()).expect_code(0);
     stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+#[test]
+fn googles_own_client_logs_in_the_same_way() {
+    let name = text("hunter22");
+    let ask = format!("projects/{PROJECT}/secrets/{name}/versions/latest");
+    let subjects = Sandbox::new();
+    let good = federated(&json!({ "file": subjects.write("good", "identity-of-elsewhere") }));
+    let bad = federated(&json!({ "file": subjects.write("bad", "another-identity") }));
+    let served = federated(&json!({
+        "url": format!("{}/subject", servers().gcp_plain_addr), "headers": { "X-Identity": "please" },
+        "format": { "type": "json", "subject_token_field_name": "id_token" },
+    }));
+    let mut acting = good.clone();
+    acting["service_account_impersonation_url"] = json!(impersonation_url(FULL));
+    let mut refused_to_act = good.clone();
+    refused_to_act["service_account_impersonation_url"] = json!(impersonation_url(READER));
+    // Google's client; ours.
+    let logins = [
+        (service_account(FULL, &servers().gcp_key), "1", None),
+        (
+            service_account(FULL, &servers().gcp_other_key),
+            "Unauthorized",
+            Some("E-GCP-KEY-REVOKED"),
+        ),
+        (
+            service_account("nobody@hp-project.iam.gserviceaccount.com", &servers().gcp_key),
+            "Forbidden",
+            Some("E-GCP-DENIED"),
+        ),
+        (person("person"), "1", None),
+        (person("revoked"), "RefreshError", Some("E-GCP-REAUTH")),
+        (good, "1", None),
+        (bad, "OAuthError", Some("E-GCP-FEDERATION")),
+        (served, "1", None),
+        (acting, "1", None),
+        (refused_to_act, "RefreshError", Some("E-GCP-IMPERSONATE")),
+        (Value::Null, "1", None),
+    ];
+    let questions: Vec<(&Value, &str)> = logins
+        .iter()
+        .map(|(credentials, ..)| (credentials, ask.as_str()))
+        .collect();
+    let answers = googles_own(&questions);
+    for ((credentials, theirs, ours), answer) in logins.iter().zip(&answers) {
+        let short = answer["error"].as_str().or(answer["version"].as_str()).unwrap();
+        assert_eq!(short, *theirs, "{}", credentials["type"]);
+        let mut sandbox = if credentials.is_null() {
+            bare("")
+        } else {
+            logged_in(credentials)
+        };
+        sandbox.set(
+            "GCE_METADATA_HOST",
+            servers().gcp_plain_addr.strip_prefix("http://").unwrap(),
+        );
+        match ours {
+            Some(code) => drop(refused(&sandbox, &format!("gcp:{name}"), code)),
+            None => reads(
+                &sandbox,
+                &[("SECRET", format!("_gcp:projects/{PROJECT}/secrets/{name}"), "hunter22")],
+            ),
+        }
+    }
 }
 
 #[test]
@@ -826,7 +892,8 @@ fn googles_own_client_gets_the_same_from_the_double() {
         whole(&dropped, "latest"),
         whole(&corrupt, "latest"),
     ];
-    let questions: Vec<&str> = questions.iter().map(String::as_str).collect();
+    let account = service_account(FULL, &servers().gcp_key);
+    let questions: Vec<(&Value, &str)> = questions.iter().map(|ask| (&account, ask.as_str())).collect();
     let answers = googles_own(&questions);
     let short: Vec<&str> = answers
         .iter()

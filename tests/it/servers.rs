@@ -36,6 +36,9 @@ pub struct Servers {
     pub gcp_plain_addr: String,
     pub gcp_key: String,
     pub gcp_other_key: String,
+    pub kube_addr: String,
+    pub kube_plain_addr: String,
+    pub kubectl: String,
     /// Python and the folder of the vendors' own clients.
     pub python: String,
     pub python_path: String,
@@ -78,6 +81,9 @@ pub fn servers() -> &'static Servers {
             gcp_plain_addr: get("HP_GCP_PLAIN_ADDR"),
             gcp_key: get("HP_GCP_KEY"),
             gcp_other_key: get("HP_GCP_OTHER_KEY"),
+            kube_addr: get("HP_KUBE_ADDR"),
+            kube_plain_addr: get("HP_KUBE_PLAIN_ADDR"),
+            kubectl: get("HP_KUBECTL"),
             python: get("HP_PYTHON"),
             python_path: get("HP_PYTHONPATH"),
             pg_password: get("HP_PG_SUPER_PASSWORD"),
@@ -222,6 +228,38 @@ impl Servers {
         crate::sandbox::eventually("the mount is ready", || {
             self.vault_as(&self.vault_token, "GET", &probe, &Value::Null).0 == 404
         });
+    }
+
+    /// Mounts a database engine of the test's own, connected to the server of this kind (`postgres`, `mariadb`, `redis`) as `db`; a
+    /// `port` that is not the server's own makes it one that cannot be reached.
+    pub fn database_engine(&self, mount: &str, kind: &str, port: Option<u16>) {
+        let port = |own: &str| port.map_or_else(|| own.to_owned(), |port| port.to_string());
+        let connection = match kind {
+            "postgres" => serde_json::json!({
+                "plugin_name": "postgresql-database-plugin", "username": "postgres", "password": self.pg_password,
+                "connection_url": format!(
+                    "postgresql://{{{{username}}}}:{{{{password}}}}@127.0.0.1:{}/postgres?sslmode=disable", port(&self.pg_port)
+                ),
+            }),
+            "mariadb" => serde_json::json!({
+                "plugin_name": "mysql-database-plugin", "username": "root", "password": self.mysql_password,
+                "connection_url": format!("{{{{username}}}}:{{{{password}}}}@tcp(127.0.0.1:{})/", port(&self.mysql_port)),
+            }),
+            "redis" => serde_json::json!({
+                "plugin_name": "redis-database-plugin", "username": "default", "password": self.redis_password,
+                "host": "127.0.0.1", "port": port(&self.redis_port).parse::<u16>().unwrap(),
+            }),
+            _ => panic!("no engine for {kind}"),
+        };
+        let mut connection = connection;
+        connection["allowed_roles"] = "*".into();
+        connection["verify_connection"] = false.into();
+        self.vault(
+            "POST",
+            &format!("sys/mounts/{mount}"),
+            &serde_json::json!({ "type": "database" }),
+        );
+        self.vault("POST", &format!("{mount}/config/db"), &connection);
     }
 
     /// Runs SQL as PostgreSQL's superuser; gives the rows, unaligned.

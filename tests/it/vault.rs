@@ -938,15 +938,6 @@ fn a_settled_version_asks_once() {
     }
 }
 
-#[test]
-fn what_is_not_built_says_so() {
-    let bench = Bench::new();
-    assert_eq!(
-        bench.failure_code(&id(Kind::VaultDb, "database/app")),
-        "E-PROVIDER-NOT-BUILT"
-    );
-}
-
 /// What a login cannot do without is asked for where it is configured, not at the first launch.
 #[test]
 fn a_login_that_lacks_something_is_no_login() {
@@ -995,16 +986,6 @@ fn content_that_is_null_is_a_deleted_version() {
                 problem.what.contains("version 3") && problem.what.contains("2026-02-03"),
                 "{problem}"
             );
-        }
-    }
-}
-
-impl Bench {
-    #[track_caller]
-    fn failure_code(&self, secret: &SecretId) -> &'static str {
-        match self.providers_named("vault").get("vault") {
-            Err(problem) => problem.code.id,
-            Ok(vault) => run(vault.fetch(secret)).err().expect("it must fail").code.id,
         }
     }
 }

@@ -63,7 +63,6 @@ impl Session {
 
 impl Aws {
     /// The credentials of the provider's login; with `role_arn`, those of that role, taken on with them.
-    #[allow(dead_code)] // what signs database tokens
     pub(super) async fn credentials(&self, role_arn: Option<&str>) -> Result<Credentials, Problem> {
         Ok(self.login_as(role_arn).await?.credentials.clone())
     }

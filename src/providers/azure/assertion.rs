@@ -13,7 +13,7 @@ use secrecy::{ExposeSecret, SecretString};
 use zeroize::Zeroizing;
 
 use super::entra::token_endpoint;
-use super::settings::App;
+use super::logins::App;
 use crate::domain::catalogue;
 use crate::domain::problem::Problem;
 use crate::providers::World;

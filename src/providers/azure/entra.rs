@@ -26,9 +26,9 @@ use serde::Deserialize;
 
 use super::Azure;
 use super::login::Token;
+use super::logins::App;
 use super::server::Server;
-use super::settings::App;
-use crate::domain::catalogue::{self, Code};
+use crate::domain::catalogue;
 use crate::domain::problem::Problem;
 use crate::providers::net::http::Fault;
 
@@ -147,7 +147,6 @@ impl Azure {
             ..ClientOptions::default()
         };
         let (tenant, client) = (app.tenant.clone(), app.client.clone());
-        let by_secret = matches!(proof, Proof::Secret(_));
         let token = match proof {
             Proof::Secret(secret) => {
                 let options = Some(ClientSecretCredentialOptions { client_options });
@@ -175,7 +174,7 @@ impl Azure {
             Some(Outcome::Fault(fault)) => wire.server.unanswered(&fault, &line).await,
             Some(Outcome::Troubled(problem)) => problem,
             Some(Outcome::Refused { status, number }) => {
-                let problem = refused(app, number, by_secret, self.settings.authority.as_str());
+                let problem = refused(app, number, &wire.server.address);
                 wire.server.answered(problem, &line, status)
             }
             // The answer was a 200 without a token in it, or the credential itself is of no use to the library.
@@ -188,72 +187,91 @@ async fn got<C: TokenCredential>(credential: azure_core::Result<Arc<C>>, scope: 
     credential.ok()?.get_token(&[scope], None).await.ok()
 }
 
-/// Refusals of Entra ID that have a meaning of their own, by their number (AADSTS…).
-const REFUSALS: &[(u64, &Code)] = &[
-    (7_000_215, &catalogue::AZURE_SECRET),
-    (7_000_222, &catalogue::AZURE_SECRET_EXPIRED),
-    (700_016, &catalogue::AZURE_APP),
-    (90_002, &catalogue::AZURE_TENANT),
-    (900_021, &catalogue::AZURE_TENANT),
-    (900_023, &catalogue::AZURE_TENANT),
-    (700_024, &catalogue::AZURE_ASSERTION_TIME),
-    (700_027, &catalogue::AZURE_ASSERTION),
-    (700_021, &catalogue::AZURE_ASSERTION),
-    (700_023, &catalogue::AZURE_ASSERTION),
-    (700_030, &catalogue::AZURE_ASSERTION),
-    (50_027, &catalogue::AZURE_ASSERTION),
-    (70_021, &catalogue::AZURE_FEDERATION),
-    (700_211, &catalogue::AZURE_FEDERATION),
-    (700_212, &catalogue::AZURE_FEDERATION),
-    (700_213, &catalogue::AZURE_FEDERATION),
+/// What a refusal of Entra ID means, where it has a meaning of its own.
+#[derive(Clone, Copy)]
+enum Meaning {
+    Secret,
+    SecretExpired,
+    App,
+    Tenant,
+    Assertion,
+    AssertionTime,
+    Federation,
+}
+
+/// Refusals by their number, which is that of AADSTS… in Microsoft's words.
+const REFUSALS: &[(u64, Meaning)] = &[
+    (7_000_215, Meaning::Secret),
+    (7_000_222, Meaning::SecretExpired),
+    (700_016, Meaning::App),
+    (7_000_229, Meaning::App),
+    (90_002, Meaning::Tenant),
+    (900_021, Meaning::Tenant),
+    (900_023, Meaning::Tenant),
+    (50_027, Meaning::Assertion),
+    (700_021, Meaning::Assertion),
+    (700_023, Meaning::Assertion),
+    (700_027, Meaning::Assertion),
+    (700_030, Meaning::Assertion),
+    (700_024, Meaning::AssertionTime),
+    (70_021, Meaning::Federation),
+    (700_211, Meaning::Federation),
+    (700_212, Meaning::Federation),
+    (700_213, Meaning::Federation),
 ];
 
 /// The words for a refusal. What the server wrote is not among them.
-fn refused(app: &App, number: Option<u64>, by_secret: bool, authority: &str) -> Problem {
-    let App { tenant, client } = app;
-    let code = number.and_then(|number| REFUSALS.iter().find(|(known, _)| *known == number));
+fn refused(App { tenant, client }: &App, number: Option<u64>, authority: &str) -> Problem {
     let Some(number) = number else {
         let what = format!("{authority} refused the login of app {client}, and not as Entra ID does");
-        return Problem::new(&catalogue::AZURE_LOGIN, what).causes(vec![
-            "authority_host is not that of an Entra ID, or a proxy answers in its place".to_owned(),
-        ]);
+        let cause = "authority_host is not that of an Entra ID, or a proxy answers in its place";
+        return Problem::new(&catalogue::AZURE_LOGIN, what).causes(vec![cause.to_owned()]);
     };
-    let problem = |code, what: String| Problem::new(code, what).fact("Refusal", format!("AADSTS{number}"));
-    let Some((_, code)) = code else {
-        let what = format!("Entra ID refused the login of app {client} in tenant {tenant} (AADSTS{number})");
-        return problem(&catalogue::AZURE_LOGIN, what).fixes(vec![format!(
-            "https://login.microsoftonline.com/error?code={number}   says what the number means"
-        )]);
-    };
-    let code: &'static Code = code;
-    match code.id {
-        "E-AZURE-SECRET" => problem(
-            code,
-            format!("Entra ID does not accept the client secret of app {client}"),
-        )
-        .fix(format!(
-            "az ad app credential list --id {client}   (the hint is the secret's first three characters)"
-        )),
-        "E-AZURE-SECRET-EXPIRED" => {
-            problem(code, format!("the client secret of app {client} has expired")).fixes(vec![
+    let meaning = REFUSALS.iter().find(|(known, _)| *known == number);
+    let problem = match meaning.map(|(_, meaning)| *meaning) {
+        Some(Meaning::Secret) => {
+            let what = format!("Entra ID does not accept the client secret of app {client}");
+            Problem::new(&catalogue::AZURE_SECRET, what).fix(format!(
+                "az ad app credential list --id {client}   (the hint is the secret's first three characters)"
+            ))
+        }
+        Some(Meaning::SecretExpired) => {
+            let what = format!("the client secret of app {client} has expired");
+            Problem::new(&catalogue::AZURE_SECRET_EXPIRED, what).fixes(vec![
                 format!("az ad app credential reset --id {client} --append"),
                 "put the new secret where client_secret or AZURE_CLIENT_SECRET has it".to_owned(),
             ])
         }
-        "E-AZURE-APP" => problem(code, format!("tenant {tenant} has no app {client}"))
-            .fix(format!("az ad sp show --id {client} --query appOwnerOrganizationId")),
-        "E-AZURE-TENANT" => problem(code, format!("Entra ID at {authority} has no tenant {tenant}")),
-        "E-AZURE-FEDERATION" => problem(
-            code,
-            format!("app {client} does not trust the issuer and subject of the workload's token"),
-        )
-        .fix(format!("az ad app federated-credential list --id {client}")),
-        "E-AZURE-ASSERTION-TIME" => problem(code, format!("the assertion of app {client} is not valid at this time")),
-        _ if by_secret => problem(
-            &catalogue::AZURE_LOGIN,
-            format!("Entra ID refused the login of app {client} (AADSTS{number})"),
-        ),
-        _ => problem(code, format!("Entra ID does not accept the assertion of app {client}"))
-            .fix(format!("az ad app credential list --id {client} --cert")),
-    }
+        Some(Meaning::App) => {
+            let what = format!("tenant {tenant} has no app {client}");
+            Problem::new(&catalogue::AZURE_APP, what).fixes(vec![format!(
+                "az ad sp show --id {client} --query appOwnerOrganizationId"
+            )])
+        }
+        Some(Meaning::Tenant) => {
+            let what = format!("Entra ID at {authority} has no tenant {tenant}");
+            Problem::new(&catalogue::AZURE_TENANT, what)
+        }
+        Some(Meaning::Assertion) => {
+            let what = format!("Entra ID does not accept the assertion of app {client}");
+            Problem::new(&catalogue::AZURE_ASSERTION, what)
+                .fix(format!("az ad app credential list --id {client} --cert"))
+        }
+        Some(Meaning::AssertionTime) => {
+            let what = format!("the assertion of app {client} is not valid at this time");
+            Problem::new(&catalogue::AZURE_ASSERTION_TIME, what)
+        }
+        Some(Meaning::Federation) => {
+            let what = format!("app {client} does not trust the issuer, subject and audience of the workload's token");
+            Problem::new(&catalogue::AZURE_FEDERATION, what)
+                .fixes(vec![format!("az ad app federated-credential list --id {client}")])
+        }
+        None => {
+            let what = format!("Entra ID refused the login of app {client} in tenant {tenant} (AADSTS{number})");
+            Problem::new(&catalogue::AZURE_LOGIN, what).fixes(vec![format!(
+                "https://login.microsoftonline.com/error?code={number}   says what the number means"
+            )])
+        }
+    };
+    problem.fact("Refusal", format!("AADSTS{number}"))
 }

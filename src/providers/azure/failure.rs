@@ -87,10 +87,6 @@ impl Azure {
             .fact("Request", format!("{line} at {}", self.address()))
     }
 
-    pub(super) fn challenge_problem(&self, problem: Problem, line: &str) -> Problem {
-        self.at_login(problem, line, 401)
-    }
-
     /// An answer of 200 that nothing can be made of.
     pub(super) fn unusable(&self, line: &str) -> Problem {
         let what = format!("{} gave an answer that is not Key Vault's", self.address());

@@ -8,7 +8,7 @@ use serde::{Deserialize, Deserializer};
 
 use super::cloud::Challenge;
 use super::entra::Proof;
-use super::settings::{Credential, Login};
+use super::logins::{Credential, Login};
 use super::{Azure, assertion, cli, managed};
 use crate::domain::catalogue;
 use crate::domain::problem::Problem;

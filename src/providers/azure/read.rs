@@ -121,8 +121,11 @@ impl Azure {
 
     fn read_challenge(&self, answer: &Answer, line: &str) -> Result<Challenge, Problem> {
         match (answer.status, &answer.challenge) {
-            (401, Some(header)) => Challenge::read(header, self.settings.host(), self.settings.allow_custom_host)
-                .map_err(|problem| self.challenge_problem(problem, line)),
+            (401, header) => {
+                let header = header.as_deref().unwrap_or_default();
+                Challenge::read(header, self.settings.host(), self.settings.allow_custom_host)
+                    .map_err(|problem| self.at_login(problem, line, 401))
+            }
             // A firewall refuses before it asks who it is.
             (403, _) => Err(self.forbidden(answer, line, None, None)),
             _ => {

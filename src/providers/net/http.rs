@@ -17,6 +17,7 @@ use crate::providers::World;
 const BODY_CAP: usize = 1024 * 1024;
 
 /// What a server answered, whatever its status. No `Debug`: the body may hold values.
+#[allow(dead_code, reason = "each provider looks at what its server sends")]
 pub(in crate::providers) struct Answer {
     pub(in crate::providers) status: u16,
     /// Where a redirect would lead: scheme, host and port only.
@@ -48,16 +49,46 @@ pub(in crate::providers) fn client(
     limit: Duration,
     proxy: Option<Proxy>,
 ) -> Result<Client, Problem> {
-    let mut builder = Client::builder()
+    finished(builder(tls, limit, proxy))
+}
+
+/// The same for a server that is asked under another name than it is found under: every connection goes to `host`.
+#[cfg(feature = "k8s")]
+pub(in crate::providers) fn client_to(host: &str, tls: ClientConfig, limit: Duration) -> Result<Client, Problem> {
+    finished(builder(tls, limit, None).dns_resolver(Found(host.trim_matches(['[', ']']).to_owned())))
+}
+
+/// Finds every name at one host.
+#[cfg(feature = "k8s")]
+struct Found(String);
+
+#[cfg(feature = "k8s")]
+impl reqwest::dns::Resolve for Found {
+    fn resolve(&self, _: reqwest::dns::Name) -> reqwest::dns::Resolving {
+        let host = self.0.clone();
+        Box::pin(async move {
+            // The port is the address's own.
+            let found: Vec<_> = tokio::net::lookup_host((host, 0)).await?.collect();
+            Ok(Box::new(found.into_iter()) as reqwest::dns::Addrs)
+        })
+    }
+}
+
+fn builder(tls: ClientConfig, limit: Duration, proxy: Option<Proxy>) -> reqwest::ClientBuilder {
+    let builder = Client::builder()
         .tls_backend_preconfigured(tls)
         .redirect(Policy::none())
         .no_proxy()
         .timeout(limit)
         .connect_timeout(limit)
         .user_agent(concat!("hallpass/", env!("CARGO_PKG_VERSION")));
-    if let Some(proxy) = proxy {
-        builder = builder.proxy(proxy);
+    match proxy {
+        Some(proxy) => builder.proxy(proxy),
+        None => builder,
     }
+}
+
+fn finished(builder: reqwest::ClientBuilder) -> Result<Client, Problem> {
     builder
         .build()
         .map_err(|_| Problem::new(&catalogue::NET_CERT, "the HTTP client cannot be set up"))

@@ -100,6 +100,16 @@ pub(in crate::providers) struct Route {
 impl Route {
     /// Climbs dns, tcp and tls with a connection of its own.
     pub(in crate::providers) async fn climb(&self, limit: Duration, ladder: &mut Ladder) -> Result<(), Problem> {
+        self.climb_to(&self.host, limit, ladder).await
+    }
+
+    /// The same where the server's certificate has another name than its address.
+    pub(in crate::providers) async fn climb_to(
+        &self,
+        name: &str,
+        limit: Duration,
+        ladder: &mut Ladder,
+    ) -> Result<(), Problem> {
         if self.proxied {
             for _ in ["dns", "tcp", "tls"] {
                 ladder.rung(State::Skipped);
@@ -110,7 +120,7 @@ impl Route {
         let stream = rung(ladder, self.connect(&addresses, limit).await)?;
         match &self.tls {
             None => ladder.rung(State::Skipped),
-            Some(config) => rung(ladder, self.handshake(stream, config, limit).await)?,
+            Some(config) => rung(ladder, self.handshake(name, stream, config, limit).await)?,
         }
         Ok(())
     }
@@ -149,8 +159,14 @@ impl Route {
         }
     }
 
-    async fn handshake(&self, stream: TcpStream, config: &Arc<ClientConfig>, limit: Duration) -> Result<(), Problem> {
-        let host = self.host.trim_matches(['[', ']']).to_owned();
+    async fn handshake(
+        &self,
+        name: &str,
+        stream: TcpStream,
+        config: &Arc<ClientConfig>,
+        limit: Duration,
+    ) -> Result<(), Problem> {
+        let host = name.trim_matches(['[', ']']).to_owned();
         let name = ServerName::try_from(host.clone())
             .map_err(|_| Problem::new(&catalogue::NET_DNS, format!("{host} is not a host name")))?;
         let handshake = TlsConnector::from(Arc::clone(config)).connect(name, stream);

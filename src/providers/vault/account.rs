@@ -162,6 +162,9 @@ impl Vault {
             problem.causes.retain(|other| other != cause);
             problem = problem.cause(cause);
         }
+        if code == &catalogue::VAULT_LOGIN_DENIED && !account.method.denied.is_empty() {
+            problem.causes = account.method.denied.iter().map(|cause| (*cause).to_owned()).collect();
+        }
         if code == &catalogue::VAULT_LOGIN_MOUNT {
             problem = problem.cause(format!("no auth method of kind {word} is mounted at auth/{mount}"));
         }

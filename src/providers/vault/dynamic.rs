@@ -223,14 +223,13 @@ impl Vault {
 
 /// Mount and role of `MOUNT/creds/ROLE`.
 fn role_of(target: &Target) -> Option<(String, &str)> {
-    let role = target.path.rsplit_once('/')?;
-    let (before, role) = (role.0, role.1);
-    let mount = match (&target.mount, before.strip_suffix("creds")?) {
-        (Some(mount), "") => mount.clone(),
-        (Some(mount), folder) => format!("{mount}/{}", folder.trim_end_matches('/')),
-        (None, mount) => mount.trim_end_matches('/').to_owned(),
+    let (before, role) = target.path.rsplit_once('/')?;
+    let mount = match &target.mount {
+        Some(mount) if before == "creds" => mount.as_str(),
+        Some(_) => return None,
+        None => before.strip_suffix("/creds")?,
     };
-    (!mount.is_empty()).then_some((mount, role))
+    Some((mount.to_owned(), role))
 }
 
 /// A role of a secrets engine, as far as it says what will be made.

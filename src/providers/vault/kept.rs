@@ -99,6 +99,11 @@ impl Kept {
         Ok(Found::Token(Token::of(entry.token, Origin::Person, life)))
     }
 
+    /// Makes the folder, or says why no login can be kept.
+    pub(super) fn prepare(&self) -> Result<(), Problem> {
+        self.folder(true).map(|_| ())
+    }
+
     /// Keeps a login in place of any other of this provider.
     pub(super) fn write(&self, token: &Token) -> Result<(), Problem> {
         let Some(folder) = self.folder(true)? else {

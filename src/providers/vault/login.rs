@@ -136,8 +136,14 @@ impl Vault {
             known => {
                 let login = self.log_in().await;
                 let found = Arc::new(current.ended(login)?);
-                // What was learnt of the same token stays known.
-                known.filter(|known| known.is(&found)).unwrap_or(found)
+                match known.filter(|known| known.is(&found)) {
+                    // What was learnt of the same token stays known.
+                    Some(known) => known,
+                    None => {
+                        *self.session.not_renewed.lock().unwrap_or_else(PoisonError::into_inner) = None;
+                        found
+                    }
+                }
             }
         };
         current.known = Some(Arc::clone(&token));

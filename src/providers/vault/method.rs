@@ -19,6 +19,8 @@ pub(super) struct Method {
     pub(super) by_certificate: bool,
     /// The login is made in a browser.
     pub(super) by_browser: bool,
+    /// What it means, most likely first, where Vault denies the login and says no word why; the catalogue's causes where there are none.
+    pub(super) denied: &'static [&'static str],
 }
 
 /// One thing that is sent with a login.
@@ -88,6 +90,7 @@ const fn method(word: &'static str, parts: &'static [Part]) -> Method {
         parts,
         by_certificate: false,
         by_browser: false,
+        denied: &[],
     }
 }
 
@@ -100,13 +103,20 @@ pub(super) const METHODS: &[Method] = &[
             Part::body("secret_id", Need::Always, Or::Variable("VAULT_APP_ROLE_SECRET_ID")),
         ],
     ),
-    method(
-        "kubernetes",
-        &[
-            Part::body("role", Need::Always, Or::Nothing),
-            jwt(Some(SERVICE_ACCOUNT)),
+    Method {
+        denied: &[
+            "the cluster that Vault asks does not know the service account's token: it is over, or another cluster's",
+            "Vault cannot reach the cluster, or may not ask it about tokens (system:auth-delegator)",
+            "the token is none of a service account",
         ],
-    ),
+        ..method(
+            "kubernetes",
+            &[
+                Part::body("role", Need::Always, Or::Nothing),
+                jwt(Some(SERVICE_ACCOUNT)),
+            ],
+        )
+    },
     method("jwt", &[Part::body("role", Need::Maybe, Or::Nothing), jwt(None)]),
     method("userpass", &[USER, PASSWORD]),
     method("ldap", &[USER, PASSWORD]),

@@ -73,6 +73,8 @@ impl Vault {
                     .fixes(vec![format!("hallpass provider test {}", self.name)]));
             }
         };
+        // Nobody types a password for a login that could not be kept.
+        self.kept.prepare()?;
         let token = match account.asked() {
             Some(part) => {
                 let prompt = format!("Your {} for {}: ", part.name, self.endpoint_words(account));

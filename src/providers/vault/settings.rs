@@ -118,6 +118,20 @@ impl VaultSettings {
             (Some(_), None) => return Err(settings.wrong("client_key", "is missing: client_cert needs it")),
             (None, Some(_)) => return Err(settings.wrong("client_cert", "is missing: client_key needs it")),
         };
+        let login = login(config, &settings, world)?;
+        if let Login::Account(account) = &login
+            && account.method.by_certificate
+        {
+            if client.is_none() {
+                return Err(settings.wrong("client_cert", "is missing: cert needs client_cert and client_key"));
+            }
+            if url.scheme() != "https" {
+                return Err(settings.wrong(
+                    "address",
+                    "must begin with https://: cert logs in by the TLS connection",
+                ));
+            }
+        }
         Ok(Self {
             https: url.scheme() == "https",
             host: url.host_str().unwrap_or_default().to_owned(),
@@ -126,7 +140,7 @@ impl VaultSettings {
             namespace: namespace.map(str::to_owned),
             kv: kv(&settings)?,
             mounts: mounts(&settings)?,
-            login: login(config, &settings, world)?,
+            login,
             tls: TlsSettings {
                 ca: pem("ca_cert", "VAULT_CACERT")?,
                 ca_folder: from_env("VAULT_CAPATH").map(|folder| path(folder, world)),
@@ -259,11 +273,7 @@ fn login(config: &ProviderConfig, settings: &Settings<'_>, world: &World) -> Res
         let words: Vec<String> = METHODS.iter().map(|method| format!("\"{}\"", method.word)).collect();
         return Err(auth.wrong("method", &format!("must be \"token\", {}", words.join(", "))));
     };
-    let account = method.read(config, &auth, world)?;
-    if method.by_certificate && settings.get("client_cert").is_none() {
-        return Err(settings.wrong("client_cert", "is missing: cert needs client_cert and client_key"));
-    }
-    Ok(Login::Account(account))
+    method.read(config, &auth, world).map(Login::Account)
 }
 
 fn login_of_environment(world: &World) -> Login {

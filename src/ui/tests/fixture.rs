@@ -218,6 +218,7 @@ impl Fixture {
         let mut emulator = Emulator::new(size, 100);
         emulator.feed(output.as_bytes());
         let opened = Opened {
+            leases: Vec::new(),
             tab,
             session_id: format!("01JD8Z4Q0{tab}"),
             program: "/usr/bin/psql".to_owned(),

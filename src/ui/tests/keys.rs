@@ -473,3 +473,26 @@ fn a_resize_reaches_every_session() {
     });
     assert_eq!(sizes, [(98, 26), (100, 28)]);
 }
+
+#[test]
+fn a_login_is_a_session_and_its_end_forgets_what_was_known() {
+    let mut fixture = Fixture::checked(100, 30);
+    fixture.press("2 a");
+    let provider = fixture.model.providers.rows[0].name.clone();
+    let tab = fixture.started("Password: ");
+    assert_eq!(fixture.model.sessions.tabs[0].request.login.as_ref(), Some(&provider));
+    assert!(fixture.picture().contains(&format!("login {provider}")));
+    let role = fixture.model.providers.rows[0].roles[0].clone();
+    assert!(fixture.model.roles.checks.contains_key(&role));
+    fixture.ended(tab, 0);
+    let asked = fixture.take(|effect| match effect {
+        Effect::Reopen(provider) => Some(format!("reopen {provider}")),
+        Effect::CheckProvider { provider, .. } => Some(format!("check {provider}")),
+        _ => None,
+    });
+    assert_eq!(asked, [format!("reopen {provider}"), format!("check {provider}")]);
+    assert!(
+        !fixture.model.roles.checks.contains_key(&role),
+        "what was found out before is old"
+    );
+}

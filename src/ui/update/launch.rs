@@ -2,12 +2,13 @@
 
 use super::{dialog, session};
 use crate::domain::catalogue;
+use crate::domain::lease::Lease;
 use crate::domain::problem::Problem;
 use crate::launch::Request;
 use crate::ui::effects::Effect;
 use crate::ui::layout;
 use crate::ui::message::Opened;
-use crate::ui::model::{Dialog, Model, Opening, RowOf, Screen, Tab, TabState};
+use crate::ui::model::{Dialog, LeaseState, Model, Opening, RowOf, Screen, Tab, TabLease, TabState};
 use crate::ui::rows::{is_prod, kind_of, label};
 
 /// Starts opening a role. `behind` leaves the list in front when the session is there.
@@ -140,8 +141,16 @@ fn new_tab(model: &Model, request: Request, opened: Opened) -> Tab {
         unseen: false,
         started: model.now,
         secrets: opened.secrets,
+        leases: opened.leases.into_iter().map(held).collect(),
         warnings: opened.warnings,
         request,
+    }
+}
+
+fn held(lease: Lease) -> TabLease {
+    TabLease {
+        lease,
+        state: LeaseState::Held,
     }
 }
 

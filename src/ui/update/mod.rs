@@ -4,6 +4,7 @@ mod browse;
 mod checks;
 mod dialog;
 mod launch;
+mod lease;
 mod mouse;
 mod palette;
 mod session;
@@ -38,6 +39,7 @@ pub fn update(model: &mut Model, message: Message) -> Vec<Effect> {
         Message::OpenFailed { generation, problems } => launch::failed(model, generation, problems),
         Message::Unlocked { generation, result } => dialog::unlocked(model, generation, result),
         Message::Session { tab, event } => session::event(model, tab, event),
+        Message::Lease(news) => lease::news(model, news),
         Message::Reloaded { config } => reloaded(model, config),
         Message::Said { text, bad } => {
             if bad {

@@ -7,7 +7,7 @@ use super::roles::frame_style;
 use super::{panel, put};
 use crate::domain::problem::Location;
 use crate::domain::reference::{Kind, SecretRef};
-use crate::domain::role::{Field, Role, Source};
+use crate::domain::role::{Field, LEASED, Role, Source};
 use crate::domain::status::{FieldStatus, RoleStatus, State};
 use crate::launch;
 use crate::ui::layout::Parts;
@@ -298,6 +298,18 @@ fn fact_lines(model: &Model, role: &Role, width: usize, lines: &mut Vec<Line<'st
             .map(|(k, v)| if v.is_empty() { k.clone() } else { format!("{k}={v}") })
             .collect();
         fact("Tags", text::cut(&tags.join(" "), width.saturating_sub(13)));
+    }
+    let tabs = model.sessions.tabs.iter();
+    let live = tabs.filter(|tab| tab.role == role.name && tab.is_live());
+    let mut leases: Vec<String> = live.flat_map(|tab| super::lease::lines(model, tab)).collect();
+    if leases.is_empty() && role.is_leased() {
+        leases.push(LEASED.to_owned());
+    }
+    let parts = leases
+        .iter()
+        .flat_map(|line| text::wrap(line, width.saturating_sub(13)));
+    for (i, part) in parts.enumerate() {
+        fact(if i == 0 { "Lease" } else { "" }, part);
     }
     if let Some(safer) = &role.safer {
         fact("Safer", format!("{safer} can do less"));

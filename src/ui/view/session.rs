@@ -16,8 +16,8 @@ use ratatui::style::{Color as Paint, Modifier, Style};
 use ratatui::text::{Line, Span};
 use ratatui::widgets::{Block, BorderType, Borders, Widget as _};
 
-use super::put;
 use super::sessions::{ending_words, program_name};
+use super::{lease, put};
 use crate::session::emulator::{CellStyle, Color, Emulator};
 use crate::ui::keymap::{Context, KEYMAP, key_text};
 use crate::ui::layout::{SessionParts, session_parts};
@@ -218,7 +218,7 @@ fn draw_status(model: &Model, tab: &Tab, scrolled: usize, buf: &mut Buffer, part
         return;
     }
     if ended {
-        put(buf, area, 0, end_bar(tab, width));
+        put(buf, area, 0, end_bar(model, tab, width));
         return;
     }
     let left = if model.sessions.prefix {
@@ -240,9 +240,17 @@ fn draw_status(model: &Model, tab: &Tab, scrolled: usize, buf: &mut Buffer, part
         ])
     };
     let room = width.saturating_sub(left.width() + 2);
-    let right = status_facts(model, tab, room);
+    let lease = lease::countdown(model, tab).filter(|(words, _)| text::width(words) <= room);
+    let taken = lease.as_ref().map_or(0, |(words, _)| text::width(words) + 3);
+    let right = status_facts(model, tab, room.saturating_sub(taken));
+    let mut spans = Vec::new();
+    if let Some((words, style)) = lease {
+        spans.push(Span::styled(words, style));
+        spans.push(Span::raw(if right.is_empty() { "" } else { " · " }));
+    }
+    spans.push(Span::raw(format!("{right} ")));
     put(buf, area, 0, left);
-    put(buf, area, 0, Line::raw(format!("{right} ")).right_aligned());
+    put(buf, area, 0, Line::from(spans).right_aligned());
 }
 
 /// What fits of: time, size, version of the secrets.
@@ -272,7 +280,7 @@ fn status_facts(model: &Model, tab: &Tab, room: usize) -> String {
 }
 
 /// ` exited 3 after 11m32s — Enter back · R reconnect`
-fn end_bar(tab: &Tab, room: usize) -> Line<'static> {
+fn end_bar(model: &Model, tab: &Tab, room: usize) -> Line<'static> {
     let code_style = match &tab.state {
         TabState::Ended(ending) if ending.code == 0 => theme::OK,
         _ => theme::FAIL,
@@ -288,16 +296,19 @@ fn end_bar(tab: &Tab, room: usize) -> Line<'static> {
         spans.push(Span::styled(key_text(binding.keys[0]), theme::KEY));
         spans.push(Span::raw(format!(" {}", binding.hint)));
     }
-    let line = Line::from(spans);
+    let mut line = Line::from(spans);
+    if let Some((words, style)) = lease::outcome(model, tab)
+        && line.width() + text::width(&words) + 3 <= room
+    {
+        line.push_span(Span::styled(format!("   {words}"), style));
+    }
     if let TabState::Ended(ending) = &tab.state
         && ending.masked > 0
     {
         let s = if ending.masked == 1 { "" } else { "s" };
         let masked = format!("   {} value{s} masked", ending.masked);
         if line.width() + text::width(&masked) <= room {
-            let mut line = line;
             line.push_span(Span::styled(masked, theme::QUIET));
-            return line;
         }
     }
     line
@@ -350,6 +361,12 @@ pub fn info(model: &Model, tab: &Tab) -> Vec<String> {
     }
     if tab.secrets.is_empty() {
         lines.push("  none".to_owned());
+    }
+    let leases = lease::lines(model, tab);
+    if !leases.is_empty() {
+        lines.push(String::new());
+        lines.push("Credentials that were made for it".to_owned());
+        lines.extend(leases.into_iter().map(|line| format!("  {line}")));
     }
     for warning in &tab.warnings {
         lines.push(format!("! {warning}"));

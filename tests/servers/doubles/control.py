@@ -5,7 +5,7 @@ A double stands in for a service that nobody can run here. It answers as the ser
 
 The control plane lies on the same port, is never part of the real interface, and takes and gives plain JSON:
 
-    GET  /_control/log      every request so far: method, path, status, who; never a value or a token
+    GET  /_control/log      every request so far: method, path, status, who, and what a kind notes; never a value or a token
     POST /_control/fault    {"match": regex on the path, "status": 429 | 503 | 0, "headers": {}, "body": {} | "text", "delay": seconds,
                             "times": n}; status 0 drops the connection, none only delays
     POST /_control/expire   every token that was issued is invalid from now on
@@ -60,7 +60,7 @@ class Request(http.server.BaseHTTPRequestHandler):
         if self.command != "HEAD": self.wfile.write(data)
 
     def take(self):
-        double, self.status = self.server.double, 0
+        double, self.status, self.noted = self.server.double, 0, {}
         parts = urllib.parse.urlsplit(self.path)
         self.query = dict(urllib.parse.parse_qsl(parts.query, keep_blank_values=True))
         self.where = urllib.parse.unquote(parts.path)
@@ -82,7 +82,7 @@ class Request(http.server.BaseHTTPRequestHandler):
         except (BrokenPipeError, ConnectionResetError, ssl.SSLError):
             self.close_connection = True
         finally:
-            double.log.append({"method": self.command, "path": self.path, "status": self.status, "who": double.who(self)})
+            double.log.append({"method": self.command, "path": self.path, "status": self.status, "who": double.who(self), **self.noted})
 
     def take_control(self, double, name):
         body, answer = json.loads(self.body or b"{}"), {}

@@ -131,7 +131,7 @@ class Gcp(Double):
         if email not in self.seed["accounts"]: return self.error(request, 404, "NOT_FOUND", "Not found; Gaia id not found for email " + email)
         if email not in self.seed["impersonate"].get(who, []):
             return self.error(request, 403, "PERMISSION_DENIED", "Permission 'iam.serviceAccounts.getAccessToken' denied on resource (or it may not exist).", "IAM_PERMISSION_DENIED")
-        if SCOPE not in json.loads(request.body).get("scope", []): return self.error(request, 400, "INVALID_ARGUMENT", "Request contains an invalid argument.")
+        if SCOPE not in (json.loads(request.body).get("scope") or []): return self.error(request, 400, "INVALID_ARGUMENT", "Request contains an invalid argument.")
         until = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + 3600))
         request.answer(200, {"accessToken": self.issue(email, 3600, "ya29.c."), "expireTime": until})
 

@@ -1,0 +1,293 @@
+//! What went wrong between us and a cluster, in our own words: no connection, no login, no right, no such secret.
+
+use jiff::Timestamp;
+
+use super::Kubernetes;
+use super::RUNG_LIMIT;
+use super::access::Login;
+use super::api::{Question, Status, listed_names};
+use super::login::{Ground, Session};
+use super::name::Name;
+use crate::domain::catalogue;
+use crate::domain::problem::Problem;
+use crate::domain::reference::SecretId;
+use crate::domain::status::State;
+use crate::domain::suggest::nearest;
+use crate::providers::net::http::{Answer, Fault};
+use crate::providers::net::ladder::{Ladder, stages_until};
+use crate::providers::net::tls;
+use crate::providers::patience::in_words;
+
+/// Adds as whom we asked, and that the login is where it ended.
+pub(super) fn at_login(problem: Problem, ground: &Ground) -> Problem {
+    let problem = with_user(problem, ground);
+    problem.steps(stages_until("login", ground.access.https()))
+}
+
+fn at_read(problem: Problem, ground: &Ground, line: &str, status: u16) -> Problem {
+    let problem = with_user(problem, ground)
+        .note(format!("{line} → {status}"))
+        .fact("Request", format!("{line} at {}", ground.access.address()));
+    problem.steps(stages_until("read", ground.access.https()))
+}
+
+fn with_user(problem: Problem, ground: &Ground) -> Problem {
+    let problem = problem.fact("User", ground.access.who());
+    match &ground.access.context {
+        Some(context) => problem.fact("Context", context.clone()),
+        None => problem,
+    }
+}
+
+impl Kubernetes {
+    /// Why there is no answer.
+    pub(super) async fn unanswered(&self, ground: &Ground, fault: &Fault, line: &str) -> Problem {
+        let (address, https) = (ground.access.address(), ground.access.https());
+        let problem = match fault {
+            Fault::Tls(error) => self.untrusted(tls::explain(error, ground.access.certified_name()), ground),
+            Fault::Connect | Fault::Timeout => {
+                let mut ladder = Ladder::new();
+                ladder.rung(State::Ok);
+                let climbed = ground
+                    .route
+                    .climb_to(
+                        ground.access.certified_name(),
+                        self.settings.limit.min(RUNG_LIMIT),
+                        &mut ladder,
+                    )
+                    .await;
+                if let Err(problem) = climbed {
+                    self.untrusted(problem, ground).steps(ladder.stages())
+                } else if let Fault::Timeout = fault {
+                    let limit = in_words(self.settings.limit);
+                    ladder.rung(State::Fail);
+                    let what = format!("the cluster at {address} gave no answer within {limit}");
+                    Problem::new(&catalogue::NET_TIMEOUT, what)
+                        .causes(vec![
+                            "the API server accepts connections and is slow or overloaded".to_owned(),
+                            "something in between takes the connection and does not pass it on".to_owned(),
+                        ])
+                        .fixes(vec![format!(
+                            "try again, or raise timeout in [providers.{}] (now {limit})",
+                            self.name
+                        )])
+                        .steps(ladder.stages())
+                } else if ground.route.proxied {
+                    let what = format!("no connection to the cluster at {address} through the proxy");
+                    Problem::new(&catalogue::NET_REFUSED, what)
+                        .causes(vec![
+                            "the proxy that HTTPS_PROXY or the kubeconfig's proxy-url names is down or refuses"
+                                .to_owned(),
+                        ])
+                        .fixes(vec![format!("export NO_PROXY={}", ground.access.host())])
+                        .steps(stages_until("tcp", true))
+                } else {
+                    let what = format!("the connection to the cluster at {address} was lost");
+                    Problem::new(&catalogue::NET_REFUSED, what).steps(stages_until("login", https))
+                }
+            }
+            Fault::Broken => {
+                let what = format!("the cluster at {address} ended the connection before its answer was complete");
+                Problem::new(&catalogue::PROVIDER_UPSTREAM, what).steps(stages_until("read", https))
+            }
+            Fault::TooLarge => {
+                let what = format!("the cluster at {address} sent more than 1 MiB, which no secret is");
+                Problem::new(&catalogue::PROVIDER_UPSTREAM, what).steps(stages_until("read", https))
+            }
+            Fault::Unsendable => {
+                let what = "the kubeconfig's user has as-groups or as-user-extra that cannot be sent";
+                Problem::new(&catalogue::K8S_KUBECONFIG, what)
+            }
+        };
+        problem.fact("Request", format!("{line} at {address}"))
+    }
+
+    /// A failed handshake is mended in the kubeconfig, which has the cluster's CA.
+    fn untrusted(&self, problem: Problem, ground: &Ground) -> Problem {
+        if problem.code != &catalogue::NET_TLS {
+            return problem;
+        }
+        let problem = problem.steps(stages_until("tls", true));
+        if ground.access.context.is_none() || !problem.fixes.iter().any(|fix| fix.contains("ca_cert")) {
+            return problem;
+        }
+        problem.fix("write the kubeconfig anew with your cluster's tool: its certificate-authority-data is that of another cluster, or old")
+    }
+
+    /// What an answer says of the server rather than of the secret; none if nothing.
+    pub(super) fn troubled(&self, ground: &Ground, answer: &Answer, line: &str) -> Option<Problem> {
+        let address = ground.access.address();
+        let problem = match answer.status {
+            300..=399 => {
+                let target = answer.location.as_deref().unwrap_or("an address it does not name");
+                let what = format!(
+                    "the cluster at {address} redirects to {target}, which is not followed: a token must not travel"
+                );
+                Problem::new(&catalogue::NET_REDIRECT, what)
+            }
+            429 => {
+                let problem = Problem::new(
+                    &catalogue::K8S_RATE,
+                    format!("the cluster at {address} limits the rate of requests"),
+                );
+                match answer.retry_after {
+                    Some(pause) => problem.fixes(vec![format!("wait {}, then try again", in_words(pause))]),
+                    None => problem,
+                }
+            }
+            400 if !ground.access.https()
+                && answer
+                    .body
+                    .starts_with(b"Client sent an HTTP request to an HTTPS server") =>
+            {
+                let what = format!("the cluster at {address} speaks TLS, and the kubeconfig's server says http://");
+                Problem::new(&catalogue::K8S_KUBECONFIG, what)
+                    .causes(vec!["the scheme of the address is wrong".to_owned()])
+                    .fixes(vec![format!("server: {}", address.replacen("http://", "https://", 1))])
+            }
+            500.. => return Some(self.upstream(ground, line, answer.status)),
+            _ => return None,
+        };
+        Some(at_read(problem, ground, line, answer.status).steps(stages_until("login", ground.access.https())))
+    }
+
+    /// An answer that nothing can be made of. The body stays out of it: it may hold anything.
+    pub(super) fn upstream(&self, ground: &Ground, line: &str, status: u16) -> Problem {
+        let address = ground.access.address();
+        let what = match status {
+            500.. => format!("the cluster at {address} failed (HTTP {status})"),
+            400.. => format!("the cluster at {address} refused the request (HTTP {status})"),
+            _ => format!("{address} gave an answer that is not that of a Kubernetes API"),
+        };
+        at_read(Problem::new(&catalogue::PROVIDER_UPSTREAM, what), ground, line, status)
+    }
+
+    /// The cluster does not accept the login.
+    pub(super) fn unauthorised(&self, ground: &Ground, session: &Session, line: &str) -> Problem {
+        let access = &ground.access;
+        let what = format!(
+            "the cluster at {} does not accept the login of {}",
+            access.address(),
+            access.who()
+        );
+        let ended = session.expires.filter(|end| *end <= Timestamp::now());
+        let mut causes = Vec::new();
+        let credential = match &access.login {
+            Login::Plugin(plugin) => format!("what the login plugin `{}` gave", plugin.command),
+            Login::TokenFile(file, _) => format!("the token in {}", file.display()),
+            Login::Token(_) => "its token".to_owned(),
+            Login::Password(..) => "its user name and password".to_owned(),
+            Login::None if access.tls.client.is_some() => "its client certificate".to_owned(),
+            Login::None => "nothing: it has neither a token nor a client certificate".to_owned(),
+        };
+        match ended {
+            Some(end) => causes.push(format!("{credential} expired {}", ago(end))),
+            None => causes.push(match &access.login {
+                Login::None if access.tls.client.is_none() => format!("it logs in with {credential}"),
+                Login::Password(..) => format!("the cluster takes no passwords, or {credential} are wrong"),
+                _ => format!("{credential} has expired, was revoked, or is that of another cluster"),
+            }),
+        }
+        let kubectl = &access.kubectl;
+        let mut fixes = match &access.context {
+            None => vec!["look at the pod's service account: its token may have been deleted".to_owned()],
+            Some(_) => vec![format!(
+                "log in to the cluster again in your usual way, then: {kubectl} auth whoami"
+            )],
+        };
+        if access.context.is_some() {
+            fixes.push(format!(
+                "or choose another context: context = \"NAME\"   in [providers.{}]",
+                self.name
+            ));
+        }
+        let problem = Problem::new(&catalogue::K8S_401, what).causes(causes).fixes(fixes);
+        at_read(problem, ground, line, 401).steps(stages_until("login", access.https()))
+    }
+
+    /// The cluster's rules do not let us read the secret.
+    pub(super) fn forbidden(&self, ground: &Ground, answer: &Answer, name: &Name, line: &str) -> Problem {
+        let Name { namespace, secret } = name;
+        let user = Status::of(answer).and_then(|status| status.user());
+        let user = user.unwrap_or_else(|| "the user".to_owned());
+        let what = format!("{user} may not get the secret {secret} in the namespace {namespace}");
+        let kubectl = &ground.access.kubectl;
+        let mut causes = vec![format!(
+            "no Role or ClusterRole that is bound to {user} has the verb get on secrets in the namespace {namespace}"
+        )];
+        if user == "system:anonymous" {
+            causes.insert(
+                0,
+                format!("{} has no login: the cluster takes it for nobody", ground.access.who()),
+            );
+        }
+        causes.push("the namespace does not exist: the cluster says so only to those who may read in it".to_owned());
+        let problem = Problem::new(&catalogue::K8S_403, what).causes(causes).fixes(vec![
+            format!("{kubectl} auth can-i get secrets/{secret} -n {namespace}"),
+            format!(
+                "let a Role in {namespace} have: resources: [secrets], resourceNames: [{secret}], verbs: [get], and bind it to {user}"
+            ),
+        ]);
+        at_read(problem, ground, line, 403)
+    }
+
+    /// There is no such secret, or no such namespace.
+    pub(super) async fn absent(
+        &self,
+        ground: &Ground,
+        session: &Session,
+        id: &SecretId,
+        name: &Name,
+        answer: &Answer,
+        line: &str,
+    ) -> Problem {
+        let about_secret = Status::of(answer).is_some_and(|status| status.is_about("secrets"));
+        if !about_secret {
+            return self
+                .upstream(ground, line, answer.status)
+                .cause("the address is not that of a Kubernetes API, or its path is wrong");
+        }
+        let Name { namespace, secret } = name;
+        let kubectl = &ground.access.kubectl;
+        let ask = |question| self.quietly(ground, session, question);
+        let (there, others) = futures::join!(ask(Question::namespace(namespace)), ask(Question::names(namespace)));
+        let status = there.as_ref().map_or(0, |answer| answer.status);
+        if status == 404 {
+            let what = format!("the cluster has no namespace {namespace}");
+            let problem =
+                Problem::new(&catalogue::K8S_NAMESPACE, what).fixes(vec![format!("{kubectl} get namespaces")]);
+            return at_read(problem, ground, line, 404);
+        }
+        let what = format!("the namespace {namespace} has no secret {secret}");
+        let mut problem = Problem::new(&catalogue::K8S_NOTFOUND, what);
+        if status != 200 {
+            problem = problem
+                .cause("the namespace itself may not exist: whether it does, the cluster does not tell this user");
+        }
+        let names = others.map(|answer| listed_names(&answer)).unwrap_or_default();
+        let similar = nearest(secret, names.iter().map(String::as_str));
+        let in_namespace = if id.path.contains('/') {
+            format!("{namespace}/")
+        } else {
+            String::new()
+        };
+        let similar = similar
+            .into_iter()
+            .map(|found| format!("{}:{in_namespace}{found}", id.provider));
+        let problem = problem
+            .similar(similar.collect())
+            .fixes(vec![format!("{kubectl} get secrets -n {namespace}")]);
+        at_read(problem, ground, line, 404)
+    }
+}
+
+/// `26 min ago`.
+fn ago(end: Timestamp) -> String {
+    let seconds = Timestamp::now().as_second() - end.as_second();
+    match seconds {
+        ..=119 => format!("{seconds} s ago"),
+        120..=7199 => format!("{} min ago", seconds / 60),
+        7200..=172_799 => format!("{} h ago", seconds / 3600),
+        _ => format!("{} days ago", seconds / 86_400),
+    }
+}
