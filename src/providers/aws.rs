@@ -2,12 +2,14 @@
 
 mod endpoint;
 mod failure;
+mod inspect;
 mod login;
 mod machine;
 mod origin;
 mod process;
 mod profiles;
 mod rds;
+mod reach;
 mod read;
 mod refusal;
 mod settings;

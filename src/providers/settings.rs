@@ -16,6 +16,7 @@ pub(super) struct Settings<'a> {
     prefix: &'static str,
 }
 
+#[allow(dead_code, reason = "not every kind has tables among its settings")]
 impl<'a> Settings<'a> {
     pub(super) fn of(config: &'a ProviderConfig) -> Self {
         Self {

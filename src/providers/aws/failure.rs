@@ -2,23 +2,17 @@
 
 use std::error::Error;
 
-use reqwest::Url;
-
 use super::Aws;
-use super::RUNG_LIMIT;
-use super::endpoint::{Service, Variant};
+use super::endpoint::Service;
 use super::login::at_login;
 use super::origin::ENVIRONMENT;
 use super::settings::Role;
 use super::transport::{Failure, Refusal};
 use crate::domain::catalogue::{self, Code};
 use crate::domain::problem::Problem;
-use crate::domain::status::State;
 use crate::providers::net::find;
-use crate::providers::net::http::{self, Fault};
-use crate::providers::net::ladder::{Ladder, Route, stages_until};
-use crate::providers::net::tls;
-use crate::providers::patience::in_words;
+use crate::providers::net::http::Fault;
+use crate::providers::net::ladder::stages_until;
 
 /// What a refusal is about, whatever was asked.
 const KEY: [&str; 5] = [
@@ -157,92 +151,6 @@ impl Aws {
         Problem::new(&catalogue::PROVIDER_UPSTREAM, what)
             .note(note(line, refusal))
             .steps(stages_until("read", true))
-    }
-
-    /// Why there is no answer of a service in a region.
-    pub(super) async fn unreached(&self, failure: &Failure, service: Service, region: &str, line: &str) -> Problem {
-        let fault = match failure {
-            Failure::Unready(problem) => return problem.clone(),
-            Failure::Refused(refusal) => return self.unexpected(line, refusal),
-            Failure::Unanswered(fault) => fault,
-        };
-        let route = match self.route(service, region).await {
-            Ok(route) => route,
-            Err(problem) => return problem,
-        };
-        let https = route.tls.is_some();
-        let host = route.host.clone();
-        let problem = match fault {
-            Fault::Tls(error) => tls::explain(error, &host).steps(stages_until("tls", true)),
-            Fault::Connect | Fault::Timeout => {
-                let mut ladder = Ladder::new();
-                ladder.rung(State::Ok);
-                if let Err(problem) = route.climb(self.settings.limit.min(RUNG_LIMIT), &mut ladder).await {
-                    let problem = problem.steps(ladder.stages());
-                    if problem.code == &catalogue::NET_DNS
-                        && self.endpoint_of(service).await.is_ok_and(|given| given.is_none())
-                    {
-                        problem.cause(format!(
-                            "there is no region `{region}`, or it does not have this service"
-                        ))
-                    } else {
-                        problem
-                    }
-                } else if let Fault::Timeout = fault {
-                    let limit = in_words(self.settings.limit);
-                    Problem::new(
-                        &catalogue::NET_TIMEOUT,
-                        format!("AWS at {host} gave no answer within {limit}"),
-                    )
-                    .fixes(vec![format!(
-                        "try again, or raise timeout in [providers.{}] (now {limit})",
-                        self.name
-                    )])
-                    .steps(stages_until("login", https))
-                } else if route.proxied {
-                    let what = format!("no connection to AWS at {host} through the proxy");
-                    Problem::new(&catalogue::NET_REFUSED, what)
-                        .causes(vec![
-                            "the proxy that HTTPS_PROXY or ALL_PROXY names is down or refuses".to_owned(),
-                        ])
-                        .fixes(vec![format!("export NO_PROXY={host}")])
-                        .steps(stages_until("tcp", true))
-                } else {
-                    Problem::new(
-                        &catalogue::NET_REFUSED,
-                        format!("the connection to AWS at {host} was lost"),
-                    )
-                    .steps(stages_until("login", https))
-                }
-            }
-            Fault::Broken | Fault::TooLarge => {
-                let why = match fault {
-                    Fault::TooLarge => "sent more than 1 MiB, which no secret is",
-                    _ => "sent an answer that cannot be read, or none that is whole",
-                };
-                Problem::new(&catalogue::PROVIDER_UPSTREAM, format!("AWS at {host} {why}"))
-                    .steps(stages_until("read", https))
-            }
-            Fault::Unsendable => Problem::new(&catalogue::CONFIG_REF_SYNTAX, "the request cannot be sent to a server"),
-        };
-        problem.fact("Request", format!("{line} at {host}"))
-    }
-
-    /// The way to a service, for a ladder.
-    pub(super) async fn route(&self, service: Service, region: &str) -> Result<Route, Problem> {
-        let variant = Variant::of(&*self.profiles().await?, &self.world);
-        let given = self.endpoint_of(service).await?;
-        let address = given.unwrap_or_else(|| service.own(region, variant));
-        let url =
-            Url::parse(&address).map_err(|_| Problem::new(&catalogue::AWS_REGION, "the region makes no address"))?;
-        let https = url.scheme() == "https";
-        let host = url.host_str().unwrap_or_default().to_owned();
-        Ok(Route {
-            port: url.port_or_known_default().unwrap_or(443),
-            tls: if https { Some(self.transport.tls().await?) } else { None },
-            proxied: http::proxy(&self.world, https, &host)?.is_some(),
-            host,
-        })
     }
 
     /// A role that STS did not give.

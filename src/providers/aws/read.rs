@@ -1,11 +1,11 @@
-//! Reading secrets: one at a time, twenty at once, or only what is known about them.
+//! Reading secrets: one at a time, or twenty at once.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use aws_sdk_secretsmanager::Client;
-use aws_sdk_secretsmanager::operation::describe_secret::DescribeSecretOutput;
+use aws_sdk_secretsmanager::operation::batch_get_secret_value::BatchGetSecretValueOutput;
 use aws_sdk_secretsmanager::primitives::{Blob, DateTime};
 use aws_sdk_secretsmanager::types::SecretValueEntry;
 use jiff::Timestamp;
@@ -19,12 +19,10 @@ use crate::domain::catalogue;
 use crate::domain::problem::Problem;
 use crate::domain::reference::{Pin, SecretId};
 use crate::domain::secret::{Payload, SecretValue};
-use crate::providers::{Fetched, Inspected, seen};
+use crate::providers::Fetched;
 
 /// How many secrets one `BatchGetSecretValue` may name.
 const BATCH: usize = 20;
-/// A version that no secret has. Asking for it shows whether a value may be read, and reads none: permissions are looked at first.
-const NO_VERSION: &str = "hallpass-may-it-read-no-such-version";
 
 /// Where a secret is asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -72,7 +70,7 @@ impl Place {
     }
 }
 
-fn timestamp(time: Option<&DateTime>) -> Option<Timestamp> {
+pub(super) fn timestamp(time: Option<&DateTime>) -> Option<Timestamp> {
     Timestamp::from_second(time?.secs()).ok()
 }
 
@@ -268,133 +266,41 @@ impl Aws {
                 return all_fail(&self.not_read(&wanted, &failure, &login).await);
             }
         };
-        let read = places.iter().map(async |(at, place)| {
-            let secret = &secrets[*at];
-            let entry = answer
-                .secret_values()
-                .iter()
-                .find(|entry| place.is(entry.name(), entry.arn()));
-            if let Some(fetched) = entry.and_then(fetched_entry) {
-                return (*at, Ok(fetched));
-            }
-            let error = answer
-                .errors()
-                .iter()
-                .find(|error| error.secret_id() == Some(&place.id));
-            let Some(error) = error else {
-                return (*at, self.read(secret).await);
-            };
-            let refusal = Refusal {
-                status: 0,
-                code: error.error_code().unwrap_or_default().to_owned(),
-                message: error.message().unwrap_or_default().to_owned(),
-            };
-            let wanted = Wanted {
-                secret,
-                place,
-                region,
-                line: "BatchGetSecretValue",
-            };
-            let login = match self.login_as(None).await {
-                Ok(login) => login,
-                Err(problem) => return (*at, Err(problem)),
-            };
-            (
-                *at,
-                Err(self.not_read(&wanted, &Failure::Refused(refusal), &login).await),
-            )
-        });
+        let read = places
+            .iter()
+            .map(async |(at, place)| (*at, self.out_of(&answer, &secrets[*at], place, region).await));
         futures::future::join_all(read).await
     }
 
-    /// What is known of a secret: from its metadata, where the policy lets us see it and read the value; else the value has to be read.
-    pub(super) async fn look_at(&self, secret: &SecretId, keys: &[&str]) -> Result<Inspected, Problem> {
-        let place = Place::of(secret)?;
-        let region = self.region(place.region.as_deref()).await?;
-        let described = self.ask(&region, |client| client.describe_secret().secret_id(&place.id).send());
-        let allowed = self.ask(&region, |client| {
-            client
-                .get_secret_value()
-                .secret_id(&place.id)
-                .version_id(NO_VERSION)
-                .send()
-        });
-        let (described, allowed) = futures::join!(described, allowed);
+    /// What a batch brought for one of its secrets: its value, or an error of its own. One that it passed over is read by itself.
+    async fn out_of(
+        &self,
+        answer: &BatchGetSecretValueOutput,
+        secret: &SecretId,
+        place: &Place,
+        region: &str,
+    ) -> Result<Fetched, Problem> {
+        let mut entries = answer.secret_values().iter();
+        let entry = entries.find(|entry| place.is(entry.name(), entry.arn()));
+        if let Some(fetched) = entry.and_then(fetched_entry) {
+            return Ok(fetched);
+        }
+        let mut errors = answer.errors().iter();
+        let Some(error) = errors.find(|error| error.secret_id() == Some(&place.id)) else {
+            return self.read(secret).await;
+        };
+        let refusal = Refusal {
+            status: 0,
+            code: error.error_code().unwrap_or_default().to_owned(),
+            message: error.message().unwrap_or_default().to_owned(),
+        };
         let wanted = Wanted {
             secret,
-            place: &place,
-            region: &region,
-            line: "DescribeSecret",
+            place,
+            region,
+            line: "BatchGetSecretValue",
         };
-        // Policies may speak of versions: what they say of one that is not there need not hold for the one that is.
-        let denied = matches!(allowed?, Err((Failure::Refused(refusal), _)) if refusal.is_denial());
-        match described? {
-            Ok(description) if !denied => self.of_description(&wanted, &description),
-            Err((Failure::Refused(refusal), _)) if !refusal.is_denial() => {
-                let login = self.login_as(None).await?;
-                Err(self.not_read(&wanted, &Failure::Refused(refusal), &login).await)
-            }
-            Err((failure @ (Failure::Unanswered(_) | Failure::Unready(_)), login)) => {
-                Err(self.not_read(&wanted, &failure, &login).await)
-            }
-            Ok(_) | Err(_) => {
-                let fetched = self.read(secret).await?;
-                let Inspected { keys, warnings, .. } = seen(&fetched.payload, keys);
-                Ok(Inspected {
-                    keys,
-                    warnings,
-                    version: fetched.version,
-                    changed: fetched.changed,
-                    expires: None,
-                })
-            }
-        }
-    }
-
-    fn of_description(&self, wanted: &Wanted<'_>, description: &DescribeSecretOutput) -> Result<Inspected, Problem> {
-        if let Some(deleted) = description.deleted_date() {
-            return Err(self.deleted(wanted, timestamp(Some(deleted))));
-        }
-        let versions = description.version_ids_to_stages();
-        let version = match &wanted.secret.pin {
-            Some(Pin::Version(pinned)) => versions
-                .and_then(|versions| versions.get_key_value(pinned))
-                .map(|(id, _)| id),
-            pin => {
-                let stage = match pin {
-                    Some(Pin::Stage(stage)) => stage,
-                    _ => "AWSCURRENT",
-                };
-                let has = |stages: &Vec<String>| stages.iter().any(|of| of == stage);
-                versions
-                    .and_then(|versions| versions.iter().find(|(_, stages)| has(stages)))
-                    .map(|(id, _)| id)
-            }
-        };
-        let Some(version) = version else {
-            // Versions without a stage are not listed here, and can be read.
-            return match &wanted.secret.pin {
-                Some(Pin::Version(pinned)) => Ok(Inspected {
-                    version: Some(pinned.clone()),
-                    ..Inspected::default()
-                }),
-                None => Err(self.no_value(wanted)),
-                Some(Pin::Stage(_)) => {
-                    let stages = versions
-                        .into_iter()
-                        .flat_map(|versions| versions.values().flatten().cloned());
-                    Err(self.no_version(wanted, stages.collect()))
-                }
-            };
-        };
-        // A rotation says when the value changed; where there is none, the last change of anything is what is known.
-        let rotated = description
-            .last_rotated_date()
-            .filter(|_| description.rotation_enabled().unwrap_or(false));
-        Ok(Inspected {
-            version: Some(version.clone()),
-            changed: timestamp(rotated.or(description.last_changed_date())),
-            ..Inspected::default()
-        })
+        let login = self.login_as(None).await?;
+        Err(self.not_read(&wanted, &Failure::Refused(refusal), &login).await)
     }
 }

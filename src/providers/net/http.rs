@@ -18,6 +18,7 @@ use crate::providers::World;
 const BODY_CAP: usize = 1024 * 1024;
 
 /// What a server answered, whatever its status. No `Debug`: the body may hold values.
+#[allow(dead_code, reason = "each provider looks at what its server sends")]
 pub(in crate::providers) struct Answer {
     pub(in crate::providers) status: u16,
     /// Where a redirect would lead: scheme, host and port only.

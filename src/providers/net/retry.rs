@@ -54,6 +54,10 @@ impl Attempts {
 }
 
 /// Sends a request, again where that may help.
+#[allow(
+    dead_code,
+    reason = "a provider that looks at the answers in between has a loop of its own"
+)]
 pub(in crate::providers) async fn send_again(
     client: &Client,
     request: Request,
