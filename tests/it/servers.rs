@@ -254,6 +254,9 @@ impl Servers {
         let mut connection = connection;
         connection["allowed_roles"] = "*".into();
         connection["verify_connection"] = false.into();
+        // The server has room for 60 connections, and every engine keeps its own.
+        connection["max_open_connections"] = 1.into();
+        connection["max_connection_lifetime"] = "2s".into();
         self.vault(
             "POST",
             &format!("sys/mounts/{mount}"),
