@@ -21,8 +21,8 @@ const STAND_IN: &str = "known-at-launch.us-east-1.rds.amazonaws.com";
 pub(super) type Statuses<'a> = BTreeMap<(&'a str, &'a str), FieldStatus>;
 
 impl Checker<'_> {
-    /// The login that a token is for, or what is wrong with it. Where a secret says the host or the port, they are others: its value is
-    /// not read, and what then stays unknown is whether its host's name says the region.
+    /// The login that a token is for, or what is wrong with it. Where a secret says the host or the port, its value is not read and a
+    /// stand-in takes its place: only whether the real host's name says the region stays unknown then.
     fn token_login(&self, role: &Role, token: &RdsIam) -> Result<DatabaseLogin, Problem> {
         let connector = role
             .connector
