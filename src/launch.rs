@@ -5,13 +5,17 @@
 
 mod arguments;
 mod environment;
+mod login;
 mod preview;
 mod program;
 mod resolve;
+mod token;
 
+pub use login::login;
 pub use preview::preview;
 pub(crate) use program::{install, search};
 pub(crate) use resolve::{explain, in_role, is_absent, none_of, not_built_of};
+pub(crate) use token::database_login;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -36,6 +40,19 @@ pub struct Request {
     pub terminal: Option<&'static str>,
     /// How long everything that the launch waits for may take together; [`DEADLINE`] unless said.
     pub timeout: Option<Duration>,
+    /// A provider to log in to, in place of a role to open.
+    pub login: Option<String>,
+}
+
+impl Request {
+    /// A login that needs a person; its session is named like this in the list of sessions.
+    pub fn login(provider: &str) -> Self {
+        Self {
+            role: format!("login {provider}"),
+            login: Some(provider.to_owned()),
+            ..Self::default()
+        }
+    }
 }
 
 /// The time for everything that a launch waits for.
@@ -72,9 +89,13 @@ pub async fn resolve(
     let program = program::find(role, connector, request.command.as_deref(), world).map_err(|problem| vec![problem])?;
     let cwd = working_folder(role, world).map_err(|problem| vec![problem])?;
 
-    let values = resolve::fields(role, providers, request.timeout.unwrap_or(DEADLINE)).await?;
+    let limit = request.timeout.unwrap_or(DEADLINE);
+    let deadline = tokio::time::Instant::now() + limit;
+    let (values, leases) = resolve::fields(role, providers, deadline, limit).await?;
     let session_id = session_id().map_err(|problem| vec![problem])?;
     let mut built = environment::build(role, config, world, request, &session_id, values)?;
+    token::add(role, connector, providers, deadline, limit, &mut built).await?;
+    environment::say_until_when(&mut built);
     let args = match &request.command {
         Some(words) => words.iter().skip(1).cloned().collect(),
         None => {
@@ -92,8 +113,12 @@ pub async fn resolve(
         cwd,
         env: built.env,
         secrets: built.secrets,
-        leases: Vec::new(),
-        warnings: built.warnings,
+        warnings: built
+            .warnings
+            .into_iter()
+            .chain(leases.iter().filter_map(|held| held.warning.clone()))
+            .collect(),
+        leases,
     })
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::age;
+use super::{age, token};
 use crate::domain::catalogue;
 use crate::domain::problem::Problem;
 use crate::domain::reference::{SecretId, SecretRef};
@@ -16,12 +16,29 @@ use crate::launch;
 use crate::providers::Inspected;
 
 /// What a verdict goes by.
-pub(super) struct Facts {
+pub(super) struct Facts<'a> {
     /// The answers about the secrets of all fields.
     pub(super) answers: BTreeMap<SecretId, Answer>,
+    /// What came of the fields that are tokens.
+    pub(super) tokens: token::Statuses<'a>,
+    /// The providers that could not be asked.
+    pub(super) failed: BTreeMap<String, Problem>,
     /// `rotation_warn` of the providers that have one.
     pub(super) rotation_warn: BTreeMap<String, Duration>,
     pub(super) now: Timestamp,
+}
+
+impl Facts<'_> {
+    /// Nothing is known yet.
+    pub(super) fn at(now: Timestamp) -> Self {
+        Self {
+            answers: BTreeMap::new(),
+            tokens: BTreeMap::new(),
+            failed: BTreeMap::new(),
+            rotation_warn: BTreeMap::new(),
+            now,
+        }
+    }
 }
 
 /// The answer about one secret.
@@ -31,22 +48,21 @@ pub(super) struct Answer {
 }
 
 /// What is known of one field.
-pub(super) fn status(field: &Field, role: &Role, facts: &Facts) -> FieldStatus {
-    let mut status = FieldStatus {
-        name: field.name.clone(),
-        state: State::Ok,
-        problem: None,
-        warning: None,
-        key: None,
-        version: None,
-        rotated_at: None,
-        expires: None,
-        latency_ms: None,
-    };
+pub(super) fn status(field: &Field, role: &Role, facts: &Facts<'_>) -> FieldStatus {
+    if let Some(status) = facts.tokens.get(&(role.name.as_str(), field.name.as_str())) {
+        return status.clone();
+    }
+    let mut status = untroubled(field);
     if let Some(problem) = launch::not_built_of(field) {
         status.problem = Some(launch::in_role(problem, role, field));
         status.state = State::Skipped;
         return status;
+    }
+    // A token whose host is known at the launch only: its provider answers for it.
+    if let Source::RdsIam(token) = &field.source
+        && let Some(problem) = facts.failed.get(&token.provider)
+    {
+        fail(&mut status, problem.clone(), role, field);
     }
     for reference in field.source.references() {
         let Some(answer) = facts.answers.get(&reference.id) else {
@@ -59,17 +75,37 @@ pub(super) fn status(field: &Field, role: &Role, facts: &Facts) -> FieldStatus {
         if let Err(problem) = found
             && !forgiven(field, &problem)
         {
-            let not_built = problem.code == &catalogue::PROVIDER_NOT_BUILT;
-            status.state = if not_built { State::Skipped } else { State::Fail };
-            status
-                .problem
-                .get_or_insert_with(|| launch::in_role(problem, role, field));
+            fail(&mut status, problem, role, field);
         }
     }
     if status.state == State::Ok && status.warning.is_some() {
         status.state = State::Warn;
     }
     status
+}
+
+/// A field of which nothing bad is known.
+pub(super) fn untroubled(field: &Field) -> FieldStatus {
+    FieldStatus {
+        name: field.name.clone(),
+        state: State::Ok,
+        problem: None,
+        warning: None,
+        key: None,
+        version: None,
+        rotated_at: None,
+        expires: None,
+        latency_ms: None,
+    }
+}
+
+/// The first problem of a field is the one that is told.
+pub(super) fn fail(status: &mut FieldStatus, problem: Problem, role: &Role, field: &Field) {
+    let not_built = problem.code == &catalogue::PROVIDER_NOT_BUILT;
+    status.state = if not_built { State::Skipped } else { State::Fail };
+    status
+        .problem
+        .get_or_insert_with(|| launch::in_role(problem, role, field));
 }
 
 /// Whether the field can do without the secret that is not there.
@@ -83,7 +119,7 @@ fn look_up(
     reference: &SecretRef,
     inspected: &Inspected,
     ms: u64,
-    facts: &Facts,
+    facts: &Facts<'_>,
     status: &mut FieldStatus,
 ) -> Result<(), Problem> {
     let key = match &field.source {
@@ -243,11 +279,10 @@ mod tests {
             result: Ok(inspected),
             ms: 3,
         };
-        let facts = Facts {
-            answers: [(reference(None).id, answer)].into(),
-            rotation_warn: [("vault".to_owned(), Duration::from_secs(90 * 86_400))].into(),
-            now: "2026-11-22T12:00:00Z".parse().unwrap(),
-        };
+        let mut facts = Facts::at("2026-11-22T12:00:00Z".parse().unwrap());
+        facts.answers.insert(reference(None).id, answer);
+        let limit = Duration::from_secs(90 * 86_400);
+        facts.rotation_warn.insert("vault".to_owned(), limit);
         status(field, &role, &facts)
     }
 
@@ -304,16 +339,13 @@ mod tests {
         assert_eq!(of_client(&catalogue::CONNECTOR_NOT_BUILT), State::Fail);
         let mut agent = field(Source::Secret(reference(Some("user"))));
         agent.via = Via::Agent;
-        let token = field(Source::RdsIam { user: "app".to_owned() });
-        for field in [agent, token] {
-            let status = status_of(&field, inspected(Some(&["user"])));
-            assert_eq!(
-                (status.state, code(&status)),
-                (State::Skipped, Some("E-PROVIDER-NOT-BUILT"))
-            );
-            assert_eq!(gravity(&status), State::Fail);
-            assert!(status.problem.is_some_and(|problem| problem.at.is_some()));
-        }
+        let status = status_of(&agent, inspected(Some(&["user"])));
+        assert_eq!(
+            (status.state, code(&status)),
+            (State::Skipped, Some("E-PROVIDER-NOT-BUILT"))
+        );
+        assert_eq!(gravity(&status), State::Fail);
+        assert!(status.problem.is_some_and(|problem| problem.at.is_some()));
     }
 
     #[test]

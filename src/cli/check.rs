@@ -13,6 +13,7 @@ use crate::config::parse_duration;
 use crate::domain::problem::Problem;
 use crate::domain::status::State;
 use crate::launch;
+use crate::providers::leases;
 pub(super) use table::login;
 
 /// Check roles and the providers they use
@@ -54,6 +55,7 @@ fn age(text: &str) -> Result<Duration, String> {
 pub(super) fn run(check: &Check, frame: &Frame) -> Result<u8, Problem> {
     let started = Instant::now();
     let names = names(check, frame)?;
+    leases::sweep(&frame.providers);
     let checker = Checker {
         config: &frame.config,
         providers: &frame.providers,

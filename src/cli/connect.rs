@@ -7,6 +7,7 @@ use std::time::Duration;
 use clap::Args;
 use tokio::runtime::Runtime;
 
+use super::leases::{self, OfSession, Signals};
 use super::{Frame, note, terminal_prompt, time_limit, tui};
 use crate::config::ConnectMode;
 use crate::domain::catalogue;
@@ -61,16 +62,21 @@ pub(super) fn run(connect: Connect, frame: &Frame) -> Result<u8, Vec<Problem>> {
     if !frame.quiet {
         note_connected(&plan);
     }
-    run_here(plan, in_terminal).map_err(|problem| vec![problem])
+    run_here(plan, in_terminal, frame.quiet).map_err(|problem| vec![problem])
 }
 
 /// Resolves a request. A local store that is locked is opened with a passphrase asked on the terminal, and the launch tried again.
 pub(super) fn plan(request: &Request, frame: &Frame) -> Result<LaunchPlan, Vec<Problem>> {
     frame.mention_problems();
     let runtime = frame.runtime().map_err(|problem| vec![problem])?;
+    crate::providers::leases::sweep(&frame.providers);
     let resolve = || {
         let work = launch::resolve(&frame.config, &frame.providers, &frame.world, request);
-        runtime.block_on(with_progress(work, &request.role, frame.quiet))
+        let work = with_progress(work, &request.role, frame.quiet);
+        match runtime.block_on(unless_told_to_end(work, may_make(frame, &request.role))) {
+            Ok(plan) => plan,
+            Err(signal) => leases::end_by(signal, frame.quiet),
+        }
     };
     let plan = match resolve() {
         Err(problems) if unlock(&problems, request, frame, &runtime)? => resolve()?,
@@ -82,6 +88,30 @@ pub(super) fn plan(request: &Request, frame: &Frame) -> Result<LaunchPlan, Vec<P
         }
     }
     Ok(plan)
+}
+
+/// Whether a role's secrets may be made for it.
+fn may_make(frame: &Frame, role: &str) -> bool {
+    let role = frame.config.roles.iter().find(|known| known.name == role);
+    role.is_some_and(|role| {
+        let mut references = role.fields.iter().flat_map(|field| field.source.references());
+        references.any(|reference| reference.id.kind.provider_kind() == ProviderKind::Vault)
+    })
+}
+
+/// Does the work, or gives it up on a signal, where something may be made that must be given back. Whatever is being made when the work
+/// is over is waited for: it is given back as soon as its name is known.
+async fn unless_told_to_end<T>(work: impl Future<Output = T>, may_make: bool) -> Result<T, std::ffi::c_int> {
+    // Heard once, a signal no longer ends us by itself: not where there is nothing to give back.
+    let Some(mut signals) = may_make.then(Signals::new).and_then(Result::ok) else {
+        return Ok(work.await);
+    };
+    let done = tokio::select! {
+        signal = signals.next() => Err(signal),
+        done = work => Ok(done),
+    };
+    crate::providers::leases::made(crate::providers::leases::PATIENCE).await;
+    done
 }
 
 /// Says on a terminal what is waited for, once it takes longer than a person takes for instant, and takes it away again.
@@ -128,13 +158,16 @@ fn note_connected(plan: &LaunchPlan) {
 }
 
 /// Runs the plan where we stand: on a PTY of its own if there is a terminal, else through pipes.
-pub(super) fn run_here(plan: LaunchPlan, in_terminal: bool) -> Result<u8, Problem> {
+pub(super) fn run_here(mut plan: LaunchPlan, in_terminal: bool, quiet: bool) -> Result<u8, Problem> {
     let starter = std::env::current_exe()
         .map_err(|_| Problem::new(&catalogue::IO, "the system does not say where hallpass itself lies"))?;
+    let leases = OfSession::new(std::mem::take(&mut plan.leases));
     let ending = if in_terminal {
-        passthrough::connect(plan, &starter)?
+        passthrough::connect(plan, &starter)
     } else {
-        pipe::run(plan, &starter)?
+        pipe::run(plan, &starter)
     };
+    leases.end(quiet);
+    let ending = ending?;
     Ok(u8::try_from(ending.code).unwrap_or(u8::MAX))
 }

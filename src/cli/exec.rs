@@ -34,7 +34,7 @@ pub(super) fn run(exec: Exec, frame: &Frame) -> Result<u8, Vec<Problem>> {
     };
     let plan = connect::plan(&request, frame)?;
     let in_terminal = std::io::stdin().is_terminal() && std::io::stdout().is_terminal() && is_in_foreground();
-    connect::run_here(plan, in_terminal).map_err(|problem| vec![problem])
+    connect::run_here(plan, in_terminal, frame.quiet).map_err(|problem| vec![problem])
 }
 
 /// A job in the background (`exec … &`) that took the terminal would be stopped at once: it gets pipes.

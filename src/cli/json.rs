@@ -61,8 +61,10 @@ fn field(field: &Field) -> Value {
             let texts: Vec<&str> = references.iter().map(|reference| reference.text.as_str()).collect();
             map.insert("references".to_owned(), json!(texts));
         }
-        if let Source::From { keys, .. } = &field.source {
-            map.insert("keys".to_owned(), json!(keys));
+        match &field.source {
+            Source::From { keys, .. } => drop(map.insert("keys".to_owned(), json!(keys))),
+            Source::RdsIam(token) => drop(map.insert("provider".to_owned(), json!(token.provider))),
+            _ => {}
         }
     }
     value

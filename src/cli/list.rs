@@ -80,9 +80,9 @@ pub(super) fn chosen<'a>(query: &[String], frame: &'a Frame) -> Result<Vec<&'a R
 
 fn row(role: &Role) -> Vec<String> {
     let mut providers: Vec<&str> = Vec::new();
-    for reference in role.fields.iter().flat_map(|field| field.source.references()) {
-        if !providers.contains(&reference.id.provider.as_str()) {
-            providers.push(&reference.id.provider);
+    for provider in role.fields.iter().flat_map(|field| field.source.providers()) {
+        if !providers.contains(&provider) {
+            providers.push(provider);
         }
     }
     let providers = if providers.is_empty() {

@@ -9,9 +9,10 @@ mod doctor;
 mod exec;
 mod help;
 mod json;
+mod leases;
 mod list;
 mod paths;
-mod providers;
+mod provider;
 #[cfg(feature = "local")]
 mod secret;
 mod show;
@@ -94,8 +95,11 @@ enum Command {
     List(list::List),
     Show(show::Show),
     Check(check::Check),
-    Providers(providers::ProvidersCommand),
     Doctor(doctor::DoctorCommand),
+    Provider(provider::ProviderCommand),
+    /// The same as `provider list`
+    #[command(hide = true)]
+    Providers(provider::List),
     Paths(paths::Paths),
     #[cfg(feature = "local")]
     Secret(secret::SecretCommand),
@@ -221,7 +225,10 @@ pub(crate) fn run(args: Vec<OsString>, env: &BTreeMap<String, OsString>, run_tui
         Err(error) if nagios && error.use_stderr() => return unknown(&error.render().to_string()),
         Err(error) => return usage(&error, wraps_child),
     };
-    match dispatch(cli, env, run_tui) {
+    let quiet = cli.global.quiet;
+    let done = dispatch(cli, env, run_tui);
+    leases::settle(quiet);
+    match done {
         Ok(code) => code,
         Err(problems) if nagios => {
             let problem = problems
@@ -249,8 +256,9 @@ fn dispatch(cli: Cli, env: &BTreeMap<String, OsString>, run_tui: RunTui) -> Resu
         Some(Command::List(list)) => list::run(&list, &frame()?).map_err(one),
         Some(Command::Show(show)) => show::run(&show, &frame()?).map_err(one),
         Some(Command::Check(check)) => check::run(&check, &frame()?).map_err(one),
-        Some(Command::Providers(command)) => providers::run(&command, &frame()?).map_err(one),
         Some(Command::Doctor(command)) => doctor::run(&command, &frame()?).map_err(one),
+        Some(Command::Provider(command)) => provider::run(&command, &frame()?).map_err(one),
+        Some(Command::Providers(list)) => provider::list(&list, &frame()?).map_err(one),
         Some(Command::Paths(paths)) => Ok(paths::run(&paths, &frame()?)),
         #[cfg(feature = "local")]
         Some(Command::Secret(command)) => secret::run(command, &frame()?).map_err(one),
@@ -291,7 +299,7 @@ pub(crate) fn exit_code(problem: &Problem, wraps_child: bool) -> u8 {
     }
     if is(&catalogue::USAGE) {
         2
-    } else if is(&catalogue::CONFIG_UNKNOWN_ROLE) {
+    } else if is(&catalogue::CONFIG_UNKNOWN_ROLE) || is(&catalogue::PROVIDER_UNKNOWN) {
         4
     } else if code.id.starts_with("E-CONFIG-") {
         3

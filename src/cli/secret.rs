@@ -99,7 +99,7 @@ fn store(provider: &str, frame: &Frame) -> Result<LocalStore, Problem> {
             "only the local store can be written; the other providers have tools of their own",
             "leave --provider out, or name a provider of kind \"local\"",
         )),
-        None => Err(usage("no provider has this name", "hallpass providers")),
+        None => Err(usage("no provider has this name", "hallpass provider list")),
     }
 }
 

@@ -76,7 +76,7 @@ fn row(field: &Field) -> Vec<String> {
                 .collect();
             format!("template of {}", parts.join(", "))
         }
-        Source::RdsIam { user } => format!("token for {user}"),
+        Source::RdsIam(token) => format!("15-minute login token for {}", token.user),
     };
     [field.name.as_str(), &source, field.via.word(), &text]
         .map(printable)

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::{Frame, Tui, short_help};
 use crate::domain::problem::Problem;
 use crate::launch::Request;
+use crate::providers::leases;
 
 /// The list of roles; short help and exit code 2 where there is no terminal.
 pub(super) fn run(frame: &Frame) -> Result<u8, Problem> {
@@ -22,6 +23,7 @@ pub(super) fn open(frame: &Frame, request: Request) -> Result<u8, Problem> {
 }
 
 fn start(frame: &Frame, open: Option<Request>) -> Result<u8, Problem> {
+    leases::sweep(&frame.providers);
     (frame.run_tui)(Tui {
         config: Arc::clone(&frame.config),
         providers: Arc::clone(&frame.providers),

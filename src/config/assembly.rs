@@ -113,18 +113,77 @@ impl<'a> Assembly<'_, 'a> {
             }
         }
         let mut fields: Vec<Field> = written.iter().map(|field| self.explicit(field, connector)).collect();
+        let needs = beside_token(connector, &fields);
         self.add_from(connector, &mut fields);
         for known in connector.map_or(&[][..], |connector| &connector.fields) {
             if fields.iter().any(|field| field.name == known.name) {
                 continue;
             }
-            match &known.default {
-                Some(default) => fields.push(field(known, Source::Plain(default.clone()))),
+            match default_of(known, needs) {
+                Some(default) => fields.push(field(known, Source::Plain(default.to_owned()))),
                 None if known.required => self.missing_field(known),
                 None => {}
             }
         }
+        for (name, value) in needs {
+            if !fields.iter().any(|field| field.name == *name) {
+                let unknown = ConnectorField {
+                    name: name.clone(),
+                    ..ConnectorField::default()
+                };
+                fields.push(field(&unknown, Source::Plain(value.clone())));
+            }
+        }
+        for token in &written {
+            self.check_token(token, connector, &fields);
+        }
         fields
+    }
+
+    /// A token is for one user at one host and port: what its field does not say must stand in the role.
+    fn check_token(&self, written: &WrittenField<'a>, connector: Option<&Connector>, fields: &[Field]) {
+        let Source::RdsIam(token) = &written.source else {
+            return;
+        };
+        let of_role = |part: &str| {
+            let known = connector.and_then(|connector| connector.part(part))?;
+            fields.iter().find(|field| field.name == known.name)
+        };
+        let name = &written.name;
+        let lacks = |part: &str, said: bool| !said && of_role(part).is_none();
+        let lacking: Vec<&str> = [("host", token.host.is_some()), ("port", token.port.is_some())]
+            .into_iter()
+            .filter_map(|(part, said)| lacks(part, said).then_some(part))
+            .collect();
+        if !lacking.is_empty() && !self.scope.has_problems() {
+            let lacking = lacking.join(" and ");
+            let message = format!(
+                "{name} of {} is a token for a database, and nothing says its {lacking}",
+                self.owner
+            );
+            let host = token
+                .host
+                .as_deref()
+                .unwrap_or("orders.abc123.eu-west-1.rds.amazonaws.com");
+            let (user, port) = (printable(&token.user), token.port.unwrap_or(5432));
+            let problem = Problem::new(&catalogue::CONFIG_FIELD_MISSING, message)
+                .causes(vec![format!(
+                    "neither the token's table nor a field of the role's connector says the {lacking}"
+                )])
+                .fixes(vec![format!(
+                    "{name} = {{ rds_iam = \"{user}\", host = \"{host}\", port = {port} }}"
+                )]);
+            self.scope.problem(&written.place, problem);
+        }
+        if let Some(user) = of_role("user")
+            && let Source::Plain(other) = &user.source
+            && *other != token.user
+        {
+            self.warn_of(format!(
+                "{name} of {} is a token for another user than {}: the database will refuse it",
+                self.owner, user.name
+            ));
+        }
     }
 
     fn missing_field(&self, known: &ConnectorField) {
@@ -159,7 +218,7 @@ impl<'a> Assembly<'_, 'a> {
             default: written.default.clone(),
             masked: match known {
                 // A token is a secret wherever it goes; a name or a host is none because a provider gives it.
-                Some(known) => known.secret || matches!(written.source, Source::RdsIam { .. }),
+                Some(known) => known.secret || matches!(written.source, Source::RdsIam(_)),
                 None => written.source.is_secret(),
             },
             at: Some(written.key_place.location()),
@@ -232,6 +291,7 @@ impl<'a> Assembly<'_, 'a> {
         };
         let at = self.get("from").map(|entry| entry.place().location());
         let map = self.checked_map(&map, fields);
+        let needs = beside_token(connector, fields);
         for known in connector.map_or(&[][..], |connector| &connector.fields) {
             let mapped = map.iter().find(|(name, _)| *name == known.name);
             if fields.iter().any(|field| field.name == known.name) || (mapped.is_none() && known.from.is_empty()) {
@@ -243,7 +303,7 @@ impl<'a> Assembly<'_, 'a> {
                 required: mapped.is_some() || (known.required && known.default.is_none()),
             };
             let mut field = field(known, source);
-            field.default.clone_from(&known.default);
+            field.default = default_of(known, needs).map(str::to_owned);
             field.at.clone_from(&at);
             fields.push(field);
         }
@@ -416,6 +476,20 @@ impl<'a> Assembly<'_, 'a> {
 /// Whether placing the field in an argument would show a secret to every process of the machine.
 fn in_argument_is_leak(field: &Field) -> bool {
     field.masked || field.source.is_secret()
+}
+
+/// What the connector wants set beside a login token; nothing where the role has none.
+fn beside_token<'c>(connector: Option<&'c Connector>, fields: &[Field]) -> &'c [(String, String)] {
+    let has_token = fields.iter().any(|field| matches!(field.source, Source::RdsIam(_)));
+    match connector {
+        Some(connector) if has_token => &connector.with_token,
+        _ => &[],
+    }
+}
+
+fn default_of<'f>(known: &'f ConnectorField, needs: &'f [(String, String)]) -> Option<&'f str> {
+    let needed = needs.iter().find(|(name, _)| *name == known.name);
+    needed.map(|(_, value)| value.as_str()).or(known.default.as_deref())
 }
 
 /// A field that no role writes.

@@ -41,6 +41,7 @@ const CONNECTOR_KEYS: &[Key] = &[
         Takes::Text,
         "\"the password goes in the variable PGPASSWORD\"",
     ),
+    Key::now("with_token", Takes::TextMap, "{ PGSSLMODE = \"require\" }"),
     Key::now("not_built", Takes::Text, "\"an agent of the session\""),
     Key::now("packages", Takes::TextMap, "{ debian = \"postgresql-client\" }"),
     Key::now("arguments", Takes::Anything, ""),
@@ -85,6 +86,7 @@ struct Written<'a> {
     command: Option<Vec<String>>,
     programs: Option<Vec<String>>,
     delivery: Option<String>,
+    with_token: Vec<(String, String)>,
     not_built: Option<String>,
     packages: Vec<(String, String)>,
     arguments: Option<Vec<ArgumentGroup>>,
@@ -258,6 +260,7 @@ fn read<'a>(scope: Scope<'_>, name: &str, table: &Table<'a>, place: Place<'a>) -
         command: table.texts("command").filter(|command| !command.is_empty()),
         programs: table.texts("programs"),
         delivery: table.text("delivery"),
+        with_token: with_token(&scope, table, &what),
         not_built: table.text("not_built"),
         packages: table.text_map("packages"),
         arguments: table.get("arguments").map(|list| read_arguments(&scope, &list, &what)),
@@ -266,6 +269,16 @@ fn read<'a>(scope: Scope<'_>, name: &str, table: &Table<'a>, place: Place<'a>) -
         muted: scope.muted,
         problems: scope.into_problems(),
     }
+}
+
+/// What a login token needs beside it; only names that can be fields.
+fn with_token(scope: &Scope<'_>, table: &Table<'_>, what: &str) -> Vec<(String, String)> {
+    for entry in table.get("with_token").map(|entry| entry.members()).unwrap_or_default() {
+        if let Some(problem) = wrong_name(entry.name, &format!("`with_token` of {what}")) {
+            scope.problem(&entry.key_place(), problem);
+        }
+    }
+    table.text_map("with_token")
 }
 
 fn read_fields(scope: &Scope<'_>, fields: &Entry<'_>, what: &str) -> Vec<ConnectorField> {
@@ -365,6 +378,9 @@ fn merge(name: &str, written: &Written<'_>, base: Connector) -> Connector {
     }
     if let Some(delivery) = &written.delivery {
         connector.delivery.clone_from(delivery);
+    }
+    if !written.with_token.is_empty() {
+        connector.with_token.clone_from(&written.with_token);
     }
     if written.not_built.is_some() || written.command.is_some() {
         connector.not_built.clone_from(&written.not_built);

@@ -4,12 +4,13 @@ use toml::de::{DeTable, DeValue};
 
 use super::report::{Place, Scope};
 use super::source::shown;
-use super::walk::{Entry, Key, Takes, noun, number, unknown_key};
+use super::walk::{Entry, Key, Takes, noun, number};
 use crate::domain::catalogue;
 use crate::domain::placeholder;
 use crate::domain::problem::Problem;
-use crate::domain::reference::{self, Parsed, Pin, ProviderNames, RefError, is_variable_name};
-use crate::domain::role::{Source, Via};
+use crate::domain::reference::{self, Parsed, Pin, ProviderKind, ProviderNames, RefError, is_variable_name};
+use crate::domain::role::{RdsIam, Source, Via};
+use crate::domain::suggest;
 
 /// A text that can only be a reference and is none.
 pub(super) fn not_a_reference(message: String, similar: Vec<String>) -> Problem {
@@ -35,6 +36,15 @@ const ORIGINS: &[Key] = &[
     Key::now("literal", Takes::Text, "\"…\""),
     Key::now("template", Takes::Text, "\"mongodb://{user}:{password}@db/reports\""),
     Key::now("rds_iam", Takes::Text, "\"app_ro\""),
+];
+
+/// What may stand beside `rds_iam`, and only there.
+const TOKEN_KEYS: &[Key] = &[
+    Key::now("provider", Takes::Text, "\"aws-prod\""),
+    Key::now("region", Takes::Text, "\"eu-west-1\""),
+    Key::now("role_arn", Takes::Text, "\"arn:aws:iam::123456789012:role/db-login\""),
+    Key::now("host", Takes::Text, "\"orders.abc123.eu-west-1.rds.amazonaws.com\""),
+    Key::now("port", Takes::Number(1, 65535), "5432"),
 ];
 
 /// A field as a role or template writes it.
@@ -133,7 +143,7 @@ impl FieldReader<'_, '_> {
         match reference::parse_value(text, self.names) {
             Ok(Parsed::Plain) => self.without_nul(entry, text),
             Ok(Parsed::Secret(secret)) => Some(Source::Secret(secret)),
-            Ok(Parsed::RdsIam { user }) => Some(Source::RdsIam { user }),
+            Ok(Parsed::RdsIam { user }) => self.token(entry, &user, &[]),
             Err(error) => self.not_a_reference(entry, error),
         }
     }
@@ -161,9 +171,16 @@ impl FieldReader<'_, '_> {
     fn table<'a>(&self, entry: &Entry<'a>, table: &'a DeTable<'a>, field: &mut WrittenField<'a>) -> Option<()> {
         let members = entry.members();
         let is_template = table.contains_key("template");
+        let mut keys: Vec<Key> = ORIGINS.iter().chain(OPTION_KEYS).copied().collect();
+        if table.contains_key("rds_iam") {
+            keys.extend(TOKEN_KEYS);
+        }
         let before = self.scope.problems().len();
         for member in &members {
-            self.check_member(member, is_template);
+            // What is not declared is a part of the template.
+            if !is_template || keys.iter().any(|key| key.name == member.name) {
+                super::walk::check_entry(self.scope, member, &self.what, &keys);
+            }
         }
         let origins: Vec<&Entry<'_>> = members
             .iter()
@@ -203,18 +220,6 @@ impl FieldReader<'_, '_> {
         Some(())
     }
 
-    fn check_member(&self, member: &Entry<'_>, is_template: bool) {
-        let declared = ORIGINS.iter().chain(OPTION_KEYS).any(|key| key.name == member.name);
-        if declared {
-            let keys: Vec<Key> = ORIGINS.iter().chain(OPTION_KEYS).copied().collect();
-            super::walk::check_entry(self.scope, member, &self.what, &keys);
-        } else if !is_template {
-            let known = ORIGINS.iter().chain(OPTION_KEYS).map(|key| key.name);
-            self.scope
-                .problem(&member.key_place(), unknown_key(member.name, &self.what, known));
-        }
-    }
-
     fn origin(&self, origin: &Entry<'_>, members: &[Entry<'_>]) -> Option<Source> {
         let text = origin.text()?;
         match origin.name {
@@ -228,15 +233,73 @@ impl FieldReader<'_, '_> {
                     None
                 }
             },
-            "rds_iam" if !text.is_empty() => Some(Source::RdsIam { user: text.to_owned() }),
-            "template" => self.template(origin, text, members),
-            _ => {
-                let message = format!("{}: rds_iam names the database user", self.what);
-                self.scope
-                    .problem(&origin.place(), Problem::new(&catalogue::CONFIG_TYPE, message));
-                None
-            }
+            "rds_iam" => self.token(origin, text, members),
+            _ => self.template(origin, text, members),
         }
+    }
+
+    /// A login token for a database; `members` are the keys beside the user's name.
+    fn token(&self, user_at: &Entry<'_>, user: &str, members: &[Entry<'_>]) -> Option<Source> {
+        let get = |name: &str| members.iter().find(|member| member.name == name);
+        let text = |name: &str| get(name).and_then(Entry::text);
+        let before = self.scope.problems().len();
+        let wrong = |at: &Entry<'_>, message: &str, example: &str| {
+            let problem = Problem::new(&catalogue::CONFIG_TYPE, format!("{}: {message}", self.what))
+                .fixes(vec![format!("write it like this: {example}")]);
+            self.scope.problem(&at.place(), problem);
+        };
+        if user.is_empty() || user.contains(char::is_control) {
+            wrong(user_at, "rds_iam names the database user", "rds_iam = \"app_ro\"");
+        }
+        let of_region = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+        if let Some(at) =
+            get("region").filter(|at| !at.text().is_some_and(|t| t.contains('-') && t.chars().all(of_region)))
+        {
+            wrong(
+                at,
+                "`region` is the short name of an AWS region",
+                "region = \"eu-west-1\"",
+            );
+        }
+        let is_arn = |text: &str| text.starts_with("arn:") && text.contains(":role/");
+        if let Some(at) = get("role_arn").filter(|at| !at.text().is_some_and(is_arn)) {
+            let example = "role_arn = \"arn:aws:iam::123456789012:role/db-login\"";
+            wrong(at, "`role_arn` is the ARN of an IAM role", example);
+        }
+        let of_host = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '.' | '_');
+        if let Some(at) = get("host").filter(|at| !at.text().is_some_and(|t| !t.is_empty() && t.chars().all(of_host))) {
+            let example = "host = \"orders.abc123.eu-west-1.rds.amazonaws.com\", port = 5432";
+            wrong(at, "`host` is the name of a host, and nothing else", example);
+        }
+        let provider = text("provider").unwrap_or(ProviderKind::Aws.word());
+        if let Some(at) = get("provider")
+            && self.names.kind_of(provider) != Some(ProviderKind::Aws)
+        {
+            self.not_aws(at, provider);
+        }
+        (self.scope.problems().len() == before).then(|| {
+            let port = get("port").and_then(|port| number(port.value.get_ref()));
+            Source::RdsIam(RdsIam {
+                provider: provider.to_owned(),
+                user: user.to_owned(),
+                region: text("region").map(str::to_owned),
+                role_arn: text("role_arn").map(str::to_owned),
+                host: text("host").map(str::to_owned),
+                port: port.and_then(|port| u16::try_from(port).ok()),
+            })
+        })
+    }
+
+    fn not_aws(&self, at: &Entry<'_>, name: &str) {
+        let of_aws = |name: &&str| self.names.kind_of(name) == Some(ProviderKind::Aws);
+        let known: Vec<&str> = self.names.names().filter(of_aws).collect();
+        let why = match self.names.kind_of(name) {
+            Some(kind) => format!("is of the kind {}, and AWS alone makes these tokens", kind.word()),
+            None => "is no provider that the configuration declares".to_owned(),
+        };
+        let message = format!("{}: `{}` {why}", self.what, shown(name));
+        let problem = Problem::new(&catalogue::CONFIG_UNKNOWN_NAME, message).similar(suggest::nearest(name, known));
+        self.scope.problem(&at.place(), problem);
     }
 
     fn template(&self, origin: &Entry<'_>, text: &str, members: &[Entry<'_>]) -> Option<Source> {
@@ -290,8 +353,14 @@ impl FieldReader<'_, '_> {
             what: format!("`{}` of {}", shown(member.name), self.what),
         };
         let field = reader.field(member)?;
-        if matches!(field.source, Source::Template { .. }) {
-            let message = format!("{}: a part of a template cannot be a template", reader.what);
+        let unfit = match field.source {
+            Source::Template { .. } => Some("a part of a template cannot be a template"),
+            // Made only when the other fields are known.
+            Source::RdsIam(_) => Some("a login token stands in a field of its own, not in a template"),
+            _ => None,
+        };
+        if let Some(unfit) = unfit {
+            let message = format!("{}: {unfit}", reader.what);
             self.scope
                 .problem(&member.key_place(), Problem::new(&catalogue::CONFIG_TYPE, message));
             return None;

@@ -43,6 +43,8 @@ const AUTH_KEYS: &[Key] = &[
     Key::now("password", Takes::Credential, "{ secret = \"local:vault#password\" }"),
     Key::now("jwt", Takes::Credential, "{ secret = \"env:CI_JWT\" }"),
     Key::now("jwt_file", Takes::Text, "\"/run/secrets/token\""),
+    Key::now("wrapped", Takes::Switch, "true"),
+    Key::now("port", Takes::Number(1024, 65535), "8250"),
 ];
 
 const VAULT_KEYS: &[Key] = &[
@@ -79,12 +81,23 @@ const AZURE_KEYS: &[Key] = &[
         Takes::Credential,
         "{ secret = \"local:azure#client_secret\" }",
     ),
+    Key::now("client_certificate", Takes::Credential, "\"/etc/hallpass/azure.pem\""),
+    Key::now("client_assertion", Takes::Credential, "{ secret = \"env:CI_JWT\" }"),
+    Key::now("federated_token_file", Takes::Text, "\"/run/secrets/token\""),
     Key::now("authority_host", Takes::Text, "\"https://login.microsoftonline.com\""),
-    Key::now("cloud", Takes::Text, "\"public\""),
+    Key::now("cloud", Takes::OneOf(&["public", "usgov", "china"]), "\"public\""),
     Key::now("allow_custom_host", Takes::Switch, "false"),
     Key::now(
         "credential",
-        Takes::OneOf(&["auto", "secret", "workload", "managed", "cli"]),
+        Takes::OneOf(&[
+            "auto",
+            "secret",
+            "certificate",
+            "assertion",
+            "workload",
+            "managed",
+            "cli",
+        ]),
         "\"auto\"",
     ),
 ];

@@ -349,7 +349,7 @@ fn fields_as_tables() {
         PAGER = "less"
         KEY = { secret = "sm:prod/tls#key", via = "file", stage = "AWSPREVIOUS", trim = true, optional = true }
         PORT = { secret = "_vaultkv1:kv/db:port", default = "5432" }
-        TOKEN = { rds_iam = "app" }
+        TOKEN = { rds_iam = "app", host = "db.internal", port = 5432 }
         URI = { template = "x://{user}:{password:raw}@{host}", user = "me", password = { secret = "vault:a/b#c", version = 3 }, host = { literal = "h" } }
         "#
         .replace("sm:", "aws:")
@@ -366,7 +366,10 @@ fn fields_as_tables() {
         panic!()
     };
     assert_eq!(port.id.kind, Kind::VaultKv1);
-    assert_eq!(source(x, "TOKEN"), &Source::RdsIam { user: "app".into() });
+    let Source::RdsIam(token) = source(x, "TOKEN") else {
+        panic!()
+    };
+    assert_eq!((token.user.as_str(), token.provider.as_str()), ("app", "aws"));
     assert_eq!(source(x, "URI").references().len(), 1);
 }
 
@@ -646,4 +649,54 @@ proptest! {
         let _ = home.said(&config);
         prop_assert!(begun.elapsed() < Duration::from_secs(1));
     }
+}
+
+#[test]
+fn a_token_brings_what_its_client_needs() {
+    let config = right(
+        r#"
+        [roles.pg]
+        connector = "postgres"
+        fields.PGHOST = "orders.abc123.eu-west-1.rds.amazonaws.com"
+        fields.PGUSER = "app"
+        fields.PGPASSWORD = "_aws_iam_rds:app"
+        [roles.strict]
+        connector = "postgres"
+        from = "vault:secret/orders"
+        fields.PGSSLMODE = "verify-full"
+        fields.PGPASSWORD = { rds_iam = "app", provider = "aws", region = "eu-west-1", role_arn = "arn:aws:iam::123456789012:role/db", port = 6432 }
+        [roles.my]
+        connector = "mysql"
+        fields.MYSQL_HOST = "orders.abc123.eu-west-1.rds.amazonaws.com"
+        fields.MYSQL_USER = "app"
+        fields.MYSQL_PWD = "_aws_iam_rds:app"
+        [roles.password]
+        connector = "mysql"
+        fields.MYSQL_HOST = "h"
+        fields.MYSQL_USER = "app"
+        fields.MYSQL_PWD = "_vault:a/b:c"
+        "#,
+    );
+    let plain = |role_name: &str, name: &str| match source(role(&config, role_name), name) {
+        Source::Plain(text) => text.clone(),
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(plain("pg", "PGSSLMODE"), "require");
+    assert_eq!(plain("strict", "PGSSLMODE"), "verify-full");
+    assert_eq!(plain("my", "LIBMYSQL_ENABLE_CLEARTEXT_PLUGIN"), "1");
+    let others = &role(&config, "password").fields;
+    assert!(!others.iter().any(|field| field.name.starts_with("LIBMYSQL")));
+    let Source::RdsIam(token) = source(role(&config, "strict"), "PGPASSWORD") else {
+        panic!()
+    };
+    assert_eq!((token.provider.as_str(), token.port), ("aws", Some(6432)));
+    assert_eq!(token.role_arn.as_deref(), Some("arn:aws:iam::123456789012:role/db"));
+    let masked = |field: &str| {
+        role(&config, "pg")
+            .fields
+            .iter()
+            .find(|f| f.name == field)
+            .map(|f| f.masked)
+    };
+    assert_eq!((masked("PGPASSWORD"), masked("PGSSLMODE")), (Some(true), Some(false)));
 }

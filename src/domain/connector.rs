@@ -64,6 +64,8 @@ pub struct Connector {
     pub files: Vec<ConnectorFile>,
     /// How the password reaches the client, in words for the detail pane.
     pub delivery: String,
+    /// Variables that a login token in the password's place needs, with their values; the role's own fields go before them.
+    pub with_token: Vec<(String, String)>,
     /// What is missing before a role of it can be opened; none for a connector that works.
     pub not_built: Option<String>,
     /// Package names that carry the client: (`debian`, `postgresql-client`) …
@@ -73,5 +75,10 @@ pub struct Connector {
 impl Connector {
     pub fn field(&self, name: &str) -> Option<&ConnectorField> {
         self.fields.iter().find(|field| field.name == name)
+    }
+
+    /// The field that holds the `host`, `port` or `user` of the resource: the one that this key of a secret fills.
+    pub fn part(&self, key: &str) -> Option<&ConnectorField> {
+        self.fields.iter().find(|field| field.from.iter().any(|k| k == key))
     }
 }

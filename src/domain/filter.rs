@@ -99,8 +99,7 @@ pub struct Subject {
 
 impl From<&Role> for Subject {
     fn from(role: &Role) -> Self {
-        let references = role.fields.iter().flat_map(|field| field.source.references());
-        let providers: BTreeSet<&str> = references.map(|reference| reference.id.provider.as_str()).collect();
+        let providers: BTreeSet<&str> = role.fields.iter().flat_map(|field| field.source.providers()).collect();
         let host = role.fields.iter().find_map(|field| match &field.source {
             Source::Plain(text)
                 if ["HOST", "SERVER", "DESTINATION"]

@@ -1,5 +1,6 @@
 //! A credential that a provider made for one session, and takes back when the session ends.
 
+use std::fmt;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -17,4 +18,56 @@ pub struct Lease {
     pub ttl: Duration,
     /// When it ends if nothing is done.
     pub expires: Timestamp,
+}
+
+impl Lease {
+    /// What it was made from: `database/creds/reader`. The rest of its name tells a person nothing.
+    pub fn path(&self) -> &str {
+        self.id.rsplit_once('/').map_or(&self.id, |(path, _)| path)
+    }
+
+    /// Seconds until it ends; none are left of one that is over.
+    pub fn left(&self, now: Timestamp) -> i64 {
+        (self.expires.as_second() - now.as_second()).max(0)
+    }
+}
+
+type GiveBack = Box<dyn FnOnce() + Send + Sync>;
+
+/// A lease in use. Dropping it gives it back: whatever way a launch or a session ends, nothing has to be remembered.
+pub struct Held {
+    lease: Lease,
+    /// What the person should know: a crash would leave it behind.
+    pub warning: Option<String>,
+    give_back: Option<GiveBack>,
+}
+
+impl Held {
+    /// `give_back` is called once and must not wait.
+    pub fn new(lease: Lease, give_back: impl FnOnce() + Send + Sync + 'static) -> Self {
+        Self {
+            lease,
+            warning: None,
+            give_back: Some(Box::new(give_back)),
+        }
+    }
+
+    /// As it was when it was made.
+    pub fn lease(&self) -> &Lease {
+        &self.lease
+    }
+}
+
+impl fmt::Debug for Held {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.lease.fmt(f)
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        if let Some(give_back) = self.give_back.take() {
+            give_back();
+        }
+    }
 }

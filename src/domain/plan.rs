@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use crate::domain::lease::Lease;
+use crate::domain::lease::Held;
 use crate::domain::reference::SecretRef;
 use crate::domain::secret::ChildEnv;
 
@@ -22,17 +22,18 @@ pub struct LaunchPlan {
     pub env: ChildEnv,
     /// Which secrets were read for it, in the role's order. No values.
     pub secrets: Vec<SecretUse>,
-    /// What has to be given back when the session ends.
-    pub leases: Vec<Lease>,
+    /// What is given back when this is dropped. Whoever starts the session takes them out and keeps them until it ends.
+    pub leases: Vec<Held>,
     /// What the person should know, without any value: a secret too short to be masked, an empty one …
     pub warnings: Vec<String>,
 }
 
-/// One secret that was read for a launch.
+/// One secret that was read, or one token that was made, for a launch.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SecretUse {
     pub field: String,
-    pub reference: SecretRef,
+    /// None for a token.
+    pub reference: Option<SecretRef>,
     pub version: Option<String>,
     /// When the value stops working; none if it does not, or nobody knows.
     pub expires: Option<Timestamp>,

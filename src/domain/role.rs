@@ -37,9 +37,7 @@ pub enum Source {
         text: String,
         parts: Vec<(String, Source)>,
     },
-    RdsIam {
-        user: String,
-    },
+    RdsIam(RdsIam),
     /// Filled by the role's `from`: the first of `keys` that the secret has. A key that none has is an error
     /// only if `required`; else the field's default holds, or the variable stays unset.
     From {
@@ -56,14 +54,14 @@ impl Source {
             Self::Plain(_) => "plain",
             Self::Secret(_) | Self::From { .. } => "secret",
             Self::Template { .. } => "template",
-            Self::RdsIam { .. } => "rds-iam",
+            Self::RdsIam(_) => "rds-iam",
         }
     }
 
     /// Every secret reference in it, in order.
     pub fn references(&self) -> Vec<&SecretRef> {
         match self {
-            Self::Plain(_) | Self::RdsIam { .. } => Vec::new(),
+            Self::Plain(_) | Self::RdsIam(_) => Vec::new(),
             Self::Secret(reference) | Self::From { secret: reference, .. } => vec![reference],
             Self::Template { parts, .. } => parts.iter().flat_map(|(_, part)| part.references()).collect(),
         }
@@ -71,8 +69,32 @@ impl Source {
 
     /// Whether any of it comes from a provider.
     pub fn is_secret(&self) -> bool {
-        matches!(self, Self::RdsIam { .. }) || !self.references().is_empty()
+        matches!(self, Self::RdsIam(_)) || !self.references().is_empty()
     }
+
+    /// The names of the providers that it comes from, in order; a name may stand twice.
+    pub fn providers(&self) -> Vec<&str> {
+        match self {
+            Self::RdsIam(token) => vec![&token.provider],
+            _ => self.references().iter().map(|r| r.id.provider.as_str()).collect(),
+        }
+    }
+}
+
+/// A login token for the database that the role opens: made at launch, in the password's place, good for new logins for 15 minutes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RdsIam {
+    /// The AWS provider whose credentials sign it.
+    pub provider: String,
+    /// The database user that it logs in.
+    pub user: String,
+    /// Where the database is; none to take the provider's region, or the one that the host's name says.
+    pub region: Option<String>,
+    /// The role to take on before.
+    pub role_arn: Option<String>,
+    /// None: what the role's own field for the host holds, see [`crate::domain::connector::Connector::part`]. The port likewise.
+    pub host: Option<String>,
+    pub port: Option<u16>,
 }
 
 /// One environment variable of a role.

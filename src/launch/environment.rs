@@ -1,12 +1,14 @@
 //! The child's environment: an allow-list, the role's fields, and who we are; never a credential of a provider.
 
+use jiff::Timestamp;
+
 use super::Request;
 use super::resolve::Value;
 use crate::config::Config;
 use crate::domain::catalogue;
 use crate::domain::plan::SecretUse;
 use crate::domain::problem::Problem;
-use crate::domain::role::{Field, Role, Via};
+use crate::domain::role::{Field, Role, Source, Via};
 use crate::domain::secret::{ChildEnv, SecretValue};
 use crate::providers::{World, credential_names};
 
@@ -68,6 +70,15 @@ pub(super) fn build(
     if problems.is_empty() { Ok(built) } else { Err(problems) }
 }
 
+/// Tells the child when the first of its values stops working. What is open then stays open: nothing new can be opened with the value.
+pub(super) fn say_until_when(built: &mut Built) {
+    if let Some(first) = built.secrets.iter().filter_map(|used| used.expires).min() {
+        // To the second: shells and their `date -d` read no more.
+        let first = Timestamp::from_second(first.as_second()).unwrap_or(first);
+        built.env.insert_plain("HALLPASS_EXPIRES_AT", first.to_string());
+    }
+}
+
 fn inherit(role: &Role, world: &World, built: &mut Built) {
     let credentials = credential_names();
     for (name, value) in world.env.iter() {
@@ -82,9 +93,9 @@ fn inherit(role: &Role, world: &World, built: &mut Built) {
     }
 }
 
-fn insert(field: &Field, value: Value, built: &mut Built) -> Result<(), Problem> {
+pub(super) fn insert(field: &Field, value: Value, built: &mut Built) -> Result<(), Problem> {
     match value {
-        Value::Absent => {}
+        Value::Absent | Value::Token => {}
         Value::Plain(text) if field.via == Via::File => {
             put_file(field, SecretValue::from_text(text), false, built);
         }
@@ -149,10 +160,15 @@ fn required(role: &Role, config: &Config, env: &ChildEnv) -> Result<(), Problem>
         return Ok(());
     };
     let names = env.names();
+    // Its turn comes last.
+    let is_token = |name: &str| {
+        let field = role.fields.iter().find(|field| field.name == name);
+        field.is_some_and(|field| matches!(field.source, Source::RdsIam(_)))
+    };
     let missing: Vec<&str> = connector
         .fields
         .iter()
-        .filter(|field| field.required && !names.contains(&field.name))
+        .filter(|field| field.required && !names.contains(&field.name) && !is_token(&field.name))
         .map(|field| field.name.as_str())
         .collect();
     if missing.is_empty() {

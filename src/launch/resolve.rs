@@ -7,6 +7,7 @@ use futures::future::join_all;
 use jiff::Timestamp;
 
 use crate::domain::catalogue::{self, Code};
+use crate::domain::lease::Held;
 use crate::domain::problem::{Location, Problem, Snippet};
 use crate::domain::reference::{ProviderKind, SecretId, SecretRef};
 use crate::domain::role::{Field, Role, Source, Via};
@@ -16,7 +17,6 @@ use crate::providers::patience::{self, in_words};
 use crate::providers::{Fetched, Providers};
 
 /// What waits for a later version, as a problem names it.
-pub(super) const RDS_IAM: &str = "RDS IAM tokens";
 pub(super) const VIA_AGENT: &str = "via = \"agent\"";
 
 /// The value of one field.
@@ -28,13 +28,15 @@ pub(super) enum Value {
         parts: Vec<SecretValue>,
         uses: Vec<Use>,
     },
+    /// A login token: made when the fields that say for which host it is are known.
+    Token,
     /// An optional secret that is not there.
     Absent,
 }
 
-/// One reference that was read for a field.
+/// One reference that was read for a field, or a token that was made.
 pub(super) struct Use {
-    pub(super) reference: SecretRef,
+    pub(super) reference: Option<SecretRef>,
     pub(super) version: Option<String>,
     pub(super) expires: Option<Timestamp>,
     pub(super) took: Duration,
@@ -48,9 +50,14 @@ struct Read {
 
 type Reads = BTreeMap<SecretId, Read>;
 
-/// The value of every field of the role, in order; or all problems, in the same order. `limit` is the time for all of it.
-pub(super) async fn fields(role: &Role, providers: &Providers, limit: Duration) -> Result<Vec<Value>, Vec<Problem>> {
-    let deadline = tokio::time::Instant::now() + limit;
+/// The value of every field of the role, in order, and what is given back after use; or all problems, in the same order. `deadline` is that of the whole launch, which
+/// may take `limit`.
+pub(super) async fn fields(
+    role: &Role,
+    providers: &Providers,
+    deadline: tokio::time::Instant,
+    limit: Duration,
+) -> Result<(Vec<Value>, Vec<Held>), Vec<Problem>> {
     let mut wanted: BTreeMap<&str, Vec<SecretId>> = BTreeMap::new();
     for reference in role.fields.iter().flat_map(|field| field.source.references()) {
         let ids = wanted.entry(&reference.id.provider).or_default();
@@ -79,7 +86,8 @@ pub(super) async fn fields(role: &Role, providers: &Providers, limit: Duration) 
         }
     }
     if failed.is_empty() {
-        return Ok(values);
+        let leases = reads.into_values().filter_map(|read| read.result.ok()?.lease);
+        return Ok((values, leases.collect()));
     }
     let named = |(mut problem, names): (Problem, Vec<&str>)| {
         problem.what = format!("{}, for {}", problem.what, names.join(", "));
@@ -111,7 +119,7 @@ async fn read(
         .collect()
 }
 
-fn too_slow(provider: &str, limit: Duration) -> Problem {
+pub(super) fn too_slow(provider: &str, limit: Duration) -> Problem {
     let what = format!("provider `{provider}` gave no answer within {}", in_words(limit));
     Problem::new(&catalogue::NET_TIMEOUT, what)
 }
@@ -162,7 +170,7 @@ fn offending_line(at: &Location, reference: &SecretRef) -> Option<(usize, Snippe
 fn value(field: &Field, reads: &Reads) -> Result<Value, Problem> {
     let found = match &field.source {
         Source::Plain(text) => return Ok(Value::Plain(text.clone())),
-        Source::RdsIam { .. } => Err(not_built(RDS_IAM)),
+        Source::RdsIam(_) => return Ok(Value::Token),
         Source::Secret(reference) => secret(reference, reads).map(|(value, used)| (value, Vec::new(), vec![used])),
         Source::From { secret, keys, required } => match from(secret, keys, *required, field, reads) {
             Ok(None) => return Ok(field.default.clone().map_or(Value::Absent, Value::Plain)),
@@ -188,7 +196,11 @@ fn value(field: &Field, reads: &Reads) -> Result<Value, Problem> {
 /// Whether the code says that a secret is not there, which `optional` and `default` forgive; anything broken is never forgiven.
 pub(crate) fn is_absent(code: &'static Code) -> bool {
     [
+        &catalogue::AWS_NOTFOUND,
+        &catalogue::AZURE_DELETED,
+        &catalogue::AZURE_NOTFOUND,
         &catalogue::ENV_UNSET,
+        &catalogue::GCP_NOTFOUND,
         &catalogue::LOCAL_MISSING,
         &catalogue::REF_KEY_MISSING,
         &catalogue::REF_NULL,
@@ -205,7 +217,6 @@ pub(super) fn not_built(what: &str) -> Problem {
 /// What of the field itself, whatever its provider says, is not built yet.
 pub(crate) fn not_built_of(field: &Field) -> Option<Problem> {
     match (&field.source, field.via) {
-        (Source::RdsIam { .. }, _) => Some(not_built(RDS_IAM)),
         (source, Via::Agent) if source.is_secret() => Some(not_built(VIA_AGENT)),
         _ => None,
     }
@@ -222,7 +233,7 @@ fn read_of<'a>(reference: &SecretRef, reads: &'a Reads) -> Result<(&'a Fetched, 
     Ok((
         fetched,
         Use {
-            reference: reference.clone(),
+            reference: Some(reference.clone()),
             version: fetched.version.clone(),
             expires: fetched.expires,
             took: read.took,
@@ -253,7 +264,9 @@ fn from(
         match fetched.payload.pick(Some(key)) {
             Ok(value) => {
                 let (_, mut used) = read_of(reference, reads)?;
-                used.reference.key = Some(key.clone());
+                if let Some(reference) = &mut used.reference {
+                    reference.key = Some(key.clone());
+                }
                 return Ok(Some((value, used)));
             }
             Err(PickError::NoSuchKey { names: there, .. }) => names = there,
@@ -355,10 +368,10 @@ pub(crate) fn explain(error: &PickError, reference: &SecretRef) -> Problem {
                 .similar(nearest(key, names.iter().map(String::as_str)))
         }
         PickError::NotJson { .. } | PickError::Null { .. } => {
-            let code = if matches!(error, PickError::Null { .. }) {
-                &catalogue::REF_NULL
-            } else {
-                &catalogue::REF_NOT_JSON
+            let code = match (error, reference.id.kind.provider_kind()) {
+                (PickError::Null { .. }, _) => &catalogue::REF_NULL,
+                (_, ProviderKind::Aws) => &catalogue::AWS_NOT_JSON,
+                _ => &catalogue::REF_NOT_JSON,
             };
             Problem::new(code, format!("`{reference}`: {error}"))
         }

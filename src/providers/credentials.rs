@@ -5,6 +5,8 @@ use std::sync::{Arc, Weak};
 use secrecy::SecretString;
 
 use super::Registry;
+#[cfg(feature = "vault")]
+use super::leases::Making;
 use crate::domain::catalogue;
 use crate::domain::problem::Problem;
 use crate::domain::reference::SecretRef;
@@ -16,6 +18,12 @@ pub struct Credentials(Weak<Registry>);
 impl Credentials {
     pub(super) fn new(registry: &Arc<Registry>) -> Self {
         Self(Arc::downgrade(registry))
+    }
+
+    /// To be taken before a lease is asked for; none if hallpass is ending.
+    #[cfg(feature = "vault")]
+    pub(super) fn making(&self) -> Option<Making> {
+        self.0.upgrade().map(Making::new)
     }
 
     /// Reads the credential that `reference` names.

@@ -8,7 +8,7 @@ pub(super) mod tls;
 use std::error::Error;
 
 /// The first error of this type in a chain. An `io::Error` hides what it was made of from the chain, so it is opened.
-fn find<'a, T: Error + 'static>(error: &'a (dyn Error + 'static)) -> Option<&'a T> {
+pub(super) fn find<'a, T: Error + 'static>(error: &'a (dyn Error + 'static)) -> Option<&'a T> {
     let mut next = Some(error);
     while let Some(error) = next {
         if let Some(found) = error.downcast_ref::<T>() {

@@ -1,12 +1,22 @@
-//! `vault`: HashiCorp Vault and OpenBao. Reads KV v1 and v2, with a token or AppRole.
+//! `vault`: HashiCorp Vault and OpenBao. Reads KV v1 and v2, and credentials that are made for a session, with every login that they have
+//! built in.
 
+mod account;
 mod api;
+mod dynamic;
 mod failure;
+mod kept;
+mod lease;
 mod login;
+mod loopback;
+mod method;
 mod path;
+mod person;
 mod read;
 mod refusal;
+mod renewal;
 mod settings;
+mod wrapping;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -18,18 +28,19 @@ use reqwest::{Client, Proxy};
 use tokio::sync::OnceCell;
 
 use self::api::{Asker, Envelope, Mounts, Question, parse};
+use self::kept::Kept;
 use self::login::{Session, Standing, Token};
-use self::path::Kv;
-use self::read::of_version;
-use self::settings::VaultSettings;
-
+use self::path::Engine;
+use self::read::{Purpose, of_version};
+use self::settings::{ClientPem, VaultSettings};
 use super::net::http::{self, Answer, Fault};
 use super::net::ladder::{Ladder, Route};
 use super::net::retry::Attempts;
-use super::net::tls;
+use super::net::tls::{self, Pem};
 use super::shared::Shared;
-use super::{Credentials, Fetched, Inspected, Provider, ProviderConfig, World, seen};
+use super::{Credentials, Fetched, Inspected, Person, Provider, ProviderConfig, World, seen};
 use crate::domain::catalogue;
+use crate::domain::lease::Lease;
 use crate::domain::problem::Problem;
 use crate::domain::reference::SecretId;
 use crate::domain::status::{ProviderStatus, State};
@@ -44,8 +55,14 @@ struct Vault {
     credentials: Credentials,
     connection: OnceCell<Connection>,
     session: Session,
+    /// Where a person's login is kept.
+    kept: Kept,
+    /// What is kept goes with the machine's session.
+    volatile: bool,
     /// The mounts that were found out. Held while one is asked for, so that ten secrets of one mount ask once.
-    mounts: Shared<BTreeMap<String, Kv>>,
+    mounts: Shared<BTreeMap<String, Engine>>,
+    /// How each lease that lives was made.
+    leases: lease::Made,
 }
 
 struct Connection {
@@ -62,11 +79,14 @@ pub(super) fn open(
     Ok(Arc::new(Vault {
         name: config.name.clone(),
         proxy: http::proxy(world, settings.https, &settings.host)?,
+        kept: Kept::new(&world.runtime_folder, &config.name, settings.subject()),
+        volatile: world.text("XDG_RUNTIME_DIR").is_some(),
         settings,
         credentials: credentials.clone(),
         connection: OnceCell::new(),
         session: Session::default(),
         mounts: Shared::default(),
+        leases: lease::Made::default(),
     }))
 }
 
@@ -74,10 +94,13 @@ impl Vault {
     /// Made at the first request; reads certificate files.
     async fn connection(&self) -> Result<&Connection, Problem> {
         let connect = || async {
-            let settings = self.settings.clone();
-            let config = if settings.https {
+            let config = if self.settings.https {
+                let mut tls = self.settings.tls.clone();
+                if let Some((certificate, key)) = &self.settings.client {
+                    tls.client = Some((self.client_pem(certificate).await?, self.client_pem(key).await?));
+                }
                 // The system's store takes 15–30 ms to read: not on a thread that others wait for.
-                tokio::task::spawn_blocking(move || settings.tls.config())
+                tokio::task::spawn_blocking(move || tls.config())
                     .await
                     .map_err(|_| Problem::new(&catalogue::NET_CERT, "TLS cannot be set up"))??
             } else {
@@ -94,6 +117,13 @@ impl Vault {
             })
         };
         self.connection.get_or_try_init(connect).await
+    }
+
+    async fn client_pem(&self, pem: &ClientPem) -> Result<Pem, Problem> {
+        match pem {
+            ClientPem::Given(pem) => Ok(pem.clone()),
+            ClientPem::Held(reference) => Ok(Pem::Text(self.credentials.read(reference).await?)),
+        }
     }
 
     fn asker<'a>(&'a self, token: Option<&'a Token>) -> Asker<'a> {
@@ -236,6 +266,9 @@ impl Provider for Vault {
         if let Err(problem) = self.climb(&mut ladder, &mut status).await {
             status.state = State::Fail;
             status.problem = Some(problem.steps(ladder.stages()));
+        } else if let Some(problem) = self.not_renewed() {
+            status.state = State::Warn;
+            status.problem = Some(problem.steps(ladder.stages()));
         }
         status.latency_ms = Some(ladder.millis());
         status.stages = ladder.stages();
@@ -252,7 +285,7 @@ impl Provider for Vault {
         if let Some(inspected) = self.without_value(secret).await? {
             return Ok(inspected);
         }
-        let read = self.read(secret).await?;
+        let read = self.read(secret, Purpose::Look).await?;
         let (payload, version) = self.content(&read)?;
         let Inspected { keys, warnings, .. } = seen(&payload, keys);
         Ok(Inspected {
@@ -263,13 +296,27 @@ impl Provider for Vault {
     }
 
     async fn fetch(&self, secret: &SecretId) -> Result<Fetched, Problem> {
-        let read = self.read(secret).await?;
+        let read = self.read(secret, Purpose::Use).await?;
         let (payload, version) = self.content(&read)?;
         let Inspected { version, changed, .. } = of_version(version.as_ref());
         Ok(Fetched {
             version,
             changed,
+            expires: read.lease.as_ref().map(|held| held.lease().expires),
+            lease: read.lease,
             ..Fetched::new(payload)
         })
+    }
+
+    async fn login(&self, person: &dyn Person) -> Result<String, Problem> {
+        self.log_in_with(person).await
+    }
+
+    async fn renew(&self, lease: &Lease) -> Result<Lease, Problem> {
+        self.renew_lease(lease).await
+    }
+
+    async fn revoke(&self, lease: &Lease) -> Result<(), Problem> {
+        self.revoke_lease(lease).await
     }
 }

@@ -76,7 +76,7 @@ pub struct Modes {
 }
 
 /// Most bytes that the cells of one session's scrollback take.
-const SCROLLBACK_BYTES: usize = 96 << 20;
+const MOST_SCROLLBACK_BYTES: usize = 96 << 20;
 
 /// A terminal without a window.
 pub struct Emulator {
@@ -84,6 +84,7 @@ pub struct Emulator {
     parser: Processor,
     soft_reset: SoftReset,
     scrollback_lines: usize,
+    scrollback_bytes: usize,
 }
 
 /// Finds DECSTR in a stream that comes in any pieces.
@@ -128,10 +129,21 @@ impl Emulator {
     pub fn new(size: Size, scrollback_lines: usize) -> Self {
         let size = size.clamped();
         Self {
-            adapter: Adapter::new(size, lines_kept(size, scrollback_lines)),
+            adapter: Adapter::new(size, lines_kept(size, scrollback_lines, MOST_SCROLLBACK_BYTES)),
             parser: Processor::new(),
             soft_reset: SoftReset::default(),
             scrollback_lines,
+            scrollback_bytes: MOST_SCROLLBACK_BYTES,
+        }
+    }
+
+    /// Keeps no more than this many bytes of scrollback from now on; the oldest lines go first.
+    pub fn limit_scrollback(&mut self, bytes: usize) {
+        let bytes = bytes.min(MOST_SCROLLBACK_BYTES);
+        if bytes != self.scrollback_bytes {
+            self.scrollback_bytes = bytes;
+            self.adapter
+                .keep_lines(lines_kept(self.size(), self.scrollback_lines, bytes));
         }
     }
 
@@ -176,7 +188,8 @@ impl Emulator {
     pub fn resize(&mut self, size: Size) {
         let size = size.clamped();
         if size != self.size() {
-            self.adapter.resize(size, lines_kept(size, self.scrollback_lines));
+            let lines = lines_kept(size, self.scrollback_lines, self.scrollback_bytes);
+            self.adapter.resize(size, lines);
         }
     }
 
@@ -293,8 +306,8 @@ impl Emulator {
     }
 }
 
-fn lines_kept(size: Size, wanted: usize) -> usize {
-    wanted.min(SCROLLBACK_BYTES / (usize::from(size.columns) * size_of::<Cell>()))
+fn lines_kept(size: Size, wanted: usize, bytes: usize) -> usize {
+    wanted.min(bytes / (usize::from(size.columns) * size_of::<Cell>()))
 }
 
 fn style(cell: &Cell) -> CellStyle {
@@ -325,6 +338,22 @@ fn color(color: ansi::Color) -> Color {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_smaller_share_drops_the_oldest_lines() {
+        let mut emulator = Emulator::new(Size { columns: 80, rows: 5 }, 10_000);
+        for line in 0..2000 {
+            emulator.feed(format!("line {line}\r\n").as_bytes());
+        }
+        assert_eq!(emulator.scrollback(), 1996);
+        emulator.limit_scrollback(1000 * 80 * size_of::<Cell>());
+        assert_eq!(emulator.scrollback(), 1000);
+        emulator.scroll(1000);
+        assert_eq!(emulator.row_text(0), "line 996");
+        emulator.limit_scrollback(usize::MAX);
+        emulator.feed(&b"more\r\n".repeat(20_000));
+        assert_eq!(emulator.scrollback(), 10_000);
+    }
 
     fn emulator(columns: u16, rows: u16) -> Emulator {
         Emulator::new(Size { columns, rows }, 100)

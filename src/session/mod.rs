@@ -1,5 +1,7 @@
 //! A child process and everything around it: how it starts, its PTY, the emulator that keeps its screen, the keys it gets, how it ends.
 
+#[cfg(feature = "net")]
+pub mod browser;
 pub mod child_start;
 pub mod editor;
 pub mod emulator;
@@ -117,6 +119,12 @@ impl Session {
         if let Some(pty) = &*self.pty.lock().unwrap_or_else(PoisonError::into_inner) {
             pty.resize(size);
         }
+    }
+
+    /// Keeps no more than this many bytes of scrollback from now on.
+    pub fn limit_scrollback(&self, bytes: usize) {
+        let mut emulator = self.emulator.lock().unwrap_or_else(PoisonError::into_inner);
+        emulator.limit_scrollback(bytes);
     }
 
     /// Ends the child: HUP, 3 s, TERM, 3 s, KILL, to its whole process group. Returns at once.

@@ -4,10 +4,12 @@ use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use secrecy::SecretString;
 use tokio::sync::mpsc::UnboundedSender;
 use tokio::task::JoinHandle;
+use tokio::time::Instant;
 
 use crate::check::Checker;
 use crate::config::Config;
@@ -32,6 +34,8 @@ pub enum Effect {
         generation: u64,
         provider: String,
     },
+    /// A provider that somebody logged in to elsewhere: what it remembers is old.
+    Reopen(String),
     CancelChecks,
     Launch {
         generation: u64,
@@ -96,6 +100,11 @@ struct Ground {
     world: World,
 }
 
+/// Bytes of scrollback that all sessions together keep.
+const SCROLLBACK_BYTES: usize = 240 << 20;
+/// Wrapping a long scrollback anew takes milliseconds, and every child redraws itself.
+const BETWEEN_SIZES: Duration = Duration::from_millis(60);
+
 pub(super) struct Runner {
     ground: Ground,
     reload: Reload,
@@ -103,6 +112,9 @@ pub(super) struct Runner {
     /// Unbounded and yet short: a session has at most one unread `Output`, a request one answer. Nobody who sends may wait.
     replies: UnboundedSender<Reply>,
     sessions: HashMap<u64, Running>,
+    /// Sizes that sessions have not taken yet: a window that is drawn to its size asks for more of them than any child can follow.
+    sizes: HashMap<u64, Size>,
+    sized: Instant,
     checks: Vec<JoinHandle<()>>,
     launch: Option<JoinHandle<()>>,
 }
@@ -133,6 +145,8 @@ impl Runner {
             starter,
             replies,
             sessions: HashMap::new(),
+            sizes: HashMap::new(),
+            sized: Instant::now(),
             checks: Vec::new(),
             launch: None,
         })
@@ -143,6 +157,7 @@ impl Runner {
         match effect {
             Effect::CheckRole { generation, role } => self.check_role(generation, role),
             Effect::CheckProvider { generation, provider } => self.check_provider(generation, provider),
+            Effect::Reopen(provider) => self.ground.providers.reopen(&provider),
             Effect::CancelChecks => self.checks.drain(..).for_each(|task| task.abort()),
             Effect::Launch {
                 generation,
@@ -161,9 +176,13 @@ impl Runner {
                 passphrase,
             } => self.unlock(generation, provider, passphrase),
             Effect::Send { tab, bytes } => self.with(tab, |session| session.send(&bytes)),
-            Effect::Resize { tab, size } => self.with(tab, |session| session.resize(size)),
+            Effect::Resize { tab, size } => drop(self.sizes.insert(tab, size)),
             Effect::HangUp { tab } => self.with(tab, Session::hang_up),
-            Effect::Forget { tab } => drop(self.sessions.remove(&tab)),
+            Effect::Forget { tab } => {
+                self.sessions.remove(&tab);
+                self.sizes.remove(&tab);
+                self.share_scrollback();
+            }
             Effect::Copy(text) => self.copy(&text),
             Effect::Reload => self.reload(),
             Effect::Mouse(on) => terminal::set_mouse(on),
@@ -179,6 +198,28 @@ impl Runner {
         // Its first output may have come before it, and nobody could say then that it was seen.
         told.store(false, Ordering::Release);
         self.sessions.insert(tab, Running { session, told });
+        self.share_scrollback();
+    }
+
+    /// Many sessions keep fewer lines each, so that all together take no more memory than a few.
+    fn share_scrollback(&self) {
+        let share = SCROLLBACK_BYTES / self.sessions.len().max(1);
+        for running in self.sessions.values() {
+            running.session.limit_scrollback(share);
+        }
+    }
+
+    /// When the sessions may take the sizes that wait for them; none if none does.
+    pub(super) fn sizes_due(&self) -> Option<Instant> {
+        (!self.sizes.is_empty()).then(|| self.sized + BETWEEN_SIZES)
+    }
+
+    /// Gives the sessions the sizes that wait for them.
+    pub(super) fn give_sizes(&mut self) {
+        for (tab, size) in std::mem::take(&mut self.sizes) {
+            self.with(tab, |session| session.resize(size));
+        }
+        self.sized = Instant::now();
     }
 
     pub(super) fn has(&self, tab: u64) -> bool {
@@ -234,7 +275,11 @@ impl Runner {
         };
         let (ground, replies, starter) = (self.ground.clone(), self.replies.clone(), self.starter.clone());
         self.launch = Some(tokio::spawn(async move {
-            let plan = launch::resolve(&ground.config, &ground.providers, &ground.world, &request).await;
+            let plan = match &request.login {
+                Some(provider) => launch::login(&ground.config, &ground.world, provider, &starter, Emulator::TERM)
+                    .map_err(|problem| vec![problem]),
+                None => launch::resolve(&ground.config, &ground.providers, &ground.world, &request).await,
+            };
             let scrollback = ground.config.session.scrollback;
             let notify = replies.clone();
             let started = match plan {

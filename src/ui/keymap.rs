@@ -68,6 +68,7 @@ pub enum Action {
     Info,
     CheckOne,
     CheckAll,
+    LogIn,
     Edit,
     ReloadConfig,
     CopyReport,
@@ -125,6 +126,7 @@ keymap! {
         ["enter"] Action::Open, "provider.roles", "show the roles that use it", "roles using it";
         ["c"] Action::CheckOne, "provider.check", "probe this provider now", "check";
         ["C"] Action::CheckAll, "provider.check.all", "probe all providers", "check all";
+        ["a"] Action::LogIn, "provider.login", "log in, where that takes a person", "log in";
         ["y"] Action::CopyReport, "provider.copy", "copy a report, no values", "copy report";
         ["e"] Action::Edit, "provider.edit", "edit its configuration", "edit config";
     }

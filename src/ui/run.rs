@@ -104,6 +104,7 @@ enum Woken {
     Input(Option<std::io::Result<Event>>),
     Reply(Option<Reply>),
     Signal(i32),
+    Sizes,
     Draw,
     Tick,
 }
@@ -161,6 +162,7 @@ impl Loop {
                 _ = terminate.recv() => Woken::Signal(128 + 15),
                 _ = hangup.recv() => Woken::Signal(128 + 1),
                 _ = interrupt.recv() => Woken::Signal(128 + 2),
+                () = until(self.runner.sizes_due()) => Woken::Sizes,
                 () = sleep_until(due), if self.changed && !self.gone => Woken::Draw,
                 reply = self.replies.recv() => Woken::Reply(reply),
                 () = sleep_until(next_tick) => Woken::Tick,
@@ -187,6 +189,10 @@ impl Loop {
                     if moved {
                         self.changed = changed;
                     }
+                }
+                Woken::Sizes => {
+                    self.runner.give_sizes();
+                    self.changed = true;
                 }
                 Woken::Signal(code) => self.take(Message::Signal(code)).await?,
                 Woken::Reply(Some(reply)) => self.reply(reply).await?,
@@ -294,6 +300,14 @@ impl Loop {
         }
         self.changed = true;
         Ok(())
+    }
+}
+
+/// Waits until then; for ever where there is nothing to wait for.
+async fn until(moment: Option<Instant>) {
+    match moment {
+        Some(moment) => sleep_until(moment).await,
+        None => std::future::pending().await,
     }
 }
 

@@ -21,6 +21,7 @@ mod checks;
 mod cli;
 mod databases;
 mod faults;
+mod gcp;
 mod hostile;
 mod leaks;
 mod lifecycle;

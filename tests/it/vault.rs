@@ -945,22 +945,58 @@ fn what_is_not_built_says_so() {
         bench.failure_code(&id(Kind::VaultDb, "database/app")),
         "E-PROVIDER-NOT-BUILT"
     );
-    for method in ["kubernetes", "jwt", "oidc", "userpass", "ldap", "cert"] {
-        let auth = BTreeMap::from([("method".to_owned(), Setting::Text(method.to_owned()))]);
-        let bench = Bench::new().setting("auth", Setting::Table(auth));
-        assert_eq!(
-            bench.failure_code(&auto("secret/db")),
-            "E-PROVIDER-NOT-BUILT",
-            "{method}"
-        );
+}
+
+/// What a login cannot do without is asked for where it is configured, not at the first launch.
+#[test]
+fn a_login_that_lacks_something_is_no_login() {
+    let table = |entries: &[(&str, &str)]| {
+        let text = |(key, value): &(&str, &str)| ((*key).to_owned(), Setting::Text((*value).to_owned()));
+        Setting::Table(entries.iter().map(text).collect())
+    };
+    for (entries, lacks) in [
+        (&[("method", "magic")][..], "auth.method must be \"token\", \"approle\""),
+        (&[("method", "approle"), ("role_id", "r")], "auth.secret_id is missing"),
+        (&[("method", "kubernetes")], "auth.role is missing"),
+        (&[("method", "jwt")], "auth.jwt is missing: jwt needs jwt or jwt_file"),
+        (&[("method", "userpass")], "auth.username is missing"),
+        (&[("method", "ldap"), ("password", "p")], "auth.username is missing"),
+        (&[("method", "cert")], "client_cert is missing"),
+    ] {
+        let problem = Bench::new()
+            .setting("auth", table(entries))
+            .providers_named("vault")
+            .get("vault")
+            .err()
+            .unwrap_or_else(|| panic!("{entries:?}"));
+        assert_eq!(problem.code.id, "E-CONFIG-TYPE", "{entries:?}");
+        assert!(problem.what.contains(lacks), "{}", problem.what);
     }
-    let odd = BTreeMap::from([("method".to_owned(), Setting::Text("magic".to_owned()))]);
-    assert_eq!(
-        Bench::new()
-            .setting("auth", Setting::Table(odd))
-            .failure_code(&auto("secret/db")),
-        "E-CONFIG-TYPE"
-    );
+}
+
+/// Metadata without content is a version that is gone, whatever status came with it, and no KV v1.
+#[test]
+fn content_that_is_null_is_a_deleted_version() {
+    let gone = "{\"data\":{\"data\":null,\"metadata\":{\"version\":3,\"created_time\":\"2026-01-02T03:04:05Z\",\"deletion_time\":\"2026-02-03T04:05:06Z\",\"destroyed\":false}}}";
+    for status in ["200 OK", "404 Not Found"] {
+        for secret in [id(Kind::VaultKv2, "db"), id(Kind::VaultKv2, "secret/data/db")] {
+            let liar = Liar::new(move |head| {
+                let (status, body) = if head.contains("/data/") {
+                    (status, gone)
+                } else {
+                    ("404 Not Found", "{\"errors\":[]}")
+                };
+                http(status, "", body)
+            });
+            let bench = Bench::new().set("VAULT_ADDR", &liar.address);
+            let problem = bench.failure(&secret);
+            assert_eq!(problem.code.id, "E-VAULT-DELETED-VERSION", "{status}: {problem}");
+            assert!(
+                problem.what.contains("version 3") && problem.what.contains("2026-02-03"),
+                "{problem}"
+            );
+        }
+    }
 }
 
 impl Bench {

@@ -152,8 +152,12 @@ impl ChildEnv {
         Redactor::new(variables.chain(files).chain(&self.masked).map(SecretValue::expose))
     }
 
-    /// The text of a shown variable, for an argument that its connector allows; none if it is masked, absent or not text.
+    /// The text of a variable that is shown, as it may stand in an argument that its connector allows; none if it is masked, absent or
+    /// not text.
     pub fn shown_text(&self, name: &str) -> Option<&str> {
+        if let Some(plain) = self.plain.get(name) {
+            return plain.to_str();
+        }
         if !self.shown.contains(name) {
             return None;
         }

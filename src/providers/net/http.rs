@@ -26,6 +26,8 @@ pub(in crate::providers) struct Answer {
     pub(in crate::providers) date: Option<Timestamp>,
     /// How long the server asks to wait.
     pub(in crate::providers) retry_after: Option<Duration>,
+    /// How the server wants to be asked: its `WWW-Authenticate`.
+    pub(in crate::providers) challenge: Option<String>,
     pub(in crate::providers) body: Zeroizing<Vec<u8>>,
 }
 
@@ -137,6 +139,7 @@ async fn read(mut response: Response) -> Result<Answer, Fault> {
         )
     });
     let date = header("date").and_then(|date| Some(jiff::fmt::rfc2822::parse(date).ok()?.timestamp()));
+    let challenge = header("www-authenticate").map(str::to_owned);
     let retry_after = header("retry-after").and_then(|text| retry_after(text, header("date")));
     let status = response.status().as_u16();
     let expected = response
@@ -164,6 +167,7 @@ async fn read(mut response: Response) -> Result<Answer, Fault> {
         location,
         date,
         retry_after,
+        challenge,
         body,
     })
 }

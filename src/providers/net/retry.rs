@@ -54,7 +54,6 @@ impl Attempts {
 }
 
 /// Sends a request, again where that may help.
-#[allow(dead_code)]
 pub(in crate::providers) async fn send_again(
     client: &Client,
     request: Request,
@@ -103,6 +102,7 @@ mod tests {
             location: None,
             date: None,
             retry_after: retry_after.map(Duration::from_secs),
+            challenge: None,
             body: zeroize::Zeroizing::default(),
         })
     }

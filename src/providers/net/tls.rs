@@ -38,7 +38,7 @@ impl Pem {
     }
 
     /// Where it is, for messages.
-    fn place(&self) -> String {
+    pub(in crate::providers) fn place(&self) -> String {
         match self {
             Self::File(path) => path.display().to_string(),
             Self::Text(_) => "the given text".to_owned(),
@@ -55,7 +55,7 @@ impl Pem {
         }
     }
 
-    fn certificates(&self) -> Result<Vec<CertificateDer<'static>>, Problem> {
+    pub(in crate::providers) fn certificates(&self) -> Result<Vec<CertificateDer<'static>>, Problem> {
         let pem = self.read()?;
         let certificates: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&pem).collect();
         certificates.ok().filter(|found| !found.is_empty()).ok_or_else(|| {
@@ -64,7 +64,7 @@ impl Pem {
         })
     }
 
-    fn key(&self) -> Result<PrivateKeyDer<'static>, Problem> {
+    pub(in crate::providers) fn key(&self) -> Result<PrivateKeyDer<'static>, Problem> {
         PrivateKeyDer::from_pem_slice(&self.read()?).map_err(|_| {
             let what = format!("{} holds no PEM private key", self.place());
             Problem::new(&catalogue::NET_CERT, what).cause("the key is encrypted, or the file holds something else")

@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use reqwest::Request;
 use rustify::Endpoint;
 use rustify::enums::{RequestMethod, RequestType, ResponseType};
@@ -14,7 +15,6 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 use vaultrs::api::EndpointMiddleware;
-use vaultrs::api::auth::approle::requests::LoginWithApproleRequest;
 use vaultrs::api::kv2::requests::{ListSecretsRequest, ReadSecretRequest};
 use vaultrs::api::token::requests::LookupTokenSelfRequest;
 use zeroize::Zeroize as _;
@@ -65,6 +65,16 @@ pub(super) struct Question {
     pub(super) line: String,
     /// May be asked twice.
     pub(super) idempotent: bool,
+}
+
+impl Question {
+    /// Asked twice it does what it does once, although it has a body.
+    pub(super) fn harmless(self) -> Self {
+        Self {
+            idempotent: true,
+            ..self
+        }
+    }
 }
 
 /// Who asks: the token and the namespace.
@@ -126,16 +136,86 @@ impl Asker<'_> {
         self.question(LookupTokenSelfRequest {})
     }
 
-    pub(super) fn approle(
-        &self,
-        mount: &str,
-        role_id: &SecretString,
-        secret_id: &SecretString,
-    ) -> Result<Question, Fault> {
-        self.question(LoginWithApproleRequest {
-            mount: mount.to_owned(),
-            role_id: role_id.expose_secret().to_owned(),
-            secret_id: secret_id.expose_secret().to_owned(),
+    /// A login. The last part of the path may name a user, whom the line does not.
+    pub(super) fn login(&self, mount: &str, user: Option<&str>, body: String) -> Result<Question, Fault> {
+        let path = format!("auth/{mount}/login");
+        let question = self.question(Call {
+            path: user.map_or_else(|| path.clone(), |user| format!("{path}/{user}")),
+            body: Some(body),
+            ..Call::default()
+        })?;
+        Ok(match user {
+            None => question,
+            Some(_) => Question {
+                line: format!("POST /v1/{path}/…"),
+                ..question
+            },
+        })
+    }
+
+    /// Whether there is an auth method with such a login: one that is there says that it takes no GET, one that is not says 403.
+    pub(super) fn has_login(&self, mount: &str, user: Option<&str>) -> Result<Question, Fault> {
+        let user = user.map(|user| format!("/{user}")).unwrap_or_default();
+        let question = self.question(Call {
+            path: format!("auth/{mount}/login{user}"),
+            ..Call::default()
+        })?;
+        // Any answer but 403 will do; AppRole's is a 500, which is no reason to ask again.
+        Ok(Question {
+            idempotent: false,
+            ..question
+        })
+    }
+
+    /// Where a person logs in with a browser that comes back to `redirect`.
+    pub(super) fn auth_url(&self, mount: &str, role: &str, redirect: &str, nonce: &str) -> Result<Question, Fault> {
+        let body = serde_json::json!({ "role": role, "redirect_uri": redirect, "client_nonce": nonce });
+        self.question(Call {
+            path: format!("auth/{mount}/oidc/auth_url"),
+            body: Some(body.to_string()),
+            ..Call::default()
+        })
+    }
+
+    /// What the browser came back with, for a token. It works once.
+    pub(super) fn callback(&self, mount: &str, state: &str, code: &str, nonce: &str) -> Result<Question, Fault> {
+        let query = [("state", state), ("code", code), ("client_nonce", nonce)];
+        let query = query.map(|(name, value)| format!("{name}={}", utf8_percent_encode(value, NON_ALPHANUMERIC)));
+        let question = self.question(Call {
+            path: format!("auth/{mount}/oidc/callback"),
+            query: Some(query.join("&")),
+            ..Call::default()
+        })?;
+        Ok(Question {
+            idempotent: false,
+            ..question
+        })
+    }
+
+    /// Makes the token that asks last longer.
+    pub(super) fn renew_self(&self) -> Result<Question, Fault> {
+        self.question(Call {
+            path: "auth/token/renew-self".to_owned(),
+            body: Some("{}".to_owned()),
+            ..Call::default()
+        })
+    }
+
+    /// What a wrapping token wraps, without unwrapping it.
+    pub(super) fn wrapping(&self, token: &SecretString) -> Result<Question, Fault> {
+        self.question(Call {
+            path: "sys/wrapping/lookup".to_owned(),
+            body: Some(serde_json::json!({ "token": token.expose_secret() }).to_string()),
+            ..Call::default()
+        })
+    }
+
+    /// What the wrapping token that asks wraps. It works once.
+    pub(super) fn unwrap(&self) -> Result<Question, Fault> {
+        self.question(Call {
+            path: "sys/wrapping/unwrap".to_owned(),
+            body: Some("{}".to_owned()),
+            ..Call::default()
         })
     }
 
@@ -149,10 +229,23 @@ impl Asker<'_> {
         })
     }
 
-    pub(super) fn capabilities(&self, api: &str) -> Result<Question, Fault> {
+    pub(super) fn capabilities(&self, apis: &[&str]) -> Result<Question, Fault> {
+        self.post("sys/capabilities-self", &serde_json::json!({ "paths": apis }))
+    }
+
+    /// Any path, as it is.
+    pub(super) fn get(&self, path: String) -> Result<Question, Fault> {
         self.question(Call {
-            path: "sys/capabilities-self".to_owned(),
-            body: Some(serde_json::json!({ "paths": [api] }).to_string()),
+            path,
+            ..Call::default()
+        })
+    }
+
+    /// Any path, as it is, with a body.
+    pub(super) fn post(&self, path: &str, body: &serde_json::Value) -> Result<Question, Fault> {
+        self.question(Call {
+            path: path.to_owned(),
+            body: Some(body.to_string()),
             ..Call::default()
         })
     }
@@ -249,7 +342,7 @@ fn or_default<'de, D: serde::Deserializer<'de>, T: Default + DeserializeOwned>(f
     Ok(Option::deserialize(from)?.unwrap_or_default())
 }
 
-fn secret<'de, D: serde::Deserializer<'de>>(from: D) -> Result<SecretString, D::Error> {
+pub(super) fn secret<'de, D: serde::Deserializer<'de>>(from: D) -> Result<SecretString, D::Error> {
     Box::<str>::deserialize(from).map(SecretString::from)
 }
 
@@ -283,6 +376,11 @@ pub(super) struct Lookup {
     pub(super) identity_policies: Vec<String>,
     #[serde(deserialize_with = "or_default")]
     pub(super) expire_time: Option<String>,
+    /// Seconds that it had when it was made.
+    #[serde(deserialize_with = "or_default")]
+    pub(super) creation_ttl: u64,
+    #[serde(deserialize_with = "or_default")]
+    pub(super) renewable: bool,
 }
 
 /// A successful login.
@@ -297,6 +395,32 @@ pub(super) struct Auth {
     pub(super) client_token: SecretString,
     #[serde(default)]
     pub(super) lease_duration: u64,
+    #[serde(default)]
+    pub(super) renewable: bool,
+    /// There is something in it where a second factor is wanted; the token is empty then.
+    #[serde(default)]
+    pub(super) mfa_requirement: Option<serde::de::IgnoredAny>,
+}
+
+/// Where a browser logs in.
+#[derive(Deserialize)]
+pub(super) struct AuthUrl {
+    #[serde(default, deserialize_with = "or_default")]
+    pub(super) auth_url: String,
+}
+
+/// What `sys/wrapping/lookup` says of a wrapping token.
+#[derive(Deserialize)]
+pub(super) struct Wrapping {
+    #[serde(default, deserialize_with = "or_default")]
+    pub(super) creation_path: String,
+}
+
+/// A secret id that was wrapped.
+#[derive(Deserialize)]
+pub(super) struct WrappedSecretId {
+    #[serde(deserialize_with = "secret")]
+    pub(super) secret_id: SecretString,
 }
 
 /// A mount as `sys/internal/ui/mounts/<path>` tells it.

@@ -1,12 +1,13 @@
 //! Tokens: where they come from, how long they last, one login at a time, and one more when a token turns out to be dead.
 
-use std::sync::{Arc, PoisonError};
-use std::time::{Duration, Instant};
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
 
+use jiff::{SignedDuration, Timestamp};
 use secrecy::{ExposeSecret, SecretString};
 
 use super::Vault;
-use super::api::{LoggedIn, Lookup, Remarks, parse};
+use super::api::{Auth, Lookup, parse};
 use super::settings::{Credential, Login, is_header_text};
 use crate::domain::catalogue;
 use crate::domain::problem::Problem;
@@ -16,17 +17,98 @@ use crate::providers::shared::Shared;
 /// A token in use.
 pub(super) struct Token {
     pub(super) value: SecretString,
-    /// None where the server has not said.
-    expires: Option<Instant>,
+    pub(super) origin: Origin,
+    life: Mutex<Life>,
+}
+
+/// Where a token comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Origin {
+    /// It was given: another may use it too.
+    Given,
+    /// It was made by a login of this process alone.
+    Login,
+    /// It was made by a person's login, and other processes of theirs use it too.
+    Person,
+}
+
+/// How long a token lasts, as far as the server has said. By the wall clock, which goes on while the machine sleeps.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Life {
+    pub(super) ends: Option<Timestamp>,
+    /// When it is to be renewed; none if it cannot be.
+    pub(super) renew_at: Option<Timestamp>,
+}
+
+impl Life {
+    /// That of a token which lasts `seconds` from now on; 0 is for ever.
+    pub(super) fn of(auth: &Auth) -> Self {
+        let now = Timestamp::now();
+        let lasts = i64::try_from(auth.lease_duration).unwrap_or(i64::MAX);
+        if lasts == 0 {
+            return Self::default();
+        }
+        Self {
+            ends: after(now, lasts),
+            renew_at: after(now, lasts / 3 * 2).filter(|_| auth.renewable),
+        }
+    }
+
+    fn of_lookup(lookup: &Lookup) -> Self {
+        let ends: Option<Timestamp> = lookup.expire_time.as_deref().and_then(|time| time.parse().ok());
+        let third = i64::try_from(lookup.creation_ttl / 3).unwrap_or(i64::MAX);
+        Self {
+            ends,
+            renew_at: ends
+                .filter(|_| lookup.renewable && third > 0)
+                .and_then(|end| after(end, -third)),
+        }
+    }
+}
+
+pub(super) fn after(time: Timestamp, seconds: i64) -> Option<Timestamp> {
+    time.checked_add(SignedDuration::from_secs(seconds)).ok()
+}
+
+impl Token {
+    pub(super) fn of(value: SecretString, origin: Origin, life: Life) -> Self {
+        Self {
+            value,
+            origin,
+            life: Mutex::new(life),
+        }
+    }
+
+    pub(super) fn life(&self) -> Life {
+        *self.life.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn lives(&self, life: Life) {
+        *self.life.lock().unwrap_or_else(PoisonError::into_inner) = life;
+    }
+
+    /// Whether it has ended, or will while a request is under way.
+    fn is_over(&self) -> bool {
+        let soon = after(Timestamp::now(), 2);
+        self.life().ends.is_some_and(|end| soon.is_some_and(|soon| end <= soon))
+    }
+
+    fn is(&self, other: &Self) -> bool {
+        self.value.expose_secret() == other.value.expose_secret()
+    }
 }
 
 /// The login of this process.
 #[derive(Default)]
 pub(super) struct Session {
     /// Held during a login, so that many readers wait for one login.
-    current: Shared<Option<Arc<Token>>>,
+    pub(super) current: Shared<Option<Arc<Token>>>,
     /// The last token that worked here: when it stops working, it has expired.
-    worked: std::sync::Mutex<Option<SecretString>>,
+    worked: Mutex<Option<SecretString>>,
+    /// Why the token could not be renewed when it was due.
+    pub(super) not_renewed: Mutex<Option<Problem>>,
+    /// A wrapping token, and what was in it: it opens once, and a login may have to be repeated.
+    pub(super) unwrapped: Mutex<Option<(SecretString, SecretString)>>,
 }
 
 /// What the server says of a token.
@@ -38,16 +120,10 @@ pub(super) enum Standing {
 }
 
 impl Vault {
-    /// A token to ask with: the one in use while it lasts, else a new one.
+    /// A token to ask with: the one in use while it lasts, else a new one. Renewed when it is time.
     pub(super) async fn token(&self) -> Result<Arc<Token>, Problem> {
         let mut current = self.session.current.wait().await?;
-        if let Some(token) = &current.known
-            && token.expires.is_none_or(|end| Instant::now() < end)
-        {
-            return Ok(Arc::clone(token));
-        }
-        let login = self.log_in().await;
-        let token = Arc::new(current.ended(login)?);
+        // A file is read each time, so that `vault login` in another window is seen.
         let is_file = matches!(
             &self.settings.login,
             Login::Token {
@@ -55,7 +131,17 @@ impl Vault {
                 ..
             }
         );
-        current.known = (!is_file).then(|| Arc::clone(&token));
+        let token = match current.known.clone().filter(|token| !token.is_over()) {
+            Some(token) if !is_file => token,
+            known => {
+                let login = self.log_in().await;
+                let found = Arc::new(current.ended(login)?);
+                // What was learnt of the same token stays known.
+                known.filter(|known| known.is(&found)).unwrap_or(found)
+            }
+        };
+        current.known = Some(Arc::clone(&token));
+        self.renew_if_due(&token).await;
         Ok(token)
     }
 
@@ -63,20 +149,38 @@ impl Vault {
     pub(super) async fn another(&self, dead: &Arc<Token>) -> Result<Option<Arc<Token>>, Problem> {
         {
             let mut current = self.session.current.lock().await;
-            if current.known.as_ref().is_some_and(|token| Arc::ptr_eq(token, dead)) {
+            if current.known.as_ref().is_some_and(|token| token.is(dead)) {
                 current.known = None;
             }
         }
+        if dead.origin == Origin::Person {
+            self.kept.forget(&dead.value);
+        }
         let token = self.token().await?;
-        let same = token.value.expose_secret() == dead.value.expose_secret();
-        Ok((!same).then_some(token))
+        Ok((!token.is(dead)).then_some(token))
+    }
+
+    /// A token that nobody else uses any more: that of our own login, which the next who needs one makes anew. None where the login is
+    /// that of a person, whose token is not ours to end.
+    pub(super) async fn take_token(&self) -> Result<Option<Arc<Token>>, Problem> {
+        let token = self.token().await?;
+        if token.origin != Origin::Login {
+            return Ok(None);
+        }
+        let mut current = self.session.current.lock().await;
+        if current.known.take_if(|known| Arc::ptr_eq(known, &token)).is_none() {
+            // Another one took it first.
+            drop(current);
+            return self.log_in().await.map(|token| Some(Arc::new(token)));
+        }
+        Ok(Some(token))
     }
 
     /// A word for how the login works.
     pub(super) fn login_word(&self) -> &'static str {
-        match self.settings.login {
+        match &self.settings.login {
             Login::Token { .. } => "token",
-            Login::AppRole { .. } => "approle",
+            Login::Account(account) => account.method.word,
             Login::None => "none",
         }
     }
@@ -95,57 +199,30 @@ impl Vault {
     async fn log_in(&self) -> Result<Token, Problem> {
         match &self.settings.login {
             Login::None => Err(self.no_token()),
-            Login::Token { token, from } => {
-                let value = self.credential(token).await?;
+            Login::Token { token, from, wrapped } => {
+                let mut value = self.credential(token, |_| self.no_token()).await?;
                 if !is_header_text(value.expose_secret()) {
                     let what = format!("{from} holds no token: it is empty, or has characters that no token has");
                     return Err(
                         Problem::new(&catalogue::VAULT_TOKEN, what).steps(stages_until("login", self.settings.https))
                     );
                 }
-                Ok(Token { value, expires: None })
+                if *wrapped {
+                    value = self.unwrapped_token(&value).await?;
+                }
+                Ok(Token::of(value, Origin::Given, Life::default()))
             }
-            Login::AppRole {
-                mount,
-                role_id,
-                secret_id,
-            } => {
-                let (role_id, secret_id) = (self.credential(role_id).await?, self.credential(secret_id).await?);
-                self.approle(mount, &role_id, &secret_id).await
-            }
+            Login::Account(account) if account.needs_person() => self.kept_login(account),
+            Login::Account(account) => self.log_in_as(account, None).await,
         }
     }
 
-    async fn approle(&self, mount: &str, role_id: &SecretString, secret_id: &SecretString) -> Result<Token, Problem> {
-        let question = self.asker(None).approle(mount, role_id, secret_id);
-        let (answer, line) = self.ask(question).await?;
-        if answer.status == 200
-            && let Some(LoggedIn { auth }) = parse(&answer)
-            && is_header_text(auth.client_token.expose_secret())
-        {
-            let lasts = Duration::from_secs(auth.lease_duration);
-            // A little early, so that a token does not end between this look and the request.
-            let lasts = lasts.saturating_sub((lasts / 10).min(Duration::from_secs(5)));
-            let token = Token {
-                value: auth.client_token,
-                expires: (auth.lease_duration > 0).then(|| Instant::now() + lasts),
-            };
-            self.worked(&token);
-            return Ok(token);
-        }
-        let what = format!("Vault at {} refused the AppRole login", self.settings.address);
-        let problem = Problem::new(&catalogue::VAULT_LOGIN, what)
-            .note(format!("{line} → {}", answer.status))
-            .fact("Request", format!("{line} at {}", self.settings.address))
-            .steps(stages_until("login", self.settings.https));
-        Err(if Remarks::of(&answer).error_has("no handler for route") {
-            problem.cause(format!("no auth method is mounted at auth/{mount}"))
-        } else {
-            problem
-        })
-    }
-
-    async fn credential(&self, credential: &Credential) -> Result<SecretString, Problem> {
+    /// Reads a credential; `missing` is the problem of a file that is not there.
+    pub(super) async fn credential(
+        &self,
+        credential: &Credential,
+        missing: impl FnOnce(&Path) -> Problem,
+    ) -> Result<SecretString, Problem> {
         match credential {
             Credential::Given(value) => Ok(value.clone()),
             Credential::Held(reference) => self.credentials.read(reference).await,
@@ -154,10 +231,11 @@ impl Vault {
                     let text = zeroize::Zeroizing::new(text);
                     Ok(SecretString::from(Box::<str>::from(text.trim())))
                 }
-                Err(error) if error.kind() == std::io::ErrorKind::NotFound => Err(self.no_token()),
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound => Err(missing(path)),
                 Err(error) => {
+                    let problem = missing(path);
                     let what = format!("{} cannot be read: {}", path.display(), error.kind());
-                    Err(Problem::new(&catalogue::VAULT_NO_TOKEN, what))
+                    Err(Problem::new(problem.code, what).steps(problem.steps))
                 }
             },
         }
@@ -184,23 +262,31 @@ impl Vault {
             .fixes(vec![format!("token = {{ secret = \"env:VAULT_TOKEN\" }}   in [providers.{name}]")])
     }
 
-    /// Asks what a token is worth.
+    /// Asks what a token is worth, and what of its life.
     pub(super) async fn standing(&self, token: &Token) -> Result<Standing, Problem> {
         let (answer, line) = self.ask(self.asker(Some(token)).lookup_self()).await?;
         match answer.status {
             200 => {
                 self.worked(token);
                 let lookup: Option<super::api::Envelope<Lookup>> = parse(&answer);
-                Ok(Standing::Alive(
-                    lookup.and_then(|lookup| lookup.data).unwrap_or_default(),
-                ))
+                let lookup = lookup.and_then(|lookup| lookup.data).unwrap_or_default();
+                if token.life().ends.is_none() {
+                    token.lives(Life::of_lookup(&lookup));
+                }
+                Ok(Standing::Alive(lookup))
             }
-            // A policy's denial is wrapped into a list, a dead token's is bare.
-            403 if Remarks::of(&answer).error_has("1 error occurred") => {
-                self.worked(token);
-                Ok(Standing::Shy)
+            // It is dead, or its policies do not let it look itself up. The list of mounts is there for any token that lives.
+            403 => {
+                let (answer, line) = self.ask(self.asker(Some(token)).mounts("")).await?;
+                match answer.status {
+                    200 => {
+                        self.worked(token);
+                        Ok(Standing::Shy)
+                    }
+                    403 => Ok(Standing::Dead),
+                    status => Err(self.upstream(&line, status)),
+                }
             }
-            403 => Ok(Standing::Dead),
             status => Err(self.upstream(&line, status)),
         }
     }
@@ -208,9 +294,12 @@ impl Vault {
     /// The problem of a token that the server does not accept.
     pub(super) fn dead_token(&self, token: &Token, line: &str) -> Problem {
         let address = &self.settings.address;
-        let expired = self.has_worked(token) || is_like_a_token(token.value.expose_secret());
-        let problem = if expired {
+        let value = token.value.expose_secret();
+        let problem = if self.has_worked(token) {
             let what = format!("the token for Vault at {address} has expired or was revoked");
+            Problem::new(&catalogue::VAULT_TOKEN_EXPIRED, what)
+        } else if is_like_a_token(value) {
+            let what = format!("Vault at {address} does not accept the token (any more): it has most likely expired");
             Problem::new(&catalogue::VAULT_TOKEN_EXPIRED, what)
         } else {
             let what = format!("Vault at {address} does not know the token");
@@ -227,7 +316,7 @@ impl Vault {
                 };
                 problem.fact("Token", format!("from {from}")).fixes(vec![login])
             }
-            _ => problem.fact("Token", "from AppRole"),
+            _ => problem.fact("Token", format!("from the login by {}", self.login_word())),
         };
         problem
             .note(format!("{line} → 403"))
@@ -236,8 +325,8 @@ impl Vault {
     }
 }
 
-/// Whether the text looks like what a Vault hands out. It only chooses between two messages: the server says nothing of the difference
-/// between a token that is over and one that never was.
+/// Whether the text looks like what a Vault hands out. It only chooses between two messages: to a process that never saw the token work,
+/// the server says nothing of the difference between one that is over and one that never was.
 fn is_like_a_token(token: &str) -> bool {
     let body = ["hvs.", "hvb.", "hvr.", "s.", "b.", "r."]
         .iter()

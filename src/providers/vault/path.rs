@@ -39,6 +39,23 @@ impl Kv {
     }
 }
 
+/// What is mounted at a path.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Engine {
+    Kv(Kv),
+    /// A database, PKI, a cloud: what is read from it is made by the read.
+    Maker,
+}
+
+impl Engine {
+    pub(super) fn target(self, mount: &str, path: &str) -> Target {
+        match self {
+            Self::Kv(kv) => Target::new(kv, mount, path),
+            Self::Maker => Target::dynamic(mount, path),
+        }
+    }
+}
+
 /// What is read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Target {
@@ -47,6 +64,8 @@ pub(super) struct Target {
     pub(super) mount: Option<String>,
     /// The path within the mount; the whole API path where the mount is not known.
     pub(super) path: String,
+    /// Each read makes a credential, with a lease.
+    pub(super) makes: bool,
 }
 
 impl Target {
@@ -55,11 +74,25 @@ impl Target {
             kv,
             mount: Some(mount.to_owned()),
             path: path.to_owned(),
+            makes: false,
         }
     }
 
     fn raw(kv: Kv, path: String) -> Self {
-        Self { kv, mount: None, path }
+        Self {
+            kv,
+            mount: None,
+            makes: looks_dynamic(&path),
+            path,
+        }
+    }
+
+    /// A path of an engine that is no key/value store.
+    pub(super) fn dynamic(mount: &str, path: &str) -> Self {
+        Self {
+            makes: true,
+            ..Self::new(Kv::V1, mount, path)
+        }
     }
 
     /// The API path, without `/v1/`.
@@ -88,6 +121,11 @@ impl Target {
     }
 }
 
+/// Whether a path of an unknown mount looks like one that makes credentials. Only a check asks: reading it would make one.
+pub(super) fn looks_dynamic(path: &str) -> bool {
+    path.split('/').rev().nth(1) == Some("creds")
+}
+
 /// What an id says by itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Named {
@@ -107,8 +145,13 @@ pub(super) fn read(secret: &SecretId) -> Result<Named, Problem> {
             None => Target::raw(Kv::V2, path),
         })),
         Kind::VaultDb => {
-            let what = "database credentials made for a session (vaultdb) are not built yet";
-            Err(Problem::new(&catalogue::PROVIDER_NOT_BUILT, what))
+            let Some((mount, role)) = path.rsplit_once('/') else {
+                let what = format!("`{path}` is a mount or a role of the database engine, and both are needed");
+                return Err(
+                    Problem::new(&catalogue::CONFIG_REF_SYNTAX, what).fixes(vec![format!("vaultdb:database/{path}")])
+                );
+            };
+            Ok(Named::Exactly(Target::dynamic(mount, &format!("creds/{role}"))))
         }
         Kind::Of(ProviderKind::Vault) if path.contains('/') => Ok(Named::MountAndPath(path)),
         Kind::Of(_) => {
@@ -196,10 +239,7 @@ mod tests {
             }
         }
         assert!(read(&id(Kind::Of(ProviderKind::Vault), "secret")).is_err());
-        assert_eq!(
-            read(&id(Kind::VaultDb, "database/app")).unwrap_err().code.id,
-            "E-PROVIDER-NOT-BUILT"
-        );
+        assert!(read(&id(Kind::VaultDb, "reader")).is_err());
     }
 
     #[test]

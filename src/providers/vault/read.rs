@@ -1,6 +1,5 @@
 //! Reading a secret: where it is, the request, and what the answer holds.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -8,9 +7,10 @@ use serde_json::value::RawValue;
 
 use super::api::{Envelope, Mount, Version, Versioned, parse};
 use super::login::{Standing, Token};
-use super::path::{self, Kv, Named, Target};
+use super::path::{self, Engine, Kv, Named, Target, looks_dynamic};
 use super::{Vault, refusal};
 use crate::domain::catalogue;
+use crate::domain::lease::Held;
 use crate::domain::problem::Problem;
 use crate::domain::reference::SecretId;
 use crate::domain::secret::Payload;
@@ -24,22 +24,41 @@ pub(super) struct Read {
     /// `GET /v1/secret/data/db`.
     pub(super) line: String,
     pub(super) token: Arc<Token>,
+    /// What the read has made.
+    pub(super) lease: Option<Held>,
+}
+
+/// What a secret is read for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Purpose {
+    Use,
+    /// Nothing is made for it.
+    Look,
 }
 
 impl Vault {
     /// Where the secret may be: one place, or several where the server would not say which.
     async fn targets(&self, named: &Named, token: &Token) -> Result<Vec<Target>, Problem> {
         let whole = match named {
+            // The looks of a path are no proof where the server can say.
+            Named::Exactly(target) if target.makes && target.mount.is_none() => {
+                let engine = self.mount_of(&target.path, token).await?.map(|(_, engine)| engine);
+                let makes = !matches!(engine, Some(Engine::Kv(_)));
+                return Ok(vec![Target {
+                    makes,
+                    ..target.clone()
+                }]);
+            }
             Named::Exactly(target) => return Ok(vec![target.clone()]),
             Named::MountAndPath(whole) => whole,
         };
-        let known = |mounts: &BTreeMap<String, Kv>| {
+        let known = |engine: &dyn Fn(&str) -> Option<Engine>| {
             let longest = path::cuts(whole)
-                .filter_map(|(mount, rest)| Some((mounts.get(mount)?, mount, rest)))
+                .filter_map(|(mount, rest)| Some((engine(mount)?, mount, rest)))
                 .last();
-            longest.map(|(kv, mount, rest)| Target::new(*kv, mount, rest))
+            longest.map(|(engine, mount, rest)| engine.target(mount, rest))
         };
-        if let Some(target) = known(&self.settings.mounts) {
+        if let Some(target) = known(&|mount| self.settings.mounts.get(mount).copied().map(Engine::Kv)) {
             return Ok(vec![target]);
         }
         let mut cuts = path::cuts(whole);
@@ -47,16 +66,21 @@ impl Vault {
             return Ok(vec![Target::new(kv, mount, rest)]);
         }
         let mut found = self.mounts.wait().await?;
-        if let Some(target) = known(&found.known) {
+        if let Some(target) = known(&|mount| found.known.get(mount).copied()) {
             return Ok(vec![target]);
         }
         let asked = self.mount_of(whole, token).await;
-        if let Some((mount, kv)) = found.ended(asked)? {
-            found.known.insert(mount, kv);
-            return Ok(known(&found.known).into_iter().collect());
+        if let Some((mount, engine)) = found.ended(asked)? {
+            found.known.insert(mount, engine);
+            return Ok(known(&|mount| found.known.get(mount).copied()).into_iter().collect());
         }
         // Three cuts are enough for any sane mount, and bound what a wrong path costs.
-        let guess = |kv| move |(mount, rest): (&str, &str)| Target::new(kv, mount, rest);
+        let guess = |kv| {
+            move |(mount, rest): (&str, &str)| Target {
+                makes: kv == Kv::V1 && looks_dynamic(whole),
+                ..Target::new(kv, mount, rest)
+            }
+        };
         let v2 = path::cuts(whole).map(guess(Kv::V2)).take(3);
         let v1 = path::cuts(whole).map(guess(Kv::V1)).take(1);
         Ok(match self.settings.kv {
@@ -66,31 +90,36 @@ impl Vault {
         })
     }
 
-    /// The mount that an API path belongs to and its version, as the server says; none where it does not.
-    pub(super) async fn mount_of(&self, api: &str, token: &Token) -> Result<Option<(String, Kv)>, Problem> {
+    /// The mount that an API path belongs to and what it is, as the server says; none where it does not.
+    pub(super) async fn mount_of(&self, api: &str, token: &Token) -> Result<Option<(String, Engine)>, Problem> {
         let (answer, _) = self.ask(self.asker(Some(token)).mounts(api)).await?;
         let mount: Option<Envelope<Mount>> = parse(&answer).filter(|_| answer.status == 200);
         Ok(mount.and_then(|envelope| envelope.data).map(|mount| {
             let version = mount.options.get("version").and_then(|version| Kv::of_text(version));
-            let kv = version.filter(|_| mount.kind == "kv").unwrap_or(Kv::V1);
-            (mount.path.trim_matches('/').to_owned(), kv)
+            let engine = match mount.kind.as_str() {
+                "kv" => Engine::Kv(version.unwrap_or(Kv::V1)),
+                // Stores of values as KV v1 is one.
+                "generic" | "cubbyhole" => Engine::Kv(Kv::V1),
+                _ => Engine::Maker,
+            };
+            (mount.path.trim_matches('/').to_owned(), engine)
         }))
     }
 
     /// Reads the secret, with a new login if the token turns out to be dead.
-    pub(super) async fn read(&self, secret: &SecretId) -> Result<Read, Problem> {
+    pub(super) async fn read(&self, secret: &SecretId, purpose: Purpose) -> Result<Read, Problem> {
         let (named, pin) = (path::read(secret)?, path::pin(secret)?);
         let mut token = self.token().await?;
-        let mut read = self.try_to_read(&named, pin, &token).await?;
+        let mut read = self.try_to_read(&named, pin, &token, purpose).await?;
         if read.answer.status == 403 {
-            let mut standing = self.standing(&token).await?;
+            let mut standing = self.standing(&read.token).await?;
             if let Standing::Dead = standing
                 && let Some(another) = self.another(&token).await?
             {
                 token = another;
-                read = self.try_to_read(&named, pin, &token).await?;
+                read = self.try_to_read(&named, pin, &token, purpose).await?;
                 if read.answer.status == 403 {
-                    standing = self.standing(&token).await?;
+                    standing = self.standing(&read.token).await?;
                 }
             }
             if read.answer.status == 403 {
@@ -99,14 +128,31 @@ impl Vault {
         }
         if read.answer.status == 200 {
             self.worked(&read.token);
+            // Metadata without content: the version is gone, however the answer came here.
+            if read.target.kv == Kv::V2
+                && let Some(version) = refusal::version_gone(&read.answer)
+            {
+                return Err(self
+                    .gone(&read.target, &read.line, read.answer.status, &version, pin, &read.token)
+                    .await);
+            }
             return Ok(read);
         }
         // What was found out of the mount may no longer hold.
         self.mounts.lock().await.known.clear();
+        if read.target.makes {
+            return Err(self.not_made(&read));
+        }
         Err(self.absent(secret, &read, pin).await)
     }
 
-    async fn try_to_read(&self, named: &Named, pin: Option<u64>, token: &Arc<Token>) -> Result<Read, Problem> {
+    async fn try_to_read(
+        &self,
+        named: &Named,
+        pin: Option<u64>,
+        token: &Arc<Token>,
+        purpose: Purpose,
+    ) -> Result<Read, Problem> {
         let targets = self.targets(named, token).await?;
         let several = targets.len() > 1;
         let mut best: Option<Read> = None;
@@ -117,16 +163,25 @@ impl Vault {
                     .causes(vec!["the reference pins a version".to_owned()])
                     .fixes(vec!["leave version out of the reference".to_owned()]));
             }
-            let (answer, line) = self.ask(self.asker(Some(token)).read(&target, pin)).await?;
-            let read = Read {
-                target,
-                answer,
-                line,
-                token: Arc::clone(token),
+            if target.makes && purpose == Purpose::Look {
+                continue;
+            }
+            let read = if target.makes {
+                self.make(target, token).await?
+            } else {
+                let (answer, line) = self.ask(self.asker(Some(token)).read(&target, pin)).await?;
+                Read {
+                    target,
+                    answer,
+                    line,
+                    token: Arc::clone(token),
+                    lease: None,
+                }
             };
             if read.answer.status == 200 {
                 if several && let Some(mount) = &read.target.mount {
-                    self.mounts.lock().await.known.insert(mount.clone(), read.target.kv);
+                    let engine = Engine::Kv(read.target.kv);
+                    self.mounts.lock().await.known.insert(mount.clone(), engine);
                 }
                 return Ok(read);
             }
@@ -167,6 +222,9 @@ impl Vault {
         let (named, pin) = (path::read(secret)?, path::pin(secret)?);
         let token = self.token().await?;
         let targets = self.targets(&named, &token).await?;
+        if let Some(target) = targets.iter().find(|target| target.makes) {
+            return self.look_at_maker(secret, target, &token).await.map(Some);
+        }
         let [target] = targets.as_slice() else {
             return Ok(None);
         };
@@ -176,7 +234,7 @@ impl Vault {
         let asker = self.asker(Some(&token));
         let (names, may_read) = futures::join!(
             self.ask(asker.subkeys(mount, &target.path, pin)),
-            self.ask(asker.capabilities(&target.api())),
+            self.ask(asker.capabilities(&[&target.api()])),
         );
         let ((names, _), (may_read, _)) = (names?, may_read?);
         if names.status != 200 || may_read.status != 200 || !refusal::may_read(&may_read, &target.api()) {

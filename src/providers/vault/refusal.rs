@@ -9,7 +9,7 @@ use serde::Deserialize;
 use super::Vault;
 use super::api::{Envelope, Keys, Lookup, Remarks, Version, Versioned, Versions, parse};
 use super::login::{Standing, Token};
-use super::path::{Kv, Target};
+use super::path::{Engine, Kv, Target};
 use super::read::Read;
 use crate::domain::catalogue;
 use crate::domain::problem::Problem;
@@ -33,14 +33,28 @@ fn version_of(answer: &Answer) -> Option<Version> {
     parse::<Envelope<Versioned<'_>>>(answer)?.data?.metadata
 }
 
+/// The version of an answer that has metadata and no content, where a cache or a proxy made a 200 of it.
+pub(super) fn version_gone(answer: &Answer) -> Option<Version> {
+    let versioned = parse::<Envelope<Versioned<'_>>>(answer)?.data?;
+    versioned.metadata.filter(|_| versioned.data.is_none())
+}
+
 /// Whether `sys/capabilities-self` grants reading the path.
 pub(super) fn may_read(answer: &Answer, api: &str) -> bool {
+    may(answer, api, "read").unwrap_or(false)
+}
+
+/// Whether `sys/capabilities-self` grants this on the path; none if it does not say.
+pub(super) fn may(answer: &Answer, api: &str, what: &str) -> Option<bool> {
     #[derive(Deserialize)]
     struct Capabilities {
         data: Option<BTreeMap<String, Vec<String>>>,
     }
-    let granted = parse::<Capabilities>(answer).and_then(|answer| answer.data?.remove(api));
-    granted.is_some_and(|granted| granted.iter().any(|word| word == "read" || word == "root"))
+    let granted = parse::<Capabilities>(answer)
+        .filter(|_| answer.status == 200)?
+        .data?
+        .remove(api)?;
+    Some(granted.iter().any(|word| word == what || word == "root"))
 }
 
 impl Lookup {
@@ -49,7 +63,8 @@ impl Lookup {
         self.policies.iter().chain(&self.identity_policies).cloned().collect()
     }
 
-    fn in_words(&self) -> String {
+    /// As whom, with which policies, and how long yet.
+    pub(super) fn in_words(&self) -> String {
         let mut words = format!("policies: {}", self.all_policies().join(", "));
         if !self.display_name.is_empty() {
             words = format!("display name \"{}\", {words}", self.display_name);
@@ -148,6 +163,7 @@ impl Vault {
             answer,
             line,
             token,
+            ..
         } = read;
         if answer.status != 404 {
             return self.upstream(line, answer.status);
@@ -160,7 +176,7 @@ impl Vault {
             return self.other_kv(target, line, 404, Kv::V2);
         }
         if let Some(version) = version_of(answer) {
-            return self.gone(target, line, &version, pin, token).await;
+            return self.gone(target, line, 404, &version, pin, token).await;
         }
         let versions = self.versions(target, token).await;
         if let (Some(pin), Some(versions)) = (pin, &versions) {
@@ -179,7 +195,7 @@ impl Vault {
                 ]);
         }
         if versions.is_none()
-            && let Ok(Some((_, actual))) = self.mount_of(&target.api(), token).await
+            && let Ok(Some((_, Engine::Kv(actual)))) = self.mount_of(&target.api(), token).await
             && actual != target.kv
         {
             return self.other_kv(target, line, 404, actual);
@@ -195,7 +211,7 @@ impl Vault {
             .fixes(vec![list.trim_end().to_owned()])
     }
 
-    fn no_mount(&self, target: &Target, line: &str) -> Problem {
+    pub(super) fn no_mount(&self, target: &Target, line: &str) -> Problem {
         let path = target.written();
         let mount = target.mount.as_deref().or(path.split('/').next()).unwrap_or(&path);
         let what = format!("Vault has no secrets engine mounted at {mount}");
@@ -203,7 +219,15 @@ impl Vault {
     }
 
     /// A version that was deleted or destroyed.
-    async fn gone(&self, target: &Target, line: &str, version: &Version, pin: Option<u64>, token: &Token) -> Problem {
+    pub(super) async fn gone(
+        &self,
+        target: &Target,
+        line: &str,
+        status: u16,
+        version: &Version,
+        pin: Option<u64>,
+        token: &Token,
+    ) -> Problem {
         let (number, path) = (version.version, target.written());
         let how = if version.destroyed { "destroyed" } else { "deleted" };
         let when = version.deletion_time.split('T').next().filter(|day| !day.is_empty());
@@ -233,7 +257,7 @@ impl Vault {
             }
         }
         fixes.push(target.command("put") + " KEY=-   (write it anew)");
-        self.at_read(Problem::new(&catalogue::VAULT_DELETED_VERSION, what), line, 404)
+        self.at_read(Problem::new(&catalogue::VAULT_DELETED_VERSION, what), line, status)
             .causes(causes)
             .fixes(fixes)
     }

@@ -7,6 +7,7 @@ use std::time::Duration;
 use reqwest::Url;
 use secrecy::SecretString;
 
+use super::method::{Account, METHODS, Method, credential, switch};
 use super::path::Kv;
 use crate::domain::catalogue;
 use crate::domain::problem::Problem;
@@ -27,6 +28,13 @@ pub(super) enum Credential {
     File(PathBuf),
 }
 
+/// The client's certificate or key, or who holds it.
+#[derive(Clone)]
+pub(super) enum ClientPem {
+    Given(Pem),
+    Held(SecretRef),
+}
+
 /// How a token is come by.
 #[derive(Clone)]
 pub(super) enum Login {
@@ -34,12 +42,11 @@ pub(super) enum Login {
         token: Credential,
         /// Where it comes from, as a person would say it.
         from: String,
+        /// It is a wrapping token that holds the true one.
+        wrapped: bool,
     },
-    AppRole {
-        mount: String,
-        role_id: Credential,
-        secret_id: Credential,
-    },
+    /// By a login at `auth/<mount>`.
+    Account(Account),
     /// Nothing was found.
     None,
 }
@@ -57,7 +64,10 @@ pub(super) struct VaultSettings {
     /// The version of single mounts; the key has no slash at its ends.
     pub(super) mounts: BTreeMap<String, Kv>,
     pub(super) login: Login,
+    /// All but the client's certificate.
     pub(super) tls: TlsSettings,
+    /// Certificate and key of the client.
+    pub(super) client: Option<(ClientPem, ClientPem)>,
     pub(super) limit: Duration,
 }
 
@@ -93,9 +103,15 @@ impl VaultSettings {
             let parse = |text| Pem::parse(text, world).ok_or_else(|| settings.wrong(key, "is not base64 of PEM text"));
             text(key, variable)?.map(parse).transpose()
         };
+        let client = |key: &str, variable: &str| {
+            if let Some(Setting::Secret(reference)) = settings.get(key) {
+                return Ok(Some(ClientPem::Held(reference.clone())));
+            }
+            Ok::<_, Problem>(pem(key, variable)?.map(ClientPem::Given))
+        };
         let client = match (
-            pem("client_cert", "VAULT_CLIENT_CERT")?,
-            pem("client_key", "VAULT_CLIENT_KEY")?,
+            client("client_cert", "VAULT_CLIENT_CERT")?,
+            client("client_key", "VAULT_CLIENT_KEY")?,
         ) {
             (Some(certificate), Some(key)) => Some((certificate, key)),
             (None, None) => None,
@@ -114,11 +130,24 @@ impl VaultSettings {
             tls: TlsSettings {
                 ca: pem("ca_cert", "VAULT_CACERT")?,
                 ca_folder: from_env("VAULT_CAPATH").map(|folder| path(folder, world)),
-                client,
+                client: None,
                 verify: !from_env("VAULT_SKIP_VERIFY").is_some_and(is_true),
             },
+            client,
             limit,
         })
+    }
+}
+
+impl VaultSettings {
+    /// What a kept login is good for: it must not be used for anything else.
+    pub(super) fn subject(&self) -> String {
+        let login = match &self.login {
+            Login::Account(account) => account.subject(),
+            _ => String::new(),
+        };
+        let namespace = self.namespace.as_deref().unwrap_or_default();
+        format!("{} namespace \"{namespace}\", {login}", self.address)
     }
 }
 
@@ -201,7 +230,11 @@ fn login(config: &ProviderConfig, settings: &Settings<'_>, world: &World) -> Res
     let Some(auth) = settings.table("auth", "auth.")? else {
         if let Some(token) = credential(settings, "token")? {
             let from = format!("token of [providers.{}]", config.name);
-            return Ok(Login::Token { token, from });
+            return Ok(Login::Token {
+                token,
+                from,
+                wrapped: false,
+            });
         }
         return Ok(if default {
             login_of_environment(world)
@@ -210,58 +243,35 @@ fn login(config: &ProviderConfig, settings: &Settings<'_>, world: &World) -> Res
         });
     };
     let method = auth.text("method")?.unwrap_or("token");
-    match method {
-        "token" => {
-            let own = credential(&auth, "token")?;
-            match own.or(credential(settings, "token")?) {
-                Some(token) => Ok(Login::Token {
-                    token,
-                    from: format!("token of [providers.{}]", config.name),
-                }),
-                // `auth = { method = "token" }` says in so many words that the person's own token is for this server too.
-                None => Ok(token_of_environment(world).unwrap_or(Login::None)),
-            }
-        }
-        "approle" => {
-            let part = |key: &str, variable: &str| {
-                let own = credential(&auth, key)?;
-                own.or_else(|| given(world.text(variable).filter(|_| default)?))
-                    .ok_or_else(|| auth.wrong(key, "is missing: AppRole needs role_id and secret_id"))
-            };
-            Ok(Login::AppRole {
-                mount: auth.text("mount")?.unwrap_or("approle").trim_matches('/').to_owned(),
-                role_id: part("role_id", "VAULT_APP_ROLE_ID")?,
-                secret_id: part("secret_id", "VAULT_APP_ROLE_SECRET_ID")?,
-            })
-        }
-        "kubernetes" | "jwt" | "oidc" | "userpass" | "ldap" | "cert" => {
-            let what = format!("provider `{}`: the login method {method} is not built yet", config.name);
-            let problem = Problem::new(&catalogue::PROVIDER_NOT_BUILT, what)
-                .fixes(vec!["use method = \"approle\" or \"token\"".to_owned()]);
-            Err(match &config.at {
-                Some(at) => problem.at(at.clone()),
-                None => problem,
-            })
-        }
-        _ => Err(auth.wrong(
-            "method",
-            "must be \"token\", \"approle\", \"kubernetes\", \"jwt\", \"oidc\", \"userpass\", \"ldap\" or \"cert\"",
-        )),
+    if method == "token" {
+        let own = credential(&auth, "token")?;
+        return match own.or(credential(settings, "token")?) {
+            Some(token) => Ok(Login::Token {
+                token,
+                from: format!("token of [providers.{}]", config.name),
+                wrapped: switch(&auth, "wrapped")?,
+            }),
+            // `auth = { method = "token" }` says in so many words that the person's own token is for this server too.
+            None => Ok(token_of_environment(world).unwrap_or(Login::None)),
+        };
     }
+    let Some(method) = Method::of(method) else {
+        let words: Vec<String> = METHODS.iter().map(|method| format!("\"{}\"", method.word)).collect();
+        return Err(auth.wrong("method", &format!("must be \"token\", {}", words.join(", "))));
+    };
+    let account = method.read(config, &auth, world)?;
+    if method.by_certificate && settings.get("client_cert").is_none() {
+        return Err(settings.wrong("client_cert", "is missing: cert needs client_cert and client_key"));
+    }
+    Ok(Login::Account(account))
 }
 
 fn login_of_environment(world: &World) -> Login {
+    let approle = || Method::of("approle").and_then(|approle| approle.of_environment(world));
     if world.text("VAULT_TOKEN").is_none()
-        && let (Some(role_id), Some(secret_id)) = (
-            world.text("VAULT_APP_ROLE_ID").and_then(given),
-            world.text("VAULT_APP_ROLE_SECRET_ID").and_then(given),
-        )
+        && let Some(account) = approle()
     {
-        return Login::AppRole {
-            mount: "approle".to_owned(),
-            role_id,
-            secret_id,
-        };
+        return Login::Account(account);
     }
     token_of_environment(world).unwrap_or(Login::None)
 }
@@ -271,26 +281,19 @@ fn token_of_environment(world: &World) -> Option<Login> {
         return Some(Login::Token {
             token,
             from: "VAULT_TOKEN".to_owned(),
+            wrapped: false,
         });
     }
     world.home.as_ref().map(|home| Login::Token {
         token: Credential::File(home.join(".vault-token")),
         from: "~/.vault-token".to_owned(),
+        wrapped: false,
     })
 }
 
-fn given(text: &str) -> Option<Credential> {
+pub(super) fn given(text: &str) -> Option<Credential> {
     let text = text.trim();
     (!text.is_empty()).then(|| Credential::Given(SecretString::from(text)))
-}
-
-fn credential(settings: &Settings<'_>, key: &str) -> Result<Option<Credential>, Problem> {
-    match settings.get(key) {
-        None => Ok(None),
-        Some(Setting::Text(text)) => Ok(given(text)),
-        Some(Setting::Secret(reference)) => Ok(Some(Credential::Held(reference.clone()))),
-        Some(_) => Err(settings.wrong(key, "must be a text or { secret = \"…\" }")),
-    }
 }
 
 #[cfg(test)]
@@ -327,7 +330,7 @@ mod tests {
     fn from(login: &Login) -> &str {
         match login {
             Login::Token { from, .. } => from,
-            Login::AppRole { mount, .. } => mount,
+            Login::Account(account) => &account.mount,
             Login::None => "none",
         }
     }

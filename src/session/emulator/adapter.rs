@@ -99,8 +99,12 @@ impl Adapter {
 
     pub(super) fn resize(&mut self, size: Size, scrollback_lines: usize) {
         self.term.resize(Cells(size));
-        self.term.set_options(configuration(scrollback_lines));
+        self.keep_lines(scrollback_lines);
         self.margins = (0, i32::from(size.rows) - 1);
+    }
+
+    pub(super) fn keep_lines(&mut self, scrollback_lines: usize) {
+        self.term.set_options(configuration(scrollback_lines));
     }
 
     fn on(&self, mode: TermMode) -> bool {

@@ -3,6 +3,7 @@
 use crossterm::event::KeyCode;
 
 use super::{checks, contexts, dialog, launch, quit, session};
+use crate::launch::Request;
 use crate::ui::effects::Effect;
 use crate::ui::input::Input;
 use crate::ui::keymap::{self, Action, Chord};
@@ -201,6 +202,7 @@ fn on_provider(model: &mut Model, action: Action) -> Vec<Effect> {
         }
         Action::CheckOne => checks::provider(model, model.providers.selected).into_iter().collect(),
         Action::CheckAll => checks::all_providers(model),
+        Action::LogIn => launch::open(model, Request::login(&name)),
         Action::CopyReport => vec![Effect::Copy(view::provider_report(model, model.providers.selected))],
         Action::Edit => {
             let at = model.config.providers.get(&name).and_then(|p| p.at.clone());

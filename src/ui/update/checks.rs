@@ -191,6 +191,23 @@ pub(super) fn provider(model: &mut Model, index: usize) -> Option<Effect> {
     })
 }
 
+/// A login of the provider has ended, well or not: everything that was found out about it before is old.
+pub(super) fn logged_in(model: &mut Model, provider: &str) -> Vec<Effect> {
+    let Some(index) = model.providers.rows.iter().position(|row| row.name == provider) else {
+        return Vec::new();
+    };
+    let row = &mut model.providers.rows[index];
+    row.running = None;
+    for role in row.roles.clone() {
+        if let Some(Check::Done { .. }) = model.roles.checks.get(&role) {
+            model.roles.checks.remove(&role);
+        }
+    }
+    let mut effects = vec![Effect::Reopen(provider.to_owned())];
+    effects.extend(self::provider(model, index));
+    effects
+}
+
 pub(super) fn all_providers(model: &mut Model) -> Vec<Effect> {
     (0..model.providers.rows.len())
         .filter_map(|i| provider(model, i))

@@ -41,6 +41,7 @@ fn start(model: &mut Model, request: Request, behind: bool, replaces: Option<u64
     }
     let row = model.roles.rows.iter().find(|row| row.name == name).map(|row| row.of);
     match row {
+        _ if request.login.is_some() => {}
         Some(RowOf::Role(_)) => {}
         Some(RowOf::Broken(i)) => {
             dialog::show_broken(model, i);

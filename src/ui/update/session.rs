@@ -4,7 +4,7 @@ use std::sync::PoisonError;
 
 use crossterm::event::{Event, KeyEvent};
 
-use super::{browse, contexts, launch};
+use super::{browse, checks, contexts, launch};
 use crate::session::SessionEvent;
 use crate::session::emulator::Emulator;
 use crate::session::keys;
@@ -214,12 +214,16 @@ pub(super) fn event(model: &mut Model, id: u64, event: SessionEvent) -> Vec<Effe
     let _ = with_emulator(tab, Emulator::take_bell);
     if let SessionEvent::Ended(ending) = event {
         tab.state = TabState::Ended(ending);
+        let login = tab.request.login.clone();
         if !in_front && model.leaving.is_none() {
             let text = format!("{}: {}", tab.role, view::ending_words(tab));
             model.notify(text);
         }
         if in_front {
             model.sessions.prefix = false;
+        }
+        if let Some(provider) = login.filter(|_| model.leaving.is_none()) {
+            return checks::logged_in(model, &provider);
         }
     }
     Vec::new()

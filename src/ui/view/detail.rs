@@ -247,7 +247,7 @@ fn source_words(field: &Field, known: Option<&FieldStatus>) -> (String, String) 
             (provider_word(secret), reference_words(secret, key.map(String::as_str)))
         }
         Source::Template { text, .. } => ("template".to_owned(), text.clone()),
-        Source::RdsIam { user } => ("rds-iam".to_owned(), format!("15-minute token for {user}")),
+        Source::RdsIam(token) => ("rds-iam".to_owned(), format!("15-minute token for {}", token.user)),
     }
 }
 

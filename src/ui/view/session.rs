@@ -277,6 +277,11 @@ fn status_facts(model: &Model, tab: &Tab, room: usize) -> String {
             None => format!("secrets @ {at}"),
         });
     }
+    // The session itself goes on: only new logins with these values end then.
+    if let Some(first) = tab.secrets.iter().filter_map(|used| used.expires).min() {
+        let at = first.to_zoned(model.zone.clone()).strftime("%H:%M");
+        facts.push(format!("new logins until {at}"));
+    }
     while facts.len() > 1 && text::width(&facts.join(" · ")) > room {
         facts.pop();
     }
@@ -348,10 +353,17 @@ pub fn info(model: &Model, tab: &Tab) -> Vec<String> {
     let outdated = tab.outdated(known);
     for used in &tab.secrets {
         let version = used.version.as_ref().map_or_else(String::new, |v| format!("  v{v}"));
+        let source = match &used.reference {
+            Some(reference) => reference.text.as_str(),
+            None => "a login token",
+        };
+        let until = used.expires.map_or_else(String::new, |at| {
+            let at = at.to_zoned(model.zone.clone()).strftime("%H:%M:%S");
+            format!("  for new logins until {at}")
+        });
         lines.push(format!(
-            "  {}  {}{version}  {} ms",
+            "  {}  {source}{version}  {} ms{until}",
             text::fit(&used.field, widest),
-            used.reference,
             used.took.as_millis()
         ));
         if let Some((_, now)) = outdated.iter().find(|(old, _)| *old == used) {

@@ -1,0 +1,76 @@
+//! Tokens for databases are checked by making one and dropping it: that takes the credentials, the region and the host, and no
+//! connection to the database.
+
+use std::cell::Cell;
+use std::collections::BTreeMap;
+
+use futures::future::join_all;
+
+use super::{Checker, Limit, field};
+use crate::domain::problem::Problem;
+use crate::domain::role::{Field, Role, Source};
+use crate::domain::status::FieldStatus;
+use crate::launch;
+use crate::providers::DatabaseLogin;
+
+/// By the names of role and field.
+pub(super) type Statuses<'a> = BTreeMap<(&'a str, &'a str), FieldStatus>;
+
+/// A field that is a token, and its login or what is wrong with it.
+pub(super) struct Wanted<'a> {
+    role: &'a Role,
+    field: &'a Field,
+    login: Result<DatabaseLogin, Problem>,
+}
+
+impl Checker<'_> {
+    /// The field as a token; none if it is none, or where a secret says the host or the port.
+    pub(super) fn token_wanted<'a>(&self, role: &'a Role, field: &'a Field) -> Option<Wanted<'a>> {
+        let Source::RdsIam(token) = &field.source else {
+            return None;
+        };
+        let connector = role
+            .connector
+            .as_ref()
+            .and_then(|name| self.config.connectors.get(name));
+        let later = Cell::new(false);
+        let plain = |name: &str| {
+            let field = role.fields.iter().find(|field| field.name == name)?;
+            match &field.source {
+                Source::Plain(text) => Some(text.clone()),
+                _ => {
+                    later.set(true);
+                    None
+                }
+            }
+        };
+        let login = launch::database_login(token, role, connector, plain);
+        (!later.get()).then_some(Wanted { role, field, login })
+    }
+
+    /// What came of these tokens of one provider.
+    pub(super) async fn tokens<'a>(
+        &self,
+        provider: &str,
+        wanted: Vec<Wanted<'a>>,
+        limit: Option<Limit>,
+    ) -> Statuses<'a> {
+        let lane = &self.providers.lane(provider);
+        let asked = wanted.into_iter().map(|Wanted { role, field, login }| async move {
+            let (made, ms) = match login {
+                Err(problem) => (Err(problem), 0),
+                Ok(login) => {
+                    let make = async { self.providers.get(provider)?.database_token(&login).await };
+                    self.ask(provider, lane, limit, make).await
+                }
+            };
+            let mut status = field::untroubled(field);
+            match made {
+                Ok(_) => status.latency_ms = Some(ms),
+                Err(problem) => field::fail(&mut status, problem, role, field),
+            }
+            ((role.name.as_str(), field.name.as_str()), status)
+        });
+        join_all(asked).await.into_iter().collect()
+    }
+}

@@ -1,0 +1,320 @@
+//! What went wrong, in a person's words: by the code of AWS, never by the status or by the SDK's texts.
+
+use std::error::Error;
+
+use reqwest::Url;
+
+use super::Aws;
+use super::RUNG_LIMIT;
+use super::endpoint::Service;
+use super::login::at_login;
+use super::settings::Role;
+use super::transport::{Failure, Refusal};
+use crate::domain::catalogue::{self, Code};
+use crate::domain::problem::Problem;
+use crate::domain::status::State;
+use crate::providers::net::find;
+use crate::providers::net::http::{self, Fault};
+use crate::providers::net::ladder::{Ladder, Route, stages_until};
+use crate::providers::net::tls;
+use crate::providers::patience::in_words;
+
+/// What a refusal is about, whatever was asked.
+const KEY: [&str; 5] = [
+    "UnrecognizedClientException",
+    "InvalidClientTokenId",
+    "InvalidAccessKeyId",
+    "MissingAuthenticationToken",
+    "MissingAuthenticationTokenException",
+];
+const EXPIRED: [&str; 4] = [
+    "ExpiredTokenException",
+    "ExpiredToken",
+    "TokenRefreshRequired",
+    "RequestExpired",
+];
+const SIGNATURE: [&str; 4] = [
+    "SignatureDoesNotMatch",
+    "InvalidSignatureException",
+    "IncompleteSignature",
+    "IncompleteSignatureException",
+];
+pub(super) const DENIED: [&str; 5] = [
+    "AccessDeniedException",
+    "AccessDenied",
+    "UnauthorizedOperation",
+    "NotAuthorized",
+    "AuthorizationError",
+];
+
+/// What an error of the SDK carries; it is all that is ever looked at.
+pub(super) fn failure(error: &(dyn Error + 'static)) -> Failure {
+    find::<Failure>(error)
+        .cloned()
+        .unwrap_or(Failure::Unanswered(Fault::Broken))
+}
+
+/// The parts of a denial that are names: who, what, on what, why.
+pub(super) struct Denial<'a> {
+    pub(super) principal: Option<&'a str>,
+    pub(super) action: Option<&'a str>,
+    pub(super) reason: Option<&'a str>,
+}
+
+impl<'a> Denial<'a> {
+    /// `User: ARN is not authorized to perform: ACTION on resource: ARN because REASON`.
+    pub(super) fn read(refusal: &'a Refusal) -> Self {
+        let message = refusal.message.as_str();
+        let word = |before: &str, good: fn(&str) -> bool| {
+            let (_, rest) = message.split_once(before)?;
+            let word = rest.split_whitespace().next()?;
+            good(word).then_some(word)
+        };
+        let reason = message.split_once(" because ").map(|(_, reason)| reason.trim());
+        Self {
+            principal: word("User: ", |word| word.starts_with("arn:")),
+            action: word("perform: ", |word| word.contains(':')),
+            // Only the sentences of IAM itself.
+            reason: reason.filter(|reason| reason.contains("policy") || reason.contains("permissions boundary")),
+        }
+    }
+}
+
+impl Refusal {
+    /// Whether the credentials themselves were refused, so that others may help.
+    pub(super) fn is_of_login(&self) -> bool {
+        self.is(&KEY) || self.is(&EXPIRED) || self.is(&SIGNATURE)
+    }
+
+    pub(super) fn is_denial(&self) -> bool {
+        self.is(&DENIED)
+    }
+
+    fn is_of_clock(&self) -> bool {
+        let expired = ["Signature expired", "Signature not yet current"];
+        self.is(&["RequestTimeTooSkewed"])
+            || (self.is(&SIGNATURE) && expired.iter().any(|words| self.message.contains(words)))
+    }
+}
+
+impl Aws {
+    /// The problem of credentials that a service did not accept; none if something else was refused.
+    pub(super) fn login_refused(&self, refusal: &Refusal, words: &str, key_id: &str, line: &str) -> Option<Problem> {
+        let (code, what): (&'static Code, String) = if refusal.is_of_clock() {
+            (
+                &catalogue::AWS_CLOCK,
+                "AWS refuses the signature: this machine's clock is wrong".to_owned(),
+            )
+        } else if refusal.is(&EXPIRED) {
+            (
+                &catalogue::AWS_TOKEN_EXPIRED,
+                format!("the session token has expired ({words})"),
+            )
+        } else if refusal.is(&KEY) {
+            (
+                &catalogue::AWS_KEY,
+                format!("AWS does not know the access key {key_id} ({words})"),
+            )
+        } else if refusal.is(&SIGNATURE) {
+            (
+                &catalogue::AWS_SIGNATURE,
+                format!("the secret key does not fit the access key {key_id} ({words})"),
+            )
+        } else {
+            return None;
+        };
+        Some(
+            at_login(Problem::new(code, what))
+                .note(note(line, refusal))
+                .fact("Login", words),
+        )
+    }
+
+    pub(super) fn throttled(&self, line: &str, refusal: &Refusal) -> Problem {
+        Problem::new(&catalogue::AWS_THROTTLED, "AWS limits the rate of requests")
+            .note(note(line, refusal))
+            .steps(stages_until("read", true))
+    }
+
+    /// An answer that this request should not have got.
+    pub(super) fn unexpected(&self, line: &str, refusal: &Refusal) -> Problem {
+        let what = match (refusal.code.as_str(), refusal.status) {
+            ("", status) => format!("AWS answered {line} with HTTP {status} and nothing that says why"),
+            (code, _) => format!("AWS answered {line} with {code}"),
+        };
+        Problem::new(&catalogue::PROVIDER_UPSTREAM, what)
+            .note(note(line, refusal))
+            .steps(stages_until("read", true))
+    }
+
+    /// Why there is no answer of a service in a region.
+    pub(super) async fn unreached(&self, failure: &Failure, service: Service, region: &str, line: &str) -> Problem {
+        let fault = match failure {
+            Failure::Unready(problem) => return problem.clone(),
+            Failure::Refused(refusal) => return self.unexpected(line, refusal),
+            Failure::Unanswered(fault) => fault,
+        };
+        let route = match self.route(service, region).await {
+            Ok(route) => route,
+            Err(problem) => return problem,
+        };
+        let https = route.tls.is_some();
+        let host = route.host.clone();
+        let problem = match fault {
+            Fault::Tls(error) => tls::explain(error, &host).steps(stages_until("tls", true)),
+            Fault::Connect | Fault::Timeout => {
+                let mut ladder = Ladder::new();
+                ladder.rung(State::Ok);
+                if let Err(problem) = route.climb(self.settings.limit.min(RUNG_LIMIT), &mut ladder).await {
+                    let problem = problem.steps(ladder.stages());
+                    if problem.code == &catalogue::NET_DNS
+                        && self.endpoint_of(service).await.is_ok_and(|given| given.is_none())
+                    {
+                        problem.cause(format!(
+                            "there is no region `{region}`, or it does not have this service"
+                        ))
+                    } else {
+                        problem
+                    }
+                } else if let Fault::Timeout = fault {
+                    let limit = in_words(self.settings.limit);
+                    Problem::new(
+                        &catalogue::NET_TIMEOUT,
+                        format!("AWS at {host} gave no answer within {limit}"),
+                    )
+                    .fixes(vec![format!(
+                        "try again, or raise timeout in [providers.{}] (now {limit})",
+                        self.name
+                    )])
+                    .steps(stages_until("login", https))
+                } else if route.proxied {
+                    let what = format!("no connection to AWS at {host} through the proxy");
+                    Problem::new(&catalogue::NET_REFUSED, what)
+                        .causes(vec![
+                            "the proxy that HTTPS_PROXY or ALL_PROXY names is down or refuses".to_owned(),
+                        ])
+                        .fixes(vec![format!("export NO_PROXY={host}")])
+                        .steps(stages_until("tcp", true))
+                } else {
+                    Problem::new(
+                        &catalogue::NET_REFUSED,
+                        format!("the connection to AWS at {host} was lost"),
+                    )
+                    .steps(stages_until("login", https))
+                }
+            }
+            Fault::Broken | Fault::TooLarge => {
+                let why = match fault {
+                    Fault::TooLarge => "sent more than 1 MiB, which no secret is",
+                    _ => "sent an answer that cannot be read, or none that is whole",
+                };
+                Problem::new(&catalogue::PROVIDER_UPSTREAM, format!("AWS at {host} {why}"))
+                    .steps(stages_until("read", https))
+            }
+            Fault::Unsendable => Problem::new(&catalogue::CONFIG_REF_SYNTAX, "the request cannot be sent to a server"),
+        };
+        problem.fact("Request", format!("{line} at {host}"))
+    }
+
+    /// The way to a service, for a ladder.
+    pub(super) async fn route(&self, service: Service, region: &str) -> Result<Route, Problem> {
+        let address = self.endpoint_of(service).await?.unwrap_or_else(|| service.own(region));
+        let url =
+            Url::parse(&address).map_err(|_| Problem::new(&catalogue::AWS_REGION, "the region makes no address"))?;
+        let https = url.scheme() == "https";
+        let host = url.host_str().unwrap_or_default().to_owned();
+        Ok(Route {
+            port: url.port_or_known_default().unwrap_or(443),
+            tls: if https { Some(self.transport.tls().await?) } else { None },
+            proxied: http::proxy(&self.world, https, &host)?.is_some(),
+            host,
+        })
+    }
+
+    /// A role that STS did not give.
+    pub(super) async fn not_assumed(&self, failure: Failure, role: &Role, words: &str, region: &str) -> Problem {
+        const LINE: &str = "sts:AssumeRole";
+        let refusal = match failure {
+            Failure::Refused(refusal) => refusal,
+            failure => return self.unreached(&failure, Service::Sts, region, LINE).await,
+        };
+        if let Some(problem) = self.login_refused(&refusal, words, "it came with", LINE) {
+            return problem;
+        }
+        if refusal.is_throttle() {
+            return self.throttled(LINE, &refusal);
+        }
+        if !refusal.is_denial() {
+            return at_login(self.unexpected(LINE, &refusal));
+        }
+        let denial = Denial::read(&refusal);
+        let principal = denial.principal.map_or_else(|| words.to_owned(), str::to_owned);
+        let mut causes = vec![
+            format!("the trust policy of the role does not name {principal}"),
+            format!("no policy of {principal} allows sts:AssumeRole on {}", role.arn),
+        ];
+        causes.push(match &role.external_id {
+            Some(_) => "the trust policy asks for another external id, or for MFA".to_owned(),
+            None => format!(
+                "the trust policy asks for an external id (external_id of [providers.{}]), or for MFA",
+                self.name
+            ),
+        });
+        causes.push("the role does not exist: STS says the same then".to_owned());
+        let mut problem = at_login(Problem::new(
+            &catalogue::AWS_ASSUME,
+            format!("role {} was not given to {principal}", role.arn),
+        ))
+        .note(note(LINE, &refusal))
+        .fact("Login", words)
+        .causes(causes)
+        .fixes(vec![
+            format!(
+                "aws iam get-role --role-name {} --query Role.AssumeRolePolicyDocument",
+                role.name()
+            ),
+            format!(
+                "aws sts assume-role --role-arn {} --role-session-name {}",
+                role.arn, role.session_name
+            ),
+        ]);
+        if let Some(reason) = denial.reason {
+            problem = problem.cause(reason);
+        }
+        problem
+    }
+
+    /// A role that was not given for a web identity token.
+    pub(super) async fn not_identified(&self, failure: Failure, role: &Role, file: &str, region: &str) -> Problem {
+        const LINE: &str = "sts:AssumeRoleWithWebIdentity";
+        let refusal = match failure {
+            Failure::Refused(refusal) => refusal,
+            failure => return self.unreached(&failure, Service::Sts, region, LINE).await,
+        };
+        if refusal.is_throttle() {
+            return self.throttled(LINE, &refusal);
+        }
+        let what = format!("role {} was not given for the web identity token", role.arn);
+        let problem = at_login(Problem::new(&catalogue::AWS_WEB_IDENTITY, what))
+            .note(note(LINE, &refusal))
+            .fact("Token", file);
+        match refusal.code.as_str() {
+            "ExpiredTokenException" => problem.causes(vec![format!(
+                "the token in {file} has expired; who writes it has stopped"
+            )]),
+            "InvalidIdentityToken" | "IDPCommunicationError" => problem.cause(
+                "AWS cannot check the token: the account has no identity provider for its issuer, or cannot reach it",
+            ),
+            _ => problem,
+        }
+    }
+}
+
+/// `GetSecretValue → AccessDeniedException (HTTP 400)`.
+pub(super) fn note(line: &str, refusal: &Refusal) -> String {
+    match (refusal.code.as_str(), refusal.status) {
+        (code, 0) => format!("{line} → {code}"),
+        ("", status) => format!("{line} → HTTP {status}"),
+        (code, status) => format!("{line} → {code} (HTTP {status})"),
+    }
+}

@@ -1,0 +1,314 @@
+//! Credentials: obtained the way [`Origin`] says, kept until shortly before they end, one login at a time.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, SystemTime};
+
+use aws_credential_types::Credentials;
+use aws_credential_types::provider::SharedCredentialsProvider;
+use aws_smithy_runtime_api::client::behavior_version::BehaviorVersion;
+use aws_smithy_types::retry::RetryConfig;
+use aws_types::SdkConfig;
+use aws_types::region::Region;
+use jiff::Timestamp;
+use secrecy::ExposeSecret;
+use serde::Deserialize;
+
+use super::endpoint::{self, Service};
+use super::failure::failure;
+use super::origin::{self, Origin};
+use super::profiles::Profiles;
+use super::settings::{Role, is_region};
+use super::{Aws, machine, process, sso};
+use crate::domain::catalogue;
+use crate::domain::problem::Problem;
+use crate::providers::net::ladder::stages_until;
+use crate::providers::shared::Shared;
+
+/// Credentials that end sooner than this are asked for anew.
+const RENEW_BEFORE: Duration = Duration::from_secs(300);
+
+/// Credentials in use.
+pub(super) struct Login {
+    pub(super) credentials: Credentials,
+    /// As whom, in words.
+    pub(super) words: String,
+    /// Whether a new login may bring others: keys that stand in the environment stay what they are.
+    pub(super) renewable: bool,
+}
+
+impl Login {
+    fn lasts(&self) -> bool {
+        let end = self.credentials.expiry();
+        end.is_none_or(|end| end > SystemTime::now() + RENEW_BEFORE)
+    }
+}
+
+type SharedLogin = Arc<Shared<Option<Arc<Login>>>>;
+
+/// What was found out of the logins so far.
+#[derive(Default)]
+pub(super) struct Session {
+    profiles: tokio::sync::Mutex<Option<Arc<Profiles>>>,
+    /// By the role that is taken on beyond the settings' own; none for the login itself.
+    logins: Mutex<BTreeMap<Option<String>, SharedLogin>>,
+}
+
+impl Session {
+    fn login(&self, role_arn: Option<&str>) -> SharedLogin {
+        let mut logins = self.logins.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(logins.entry(role_arn.map(str::to_owned)).or_default())
+    }
+}
+
+impl Aws {
+    /// The credentials of the provider's login; with `role_arn`, those of that role, taken on with them.
+    #[allow(dead_code)] // what signs database tokens
+    pub(super) async fn credentials(&self, role_arn: Option<&str>) -> Result<Credentials, Problem> {
+        Ok(self.login_as(role_arn).await?.credentials.clone())
+    }
+
+    /// The region to ask in: the given one, else that of the settings, the environment, the profile.
+    pub(super) async fn region(&self, given: Option<&str>) -> Result<String, Problem> {
+        let profiles = self.profiles().await?;
+        let known = given
+            .or(self.settings.region.as_deref())
+            .or_else(|| self.world.text("AWS_REGION"))
+            .or_else(|| self.world.text("AWS_DEFAULT_REGION"))
+            .or_else(|| profiles.get("region"));
+        match known.map(str::trim) {
+            Some(region) if is_region(region) => Ok(region.to_owned()),
+            Some(region) => {
+                let what = format!("`{}` is not the name of a region", region.escape_debug());
+                Err(Problem::new(&catalogue::AWS_REGION, what).causes(vec![
+                    "AWS_REGION, AWS_DEFAULT_REGION or region in ~/.aws/config is mistyped".to_owned(),
+                ]))
+            }
+            None => {
+                let what = format!("no region is known for provider `{}`", self.name);
+                let profile = profiles.selected_name();
+                Err(Problem::new(&catalogue::AWS_REGION, what)
+                    .causes(vec![format!(
+                        "none of these says one: the reference (only an ARN can), region in [providers.{}], AWS_REGION, profile `{profile}`",
+                        self.name
+                    )])
+                    .fix(format!("region = \"eu-west-1\"   in [providers.{}]", self.name)))
+            }
+        }
+    }
+
+    pub(super) async fn profiles(&self) -> Result<Arc<Profiles>, Problem> {
+        let mut known = self.session.profiles.lock().await;
+        if let Some(profiles) = &*known {
+            return Ok(Arc::clone(profiles));
+        }
+        let profiles = Profiles::load(self.settings.profile.as_deref(), &self.world).await?;
+        let profiles = Arc::new(profiles);
+        *known = Some(Arc::clone(&profiles));
+        Ok(profiles)
+    }
+
+    /// The address of a service, where it is not AWS' own.
+    pub(super) async fn endpoint_of(&self, service: Service) -> Result<Option<String>, Problem> {
+        endpoint::given(service, &self.settings, &*self.profiles().await?, &self.world)
+    }
+
+    /// A login that still holds; the one there is, or a new one.
+    pub(super) async fn login_as(&self, role_arn: Option<&str>) -> Result<Arc<Login>, Problem> {
+        let shared = self.session.login(role_arn);
+        let mut login = shared.wait().await?;
+        if let Some(login) = login.known.as_ref().filter(|login| login.lasts()) {
+            return Ok(Arc::clone(login));
+        }
+        let made = match role_arn {
+            None => self.log_in().await,
+            Some(arn) => self.log_in_further(arn).await,
+        };
+        let made = Arc::new(login.ended(made)?);
+        login.known = Some(Arc::clone(&made));
+        Ok(made)
+    }
+
+    /// Another login than this one, which a service did not accept; none if there can be no other.
+    pub(super) async fn another(&self, refused: &Arc<Login>) -> Result<Option<Arc<Login>>, Problem> {
+        if !refused.renewable {
+            return Ok(None);
+        }
+        {
+            let shared = self.session.login(None);
+            let mut login = shared.lock().await;
+            if login.known.as_ref().is_some_and(|known| Arc::ptr_eq(known, refused)) {
+                login.known = None;
+                *self.session.profiles.lock().await = None;
+            }
+        }
+        let login = self.login_as(None).await?;
+        let same = login.credentials.access_key_id() == refused.credentials.access_key_id()
+            && login.credentials.session_token() == refused.credentials.session_token()
+            && login.credentials.secret_access_key() == refused.credentials.secret_access_key();
+        Ok((!same).then_some(login))
+    }
+
+    /// Makes the next question log in anew.
+    pub(super) async fn forget(&self) {
+        *self.session.profiles.lock().await = None;
+        self.session
+            .logins
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clear();
+    }
+
+    async fn log_in(&self) -> Result<Login, Problem> {
+        let profiles = self.profiles().await?;
+        let origin = origin::find(&self.settings, &profiles, &self.world).map_err(at_login)?;
+        Ok(Login {
+            credentials: self.obtain(&origin).await?,
+            words: origin.words(),
+            renewable: !matches!(&origin, Origin::Keys { from, .. } if !from.starts_with("profile")),
+        })
+    }
+
+    async fn log_in_further(&self, role_arn: &str) -> Result<Login, Problem> {
+        let base = Box::pin(self.login_as(None)).await?;
+        let role = self.settings.role(role_arn);
+        Ok(Login {
+            credentials: self.assume(&role, &base.credentials, &base.words).await?,
+            words: format!("assumed role {role_arn} from {}", base.words),
+            renewable: true,
+        })
+    }
+
+    async fn obtain(&self, origin: &Origin) -> Result<Credentials, Problem> {
+        match origin {
+            Origin::Keys { id, secret, token, .. } => {
+                let mut keys = Credentials::builder()
+                    .access_key_id(id)
+                    .secret_access_key(secret.expose_secret())
+                    .provider_name("hallpass");
+                keys.set_session_token(token.as_ref().map(|token| token.expose_secret().to_owned()));
+                Ok(keys.build())
+            }
+            Origin::Process { command, profile } => process::credentials(command, profile, self).await,
+            Origin::Sso(sso) => sso::credentials(sso, self).await,
+            Origin::WebIdentity { token_file, role } => self.with_web_identity(token_file, role).await,
+            Origin::Container { url, authorization } => machine::of_container(url, authorization.as_ref(), self).await,
+            Origin::Machine => machine::of_machine(self).await,
+            Origin::Assumed { base, role } => {
+                let credentials = Box::pin(self.obtain(base)).await?;
+                self.assume(role, &credentials, &base.words()).await
+            }
+        }
+    }
+
+    /// What every client of the SDK is told. Nothing is left to be looked for elsewhere.
+    pub(super) async fn sdk(
+        &self,
+        service: Service,
+        region: &str,
+        credentials: Option<&Credentials>,
+    ) -> Result<SdkConfig, Problem> {
+        let profiles = self.profiles().await?;
+        let switched = |variable: &str, key: &str| {
+            let text = self.world.text(variable).or_else(|| profiles.get(key));
+            text.is_some_and(|text| text.eq_ignore_ascii_case("true"))
+        };
+        let mut config = SdkConfig::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .region(Region::new(region.to_owned()))
+            .http_client(self.transport.clone())
+            // The transport sends again by itself, and has a limit of its own.
+            .retry_config(RetryConfig::disabled());
+        config.set_endpoint_url(self.endpoint_of(service).await?);
+        config.set_use_fips(Some(switched("AWS_USE_FIPS_ENDPOINT", "use_fips_endpoint")));
+        config.set_use_dual_stack(Some(switched("AWS_USE_DUALSTACK_ENDPOINT", "use_dualstack_endpoint")));
+        config.set_credentials_provider(credentials.cloned().map(SharedCredentialsProvider::new));
+        Ok(config.build())
+    }
+
+    /// Takes a role on.
+    async fn assume(&self, role: &Role, with: &Credentials, words: &str) -> Result<Credentials, Problem> {
+        let region = self.region(None).await?;
+        let sdk = self.sdk(Service::Sts, &region, Some(with)).await?;
+        let answer = aws_sdk_sts::Client::new(&sdk)
+            .assume_role()
+            .role_arn(&role.arn)
+            .role_session_name(&role.session_name)
+            .set_external_id(role.external_id.clone())
+            .send()
+            .await;
+        match answer {
+            Ok(answer) => self.role_credentials(answer.credentials()),
+            Err(error) => Err(self.not_assumed(failure(&error), role, words, &region).await),
+        }
+    }
+
+    async fn with_web_identity(&self, token_file: &str, role: &Role) -> Result<Credentials, Problem> {
+        let unreadable = |why: &str| {
+            let what = format!("the web identity token in {token_file} cannot be used: {why}");
+            at_login(Problem::new(&catalogue::AWS_WEB_IDENTITY, what))
+        };
+        // Read at every login: Kubernetes writes a new one before the old one ends.
+        let file = crate::providers::settings::path(token_file, &self.world);
+        let token = std::fs::read_to_string(file).map_err(|error| unreadable(&error.kind().to_string()))?;
+        let token = zeroize::Zeroizing::new(token);
+        if token.trim().is_empty() {
+            return Err(unreadable("the file is empty"));
+        }
+        let region = self.region(None).await?;
+        let sdk = self.sdk(Service::Sts, &region, None).await?;
+        let answer = aws_sdk_sts::Client::new(&sdk)
+            .assume_role_with_web_identity()
+            .role_arn(&role.arn)
+            .role_session_name(&role.session_name)
+            .web_identity_token(token.trim())
+            .send()
+            .await;
+        match answer {
+            Ok(answer) => self.role_credentials(answer.credentials()),
+            Err(error) => Err(self.not_identified(failure(&error), role, token_file, &region).await),
+        }
+    }
+
+    fn role_credentials(&self, given: Option<&aws_sdk_sts::types::Credentials>) -> Result<Credentials, Problem> {
+        let given =
+            given.ok_or_else(|| Problem::new(&catalogue::PROVIDER_UPSTREAM, "STS answered without credentials"))?;
+        Ok(Credentials::builder()
+            .access_key_id(given.access_key_id())
+            .secret_access_key(given.secret_access_key())
+            .session_token(given.session_token())
+            .expiry(SystemTime::try_from(*given.expiration()).unwrap_or(SystemTime::UNIX_EPOCH))
+            .provider_name("hallpass")
+            .build())
+    }
+}
+
+/// Credentials as programs, containers and machines print them. No `Debug`.
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct GivenKeys {
+    pub(super) version: Option<u64>,
+    access_key_id: String,
+    secret_access_key: String,
+    #[serde(alias = "Token")]
+    session_token: Option<String>,
+    expiration: Option<String>,
+}
+
+impl GivenKeys {
+    pub(super) fn into_credentials(self) -> Credentials {
+        let end: Option<Timestamp> = self.expiration.as_deref().and_then(|time| time.parse().ok());
+        let mut keys = Credentials::builder()
+            .access_key_id(self.access_key_id)
+            .secret_access_key(self.secret_access_key)
+            .provider_name("hallpass");
+        keys.set_session_token(self.session_token.filter(|token| !token.is_empty()));
+        keys.set_expiry(end.map(SystemTime::from));
+        keys.build()
+    }
+}
+
+/// A problem of the login: the rungs before it hold.
+pub(super) fn at_login(problem: Problem) -> Problem {
+    problem.steps(stages_until("login", true))
+}

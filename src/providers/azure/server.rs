@@ -1,0 +1,213 @@
+//! One server that is spoken to over HTTP: sending, and why there is no answer.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use reqwest::{Client, Proxy, Request, Url};
+use rustls::ClientConfig;
+
+use super::RUNG_LIMIT;
+use crate::domain::catalogue;
+use crate::domain::problem::Problem;
+use crate::domain::status::State;
+use crate::providers::net::http::{self, Answer, Fault};
+use crate::providers::net::ladder::{Ladder, Route, stages_until};
+use crate::providers::net::{retry, tls};
+use crate::providers::patience::in_words;
+
+/// What a server is for: which rung of the ladder ends with it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Purpose {
+    Vault,
+    Login,
+}
+
+/// A server and the client that speaks to it.
+#[derive(Clone)]
+pub(super) struct Server {
+    pub(super) purpose: Purpose,
+    /// `https://host:port`.
+    pub(super) address: String,
+    pub(super) route: Route,
+    client: Client,
+    limit: Duration,
+    /// The provider's name, for messages.
+    provider: String,
+}
+
+impl Server {
+    pub(super) fn new(
+        purpose: Purpose,
+        url: &Url,
+        tls: ClientConfig,
+        proxy: Option<Proxy>,
+        limit: Duration,
+        provider: &str,
+    ) -> Result<Self, Problem> {
+        Ok(Self {
+            purpose,
+            address: url.origin().ascii_serialization(),
+            route: Route {
+                host: url.host_str().unwrap_or_default().to_owned(),
+                port: url.port_or_known_default().unwrap_or(443),
+                tls: (url.scheme() == "https").then(|| Arc::new(tls.clone())),
+                proxied: proxy.is_some(),
+            },
+            client: http::client(tls, limit, proxy)?,
+            limit,
+            provider: provider.to_owned(),
+        })
+    }
+
+    /// Sends a request that does the same however often it is sent, and all of ours do: a second token makes the first no worse.
+    pub(super) async fn send(&self, request: Request) -> Result<Answer, Fault> {
+        retry::send_again(&self.client, request, true).await
+    }
+
+    /// The rung that an answer of this server ends at.
+    pub(super) fn rung(&self) -> &'static str {
+        match self.purpose {
+            Purpose::Vault => "read",
+            Purpose::Login => "login",
+        }
+    }
+
+    pub(super) fn name(&self) -> String {
+        match self.purpose {
+            Purpose::Vault => format!("Key Vault at {}", self.address),
+            Purpose::Login => format!("the login server {}", self.address),
+        }
+    }
+
+    /// Why there is no answer.
+    pub(super) async fn unanswered(&self, fault: &Fault, line: &str) -> Problem {
+        let (name, host) = (self.name(), &self.route.host);
+        let problem = match fault {
+            Fault::Tls(error) => self.at("tls", tls::explain(error, host)),
+            Fault::Connect | Fault::Timeout => {
+                let mut ladder = Ladder::new();
+                ladder.rung(State::Ok);
+                let climbed = self.route.climb(self.limit.min(RUNG_LIMIT), &mut ladder).await;
+                match (climbed, fault) {
+                    (Err(problem), _) => {
+                        let problem = self.explained(problem);
+                        match self.purpose {
+                            Purpose::Vault => problem.steps(ladder.stages()),
+                            Purpose::Login => self.at("login", problem),
+                        }
+                    }
+                    (Ok(()), Fault::Timeout) => {
+                        let limit = in_words(self.limit);
+                        let what = format!("{name} gave no answer within {limit}");
+                        let problem = Problem::new(&catalogue::NET_TIMEOUT, what)
+                            .causes(vec![
+                                "the server accepts connections and is slow or overloaded".to_owned(),
+                                "something in between takes the connection and does not pass it on".to_owned(),
+                            ])
+                            .fixes(vec![format!(
+                                "try again, or raise timeout in [providers.{}] (now {limit})",
+                                self.provider
+                            )]);
+                        self.at("login", problem)
+                    }
+                    _ if self.route.proxied => {
+                        let what = format!("no connection to {name} through the proxy");
+                        let problem = Problem::new(&catalogue::NET_REFUSED, what)
+                            .causes(vec![
+                                "the proxy that HTTPS_PROXY or ALL_PROXY names is down or refuses".to_owned(),
+                            ])
+                            .fixes(vec![format!("export NO_PROXY={host}")]);
+                        self.at("tcp", problem)
+                    }
+                    _ => self.at(
+                        "login",
+                        Problem::new(&catalogue::NET_REFUSED, format!("the connection to {name} was lost")),
+                    ),
+                }
+            }
+            Fault::Broken => {
+                let what = format!("{name} ended the connection before its answer was complete");
+                self.at(self.rung(), Problem::new(&catalogue::PROVIDER_UPSTREAM, what))
+            }
+            Fault::TooLarge => {
+                let what = format!("{name} sent more than 1 MiB, which no secret is");
+                self.at(self.rung(), Problem::new(&catalogue::PROVIDER_UPSTREAM, what))
+            }
+            Fault::Unsendable => Problem::new(&catalogue::CONFIG_REF_SYNTAX, "the name cannot be sent to a server"),
+        };
+        problem.fact("Request", format!("{line} at {}", self.address))
+    }
+
+    /// With the steps up to the rung; a login server's failures all end the rung of the login.
+    pub(super) fn at(&self, rung: &str, problem: Problem) -> Problem {
+        let rung = match self.purpose {
+            Purpose::Vault => rung,
+            Purpose::Login => "login",
+        };
+        problem.steps(stages_until(rung, self.route.tls.is_some()))
+    }
+
+    /// A vault has a name of its own in DNS: one that does not resolve mostly is no vault.
+    pub(super) fn explained(&self, problem: Problem) -> Problem {
+        if problem.code != &catalogue::NET_DNS || self.purpose != Purpose::Vault {
+            return problem;
+        }
+        let host = &self.route.host;
+        let vault = host.split('.').next().unwrap_or_default();
+        problem
+            .causes(vec![
+                format!("no vault is called {vault}: a typo in the address, or it was deleted"),
+                "the vault is reachable by a private endpoint alone, and this network does not know its name"
+                    .to_owned(),
+                "no network, or the VPN is down".to_owned(),
+            ])
+            .fixes(vec![
+                format!("az keyvault show --name {vault} --query properties.vaultUri"),
+                format!("getent hosts {host}"),
+            ])
+    }
+
+    /// What an answer says of the server rather than of what was asked; none if nothing.
+    pub(super) fn troubled(&self, answer: &Answer, line: &str) -> Option<Problem> {
+        let name = self.name();
+        let problem = match answer.status {
+            300..=399 => {
+                let target = answer.location.as_deref().unwrap_or("an address it does not name");
+                let what = format!("{name} redirects to {target}, which is not followed: a token must not travel");
+                Problem::new(&catalogue::NET_REDIRECT, what)
+            }
+            429 => {
+                let problem = Problem::new(
+                    &catalogue::AZURE_THROTTLED,
+                    format!("{name} limits the rate of requests"),
+                );
+                match answer.retry_after {
+                    Some(pause) => problem.fixes(vec![format!("wait {}, then try again", in_words(pause))]),
+                    None => problem,
+                }
+            }
+            500.. => return Some(self.upstream(line, answer.status)),
+            _ => return None,
+        };
+        Some(self.answered(problem, line, answer.status))
+    }
+
+    /// An answer that nothing can be made of. The body stays out of it: it may hold anything.
+    pub(super) fn upstream(&self, line: &str, status: u16) -> Problem {
+        let name = self.name();
+        let what = match status {
+            500.. => format!("{name} failed (HTTP {status})"),
+            400.. => format!("{name} refused the request (HTTP {status})"),
+            _ => format!("{name} gave an answer that cannot be used"),
+        };
+        self.answered(Problem::new(&catalogue::PROVIDER_UPSTREAM, what), line, status)
+    }
+
+    /// A problem that came as an answer to this request.
+    pub(super) fn answered(&self, problem: Problem, line: &str, status: u16) -> Problem {
+        let problem = problem
+            .note(format!("{line} → {status}"))
+            .fact("Request", format!("{line} at {}", self.address));
+        self.at(self.rung(), problem)
+    }
+}

@@ -1,0 +1,458 @@
+//! Tokens: how each kind of login comes by one, how long it lasts, one login at a time, and one more when a token is refused.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use base64::Engine as _;
+use jiff::Timestamp;
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderName, HeaderValue};
+use reqwest::{Method, Request, Url};
+use secrecy::{ExposeSecret, SecretString};
+use serde::Deserialize;
+use zeroize::Zeroizing;
+
+use super::Gcp;
+use super::api::parse;
+use super::credentials::{self, Federated, Identity, Login, Subject, User};
+use super::jwt;
+use super::settings::Source;
+use super::web::{Purpose, Reply};
+use crate::domain::catalogue;
+use crate::domain::problem::Problem;
+use crate::providers::net::ladder::{Ladder, stages_until};
+
+/// What a token that a service account signs is good for. The narrowest that does: whoever catches one can do no more with it.
+const SECRET_MANAGER: &str = "https://secretmanager.googleapis.com/";
+const IAM_CREDENTIALS: &str = "https://iamcredentials.googleapis.com/";
+/// What all other tokens are good for: Secret Manager has no narrower scope.
+const SCOPE: &str = "https://www.googleapis.com/auth/cloud-platform";
+/// On Google's machines the metadata server is next door. Everywhere else this is what the search for it may cost.
+const METADATA_LIMIT: Duration = Duration::from_secs(1);
+/// A subject longer than this is no token.
+const LONGEST_SUBJECT: u64 = 64 * 1024;
+
+/// A token in use.
+pub(super) struct Token {
+    pub(super) value: SecretString,
+    pub(super) identity: Identity,
+    /// When another is made, a little before it ends.
+    renew: Instant,
+    pub(super) until: Timestamp,
+}
+
+/// A token as a server gave it.
+struct Issued {
+    value: SecretString,
+    lasts: Duration,
+}
+
+#[derive(Deserialize)]
+struct TokenAnswer {
+    #[serde(deserialize_with = "secret")]
+    access_token: SecretString,
+    #[serde(default)]
+    expires_in: Option<u64>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct ImpersonatedAnswer {
+    #[serde(deserialize_with = "secret")]
+    access_token: SecretString,
+    expire_time: Option<Timestamp>,
+}
+
+/// Why a login server refused (RFC 6749, 5.2).
+#[derive(Deserialize, Default)]
+#[serde(default)]
+pub(super) struct Refusal {
+    pub(super) error: String,
+    pub(super) error_description: String,
+    pub(super) error_subtype: String,
+}
+
+fn secret<'de, D: serde::Deserializer<'de>>(from: D) -> Result<SecretString, D::Error> {
+    Box::<str>::deserialize(from).map(SecretString::from)
+}
+
+impl Gcp {
+    /// A token to ask with: the one in use while it lasts, else a new one.
+    pub(super) async fn token(&self) -> Result<Arc<Token>, Problem> {
+        let mut current = self.session.wait().await?;
+        if let Some(token) = &current.known
+            && Instant::now() < token.renew
+        {
+            return Ok(Arc::clone(token));
+        }
+        let login = self.log_in().await;
+        let token = Arc::new(current.ended(login)?);
+        current.known = Some(Arc::clone(&token));
+        Ok(token)
+    }
+
+    /// Another token in place of one that was refused; none if there is only the same one again.
+    pub(super) async fn another(&self, refused: &Arc<Token>) -> Result<Option<Arc<Token>>, Problem> {
+        {
+            let mut current = self.session.lock().await;
+            if current.known.as_ref().is_some_and(|token| Arc::ptr_eq(token, refused)) {
+                current.known = None;
+            }
+        }
+        let token = self.token().await?;
+        let same = token.value.expose_secret() == refused.value.expose_secret();
+        Ok((!same).then_some(token))
+    }
+
+    async fn log_in(&self) -> Result<Token, Problem> {
+        let identity = self.identity().await?;
+        let issued = self.issue(&identity.login, SECRET_MANAGER).await?;
+        // A token of less than an hour is renewed when nine tenths of it are over.
+        let early = (issued.lasts / 10).min(Duration::from_secs(300));
+        Ok(Token {
+            value: issued.value,
+            identity,
+            renew: Instant::now() + issued.lasts.saturating_sub(early),
+            until: Timestamp::now() + issued.lasts,
+        })
+    }
+
+    /// The credentials as they are now: a file is read at every login, so that `gcloud auth …` in another window is seen.
+    pub(super) async fn identity(&self) -> Result<Identity, Problem> {
+        let (text, place) = match &self.settings.source {
+            Source::Text(text) => (text.clone(), format!("credentials of [providers.{}]", self.name)),
+            Source::Held(reference) => (
+                self.credentials.read(reference).await?,
+                format!("the credential `{reference}`"),
+            ),
+            Source::File(path, from) => {
+                let place = format!("{} ({from})", path.display());
+                let text = read_file(path).map_err(|error| {
+                    let what = format!("{place} cannot be read: {}", error.kind());
+                    self.unusable(what)
+                        .cause("the path is wrong, or the file belongs to somebody else")
+                })?;
+                (text, place)
+            }
+            Source::WellKnown => {
+                let file = self.settings.gcloud_file();
+                match file.as_ref().map(|path| read_file(path)) {
+                    Some(Ok(text)) => (text, file.unwrap_or_default().display().to_string()),
+                    Some(Err(error)) if error.kind() != std::io::ErrorKind::NotFound => {
+                        let file = file.unwrap_or_default();
+                        return Err(self.unusable(format!("{} cannot be read: {}", file.display(), error.kind())));
+                    }
+                    _ => {
+                        return Ok(Identity {
+                            login: Login::Metadata,
+                            quota_project: None,
+                            project: None,
+                        });
+                    }
+                }
+            }
+        };
+        credentials::parse(&text).map_err(|why| self.unusable(format!("{place} {why}")))
+    }
+
+    fn unusable(&self, what: String) -> Problem {
+        let https = self
+            .settings
+            .endpoint
+            .as_ref()
+            .is_none_or(|url| url.scheme() == "https");
+        Problem::new(&catalogue::GCP_CREDENTIALS, what).steps(stages_until("config", https))
+    }
+
+    async fn issue(&self, login: &Login, audience: &str) -> Result<Issued, Problem> {
+        match login {
+            Login::ServiceAccount(account) => {
+                let what = || {
+                    format!(
+                        "the private_key of {} cannot sign: it is no RSA key in PEM",
+                        account.email
+                    )
+                };
+                let value = account
+                    .token(audience, None, Timestamp::now())
+                    .map_err(|_| self.unusable(what()))?;
+                let lasts = Duration::from_secs(jwt::LASTS.unsigned_abs());
+                Ok(Issued { value, lasts })
+            }
+            Login::User(user) => self.refresh(user).await,
+            Login::Federated(federated) => self.exchange(federated).await,
+            Login::Impersonated {
+                email,
+                url,
+                delegates,
+                source,
+            } => {
+                let source = Box::pin(self.issue(source, IAM_CREDENTIALS)).await?;
+                self.impersonate(email, url, delegates, &source.value).await
+            }
+            Login::Metadata => self.machine().await,
+        }
+    }
+
+    async fn refresh(&self, user: &User) -> Result<Issued, Problem> {
+        let mut form = vec![
+            ("grant_type", "refresh_token"),
+            ("refresh_token", user.refresh_token.expose_secret()),
+        ];
+        let client = (user.client_id.as_str(), &user.client_secret);
+        if !user.by_header {
+            form.extend([("client_id", client.0), ("client_secret", client.1.expose_secret())]);
+        }
+        let reply = self
+            .post_form(&user.token_url, &form, user.by_header.then_some(client))
+            .await?;
+        issued(&reply).ok_or_else(|| self.login_refused(&reply, "the person's login", &catalogue::GCP_REAUTH))
+    }
+
+    async fn exchange(&self, federated: &Federated) -> Result<Issued, Problem> {
+        let subject = self.subject(federated).await?;
+        let mut form = vec![
+            ("grant_type", "urn:ietf:params:oauth:grant-type:token-exchange"),
+            ("requested_token_type", "urn:ietf:params:oauth:token-type:access_token"),
+            ("subject_token", subject.expose_secret()),
+            ("subject_token_type", federated.subject_token_type.as_str()),
+            ("audience", federated.audience.as_str()),
+            ("scope", SCOPE),
+        ];
+        let options = federated
+            .user_project
+            .as_ref()
+            .map(|project| serde_json::json!({ "userProject": project }).to_string());
+        if let Some(options) = options.as_deref().filter(|_| federated.client.is_none()) {
+            form.push(("options", options));
+        }
+        let client = federated.client.as_ref().map(|(id, secret)| (id.as_str(), secret));
+        let reply = self.post_form(&federated.token_url, &form, client).await?;
+        issued(&reply).ok_or_else(|| self.login_refused(&reply, "the federated identity", &catalogue::GCP_FEDERATION))
+    }
+
+    /// The token of the other identity.
+    async fn subject(&self, federated: &Federated) -> Result<SecretString, Problem> {
+        let (text, place) = match &federated.subject {
+            Subject::File(path) => {
+                let text = read_file(path).map_err(|error| {
+                    let what = format!("the identity in {} cannot be read: {}", path.display(), error.kind());
+                    self.unusable(what)
+                        .cause("what should write the file has not, or the path in credential_source is wrong")
+                })?;
+                (text, path.display().to_string())
+            }
+            Subject::Url { url, headers } => {
+                let mut request = Request::new(Method::GET, url.clone());
+                for (name, value) in headers {
+                    let pair = HeaderName::try_from(name.as_str())
+                        .ok()
+                        .zip(sensitive(value.expose_secret()));
+                    let (name, value) = pair.ok_or_else(|| {
+                        self.unusable(format!("the header {name} of credential_source cannot be sent"))
+                    })?;
+                    request.headers_mut().insert(name, value);
+                }
+                let reply = self.web.send(request, Purpose::Login).await?;
+                let place = url.origin().ascii_serialization();
+                if reply.answer.status != 200 {
+                    let what = format!("{place} gave no identity (HTTP {})", reply.answer.status);
+                    let problem = Problem::new(&catalogue::GCP_FEDERATION, what);
+                    return Err(reply.at(
+                        problem.cause("the server that credential_source names refused to give a token"),
+                        Purpose::Login,
+                    ));
+                }
+                let text = std::str::from_utf8(&reply.answer.body).unwrap_or_default();
+                (SecretString::from(Box::<str>::from(text)), place)
+            }
+        };
+        let token = match &federated.field {
+            None => Some(SecretString::from(Box::<str>::from(text.expose_secret().trim()))),
+            Some(field) => {
+                serde_json::from_str::<std::collections::BTreeMap<String, serde_json::Value>>(text.expose_secret())
+                    .ok()
+                    .and_then(|mut object| match object.remove(field) {
+                        Some(serde_json::Value::String(token)) => Some(token.into()),
+                        _ => None,
+                    })
+            }
+        };
+        token
+            .filter(|token| !token.expose_secret().is_empty())
+            .ok_or_else(|| match &federated.field {
+                Some(field) => self.unusable(format!("{place} is no JSON object with the text {field}")),
+                None => self.unusable(format!("{place} holds no identity: it is empty")),
+            })
+    }
+
+    async fn impersonate(
+        &self,
+        email: &str,
+        url: &Url,
+        delegates: &[String],
+        source: &SecretString,
+    ) -> Result<Issued, Problem> {
+        let mut request = Request::new(Method::POST, url.clone());
+        let body = serde_json::json!({ "scope": [SCOPE], "delegates": delegates, "lifetime": "3600s" });
+        *request.body_mut() = Some(body.to_string().into());
+        let headers = request.headers_mut();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        if let Some(bearer) = bearer(source) {
+            headers.insert(AUTHORIZATION, bearer);
+        }
+        let reply = self.web.send(request, Purpose::Login).await?;
+        if reply.answer.status == 200
+            && let Some(ImpersonatedAnswer {
+                access_token: value,
+                expire_time,
+            }) = parse(&reply.answer)
+        {
+            let left = expire_time.and_then(|end| u64::try_from(end.as_second() - Timestamp::now().as_second()).ok());
+            let lasts = Duration::from_secs(left.unwrap_or(0).min(3600));
+            return Ok(Issued { value, lasts });
+        }
+        Err(self.not_impersonated(&reply, email))
+    }
+
+    /// A token for the service account of the machine.
+    async fn machine(&self) -> Result<Issued, Problem> {
+        let metadata = &self.settings.metadata;
+        let route = self.web.route(metadata).await?;
+        let mut ladder = Ladder::new();
+        let there = tokio::time::timeout(
+            METADATA_LIMIT.min(self.settings.limit),
+            route.climb(METADATA_LIMIT, &mut ladder),
+        )
+        .await;
+        if !matches!(there, Ok(Ok(()))) {
+            return Err(self.no_credentials());
+        }
+        let path = format!(
+            "/computeMetadata/v1/instance/service-accounts/default/token?scopes={}",
+            encoded(SCOPE)
+        );
+        let reply = self.ask_machine(&path).await?;
+        issued(&reply).ok_or_else(|| {
+            let what = "the metadata server has no service account for this machine".to_owned();
+            reply.at(Problem::new(&catalogue::GCP_NO_ACCOUNT, what), Purpose::Login)
+        })
+    }
+
+    async fn ask_machine(&self, path: &str) -> Result<Reply, Problem> {
+        let url = self.settings.metadata.join(path).map_err(|_| self.no_credentials())?;
+        let mut request = Request::new(Method::GET, url);
+        let flavor = HeaderName::from_static("metadata-flavor");
+        request.headers_mut().insert(flavor, HeaderValue::from_static("Google"));
+        self.web.send(request, Purpose::Login).await
+    }
+
+    /// A text of the metadata server: the machine's project, or its account.
+    async fn machine_text(&self, path: &str) -> Option<String> {
+        let reply = self
+            .ask_machine(path)
+            .await
+            .ok()
+            .filter(|reply| reply.answer.status == 200)?;
+        let text = std::str::from_utf8(&reply.answer.body).ok()?.trim();
+        let fits = |c: char| c.is_ascii_alphanumeric() || "@.-_:".contains(c);
+        (!text.is_empty() && text.len() < 300 && text.chars().all(fits)).then(|| text.to_owned())
+    }
+
+    pub(super) async fn machine_project(&self) -> Option<String> {
+        self.machine_text("/computeMetadata/v1/project/project-id").await
+    }
+
+    /// As whom, in words, and as a policy of Google names members. The machine's own account is asked for.
+    pub(super) async fn principal(&self, token: &Token) -> (String, Option<String>) {
+        let login = &token.identity.login;
+        if let Login::Metadata = login
+            && let Some(email) = self
+                .machine_text("/computeMetadata/v1/instance/service-accounts/default/email")
+                .await
+        {
+            return (
+                format!("{} ({email})", login.words()),
+                Some(format!("serviceAccount:{email}")),
+            );
+        }
+        (login.words(), login.member())
+    }
+
+    /// Why a token that a service account signed for itself is refused: Google says so only where such tokens are exchanged.
+    pub(super) async fn why_refused(&self, account: &jwt::ServiceAccount) -> Option<Refusal> {
+        let url = Url::parse(&account.token_uri)
+            .ok()
+            .filter(super::settings::may_carry_credentials)?;
+        let assertion = account.token(&account.token_uri, Some(SCOPE), Timestamp::now()).ok()?;
+        let form = [
+            ("grant_type", "urn:ietf:params:oauth:grant-type:jwt-bearer"),
+            ("assertion", assertion.expose_secret()),
+        ];
+        let reply = self.post_form(&url, &form, None).await.ok()?;
+        parse(&reply.answer).filter(|_| reply.answer.status != 200)
+    }
+
+    async fn post_form(
+        &self,
+        url: &Url,
+        form: &[(&str, &str)],
+        client: Option<(&str, &SecretString)>,
+    ) -> Result<Reply, Problem> {
+        let pairs: Vec<Zeroizing<String>> = form
+            .iter()
+            .map(|(name, value)| Zeroizing::new(format!("{name}={}", encoded(value))))
+            .collect();
+        let pairs: Vec<&str> = pairs.iter().map(|pair| pair.as_str()).collect();
+        let mut request = Request::new(Method::POST, url.clone());
+        *request.body_mut() = Some(pairs.join("&").into());
+        let headers = request.headers_mut();
+        headers.insert(
+            CONTENT_TYPE,
+            HeaderValue::from_static("application/x-www-form-urlencoded"),
+        );
+        if let Some((id, secret)) = client {
+            // RFC 6749, 2.3.1: both are encoded before they are joined.
+            let both = Zeroizing::new(format!("{}:{}", encoded(id), encoded(secret.expose_secret())));
+            let both = Zeroizing::new(base64::engine::general_purpose::STANDARD.encode(both.as_bytes()));
+            if let Some(value) = sensitive(&format!("Basic {}", both.as_str())) {
+                headers.insert(AUTHORIZATION, value);
+            }
+        }
+        self.web.send(request, Purpose::Login).await
+    }
+}
+
+fn issued(reply: &Reply) -> Option<Issued> {
+    let answer: TokenAnswer = parse(&reply.answer).filter(|_| reply.answer.status == 200)?;
+    // One that cannot stand in a header is no token.
+    bearer(&answer.access_token)?;
+    Some(Issued {
+        value: answer.access_token,
+        lasts: Duration::from_secs(answer.expires_in.unwrap_or(0)),
+    })
+}
+
+fn encoded(text: &str) -> String {
+    utf8_percent_encode(text, NON_ALPHANUMERIC).to_string()
+}
+
+fn sensitive(text: &str) -> Option<HeaderValue> {
+    let mut value = HeaderValue::from_str(text).ok()?;
+    value.set_sensitive(true);
+    Some(value)
+}
+
+/// `Bearer …`; none if the token has characters that no token has.
+pub(super) fn bearer(token: &SecretString) -> Option<HeaderValue> {
+    sensitive(&Zeroizing::new(format!("Bearer {}", token.expose_secret())))
+}
+
+fn read_file(path: &std::path::Path) -> std::io::Result<SecretString> {
+    use std::io::Read as _;
+    let mut text = Zeroizing::new(String::new());
+    std::fs::File::open(path)?
+        .take(LONGEST_SUBJECT)
+        .read_to_string(&mut text)?;
+    Ok(SecretString::from(Box::<str>::from(text.as_str())))
+}

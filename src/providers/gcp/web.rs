@@ -1,0 +1,271 @@
+//! The way to Google's servers and to those of a login: by TLS, through the proxy that the environment names; in the clear only to this
+//! machine itself, to a metadata server, and to what a federated identity's file names.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use reqwest::{Client, Method, Request, Url};
+use rustls::ClientConfig;
+use tokio::sync::OnceCell;
+
+use crate::domain::catalogue;
+use crate::domain::problem::Problem;
+use crate::domain::status::State;
+use crate::providers::World;
+use crate::providers::net::http::{self, Answer, Fault};
+use crate::providers::net::ladder::{Ladder, Route, stages_until};
+use crate::providers::net::retry::send_again;
+use crate::providers::net::tls::{self, Pem, TlsSettings};
+use crate::providers::patience::in_words;
+
+/// One rung of the ladder takes no longer than this.
+const RUNG_LIMIT: Duration = Duration::from_secs(3);
+
+/// Made without any I/O; each client at the first request that needs it.
+pub(super) struct Web {
+    provider: String,
+    ca: Option<Pem>,
+    limit: Duration,
+    world: World,
+    secure: OnceCell<Secure>,
+    plain: OnceCell<Client>,
+}
+
+struct Secure {
+    client: Client,
+    tls: Arc<ClientConfig>,
+}
+
+/// What a request belongs to: for messages, and for the rung of the ladder that it fails.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Purpose {
+    Login,
+    Read,
+}
+
+impl Purpose {
+    pub(super) fn rung(self) -> &'static str {
+        match self {
+            Self::Login => "login",
+            Self::Read => "read",
+        }
+    }
+
+    fn server(self) -> &'static str {
+        match self {
+            Self::Login => "the login server",
+            Self::Read => "Google Secret Manager",
+        }
+    }
+}
+
+/// An answer, and the request as messages name it: `GET /v1/projects/p/secrets/db`.
+pub(super) struct Reply {
+    pub(super) answer: Answer,
+    pub(super) line: String,
+    /// `https://host:port`.
+    pub(super) address: String,
+}
+
+impl Web {
+    pub(super) fn new(provider: &str, ca: Option<&Pem>, limit: Duration, world: &World) -> Result<Self, Problem> {
+        // A proxy's address that is none is said at once.
+        http::proxy(world, true, "")?;
+        Ok(Self {
+            provider: provider.to_owned(),
+            ca: ca.cloned(),
+            limit,
+            world: world.clone(),
+            secure: OnceCell::new(),
+            plain: OnceCell::new(),
+        })
+    }
+
+    async fn secure(&self) -> Result<&Secure, Problem> {
+        let make = || async {
+            let settings = TlsSettings {
+                ca: self.ca.clone(),
+                ca_folder: None,
+                client: None,
+                verify: true,
+            };
+            // The system's store takes 15–30 ms to read: not on a thread that others wait for.
+            let config = tokio::task::spawn_blocking(move || settings.config())
+                .await
+                .map_err(|_| Problem::new(&catalogue::NET_CERT, "TLS cannot be set up"))??;
+            // Which hosts the proxy spares is decided for each request by the client.
+            let proxy = http::proxy(&self.world, true, "")?;
+            Ok(Secure {
+                tls: Arc::new(config.clone()),
+                client: http::client(config, self.limit, proxy)?,
+            })
+        };
+        self.secure.get_or_try_init(make).await
+    }
+
+    async fn plain(&self) -> Result<&Client, Problem> {
+        let make = || async { http::client(tls::unused()?, self.limit, None) };
+        self.plain.get_or_try_init(make).await
+    }
+
+    async fn client(&self, url: &Url) -> Result<&Client, Problem> {
+        if url.scheme() == "https" {
+            Ok(&self.secure().await?.client)
+        } else {
+            self.plain().await
+        }
+    }
+
+    /// The way to a server, to be climbed. Reads the CA's file.
+    pub(super) async fn route(&self, url: &Url) -> Result<Route, Problem> {
+        let https = url.scheme() == "https";
+        let host = url.host_str().unwrap_or_default().to_owned();
+        Ok(Route {
+            proxied: http::proxy(&self.world, https, &host)?.is_some(),
+            tls: if https {
+                Some(Arc::clone(&self.secure().await?.tls))
+            } else {
+                None
+            },
+            port: url.port_or_known_default().unwrap_or(443),
+            host,
+        })
+    }
+
+    pub(super) fn rung_limit(&self) -> Duration {
+        self.limit.min(RUNG_LIMIT)
+    }
+
+    /// Sends a request; a GET again where that may help.
+    pub(super) async fn send(&self, request: Request, purpose: Purpose) -> Result<Reply, Problem> {
+        let url = request.url().clone();
+        let line = format!("{} {}", request.method(), url.path());
+        let idempotent = request.method() == Method::GET;
+        let outcome = send_again(self.client(&url).await?, request, idempotent).await;
+        let address = url.origin().ascii_serialization();
+        match outcome {
+            Err(fault) => Err(self
+                .unanswered(&fault, &url, purpose)
+                .await
+                .fact("Request", format!("{line} at {address}"))),
+            Ok(answer) => {
+                let reply = Reply { answer, line, address };
+                match reply.troubled(purpose) {
+                    Some(problem) => Err(reply.at(problem, purpose)),
+                    None => Ok(reply),
+                }
+            }
+        }
+    }
+
+    /// Why there is no answer.
+    async fn unanswered(&self, fault: &Fault, url: &Url, purpose: Purpose) -> Problem {
+        let (server, address) = (purpose.server(), url.origin().ascii_serialization());
+        let https = url.scheme() == "https";
+        let host = url.host_str().unwrap_or_default();
+        match fault {
+            Fault::Tls(error) => tls::explain(error, host).steps(stages_until("tls", true)),
+            Fault::Connect | Fault::Timeout => {
+                let mut ladder = Ladder::new();
+                ladder.rung(State::Ok);
+                let route = match self.route(url).await {
+                    Ok(route) => route,
+                    Err(problem) => return problem,
+                };
+                if let Err(problem) = route.climb(self.rung_limit(), &mut ladder).await {
+                    return problem.steps(ladder.stages());
+                }
+                if let Fault::Timeout = fault {
+                    let limit = in_words(self.limit);
+                    ladder.rung(State::Fail);
+                    return Problem::new(
+                        &catalogue::NET_TIMEOUT,
+                        format!("{server} at {address} gave no answer within {limit}"),
+                    )
+                    .causes(vec![
+                        "the server accepts connections and is slow or overloaded".to_owned(),
+                        "something in between takes the connection and does not pass it on".to_owned(),
+                    ])
+                    .fixes(vec![format!(
+                        "try again, or raise timeout in [providers.{}] (now {limit})",
+                        self.provider
+                    )])
+                    .steps(ladder.stages());
+                }
+                if route.proxied {
+                    return Problem::new(
+                        &catalogue::NET_REFUSED,
+                        format!("no connection to {server} at {address} through the proxy"),
+                    )
+                    .causes(vec![
+                        "the proxy that HTTPS_PROXY or ALL_PROXY names is down or refuses".to_owned(),
+                    ])
+                    .fixes(vec![format!("export NO_PROXY={host}")])
+                    .steps(stages_until("tcp", true));
+                }
+                Problem::new(
+                    &catalogue::NET_REFUSED,
+                    format!("the connection to {server} at {address} was lost"),
+                )
+                .steps(stages_until("login", https))
+            }
+            Fault::Broken => {
+                let what = format!("{server} at {address} ended the connection before its answer was complete");
+                Problem::new(&catalogue::PROVIDER_UPSTREAM, what).steps(stages_until(purpose.rung(), https))
+            }
+            Fault::TooLarge => {
+                let what = format!("{server} at {address} sent more than 1 MiB, which no secret is");
+                Problem::new(&catalogue::PROVIDER_UPSTREAM, what).steps(stages_until(purpose.rung(), https))
+            }
+            Fault::Unsendable => Problem::new(&catalogue::CONFIG_REF_SYNTAX, "the request cannot be sent to a server"),
+        }
+    }
+}
+
+impl Reply {
+    /// Says where a problem comes from.
+    pub(super) fn at(&self, problem: Problem, purpose: Purpose) -> Problem {
+        problem
+            .note(format!("{} → {}", self.line, self.answer.status))
+            .fact("Request", format!("{} at {}", self.line, self.address))
+            .steps(stages_until(purpose.rung(), self.address.starts_with("https:")))
+    }
+
+    /// What an answer says of the server rather than of what was asked; none if nothing.
+    fn troubled(&self, purpose: Purpose) -> Option<Problem> {
+        let (server, address) = (purpose.server(), &self.address);
+        match self.answer.status {
+            300..=399 => {
+                let target = self.answer.location.as_deref().unwrap_or("an address it does not name");
+                let what = format!(
+                    "{server} at {address} redirects to {target}, which is not followed: a token must not travel"
+                );
+                Some(Problem::new(&catalogue::NET_REDIRECT, what).causes(vec![
+                    "a proxy or a captive portal in between answers instead of Google".to_owned(),
+                    "endpoint in config.toml is not the address of the service".to_owned(),
+                ]))
+            }
+            429 => {
+                let what = format!("{server} at {address} limits the rate of requests");
+                let problem = Problem::new(&catalogue::GCP_THROTTLED, what);
+                Some(match self.answer.retry_after {
+                    Some(pause) => problem.fix(format!("wait {}, then try again", in_words(pause))),
+                    None => problem,
+                })
+            }
+            500.. => Some(self.upstream(purpose)),
+            _ => None,
+        }
+    }
+
+    /// The problem of an answer that nothing can be made of. The body stays out of it: it may hold anything.
+    pub(super) fn upstream(&self, purpose: Purpose) -> Problem {
+        let (server, address) = (purpose.server(), &self.address);
+        let what = match self.answer.status {
+            status @ 500.. => format!("{server} at {address} failed (HTTP {status})"),
+            status @ 400.. => format!("{server} at {address} refused the request (HTTP {status})"),
+            _ => format!("{server} at {address} gave an answer that is not Google's"),
+        };
+        self.at(Problem::new(&catalogue::PROVIDER_UPSTREAM, what), purpose)
+    }
+}

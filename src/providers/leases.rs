@@ -1,0 +1,492 @@
+//! Leases of this process: written down when they are made, renewed while they are held, given back when they are dropped.
+//!
+//! One thread does it for all providers and sessions, from the first lease on; a process without leases has none. What it cannot give
+//! back before the process ends stays in the [journal](journal), and the next start tries again.
+
+mod journal;
+
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::{Duration, Instant};
+
+use futures::StreamExt as _;
+use jiff::Timestamp;
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+
+use self::journal::{Entry, Journal, Leftover};
+use super::{Providers, Registry};
+use crate::domain::catalogue;
+use crate::domain::lease::{Held, Lease};
+use crate::domain::problem::Problem;
+
+/// The way out of the program waits for leases no longer than this; a call of a provider takes 5 s at most, unless its settings say otherwise.
+pub const PATIENCE: Duration = Duration::from_secs(6);
+/// Giving back what a crash left takes no longer than this.
+const SWEEP_LIMIT: Duration = Duration::from_secs(5);
+/// The way out of the program waits for that no longer than this.
+const SWEEP_PATIENCE: Duration = Duration::from_secs(2);
+/// How many leftovers are given back at once.
+const SWEEP_AT_ONCE: usize = 8;
+/// The clock on the wall is looked at this often: that of the timers stands still while a machine sleeps.
+const LOOK: Duration = Duration::from_secs(20);
+/// Between two tries to give a lease back, or to renew it.
+const AGAIN: Duration = Duration::from_secs(20);
+
+/// What happens to a lease.
+#[derive(Debug, Clone, PartialEq)]
+pub enum News {
+    Renewed(Lease),
+    /// It could not be renewed; with `renewable` it is tried again until it ends.
+    NotRenewed(Lease, Problem),
+    Revoked(Lease),
+    /// It could not be given back and ends by itself, unless a later try succeeds.
+    NotRevoked(Lease, Problem),
+}
+
+type Listener = Box<dyn Fn(News) + Send + Sync>;
+/// A provider's name and its name for the lease.
+type Key = (String, String);
+
+/// The thread's view of a lease.
+struct Kept {
+    lease: Lease,
+    registry: Arc<Registry>,
+    /// When something is to be done next.
+    due: Option<Timestamp>,
+    /// Nobody holds it any more.
+    given_back: bool,
+}
+
+enum Order {
+    Keep(Kept),
+    GiveBack(Key, Work),
+    Renewed(Key, Result<Lease, Problem>),
+    Revoked(Key, Result<(), Problem>),
+    Sweep(Arc<Registry>, Work),
+}
+
+/// What the thread and everybody else look at.
+struct Shared {
+    listener: Mutex<Option<Listener>>,
+    counts: Mutex<Counts>,
+    fewer: Condvar,
+    journals: Mutex<BTreeMap<PathBuf, Journal>>,
+    /// Those that could not be given back so far, and why.
+    owed: Mutex<BTreeMap<Key, (Lease, Problem)>>,
+}
+
+static SHARED: Shared = Shared {
+    listener: Mutex::new(None),
+    counts: Mutex::new(Counts {
+        making: 0,
+        revoking: 0,
+        sweeping: 0,
+    }),
+    fewer: Condvar::new(),
+    journals: Mutex::new(BTreeMap::new()),
+    owed: Mutex::new(BTreeMap::new()),
+};
+
+struct Counts {
+    making: usize,
+    revoking: usize,
+    sweeping: usize,
+}
+
+/// Something that the way out of the program waits for, as long as this lives.
+struct Work(fn(&mut Counts) -> &mut usize);
+
+impl Work {
+    fn new(count: fn(&mut Counts) -> &mut usize) -> Self {
+        *count(&mut lock(&SHARED.counts)) += 1;
+        Self(count)
+    }
+}
+
+impl Drop for Work {
+    fn drop(&mut self) {
+        let mut counts = lock(&SHARED.counts);
+        let count = (self.0)(&mut counts);
+        *count = count.saturating_sub(1);
+        SHARED.fewer.notify_all();
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Gives the thread something to do; it is made with the first order. Where the system gives none, orders are dropped, and with them what
+/// waits for them; the journal remains.
+fn send(order: Order) {
+    static ORDERS: OnceLock<UnboundedSender<Order>> = OnceLock::new();
+    let orders = ORDERS.get_or_init(|| {
+        let (orders, received) = unbounded_channel();
+        let again = orders.clone();
+        let work = move || {
+            if let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_all().build() {
+                runtime.block_on(Keeping::new(again).run(received));
+            }
+        };
+        let _ = std::thread::Builder::new().name("leases".to_owned()).spawn(work);
+        orders
+    });
+    let _ = orders.send(order);
+}
+
+/// What a provider needs to hand out a lease. While it exists the program's way out waits: the lease may be made already, and its name
+/// not yet known.
+pub(super) struct Making {
+    registry: Arc<Registry>,
+    _work: Work,
+}
+
+impl Making {
+    pub(super) fn new(registry: Arc<Registry>) -> Self {
+        Self {
+            registry,
+            _work: Work::new(|counts| &mut counts.making),
+        }
+    }
+
+    /// Writes the lease down and keeps it from now on. `endpoint` is where the provider is.
+    pub(super) fn hold(&self, lease: Lease, endpoint: String) -> Held {
+        let entry = Entry {
+            provider: lease.provider.clone(),
+            endpoint,
+            lease: lease.id.clone(),
+            expires: lease.expires,
+        };
+        let folder = folder(&self.registry);
+        let written = enter(&folder, entry);
+        send(Order::Keep(Kept {
+            due: due(&lease),
+            lease: lease.clone(),
+            registry: Arc::clone(&self.registry),
+            given_back: false,
+        }));
+        let key = (lease.provider.clone(), lease.id.clone());
+        let path = lease.path().to_owned();
+        let mut held = Held::new(lease, move || {
+            let work = Work::new(|counts| &mut counts.revoking);
+            send(Order::GiveBack(key, work));
+        });
+        if let Err(error) = written {
+            held.warning = Some(format!(
+                "{path}: the journal of leases in {} cannot be written ({}); if hallpass is killed, the credential stays until it expires",
+                folder.display(),
+                error.kind()
+            ));
+        }
+        held
+    }
+}
+
+fn folder(registry: &Registry) -> PathBuf {
+    registry.world.state_folder.join("leases")
+}
+
+/// At two thirds of its time.
+fn due(lease: &Lease) -> Option<Timestamp> {
+    let third = i64::try_from(lease.ttl.as_millis() / 3).unwrap_or(i64::MAX);
+    let at = lease.expires.as_millisecond().checked_sub(third)?;
+    Timestamp::from_millisecond(at).ok().filter(|_| lease.renewable)
+}
+
+fn after(pause: Duration) -> Option<Timestamp> {
+    let pause = i64::try_from(pause.as_millis()).ok()?;
+    Timestamp::from_millisecond(Timestamp::now().as_millisecond() + pause).ok()
+}
+
+/// Tells this listener from now on what happens to leases. Called from the thread of the leases; it should not block.
+pub fn listen(listener: impl Fn(News) + Send + Sync + 'static) {
+    *lock(&SHARED.listener) = Some(Box::new(listener));
+}
+
+/// Gives back, in the background, what earlier runs left that were killed. Returns at once.
+pub fn sweep(providers: &Providers) {
+    let registry = &providers.registry;
+    if journal::is_empty(&folder(registry)) {
+        return;
+    }
+    let work = Work::new(|counts| &mut counts.sweeping);
+    send(Order::Sweep(Arc::clone(registry), work));
+}
+
+/// Waits until no lease is being made, at most this long: a request that was given up may have made one. To be awaited where the
+/// requests run.
+pub async fn made(limit: Duration) {
+    let until = Instant::now() + limit;
+    while lock(&SHARED.counts).making > 0 && Instant::now() < until {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+/// Waits until everything that was dropped is given back, at most this long. Answers with what was not, and why; each only once.
+pub fn settle(limit: Duration) -> Vec<(Lease, Problem)> {
+    let wait = |limit: Duration, busy: fn(&Counts) -> bool| {
+        let counts = lock(&SHARED.counts);
+        drop(SHARED.fewer.wait_timeout_while(counts, limit, |counts| busy(counts)));
+    };
+    wait(limit, |counts| counts.making + counts.revoking > 0);
+    wait(SWEEP_PATIENCE, |counts| counts.sweeping > 0);
+    std::mem::take(&mut *lock(&SHARED.owed)).into_values().collect()
+}
+
+/// The work of the thread.
+struct Keeping {
+    orders: UnboundedSender<Order>,
+    kept: BTreeMap<Key, Kept>,
+}
+
+impl Keeping {
+    fn new(orders: UnboundedSender<Order>) -> Self {
+        Self {
+            orders,
+            kept: BTreeMap::new(),
+        }
+    }
+
+    async fn run(mut self, mut received: UnboundedReceiver<Order>) {
+        loop {
+            let next = self.kept.values().filter_map(|kept| kept.due).min();
+            let pause = next.map(|due| due.as_millisecond() - Timestamp::now().as_millisecond());
+            let pause = pause.map(|millis| Duration::from_millis(u64::try_from(millis).unwrap_or(0)).min(LOOK));
+            tokio::select! {
+                order = received.recv() => match order {
+                    Some(order) => self.obey(order),
+                    None => return,
+                },
+                () = tokio::time::sleep(pause.unwrap_or(LOOK)), if pause.is_some() => self.look(),
+            }
+        }
+    }
+
+    fn obey(&mut self, order: Order) {
+        match order {
+            Order::Keep(kept) => {
+                let key = (kept.lease.provider.clone(), kept.lease.id.clone());
+                self.kept.insert(key, kept);
+            }
+            Order::GiveBack(key, work) => {
+                if let Some(kept) = self.kept.get_mut(&key) {
+                    kept.given_back = true;
+                    let no_answer = Problem::new(&catalogue::NET_TIMEOUT, "no answer before hallpass ended");
+                    lock(&SHARED.owed).insert(key.clone(), (kept.lease.clone(), no_answer));
+                    self.revoke(&key, Some(work));
+                }
+            }
+            Order::Renewed(key, result) => self.renewed(&key, result),
+            Order::Revoked(key, result) => self.revoked(&key, result),
+            Order::Sweep(registry, work) => {
+                tokio::spawn(async move {
+                    let _ = tokio::time::timeout(SWEEP_LIMIT, sweep_all(&registry)).await;
+                    drop(work);
+                });
+            }
+        }
+    }
+
+    /// Does what is due.
+    fn look(&mut self) {
+        let now = Timestamp::now();
+        let due: Vec<(Key, bool)> = self
+            .kept
+            .iter()
+            .filter(|(_, kept)| kept.due.is_some_and(|due| due <= now))
+            .map(|(key, kept)| (key.clone(), kept.given_back))
+            .collect();
+        for (key, given_back) in due {
+            if given_back {
+                self.revoke(&key, None);
+            } else {
+                self.renew(&key);
+            }
+        }
+    }
+
+    fn renew(&mut self, key: &Key) {
+        let Some(kept) = self.kept.get_mut(key) else { return };
+        kept.due = None;
+        let (lease, provider, orders) = (
+            kept.lease.clone(),
+            Registry::get(&kept.registry, &key.0),
+            self.orders.clone(),
+        );
+        let key = key.clone();
+        tokio::spawn(async move {
+            let result = match provider {
+                Ok(provider) => provider.renew(&lease).await,
+                Err(problem) => Err(problem),
+            };
+            let _ = orders.send(Order::Renewed(key, result));
+        });
+    }
+
+    fn renewed(&mut self, key: &Key, result: Result<Lease, Problem>) {
+        let Some(kept) = self.kept.get_mut(key).filter(|kept| !kept.given_back) else {
+            return;
+        };
+        match result {
+            Ok(lease) => {
+                kept.due = due(&lease);
+                kept.lease = lease.clone();
+                let entry = |endpoint| Entry {
+                    provider: lease.provider.clone(),
+                    endpoint,
+                    lease: lease.id.clone(),
+                    expires: lease.expires,
+                };
+                if let Ok(provider) = Registry::get(&kept.registry, &key.0) {
+                    // The old line names the lease as well; it only says too early when it ends.
+                    let _ = enter(&folder(&kept.registry), entry(provider.endpoint()));
+                }
+                tell(News::Renewed(lease));
+            }
+            Err(problem) => {
+                let left = kept.lease.left(Timestamp::now());
+                let over = left == 0 || is_final(&problem);
+                kept.lease.renewable = !over;
+                let pause =
+                    Duration::from_secs(u64::try_from(left / 6).unwrap_or(0)).clamp(Duration::from_secs(1), AGAIN);
+                kept.due = after(pause).filter(|_| !over);
+                let lease = kept.lease.clone();
+                tell(News::NotRenewed(lease, problem));
+            }
+        }
+    }
+
+    /// `work` ends with the first try: nobody waits for the next ones.
+    fn revoke(&mut self, key: &Key, work: Option<Work>) {
+        let Some(kept) = self.kept.get_mut(key) else { return };
+        kept.due = None;
+        let (lease, provider, orders) = (
+            kept.lease.clone(),
+            Registry::get(&kept.registry, &key.0),
+            self.orders.clone(),
+        );
+        let key = key.clone();
+        let journal = folder(&kept.registry);
+        tokio::spawn(async move {
+            let result = match provider {
+                Ok(provider) => provider.revoke(&lease).await,
+                Err(problem) => Err(problem),
+            };
+            // Before anybody stops waiting for it.
+            let mut owed = lock(&SHARED.owed);
+            match &result {
+                Ok(()) => {
+                    owed.remove(&key);
+                    strike(&journal, &lease);
+                }
+                Err(problem) => {
+                    owed.insert(key.clone(), (lease.clone(), problem.clone()));
+                    if is_final(problem) {
+                        strike(&journal, &lease);
+                    }
+                }
+            }
+            drop(owed);
+            drop(work);
+            let _ = orders.send(Order::Revoked(key, result));
+        });
+    }
+
+    fn revoked(&mut self, key: &Key, result: Result<(), Problem>) {
+        let Some(kept) = self.kept.get_mut(key) else { return };
+        let lease = kept.lease.clone();
+        match result {
+            Ok(()) => {
+                self.kept.remove(key);
+                tell(News::Revoked(lease));
+            }
+            Err(problem) => {
+                kept.due = after(AGAIN);
+                let (over, registry) = (lease.left(Timestamp::now()) == 0, Arc::clone(&kept.registry));
+                if over || is_final(&problem) {
+                    self.kept.remove(key);
+                }
+                if over {
+                    lock(&SHARED.owed).remove(key);
+                    strike(&folder(&registry), &lease);
+                }
+                tell(News::NotRevoked(lease, problem));
+            }
+        }
+    }
+}
+
+fn tell(news: News) {
+    if let Some(listener) = &*lock(&SHARED.listener) {
+        listener(news);
+    }
+}
+
+fn enter(folder: &Path, entry: Entry) -> std::io::Result<()> {
+    let mut journals = lock(&SHARED.journals);
+    journals.entry(folder.to_owned()).or_default().enter(folder, entry)
+}
+
+fn strike(folder: &Path, lease: &Lease) {
+    if let Some(journal) = lock(&SHARED.journals).get_mut(folder) {
+        journal.strike(&lease.id);
+    }
+}
+
+/// Whether trying again can only fail again: the lease is over, or the provider does not let us.
+fn is_final(problem: &Problem) -> bool {
+    let last_words = [
+        &catalogue::VAULT_LEASE_ENDED,
+        &catalogue::VAULT_LEASE_403,
+        &catalogue::PROVIDER_UNSUPPORTED,
+    ];
+    last_words.contains(&problem.code)
+}
+
+async fn sweep_all(registry: &Arc<Registry>) {
+    let leftovers = journal::leftovers(&folder(registry));
+    futures::stream::iter(leftovers)
+        .for_each_concurrent(SWEEP_AT_ONCE, |leftover| sweep_one(leftover, registry))
+        .await;
+}
+
+/// Gives back what one run left. What fails stays in its journal until it has ended by itself.
+async fn sweep_one(mut leftover: Leftover, registry: &Arc<Registry>) {
+    for entry in leftover.entries.clone() {
+        let lease = Lease {
+            provider: entry.provider,
+            id: entry.lease,
+            renewable: false,
+            ttl: Duration::ZERO,
+            expires: entry.expires,
+        };
+        let result = match Registry::get(registry, &lease.provider) {
+            Ok(provider) if provider.endpoint() == entry.endpoint => provider.revoke(&lease).await,
+            // Another server would say of any name that there is no such lease.
+            Ok(_) => Err(Problem::new(
+                &catalogue::PROVIDER_CANCELLED,
+                "the provider is at another address now",
+            )),
+            Err(problem) => Err(problem),
+        };
+        let over = lease.left(Timestamp::now()) == 0;
+        match result {
+            Ok(()) => leftover.strike(&lease.id),
+            Err(_) if over => leftover.strike(&lease.id),
+            Err(problem) if is_final(&problem) => {
+                leftover.strike(&lease.id);
+                let key = (lease.provider.clone(), lease.id.clone());
+                lock(&SHARED.owed).insert(key, (lease.clone(), problem.clone()));
+                tell(News::NotRevoked(lease, problem));
+            }
+            Err(_) => {}
+        }
+    }
+}
+
+/// Keeps a future from being cancelled: given up by whoever awaits it, it runs on to its end.
+pub(super) async fn to_the_end<T: Send + 'static>(work: impl Future<Output = T> + Send + 'static) -> Option<T> {
+    tokio::spawn(work).await.ok()
+}

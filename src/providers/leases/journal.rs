@@ -1,0 +1,279 @@
+//! The journal of leases: what a process still has to give back, on disk, so that the next start can do it where a crash did not.
+//!
+//! One file a process in `leases/` of the state folder, locked as long as the process lives. Only lines are added, so that a kill between
+//! two writes leaves every line before it whole:
+//!
+//! ```text
+//! {"provider":"vault","endpoint":"https://vault:8200","lease":"database/creds/reader/4oTf…","expires":"2026-11-22T12:00:00Z"}
+//! {"struck":"database/creds/reader/4oTf…"}
+//! ```
+
+use std::collections::BTreeMap;
+use std::fs::{self, DirBuilder, File};
+use std::io::{self, Read as _, Write as _};
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
+use std::path::{Path, PathBuf};
+
+use jiff::Timestamp;
+use rustix::fs::{FlockOperation, OFlags, flock};
+use serde::{Deserialize, Serialize};
+
+/// Larger files were not written by us.
+const MAX_SIZE: u64 = 4 << 20;
+/// Files that are looked at in one start.
+const MAX_FILES: usize = 64;
+const SUFFIX: &str = ".journal";
+
+/// One lease of the journal. Never a value, never a token.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Entry {
+    /// The provider's name in the configuration.
+    pub(super) provider: String,
+    /// Where that provider was: the same name may stand for another server by the next start.
+    pub(super) endpoint: String,
+    pub(super) lease: String,
+    pub(super) expires: Timestamp,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(untagged)]
+enum Line {
+    Entry(Entry),
+    Struck { struck: String },
+}
+
+fn write(mut file: &File, line: &Line) -> io::Result<()> {
+    let mut text = serde_json::to_string(line)?;
+    text.push('\n');
+    file.write_all(text.as_bytes())
+}
+
+/// The journal of this process. It has a file only while there is something in it.
+#[derive(Default)]
+pub(super) struct Journal {
+    open: Option<Open>,
+}
+
+struct Open {
+    path: PathBuf,
+    /// Locked.
+    file: File,
+    entries: Vec<String>,
+}
+
+impl Journal {
+    /// Writes a lease down, or that it lasts longer now. On disk when this returns, also for a machine that loses its power.
+    pub(super) fn enter(&mut self, folder: &Path, entry: Entry) -> io::Result<()> {
+        let open = match &mut self.open {
+            Some(open) => open,
+            None => self.open.insert(create(folder)?),
+        };
+        let lease = entry.lease.clone();
+        let is_new = !open.entries.contains(&lease);
+        write(&open.file, &Line::Entry(entry))?;
+        if is_new {
+            open.file.sync_data()?;
+            open.entries.push(lease);
+        }
+        Ok(())
+    }
+
+    /// The lease is over; the last one takes the file with it.
+    pub(super) fn strike(&mut self, lease: &str) {
+        let Some(open) = &mut self.open else { return };
+        open.entries.retain(|entry| entry != lease);
+        if open.entries.is_empty() {
+            // Still locked: nobody reads it in between.
+            let _ = fs::remove_file(&open.path);
+            self.open = None;
+        } else {
+            let struck = lease.to_owned();
+            // A line too few is a lease that is revoked twice, which does no harm.
+            let _ = write(&open.file, &Line::Struck { struck });
+        }
+    }
+}
+
+fn create(folder: &Path) -> io::Result<Open> {
+    DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
+    for _ in 0..8 {
+        let mut bytes = [0u8; 4];
+        getrandom::fill(&mut bytes).map_err(|_| io::Error::other("no random numbers"))?;
+        let (pid, random) = (std::process::id(), u32::from_ne_bytes(bytes));
+        let path = folder.join(format!("{pid}-{random:08x}{SUFFIX}"));
+        let file = File::options()
+            .append(true)
+            .read(true)
+            .create_new(true)
+            .mode(0o600)
+            .open(&path)?;
+        // Another start may have taken the empty file for a leftover before it was locked.
+        let locked = flock(&file, FlockOperation::NonBlockingLockExclusive).is_ok();
+        if locked && file.metadata()?.nlink() > 0 {
+            return Ok(Open {
+                path,
+                file,
+                entries: Vec::new(),
+            });
+        }
+    }
+    Err(io::ErrorKind::ResourceBusy.into())
+}
+
+/// What a process left that is gone. Locked: no other start works on it at the same time.
+pub(super) struct Leftover {
+    path: PathBuf,
+    file: File,
+    pub(super) entries: Vec<Entry>,
+}
+
+impl Leftover {
+    /// The lease needs no further try.
+    pub(super) fn strike(&mut self, lease: &str) {
+        self.entries.retain(|entry| entry.lease != lease);
+        if self.entries.is_empty() {
+            let _ = fs::remove_file(&self.path);
+        } else {
+            let struck = lease.to_owned();
+            let _ = write(&self.file, &Line::Struck { struck });
+        }
+    }
+}
+
+/// Whether there is any journal at all: the usual answer is no, and costs next to nothing.
+pub(super) fn is_empty(folder: &Path) -> bool {
+    fs::read_dir(folder).map_or(true, |mut entries| entries.next().is_none())
+}
+
+/// The journals whose processes are gone. Those of live ones are locked; what is not a journal of ours is left alone.
+pub(super) fn leftovers(folder: &Path) -> Vec<Leftover> {
+    let Ok(entries) = fs::read_dir(folder) else {
+        return Vec::new();
+    };
+    let journals = entries
+        .flatten()
+        .map(|entry| entry.path())
+        .filter(|path| path.to_str().is_some_and(|path| path.ends_with(SUFFIX)));
+    let left = journals
+        .take(MAX_FILES)
+        .filter_map(|path| leftover(path).ok().flatten());
+    let mut kept: Vec<Leftover> = Vec::new();
+    for leftover in left {
+        if leftover.entries.is_empty() {
+            // Nothing in it that could be acted upon, now or later.
+            let _ = fs::remove_file(&leftover.path);
+        } else {
+            kept.push(leftover);
+        }
+    }
+    kept
+}
+
+fn leftover(path: PathBuf) -> io::Result<Option<Leftover>> {
+    let file = File::options()
+        .append(true)
+        .read(true)
+        .custom_flags(i32::try_from((OFlags::NOFOLLOW | OFlags::NONBLOCK).bits()).unwrap_or(0))
+        .open(&path)?;
+    let found = file.metadata()?;
+    let ours = found.is_file() && found.uid() == rustix::process::geteuid().as_raw() && found.len() <= MAX_SIZE;
+    if !ours || flock(&file, FlockOperation::NonBlockingLockExclusive).is_err() || file.metadata()?.nlink() == 0 {
+        return Ok(None);
+    }
+    let mut bytes = Vec::new();
+    (&file).take(MAX_SIZE).read_to_end(&mut bytes)?;
+    let entries = read(&bytes);
+    Ok(Some(Leftover { path, file, entries }))
+}
+
+/// What is open in a journal. A line that is damaged or not ours says nothing.
+fn read(bytes: &[u8]) -> Vec<Entry> {
+    let mut open: BTreeMap<String, Entry> = BTreeMap::new();
+    for line in bytes.split(|byte| *byte == b'\n') {
+        match serde_json::from_slice(line) {
+            Ok(Line::Entry(entry)) => drop(open.insert(entry.lease.clone(), entry)),
+            Ok(Line::Struck { struck }) => drop(open.remove(&struck)),
+            Err(_) => {}
+        }
+    }
+    open.into_values().collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::PermissionsExt as _;
+
+    fn entry(lease: &str) -> Entry {
+        Entry {
+            provider: "vault".to_owned(),
+            endpoint: "http://127.0.0.1:8200".to_owned(),
+            lease: lease.to_owned(),
+            expires: Timestamp::from_second(2_000_000_000).unwrap(),
+        }
+    }
+
+    fn names(folder: &Path) -> usize {
+        fs::read_dir(folder).unwrap().count()
+    }
+
+    #[test]
+    fn a_live_journal_is_nobodys_business_and_a_dead_one_is_read() {
+        let home = tempfile::tempdir().unwrap();
+        let folder = home.path().join("leases");
+        let mut journal = Journal::default();
+        for lease in ["a", "b"] {
+            journal.enter(&folder, entry(lease)).unwrap();
+        }
+        let later = Entry {
+            expires: Timestamp::from_second(2_000_000_100).unwrap(),
+            ..entry("b")
+        };
+        journal.enter(&folder, later.clone()).unwrap();
+        journal.strike("a");
+        assert_eq!(fs::metadata(&folder).unwrap().permissions().mode() & 0o777, 0o700);
+        let file = fs::read_dir(&folder).unwrap().next().unwrap().unwrap().path();
+        assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
+        assert!(leftovers(&folder).is_empty(), "it is locked");
+        assert_eq!(names(&folder), 1);
+
+        drop(journal);
+        let mut found = leftovers(&folder);
+        assert_eq!(found.len(), 1);
+        assert_eq!(found[0].entries, [later]);
+        assert!(leftovers(&folder).is_empty(), "one start at a time");
+        found[0].strike("b");
+        assert_eq!(names(&folder), 0);
+    }
+
+    #[test]
+    fn the_last_strike_takes_the_file_with_it() {
+        let home = tempfile::tempdir().unwrap();
+        let mut journal = Journal::default();
+        journal.enter(home.path(), entry("a")).unwrap();
+        journal.strike("a");
+        assert_eq!(names(home.path()), 0);
+        journal.enter(home.path(), entry("b")).unwrap();
+        assert_eq!(names(home.path()), 1);
+    }
+
+    #[test]
+    fn damaged_and_foreign_lines_say_nothing() {
+        let good = serde_json::to_string(&entry("good")).unwrap();
+        let cut = &good[..good.len() / 2];
+        let text = format!("\n{{}}\nrubbish\n\u{0}\n[1]\n{good}\n{{\"struck\":\"other\"}}\n{{\"lease\":1}}\n{cut}");
+        assert_eq!(read(text.as_bytes()), [entry("good")]);
+        assert_eq!(read(&[0xff, 0xfe, b'\n']), []);
+
+        let home = tempfile::tempdir().unwrap();
+        let at = |name: &str| home.path().join(name);
+        fs::write(at("1-0.journal"), "rubbish").unwrap();
+        fs::write(at("notes.txt"), &good).unwrap();
+        fs::create_dir(at("folder.journal")).unwrap();
+        std::os::unix::fs::symlink("/etc/passwd", at("link.journal")).unwrap();
+        assert!(leftovers(home.path()).is_empty());
+        assert!(!at("1-0.journal").exists(), "nothing can ever be made of it");
+        assert!(at("notes.txt").exists() && at("folder.journal").exists() && at("link.journal").exists());
+        assert!(leftovers(&at("nothing")).is_empty() && is_empty(&at("nothing")));
+    }
+}
