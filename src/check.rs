@@ -15,8 +15,8 @@ use self::field::{Answer, Facts};
 use crate::config::Config;
 use crate::domain::catalogue;
 use crate::domain::problem::Problem;
-use crate::domain::reference::{SecretId, SecretRef};
-use crate::domain::role::{Field, Role, Source};
+use crate::domain::reference::SecretId;
+use crate::domain::role::{Role, Source};
 use crate::domain::status::{ProviderStatus, RoleStatus, Stage, State};
 use crate::launch;
 use crate::providers::patience::{self, in_words};
@@ -75,8 +75,22 @@ struct Limit {
     whole: Duration,
 }
 
-/// The secrets of one provider that are asked about, each with the keys that will be picked.
-type Wanted<'a> = BTreeMap<&'a SecretId, Vec<&'a str>>;
+/// What one provider is asked.
+#[derive(Default)]
+struct Questions<'a> {
+    /// Whether it answers at all. What makes a token shows by making it that its provider works.
+    probe: bool,
+    /// The secrets, each with the keys that will be picked.
+    secrets: BTreeMap<&'a SecretId, Vec<&'a str>>,
+    tokens: Vec<token::Wanted<'a>>,
+}
+
+/// What one provider answered.
+struct Answers<'a> {
+    provider: Option<ProviderStatus>,
+    secrets: Vec<(SecretId, Answer)>,
+    tokens: token::Statuses<'a>,
+}
 
 impl Checker<'_> {
     /// Checks these roles and the providers they use. Each provider goes on by itself: none waits for another one's answers. What is
@@ -93,32 +107,20 @@ impl Checker<'_> {
             .iter()
             .filter(|role| names.contains(&role.name))
             .collect();
-        let mut wanted: BTreeMap<&str, Wanted<'_>> = BTreeMap::new();
-        for source in chosen.iter().flat_map(|role| &role.fields).map(|field| &field.source) {
-            for reference in source.references() {
-                let of_provider = wanted.entry(&reference.id.provider).or_default();
-                let keys = of_provider.entry(&reference.id).or_default();
-                match source {
-                    Source::From { keys: candidates, .. } => keys.extend(candidates.iter().map(String::as_str)),
-                    _ => keys.extend(reference.key.as_deref()),
-                }
-            }
-        }
-        let asked = wanted
+        let asked = self
+            .questions(&chosen)
             .into_iter()
-            .map(|(provider, secrets)| self.of_provider(provider, secrets, limit));
-        let (asked, tokens) = futures::join!(join_all(asked), self.tokens(&chosen, limit));
-        let (providers, answers): (Vec<_>, Vec<_>) = asked.into_iter().unzip();
-        let facts = Facts {
-            answers: answers.into_iter().flatten().collect(),
-            rotation_warn: self.rotation_warn(providers.iter().map(|status| status.name.as_str())),
-            now: Timestamp::now(),
-        };
+            .map(|(provider, questions)| self.of_provider(provider, questions, limit));
+        let mut providers = Vec::new();
+        let mut facts = Facts::at(Timestamp::now());
+        for answers in join_all(asked).await {
+            facts.answers.extend(answers.secrets);
+            facts.tokens.extend(answers.tokens);
+            providers.extend(answers.provider);
+        }
+        facts.rotation_warn = self.rotation_warn(providers.iter().map(|status| status.name.as_str()));
 
-        let mut roles: Vec<RoleStatus> = chosen
-            .iter()
-            .map(|role| self.role_status(role, &facts, &tokens))
-            .collect();
+        let mut roles: Vec<RoleStatus> = chosen.iter().map(|role| self.role_status(role, &facts)).collect();
         for broken in self.config.broken.iter().filter(|broken| names.contains(&broken.name)) {
             roles.push(RoleStatus {
                 name: broken.name.clone(),
@@ -152,8 +154,7 @@ impl Checker<'_> {
         let used: BTreeSet<&str> = roles
             .iter()
             .filter_map(|known| self.config.roles.iter().find(|role| role.name == known.status.name))
-            .flat_map(references)
-            .map(|reference| reference.id.provider.as_str())
+            .flat_map(providers_of)
             .collect();
         let mut providers = fresh.providers.clone();
         for name in used {
@@ -184,11 +185,54 @@ impl Checker<'_> {
         status
     }
 
+    /// Everything that the providers are asked for these roles, each thing once.
+    fn questions<'a>(&self, roles: &[&'a Role]) -> BTreeMap<&'a str, Questions<'a>> {
+        let mut all: BTreeMap<&str, Questions<'_>> = BTreeMap::new();
+        for (role, field) in roles
+            .iter()
+            .flat_map(|role| role.fields.iter().map(move |field| (*role, field)))
+        {
+            if let Source::RdsIam(token) = &field.source {
+                let wanted = self.token_wanted(role, field, token);
+                all.entry(&token.provider).or_default().tokens.push(wanted);
+                continue;
+            }
+            for provider in field.source.providers() {
+                all.entry(provider).or_default().probe = true;
+            }
+            for reference in field.source.references() {
+                let questions = all.entry(&reference.id.provider).or_default();
+                let keys = questions.secrets.entry(&reference.id).or_default();
+                match &field.source {
+                    Source::From { keys: candidates, .. } => keys.extend(candidates.iter().map(String::as_str)),
+                    _ => keys.extend(reference.key.as_deref()),
+                }
+            }
+        }
+        all
+    }
+
+    async fn of_provider<'a>(&self, name: &str, questions: Questions<'a>, limit: Option<Limit>) -> Answers<'a> {
+        let tokens = self.tokens(name, questions.tokens, limit);
+        let (tokens, (provider, secrets)) = if questions.probe {
+            let secrets = self.secrets(name, questions.secrets, limit);
+            let (tokens, (status, secrets)) = futures::join!(tokens, secrets);
+            (tokens, (Some(status), secrets))
+        } else {
+            (tokens.await, (None, Vec::new()))
+        };
+        Answers {
+            provider,
+            secrets,
+            tokens,
+        }
+    }
+
     /// One provider and its secrets: those are only asked about where it answers at all.
-    async fn of_provider(
+    async fn secrets(
         &self,
         name: &str,
-        secrets: Wanted<'_>,
+        secrets: BTreeMap<&SecretId, Vec<&str>>,
         limit: Option<Limit>,
     ) -> (ProviderStatus, Vec<(SecretId, Answer)>) {
         let status = match within(limit, self.recent(name)).await {
@@ -277,28 +321,35 @@ impl Checker<'_> {
     }
 
     async fn inspect(&self, id: &SecretId, keys: Vec<&str>, lane: &Lane, limit: Option<Limit>) -> (SecretId, Answer) {
+        let inspect = async { self.providers.get(&id.provider)?.inspect(id, &keys).await };
+        let (result, ms) = self.ask(&id.provider, lane, limit, inspect).await;
+        (id.clone(), Answer { result, ms })
+    }
+
+    /// Asks a provider one question when there is a place for it, and says how many milliseconds the answer took.
+    async fn ask<T>(
+        &self,
+        name: &str,
+        lane: &Lane,
+        limit: Option<Limit>,
+        question: impl Future<Output = Result<T, Problem>>,
+    ) -> (Result<T, Problem>, u64) {
         let ask = async {
             let _place = lane.place().await;
             let started = Instant::now();
             if lane.is_silent() {
-                return (Err(too_slow(&id.provider)), 0);
+                return (Err(too_slow(name)), 0);
             }
-            let result = match self.providers.get(&id.provider) {
-                Err(problem) => Err(problem),
-                Ok(provider) => {
-                    let until = tokio::time::Instant::now() + QUESTION;
-                    let answered = patience::until(until, provider.inspect(id, &keys)).await;
-                    lane.answered(answered.is_some());
-                    answered.unwrap_or_else(|| Err(too_slow(&id.provider)))
-                }
-            };
+            let until = tokio::time::Instant::now() + QUESTION;
+            let answered = patience::until(until, question).await;
+            lane.answered(answered.is_some());
+            let result = answered.unwrap_or_else(|| Err(too_slow(name)));
             (result, millis(started))
         };
-        let (result, ms) = match within(limit, ask).await {
+        match within(limit, ask).await {
             Ok(answer) => answer,
-            Err(limit) => (Err(out_of_time(&id.provider, limit)), 0),
-        };
-        (id.clone(), Answer { result, ms })
+            Err(limit) => (Err(out_of_time(name, limit)), 0),
+        }
     }
 
     fn rotation_warn<'n>(&self, providers: impl Iterator<Item = &'n str>) -> BTreeMap<String, Duration> {
@@ -306,13 +357,14 @@ impl Checker<'_> {
         providers.filter_map(limit).collect()
     }
 
-    fn role_status(&self, role: &Role, facts: &Facts, tokens: &token::Statuses<'_>) -> RoleStatus {
-        let status = |field: &Field| match tokens.get(&(role.name.as_str(), field.name.as_str())) {
-            Some(status) => status.clone(),
-            None => field::status(field, role, facts),
-        };
-        let fields: Vec<_> = role.fields.iter().map(status).collect();
-        let versions = references(role).filter_map(|reference| {
+    fn role_status(&self, role: &Role, facts: &Facts<'_>) -> RoleStatus {
+        let fields: Vec<_> = role
+            .fields
+            .iter()
+            .map(|field| field::status(field, role, facts))
+            .collect();
+        let references = role.fields.iter().flat_map(|field| field.source.references());
+        let versions = references.filter_map(|reference| {
             let inspected: &Inspected = facts.answers.get(&reference.id)?.result.as_ref().ok()?;
             Some((reference.id.clone(), inspected.version.clone()?))
         });
@@ -356,9 +408,9 @@ fn out_of_time(provider: &str, limit: Duration) -> Problem {
     Problem::new(&catalogue::NET_TIMEOUT, what).fixes(vec!["give it longer: --timeout 30s".to_owned()])
 }
 
-/// Of tokens there is none: they show by being made that their provider works.
-fn references(role: &Role) -> impl Iterator<Item = &SecretRef> {
-    role.fields.iter().flat_map(|field| field.source.references())
+/// The providers of a role's fields; a name may stand twice.
+fn providers_of(role: &Role) -> impl Iterator<Item = &str> {
+    role.fields.iter().flat_map(|field| field.source.providers())
 }
 
 /// The provider that most of the role's secrets come from.

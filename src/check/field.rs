@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::age;
+use super::{age, token};
 use crate::domain::catalogue;
 use crate::domain::problem::Problem;
 use crate::domain::reference::{SecretId, SecretRef};
@@ -16,12 +16,26 @@ use crate::launch;
 use crate::providers::Inspected;
 
 /// What a verdict goes by.
-pub(super) struct Facts {
+pub(super) struct Facts<'a> {
     /// The answers about the secrets of all fields.
     pub(super) answers: BTreeMap<SecretId, Answer>,
+    /// What came of the fields that are tokens.
+    pub(super) tokens: token::Statuses<'a>,
     /// `rotation_warn` of the providers that have one.
     pub(super) rotation_warn: BTreeMap<String, Duration>,
     pub(super) now: Timestamp,
+}
+
+impl Facts<'_> {
+    /// Nothing is known yet.
+    pub(super) fn at(now: Timestamp) -> Self {
+        Self {
+            answers: BTreeMap::new(),
+            tokens: BTreeMap::new(),
+            rotation_warn: BTreeMap::new(),
+            now,
+        }
+    }
 }
 
 /// The answer about one secret.
@@ -31,7 +45,10 @@ pub(super) struct Answer {
 }
 
 /// What is known of one field.
-pub(super) fn status(field: &Field, role: &Role, facts: &Facts) -> FieldStatus {
+pub(super) fn status(field: &Field, role: &Role, facts: &Facts<'_>) -> FieldStatus {
+    if let Some(status) = facts.tokens.get(&(role.name.as_str(), field.name.as_str())) {
+        return status.clone();
+    }
     let mut status = untroubled(field);
     if let Some(problem) = launch::not_built_of(field) {
         status.problem = Some(launch::in_role(problem, role, field));
@@ -93,7 +110,7 @@ fn look_up(
     reference: &SecretRef,
     inspected: &Inspected,
     ms: u64,
-    facts: &Facts,
+    facts: &Facts<'_>,
     status: &mut FieldStatus,
 ) -> Result<(), Problem> {
     let key = match &field.source {
@@ -253,11 +270,10 @@ mod tests {
             result: Ok(inspected),
             ms: 3,
         };
-        let facts = Facts {
-            answers: [(reference(None).id, answer)].into(),
-            rotation_warn: [("vault".to_owned(), Duration::from_secs(90 * 86_400))].into(),
-            now: "2026-11-22T12:00:00Z".parse().unwrap(),
-        };
+        let mut facts = Facts::at("2026-11-22T12:00:00Z".parse().unwrap());
+        facts.answers.insert(reference(None).id, answer);
+        let limit = Duration::from_secs(90 * 86_400);
+        facts.rotation_warn.insert("vault".to_owned(), limit);
         status(field, &role, &facts)
     }
 

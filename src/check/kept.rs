@@ -102,10 +102,12 @@ impl<'a> Kept<'a> {
     pub fn role(&self, name: &str, since: Timestamp) -> Option<Checked<RoleStatus>> {
         let role = self.checker.config.roles.iter().find(|role| role.name == name)?;
         let kept = self.document.roles.get(name).filter(|kept| kept.at >= since)?;
-        let providers = super::references(role).map(|reference| reference.id.provider.as_str());
-        let all_known = providers
-            .into_iter()
-            .all(|provider| self.provider(provider, since).is_some());
+        let mut providers = role
+            .fields
+            .iter()
+            .filter(|field| self.checker.token_wanted(role, field).is_none())
+            .flat_map(|field| field.source.providers());
+        let all_known = providers.all(|provider| self.provider(provider, since).is_some());
         let status = all_known.then(|| recall(role, kept))??;
         Some(Checked { status, at: kept.at })
     }

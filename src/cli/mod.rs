@@ -95,11 +95,11 @@ enum Command {
     List(list::List),
     Show(show::Show),
     Check(check::Check),
+    Doctor(doctor::DoctorCommand),
     Provider(provider::ProviderCommand),
     /// The same as `provider list`
     #[command(hide = true)]
     Providers(provider::List),
-    Doctor(doctor::DoctorCommand),
     Paths(paths::Paths),
     #[cfg(feature = "local")]
     Secret(secret::SecretCommand),
@@ -256,9 +256,9 @@ fn dispatch(cli: Cli, env: &BTreeMap<String, OsString>, run_tui: RunTui) -> Resu
         Some(Command::List(list)) => list::run(&list, &frame()?).map_err(one),
         Some(Command::Show(show)) => show::run(&show, &frame()?).map_err(one),
         Some(Command::Check(check)) => check::run(&check, &frame()?).map_err(one),
+        Some(Command::Doctor(command)) => doctor::run(&command, &frame()?).map_err(one),
         Some(Command::Provider(command)) => provider::run(&command, &frame()?).map_err(one),
         Some(Command::Providers(list)) => provider::list(&list, &frame()?).map_err(one),
-        Some(Command::Doctor(command)) => doctor::run(&command, &frame()?).map_err(one),
         Some(Command::Paths(paths)) => Ok(paths::run(&paths, &frame()?)),
         #[cfg(feature = "local")]
         Some(Command::Secret(command)) => secret::run(command, &frame()?).map_err(one),

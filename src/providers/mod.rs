@@ -5,8 +5,6 @@ mod aws;
 #[cfg(feature = "azure")]
 mod azure;
 pub mod climb;
-#[cfg(any(feature = "aws", feature = "azure", feature = "gcp", feature = "k8s"))]
-#[allow(dead_code, reason = "the providers that start helpers come next")]
 pub mod command;
 mod credentials;
 mod env;

@@ -336,8 +336,8 @@ impl Tab {
             return Vec::new();
         };
         let newer = |used: &'a SecretUse| {
-            let reference = used.reference.as_ref()?;
-            let (then, now) = (used.version.as_deref()?, known.status.versions.get(&reference.id)?);
+            let id = &used.reference.as_ref()?.id;
+            let (then, now) = (used.version.as_deref()?, known.status.versions.get(id)?);
             let newer = match (then.parse::<u64>(), now.parse::<u64>()) {
                 (Ok(then), Ok(now)) => now > then,
                 _ => now != then,

@@ -254,6 +254,7 @@ mod tests {
         let answer = Answer {
             status,
             location: None,
+            date: None,
             retry_after: None,
             challenge: None,
             date: None,
