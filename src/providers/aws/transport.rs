@@ -257,7 +257,6 @@ mod tests {
             date: None,
             retry_after: None,
             challenge: None,
-            date: None,
             body: body.as_bytes().to_vec().into(),
         };
         let refusal = Refusal::read(&answer);

@@ -115,7 +115,7 @@ fn a_session_says_when_a_check_has_found_a_newer_version() {
             asked_or_again(&mut fixture, &asked)
         };
         answer(&mut fixture, &asked, |status| {
-            status.versions = [(reference.as_ref().unwrap().id.clone(), found.to_owned())].into();
+            status.versions = [(reference.id.clone(), found.to_owned())].into();
         });
         assert_eq!(fixture.picture().contains("newer version exists"), shown, "{found}");
     }
@@ -163,7 +163,7 @@ fn small_screens_say_it_in_the_status_line() {
     let reference = fixture.model.sessions.tabs[0].secrets[0].reference.clone().unwrap();
     let asked = asked_after(&mut fixture, 90);
     answer(&mut fixture, &asked, |status| {
-        status.versions = [(reference.as_ref().unwrap().id.clone(), "4".to_owned())].into();
+        status.versions = [(reference.id.clone(), "4".to_owned())].into();
     });
     let picture = fixture.picture();
     assert!(picture.contains("newer version exists"), "{picture}");
