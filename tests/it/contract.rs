@@ -49,7 +49,7 @@ const KINDS: &[Kind] = &[
             settings(
                 sandbox,
                 &format!("[providers.vault]\naddress = \"http://127.0.0.1:{port}\"\ntoken = \"t\"\n"),
-            )
+            );
         }),
         peer: vault,
     },
