@@ -103,6 +103,10 @@ fn pump(model: &mut Model) -> Vec<Effect> {
 }
 
 pub(super) fn one(model: &mut Model, name: &str) -> Vec<Effect> {
+    // A login that failed to start is no role.
+    if model.role(name).is_none() {
+        return Vec::new();
+    }
     model.roles.queue.retain(|waiting| waiting != name);
     model.roles.queue.push_front(name.to_owned());
     pump(model)
