@@ -2,9 +2,9 @@
 
 use reqwest::Url;
 
+use super::Aws;
 use super::endpoint::{Service, Variant};
 use super::transport::Failure;
-use super::{Aws, RUNG_LIMIT};
 use crate::domain::catalogue;
 use crate::domain::problem::Problem;
 use crate::domain::status::State;
@@ -63,7 +63,7 @@ impl Aws {
         let (host, https) = (&route.host, route.tls.is_some());
         let mut ladder = Ladder::new();
         ladder.rung(State::Ok);
-        if let Err(problem) = route.climb(self.settings.limit.min(RUNG_LIMIT), &mut ladder).await {
+        if let Err(problem) = route.climb(self.settings.limit, &mut ladder).await {
             let problem = problem.steps(ladder.stages());
             let own = self.endpoint_of(service).await.is_ok_and(|given| given.is_none());
             return if own && problem.code == &catalogue::NET_DNS {

@@ -6,7 +6,6 @@ use std::time::Duration;
 use reqwest::{Client, Proxy, Request, Url};
 use rustls::ClientConfig;
 
-use super::RUNG_LIMIT;
 use crate::domain::catalogue;
 use crate::domain::problem::Problem;
 use crate::domain::status::State;
@@ -87,7 +86,7 @@ impl Server {
             Fault::Connect | Fault::Timeout => {
                 let mut ladder = Ladder::new();
                 ladder.rung(State::Ok);
-                let climbed = self.route.climb(self.limit.min(RUNG_LIMIT), &mut ladder).await;
+                let climbed = self.route.climb(self.limit, &mut ladder).await;
                 match (climbed, fault) {
                     (Err(problem), _) => {
                         let problem = self.explained(problem);

@@ -18,9 +18,6 @@ use crate::providers::net::retry::send_again;
 use crate::providers::net::tls::{self, Pem, TlsSettings};
 use crate::providers::patience::in_words;
 
-/// One rung of the ladder takes no longer than this.
-const RUNG_LIMIT: Duration = Duration::from_secs(3);
-
 /// Made without any I/O; each client at the first request that needs it.
 pub(super) struct Web {
     provider: String,
@@ -89,10 +86,7 @@ impl Web {
                 client: None,
                 verify: true,
             };
-            // The system's store takes 15–30 ms to read: not on a thread that others wait for.
-            let config = tokio::task::spawn_blocking(move || settings.config())
-                .await
-                .map_err(|_| Problem::new(&catalogue::NET_CERT, "TLS cannot be set up"))??;
+            let config = settings.load().await?;
             // Which hosts the proxy spares is decided for each request by the client.
             let proxy = http::proxy(&self.world, true, "")?;
             Ok(Secure {
@@ -132,10 +126,6 @@ impl Web {
         })
     }
 
-    pub(super) fn rung_limit(&self) -> Duration {
-        self.limit.min(RUNG_LIMIT)
-    }
-
     /// Sends a request; a GET again where that may help.
     pub(super) async fn send(&self, request: Request, purpose: Purpose) -> Result<Reply, Problem> {
         let url = request.url().clone();
@@ -172,7 +162,7 @@ impl Web {
                     Ok(route) => route,
                     Err(problem) => return problem,
                 };
-                if let Err(problem) = route.climb(self.rung_limit(), &mut ladder).await {
+                if let Err(problem) = route.climb(self.limit, &mut ladder).await {
                     return problem.steps(ladder.stages());
                 }
                 if let Fault::Timeout = fault {

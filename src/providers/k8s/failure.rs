@@ -3,7 +3,6 @@
 use jiff::Timestamp;
 
 use super::Kubernetes;
-use super::RUNG_LIMIT;
 use super::access::Login;
 use super::api::{Question, Status, listed_names};
 use super::login::{Ground, Session};
@@ -50,11 +49,7 @@ impl Kubernetes {
                 ladder.rung(State::Ok);
                 let climbed = ground
                     .route
-                    .climb_to(
-                        ground.access.certified_name(),
-                        self.settings.limit.min(RUNG_LIMIT),
-                        &mut ladder,
-                    )
+                    .climb_to(ground.access.certified_name(), self.settings.limit, &mut ladder)
                     .await;
                 if let Err(problem) = climbed {
                     self.untrusted(problem, ground).steps(ladder.stages())

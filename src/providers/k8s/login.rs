@@ -198,7 +198,7 @@ impl Kubernetes {
                     client: Some((certificate, Pem::Text(key))),
                     ..ground.access.tls.clone()
                 };
-                let config = blocking(move || tls.config()).await?;
+                let config = tls.load().await?;
                 (self.client(&ground.access, config, ground.proxy.clone())?, end)
             }
         };

@@ -1,7 +1,7 @@
 //! What is wrong with the server as a whole: it cannot be reached, is sealed, a standby, overloaded, or no Vault at all.
 
+use super::Vault;
 use super::api::{Asker, Health, Remarks, parse};
-use super::{RUNG_LIMIT, Vault};
 use crate::domain::catalogue;
 use crate::domain::problem::Problem;
 use crate::domain::status::State;
@@ -35,10 +35,7 @@ impl Vault {
                 let mut ladder = Ladder::new();
                 ladder.rung(State::Ok);
                 if let Ok(connection) = self.connection().await
-                    && let Err(problem) = connection
-                        .route
-                        .climb(self.settings.limit.min(RUNG_LIMIT), &mut ladder)
-                        .await
+                    && let Err(problem) = connection.route.climb(self.settings.limit, &mut ladder).await
                 {
                     problem.steps(ladder.stages())
                 } else if let Fault::Timeout = fault {
