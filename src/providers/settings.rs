@@ -8,6 +8,9 @@ use super::{ProviderConfig, Setting, World};
 use crate::domain::catalogue;
 use crate::domain::problem::Problem;
 
+/// How long an answer of a server may take where no `timeout` says otherwise.
+pub(super) const DEFAULT_LIMIT: Duration = Duration::from_secs(5);
+
 /// A table of settings and where it stands, for messages.
 pub(super) struct Settings<'a> {
     config: &'a ProviderConfig,

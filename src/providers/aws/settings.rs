@@ -8,11 +8,8 @@ use reqwest::Url;
 use crate::domain::catalogue;
 use crate::domain::problem::Problem;
 use crate::providers::net::tls::{Pem, TlsSettings};
-use crate::providers::settings::{Settings, path};
+use crate::providers::settings::{DEFAULT_LIMIT, Settings, path};
 use crate::providers::{ProviderConfig, Setting, World};
-
-/// How long an answer may take where nothing else is said.
-const DEFAULT_LIMIT: Duration = Duration::from_secs(5);
 
 /// A role to take on, as `sts:AssumeRole` is asked for it.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -10,7 +10,7 @@ use reqwest::{Method, Request, Url};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 
-use super::login::{Token, Unusable, secret};
+use super::login::{Token, Unusable};
 use super::server::{Purpose, Server};
 use crate::domain::catalogue;
 use crate::domain::problem::Problem;
@@ -75,7 +75,6 @@ impl Source {
 
 #[derive(Deserialize)]
 struct Answered {
-    #[serde(deserialize_with = "secret")]
     access_token: SecretString,
     /// Seconds since 1970, as a number or as text.
     expires_on: Option<Number>,

@@ -9,11 +9,9 @@ use super::logins::{Login, Logins};
 use crate::domain::catalogue;
 use crate::domain::problem::Problem;
 use crate::providers::net::tls::{Pem, TlsSettings};
-use crate::providers::settings::Settings;
+use crate::providers::settings::{DEFAULT_LIMIT, Settings};
 use crate::providers::{ProviderConfig, Setting, World};
 
-/// How long an answer may take where nothing else is said.
-const DEFAULT_LIMIT: Duration = Duration::from_secs(5);
 const CLI_LIMIT: Duration = Duration::from_secs(10);
 
 #[derive(Clone)]

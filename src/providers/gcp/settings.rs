@@ -10,11 +10,9 @@ use super::name;
 use crate::domain::problem::Problem;
 use crate::domain::reference::SecretRef;
 use crate::providers::net::tls::Pem;
-use crate::providers::settings::{Settings, path};
+use crate::providers::settings::{DEFAULT_LIMIT, Settings, path};
 use crate::providers::{ProviderConfig, Setting, World};
 
-/// How long an answer may take where nothing else is said.
-const DEFAULT_LIMIT: Duration = Duration::from_secs(5);
 /// The metadata server of Google's machines. Elsewhere the name does not resolve.
 const METADATA_HOST: &str = "metadata.google.internal";
 /// The file that `gcloud auth application-default login` writes, in the folder of gcloud's configuration.

@@ -5,11 +5,8 @@ use std::time::Duration;
 
 use crate::domain::problem::Problem;
 use crate::providers::net::tls::Pem;
-use crate::providers::settings::{Settings, path};
+use crate::providers::settings::{DEFAULT_LIMIT, Settings, path};
 use crate::providers::{ProviderConfig, Setting, World};
-
-/// How long an answer may take where nothing else is said.
-const DEFAULT_LIMIT: Duration = Duration::from_secs(5);
 
 /// Where the system puts a pod's credentials.
 const SERVICE_ACCOUNT: &str = "/var/run/secrets/kubernetes.io/serviceaccount";

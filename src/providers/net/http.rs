@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use reqwest::redirect::Policy;
 use reqwest::{Client, NoProxy, Proxy, Request, Response};
 use rustls::ClientConfig;
+use serde::Deserialize;
 use zeroize::Zeroizing;
 
 use super::find;
@@ -159,6 +160,11 @@ fn redirected(mut request: Request, response: &Response) -> Option<Request> {
     }
     *request.url_mut() = url;
     Some(request)
+}
+
+/// The answer as this kind of data; none if it is anything else. serde's own words are left out: they may quote a value.
+pub(in crate::providers) fn parse<'a, T: Deserialize<'a>>(answer: &'a Answer) -> Option<T> {
+    serde_json::from_slice(&answer.body).ok()
 }
 
 async fn read(mut response: Response) -> Result<Answer, Fault> {

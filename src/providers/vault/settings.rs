@@ -13,11 +13,8 @@ use crate::domain::catalogue;
 use crate::domain::problem::Problem;
 use crate::domain::reference::SecretRef;
 use crate::providers::net::tls::{Pem, TlsSettings};
-use crate::providers::settings::{Settings, duration, path};
+use crate::providers::settings::{DEFAULT_LIMIT, Settings, duration, path};
 use crate::providers::{ProviderConfig, Setting, World};
-
-/// How long an answer may take where nothing else is said.
-const DEFAULT_LIMIT: Duration = Duration::from_secs(5);
 
 /// A credential of the login, or where it is.
 #[derive(Clone)]
