@@ -384,6 +384,7 @@ mod tests {
             expires: Some("2026-11-22T11:00:00Z".parse().unwrap()),
             ..inspected(Some(&["user"]))
         };
+        user.masked = true;
         let ended = status_of(&user, ended);
         assert_eq!(ended.state, State::Warn);
         assert_eq!(
