@@ -53,7 +53,7 @@ catalogue! {
     REF_TOO_LARGE = "E-REF-TOO-LARGE", "a value larger than the system lets a program have", causes: ["the system gives one variable 128 KiB at most"], fixes: ["via = \"file\""];
 
     // --- providers in general
-    PROVIDER_NOT_BUILT = "E-PROVIDER-NOT-BUILT", "this kind of provider is not built yet, or not into this binary", causes: [], fixes: ["use one of the kinds that are built: hallpass version"];
+    PROVIDER_NOT_BUILT = "E-PROVIDER-NOT-BUILT", "not built yet, or not into this binary", causes: [], fixes: ["use one of the kinds that are built: hallpass version"];
     PROVIDER_UPSTREAM = "E-PROVIDER-UPSTREAM", "the provider answered something that cannot be used", causes: ["a proxy in between, or a fault on the provider's side"], fixes: ["try again; hallpass check shows which step fails"];
     PROVIDER_UNKNOWN = "E-PROVIDER-UNKNOWN", "no provider has this name", causes: [], fixes: ["hallpass provider list"];
     PROVIDER_UNSUPPORTED = "E-PROVIDER-UNSUPPORTED", "asked of a provider whose kind cannot do it", causes: ["the role or the configuration names the wrong provider"], fixes: ["hallpass provider list"];

@@ -18,6 +18,7 @@ use hallpass::providers::{PROVIDERS, Providers, World};
 use serde_json::{Value, json};
 
 use crate::canary::Canary;
+use crate::request::control;
 use crate::sandbox::{HALLPASS, Sandbox, eventually, finish, wait};
 use crate::servers::{servers, unique};
 use crate::trace;
@@ -182,24 +183,6 @@ fn aws(sandbox: &mut Sandbox, canary: &Canary) -> Peer {
         is_read: |line| line.contains("GetSecretValue"),
         wire: Some(listened),
     }
-}
-
-/// A word of a double's control plane, and its answer.
-fn control(address: &str, word: &str, body: &Value) -> Value {
-    let host = address.strip_prefix("http://").unwrap();
-    let body = body.to_string();
-    let mut stream = TcpStream::connect(host).unwrap();
-    let length = body.len();
-    write!(
-        stream,
-        "POST /_control/{word} HTTP/1.0\r\nHost: {host}\r\nContent-Length: {length}\r\n\r\n{body}"
-    )
-    .unwrap();
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).unwrap();
-    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
-    assert!(head.contains(" 200 "), "{word}: {head}");
-    serde_json::from_str(body).unwrap()
 }
 
 /// The requests that a double logged about something.

@@ -263,19 +263,11 @@ fn arc(why: &str) -> Problem {
 #[cfg(test)]
 mod tests {
     use std::os::unix::fs::symlink;
-    use std::sync::Arc;
 
     use super::*;
 
     fn source(env: &[(&str, &str)]) -> Source {
-        let env = env.iter().map(|(name, value)| ((*name).to_owned(), value.into()));
-        Source::of(&World {
-            env: Arc::new(env.collect()),
-            home: None,
-            data_folder: "/nonexistent".into(),
-            state_folder: "/nonexistent".into(),
-            runtime_folder: "/nonexistent".into(),
-        })
+        Source::of(&World::of(env))
     }
 
     #[test]

@@ -59,9 +59,6 @@ impl GcpSettings {
         {
             return Err(settings.wrong("project", "is no project id or number"));
         }
-        let ca = settings
-            .text("ca_cert")?
-            .map(|text| Pem::parse(text, world).ok_or_else(|| settings.wrong("ca_cert", "is not base64 of PEM text")));
         let metadata = world.text("GCE_METADATA_HOST").unwrap_or(METADATA_HOST);
         Ok(Self {
             endpoint: settings
@@ -78,7 +75,7 @@ impl GcpSettings {
                     "cannot come from GCE_METADATA_HOST: it is not HOST or HOST:PORT",
                 )
             })?,
-            ca: ca.transpose()?,
+            ca: settings.pem("ca_cert", world)?,
             limit: settings.duration("timeout")?.unwrap_or(DEFAULT_LIMIT),
         })
     }
@@ -153,7 +150,6 @@ mod tests {
     use super::*;
     use crate::domain::reference::ProviderKind;
     use std::collections::BTreeMap;
-    use std::sync::Arc;
 
     fn read(name: &str, env: &[(&str, &str)], settings: &[(&str, &str)]) -> Result<GcpSettings, Problem> {
         let settings = settings
@@ -165,13 +161,9 @@ mod tests {
             settings: settings.collect::<BTreeMap<_, _>>(),
             at: None,
         };
-        let env = env.iter().map(|(name, value)| ((*name).to_owned(), value.into()));
         let world = World {
-            env: Arc::new(env.collect()),
             home: Some("/home/p".into()),
-            data_folder: "/nonexistent".into(),
-            state_folder: "/nonexistent".into(),
-            runtime_folder: "/nonexistent".into(),
+            ..World::of(env)
         };
         GcpSettings::read(&config, &world)
     }

@@ -226,18 +226,9 @@ fn fault(error: &reqwest::Error) -> Fault {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::sync::Arc;
 
     fn proxied(env: &[(&str, &str)], https: bool, host: &str) -> Result<bool, &'static str> {
-        let env = env.iter().map(|(name, value)| ((*name).to_owned(), value.into()));
-        let world = World {
-            env: Arc::new(env.collect()),
-            home: None,
-            data_folder: "/nonexistent".into(),
-            state_folder: "/nonexistent".into(),
-            runtime_folder: "/nonexistent".into(),
-        };
-        proxy(&world, https, host)
+        proxy(&World::of(env), https, host)
             .map(|proxy| proxy.is_some())
             .map_err(|problem| problem.code.id)
     }
