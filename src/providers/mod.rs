@@ -9,6 +9,8 @@ pub mod command;
 mod credentials;
 mod env;
 mod envjson;
+#[cfg(feature = "net")]
+mod file;
 #[cfg(feature = "gcp")]
 mod gcp;
 #[cfg(feature = "k8s")]
@@ -257,7 +259,13 @@ pub const PROVIDERS: &[ProviderSpec] = &[
             "AWS_ACCESS_KEY_ID",
             "AWS_SECRET_ACCESS_KEY",
             "AWS_SESSION_TOKEN",
+            "AWS_SECURITY_TOKEN",
+            "AWS_SHARED_CREDENTIALS_FILE",
+            "AWS_WEB_IDENTITY_TOKEN_FILE",
             "AWS_CONTAINER_AUTHORIZATION_TOKEN",
+            "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE",
+            "AWS_CONTAINER_CREDENTIALS_FULL_URI",
+            "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
         ],
         signs: &["AWS_PROFILE", "AWS_ACCESS_KEY_ID", "AWS_WEB_IDENTITY_TOKEN_FILE"],
         #[cfg(feature = "aws")]
@@ -275,7 +283,11 @@ pub const PROVIDERS: &[ProviderSpec] = &[
             "AZURE_CLIENT_CERTIFICATE_PATH",
             "AZURE_CLIENT_CERTIFICATE_PASSWORD",
             "AZURE_FEDERATED_TOKEN_FILE",
+            "AZURE_PASSWORD",
+            "IDENTITY_ENDPOINT",
             "IDENTITY_HEADER",
+            "MSI_ENDPOINT",
+            "MSI_SECRET",
         ],
         signs: &["AZURE_VAULT_URL"],
         #[cfg(feature = "azure")]
@@ -286,7 +298,13 @@ pub const PROVIDERS: &[ProviderSpec] = &[
     ProviderSpec {
         kind: ProviderKind::Gcp,
         title: "Google Secret Manager",
-        credentials: &["GOOGLE_APPLICATION_CREDENTIALS"],
+        credentials: &[
+            "GOOGLE_APPLICATION_CREDENTIALS",
+            "GOOGLE_OAUTH_ACCESS_TOKEN",
+            "CLOUDSDK_AUTH_ACCESS_TOKEN",
+            "CLOUDSDK_AUTH_ACCESS_TOKEN_FILE",
+            "CLOUDSDK_AUTH_CREDENTIAL_FILE_OVERRIDE",
+        ],
         signs: &["GCP_PROJECT_ID", "GOOGLE_APPLICATION_CREDENTIALS"],
         #[cfg(feature = "gcp")]
         open: Some(gcp::open),
@@ -513,7 +531,33 @@ mod tests {
                 "{kind:?}"
             );
         }
-        assert!(credential_names().contains(&"VAULT_TOKEN"));
+    }
+
+    #[test]
+    fn what_logs_a_provider_in_is_no_business_of_a_child() {
+        let names = credential_names();
+        for name in [
+            "VAULT_TOKEN",
+            "VAULT_APP_ROLE_SECRET_ID",
+            "AWS_SECRET_ACCESS_KEY",
+            "AWS_SESSION_TOKEN",
+            "AWS_WEB_IDENTITY_TOKEN_FILE",
+            "AWS_CONTAINER_AUTHORIZATION_TOKEN",
+            "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE",
+            "AWS_CONTAINER_CREDENTIALS_FULL_URI",
+            "AZURE_CLIENT_SECRET",
+            "AZURE_CLIENT_CERTIFICATE_PATH",
+            "AZURE_CLIENT_CERTIFICATE_PASSWORD",
+            "AZURE_FEDERATED_TOKEN_FILE",
+            "IDENTITY_HEADER",
+            "MSI_SECRET",
+            "GOOGLE_APPLICATION_CREDENTIALS",
+            "CLOUDSDK_AUTH_ACCESS_TOKEN",
+            "KUBECONFIG",
+            "HALLPASS_STORE_KEY_FILE",
+        ] {
+            assert!(names.contains(&name), "{name}");
+        }
     }
 
     #[test]
