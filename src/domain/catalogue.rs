@@ -47,7 +47,6 @@ catalogue! {
     REF_KEY_NEEDED = "E-REF-KEY-NEEDED", "the secret holds several keys and the reference names none", causes: [], fixes: ["add #KEY to the reference"];
     REF_KEY_MISSING = "E-REF-KEY-MISSING", "the secret is there, the key in it is not", causes: ["the key was renamed, or never written"], fixes: ["correct the key in the reference"];
     REF_NOT_JSON = "E-REF-NOT-JSON", "a key was asked of a text that is not a JSON object", causes: [], fixes: ["leave the key out, or store a JSON object"];
-    REF_EXPIRED = "E-REF-EXPIRED", "the secret has expired: its provider says that it holds no longer", causes: ["it was to be rotated by then, and nobody did"], fixes: ["write a new value with a new end into the provider"];
     REF_NULL = "E-REF-NULL", "the key holds null", causes: [], fixes: ["write a value, or mark the field optional = true"];
     REF_NUL_BYTE = "E-REF-NUL-BYTE", "a value with a NUL byte cannot be an environment variable", causes: [], fixes: ["via = \"file\""];
     REF_NOT_TEXT = "E-REF-NOT-TEXT", "a value that is not text where text is needed", causes: [], fixes: ["via = \"file\""];

@@ -11,6 +11,7 @@ mod env;
 mod envjson;
 #[cfg(feature = "gcp")]
 mod gcp;
+pub mod guide;
 #[cfg(feature = "k8s")]
 mod k8s;
 mod lanes;
@@ -245,6 +246,8 @@ pub struct ProviderSpec {
     pub credentials: &'static [&'static str],
     /// Variables that, when set, say that the kind's default provider is in use here.
     pub signs: &'static [&'static str],
+    /// How it is set up, for people.
+    pub guide: guide::Guide,
     /// None for a kind that is not built into this binary.
     pub open: Option<Open>,
 }
@@ -261,6 +264,7 @@ pub const PROVIDERS: &[ProviderSpec] = &[
             "VAULT_CLIENT_KEY",
         ],
         signs: &["VAULT_ADDR"],
+        guide: guide::VAULT,
         #[cfg(feature = "vault")]
         open: Some(vault::open),
         #[cfg(not(feature = "vault"))]
@@ -276,6 +280,7 @@ pub const PROVIDERS: &[ProviderSpec] = &[
             "AWS_CONTAINER_AUTHORIZATION_TOKEN",
         ],
         signs: &["AWS_PROFILE", "AWS_ACCESS_KEY_ID", "AWS_WEB_IDENTITY_TOKEN_FILE"],
+        guide: guide::AWS,
         #[cfg(feature = "aws")]
         open: Some(aws::open),
         #[cfg(not(feature = "aws"))]
@@ -294,6 +299,7 @@ pub const PROVIDERS: &[ProviderSpec] = &[
             "IDENTITY_HEADER",
         ],
         signs: &["AZURE_VAULT_URL"],
+        guide: guide::AZURE,
         #[cfg(feature = "azure")]
         open: Some(azure::open),
         #[cfg(not(feature = "azure"))]
@@ -304,6 +310,7 @@ pub const PROVIDERS: &[ProviderSpec] = &[
         title: "Google Secret Manager",
         credentials: &["GOOGLE_APPLICATION_CREDENTIALS"],
         signs: &["GCP_PROJECT_ID", "GOOGLE_APPLICATION_CREDENTIALS"],
+        guide: guide::GCP,
         #[cfg(feature = "gcp")]
         open: Some(gcp::open),
         #[cfg(not(feature = "gcp"))]
@@ -314,6 +321,7 @@ pub const PROVIDERS: &[ProviderSpec] = &[
         title: "Kubernetes",
         credentials: &["KUBECONFIG"],
         signs: &["KUBECONFIG", "KUBERNETES_SERVICE_HOST"],
+        guide: guide::K8S,
         #[cfg(feature = "k8s")]
         open: Some(|config, world, _| k8s::open(config, world)),
         #[cfg(not(feature = "k8s"))]
@@ -324,6 +332,7 @@ pub const PROVIDERS: &[ProviderSpec] = &[
         title: "Environment",
         credentials: &[],
         signs: &[],
+        guide: guide::ENV,
         open: Some(env::open),
     },
     ProviderSpec {
@@ -331,6 +340,7 @@ pub const PROVIDERS: &[ProviderSpec] = &[
         title: "Environment JSON",
         credentials: &[],
         signs: &[],
+        guide: guide::ENV_JSON,
         open: Some(envjson::open),
     },
     ProviderSpec {
@@ -338,6 +348,7 @@ pub const PROVIDERS: &[ProviderSpec] = &[
         title: "Local store",
         credentials: &["HALLPASS_STORE_KEY_FILE"],
         signs: &[],
+        guide: guide::LOCAL,
         #[cfg(feature = "local")]
         open: Some(|config, world, _| local::open(config, world)),
         #[cfg(not(feature = "local"))]
