@@ -3,15 +3,18 @@
 use clap::{Args, CommandFactory as _};
 
 use super::{Cli, say};
+use crate::config::{auth_keys, keys_of};
 use crate::domain::catalogue::{self, CODES};
 use crate::domain::problem::Problem;
+use crate::domain::reference::{Kind, ProviderKind};
 use crate::domain::suggest::nearest;
+use crate::providers::{PROVIDERS, ProviderSpec};
 
 /// Explain an error code or a topic
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  hallpass help E-VAULT-403\n  hallpass help exit-codes")]
+#[command(after_help = "Examples:\n  hallpass help E-VAULT-403\n  hallpass help exit-codes\n  hallpass help providers")]
 pub(super) struct Help {
-    /// An error code, a command, or one of: codes, exit-codes, filters, references
+    /// An error code, a command, or one of: codes, exit-codes, filters, providers, references
     topic: Option<String>,
 }
 
@@ -23,8 +26,12 @@ const TOPICS: &[(&str, Text)] = &[
     ("codes", codes),
     ("exit-codes", || EXIT_CODES.to_owned()),
     ("filters", || FILTERS.to_owned()),
-    ("references", || REFERENCES.to_owned()),
+    ("providers", providers),
+    ("references", references),
 ];
+
+/// Columns that a text of ours may take: a terminal's usual width.
+const WIDTH: usize = 80;
 
 fn codes() -> String {
     let lines: Vec<String> = CODES
@@ -44,8 +51,79 @@ A field of a role is a plain text, or names a secret in one of these ways:
   { secret = \"vault:secret/db/orders#password\" }  PROVIDER:PATH#KEY; beside it version, default, optional, trim
   from = \"vault:secret/db/orders\"                 one secret for all fields, beside connector
   { literal = \"_vault:x\" }                        a text that only looks like a reference
+  \"_envs/vaultdb/database/reader#username\"        a database user that Vault makes for the session
+  \"_aws_iam_rds:app_ro\"                           a 15-minute token for this user of an RDS database
+";
 
-KIND is vault, vaultkv1, vaultkv2, env, envjson, local, or a provider's name from config.toml.";
+fn references() -> String {
+    let words: Vec<&str> = Kind::WORDS.iter().map(|(word, _)| *word).collect();
+    let kinds = format!("KIND is {}, or a provider's name from config.toml.", words.join(", "));
+    format!("{REFERENCES}\n{}", wrapped("", &kinds))
+}
+
+/// Every kind of provider: what it reads, its logins, its keys, an example.
+fn providers() -> String {
+    let kinds: Vec<String> = PROVIDERS.iter().map(provider).collect();
+    format!(
+        "{}\n\n{}\n\n{}",
+        wrapped(
+            "",
+            "Secret stores are set up in config.toml, each in a block of its own. A kind's default provider has the kind's name and \
+             needs no block where its variables are set. hallpass provider test NAME says whether one answers."
+        ),
+        kinds.join("\n\n"),
+        wrapped(
+            "",
+            "A key that is a credential also takes { secret = \"PROVIDER:PATH#KEY\" }: another provider holds it."
+        )
+    )
+}
+
+fn provider(spec: &ProviderSpec) -> String {
+    let guide = &spec.guide;
+    let mut lines = vec![format!("{}: {}", spec.kind.word(), spec.title)];
+    let names = |keys: Vec<(&'static str, &'static str)>| keys.into_iter().map(|(name, _)| name).collect::<Vec<_>>();
+    let mut fact = |name: &str, text: &str| lines.push(wrapped(&format!("  {name:<10} "), text));
+    fact("reads", guide.reads);
+    for (i, login) in guide.logins.iter().enumerate() {
+        fact(if i == 0 { "logins" } else { "" }, &format!("{}. {login}", i + 1));
+    }
+    if guide.logins.is_empty() {
+        fact("logins", "none");
+    }
+    fact("keys", &names(keys_of(spec.kind)).join(", "));
+    if spec.kind == ProviderKind::Vault {
+        fact("auth", &names(auth_keys()).join(", "));
+    }
+    if !spec.signs.is_empty() {
+        fact("variables", &spec.signs.join(", "));
+    }
+    fact("reference", &format!("\"{}\"", guide.reference));
+    if spec.open.is_none() {
+        fact("note", "this binary was built without it");
+    }
+    lines.push(String::new());
+    lines.extend(guide.example.lines().map(|line| format!("    {line}")));
+    lines.join("\n")
+}
+
+/// A text broken into lines between words; the first one begins with `lead`, the others stand below its end.
+fn wrapped(lead: &str, text: &str) -> String {
+    let mut lines = vec![lead.to_owned()];
+    for word in text.split(' ') {
+        let line = lines.last().map_or(0, |line| line.chars().count());
+        if line > lead.len() && line + word.chars().count() >= WIDTH {
+            lines.push(" ".repeat(lead.len()));
+        }
+        if let Some(line) = lines.last_mut() {
+            if line.len() > lead.len() {
+                line.push(' ');
+            }
+            line.push_str(word);
+        }
+    }
+    lines.join("\n")
+}
 
 /// The exit codes, as references for scripts.
 const EXIT_CODES: &str = "\
@@ -148,10 +226,67 @@ mod tests {
         use crate::domain::reference::{Parsed, ProviderNames, parse_canonical, parse_value};
         let names = ProviderNames::default();
         let quoted: Vec<&str> = REFERENCES.split('"').skip(1).step_by(2).collect();
-        assert!(quoted.len() >= 5);
-        for text in quoted {
-            let styled = matches!(parse_value(text, &names), Ok(Parsed::Secret(_)));
+        assert!(quoted.len() >= 7);
+        for text in quoted
+            .into_iter()
+            .chain(PROVIDERS.iter().map(|spec| spec.guide.reference))
+        {
+            let styled = matches!(parse_value(text, &names), Ok(Parsed::Secret(_) | Parsed::RdsIam { .. }));
             assert!(styled || parse_canonical(text, &names).is_ok(), "{text}");
+        }
+        let text = references();
+        for (word, _) in Kind::WORDS {
+            assert!(text.contains(word), "{word}");
+        }
+    }
+
+    #[test]
+    fn every_kind_of_provider_is_explained() {
+        let text = providers();
+        for kind in ProviderKind::ALL {
+            assert!(text.contains(&format!("\n{}: ", kind.word())), "{kind:?}");
+            for (key, _) in keys_of(*kind) {
+                assert!(text.contains(key), "{kind:?}: {key}");
+            }
+        }
+        for (key, _) in auth_keys() {
+            assert!(text.contains(key), "auth: {key}");
+        }
+        for line in text.lines() {
+            assert!(line.chars().count() <= WIDTH, "too long: {line}");
+        }
+    }
+
+    /// The blocks are those of one config.toml, and it has no problem.
+    #[test]
+    fn the_examples_of_providers_are_right() {
+        use crate::config::{FolderFlags, LoadOptions, load};
+        use std::os::unix::fs::PermissionsExt as _;
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::set_permissions(folder.path(), std::fs::Permissions::from_mode(0o700)).unwrap();
+        let blocks: Vec<&str> = PROVIDERS.iter().map(|spec| spec.guide.example).collect();
+        let file = folder.path().join("config.toml");
+        std::fs::write(&file, blocks.join("\n")).unwrap();
+        std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o600)).unwrap();
+        let config = load(&LoadOptions {
+            flags: FolderFlags {
+                config: Some(folder.path().to_owned()),
+                data: Some(folder.path().join("data")),
+                state: Some(folder.path().join("state")),
+            },
+            profile: None,
+            env: std::collections::BTreeMap::new(),
+            home: Some(folder.path().to_owned()),
+            system_dir: folder.path().join("none"),
+        });
+        let said: Vec<String> = config.problems.iter().map(ToString::to_string).collect();
+        assert!(said.is_empty(), "{said:?}");
+        for spec in PROVIDERS {
+            let set_up = config
+                .providers
+                .values()
+                .any(|provider| provider.kind == spec.kind && provider.at.is_some());
+            assert!(set_up, "{:?}", spec.kind);
         }
     }
 }

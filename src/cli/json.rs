@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::check::Report;
+use crate::check::{Checked, Report};
 use crate::domain::problem::Problem;
 use crate::domain::reference::{Pin, SecretRef};
 use crate::domain::role::{Field, Role, Source};
@@ -97,6 +97,11 @@ pub(crate) fn report(report: &Report) -> Value {
         "providers": report.providers.iter().map(|found| dated(provider(&found.status), found.at, now)).collect::<Vec<_>>(),
         "roles": report.roles.iter().map(|found| dated(role_status(&found.status), found.at, now)).collect::<Vec<_>>(),
     })
+}
+
+/// What a check found of one role, and when.
+pub(crate) fn checked(found: &Checked<RoleStatus>) -> Value {
+    dated(role_status(&found.status), found.at, jiff::Timestamp::now())
 }
 
 /// With when it was looked at, and how many seconds ago that was.

@@ -2,10 +2,14 @@
 
 use clap::Args;
 
+use jiff::Timestamp;
+
 use super::{Frame, json, say, table};
+use crate::check::{Checked, Checker, Kept};
 use crate::domain::printable::printable;
 use crate::domain::problem::Problem;
 use crate::domain::role::{Field, LEASED, Role, Source};
+use crate::domain::status::{FieldStatus, RoleStatus};
 use crate::launch;
 
 /// Show where a role's fields come from
@@ -18,8 +22,11 @@ pub(super) struct Show {
 
 pub(super) fn run(show: &Show, frame: &Frame) -> Result<u8, Problem> {
     let role = launch::find_role(&frame.config, &show.role)?;
+    let checked = last_check(role, frame);
     if frame.json {
-        say(&json::document(json::role(role)));
+        let mut document = json::role(role);
+        document["checked"] = serde_json::json!(checked.as_ref().map(json::checked));
+        say(&json::document(document));
         return Ok(0);
     }
     let facts: Vec<(&str, String)> = [
@@ -34,6 +41,7 @@ pub(super) fn run(show: &Show, frame: &Frame) -> Result<u8, Problem> {
         ("Lease", role.is_leased().then(|| LEASED.to_owned())),
         ("Exposure", Some(exposure(role).to_owned())),
         ("Defined", Some(role.at.to_string())),
+        ("Checked", Some(check_words(role, checked.as_ref()))),
     ]
     .into_iter()
     .filter_map(|(name, value)| Some((name, value?)))
@@ -43,9 +51,49 @@ pub(super) fn run(show: &Show, frame: &Frame) -> Result<u8, Problem> {
         say(&format!("  {name:<12} {}", printable(&value)));
     }
     say("");
-    let rows: Vec<Vec<String>> = role.fields.iter().map(row).collect();
-    say(&table::render(&["FIELD", "SOURCE", "VIA", "REFERENCE OR VALUE"], &rows));
+    let status = checked.as_ref().map(|checked| &checked.status);
+    let known = |field: &Field| status?.fields.iter().find(|known| known.name == field.name);
+    let rows: Vec<Vec<String>> = role.fields.iter().map(|field| row(field, known(field))).collect();
+    let heading = [
+        "FIELD",
+        "SOURCE",
+        "VIA",
+        "VERSION",
+        "CHANGED",
+        "EXPIRES",
+        "REFERENCE OR VALUE",
+    ];
+    // A column that says nothing of any field is left out.
+    let told: Vec<usize> = (0..heading.len())
+        .filter(|&column| rows.is_empty() || rows.iter().any(|row| row[column] != "-"))
+        .collect();
+    let rows: Vec<Vec<String>> = rows
+        .into_iter()
+        .map(|row| told.iter().map(|&column| row[column].clone()).collect())
+        .collect();
+    let heading: Vec<&str> = told.iter().map(|&column| heading[column]).collect();
+    say(&table::render(&heading, &rows));
     Ok(0)
+}
+
+/// What the last check of the command line found, if it is still about these files.
+fn last_check(role: &Role, frame: &Frame) -> Option<Checked<RoleStatus>> {
+    let checker = Checker {
+        config: &frame.config,
+        providers: &frame.providers,
+        world: &frame.world,
+    };
+    Kept::read(checker).role(&role.name, Timestamp::MIN)
+}
+
+fn check_words(role: &Role, checked: Option<&Checked<RoleStatus>>) -> String {
+    let Some(Checked { status, at }) = checked else {
+        return format!("not since the files were changed: hallpass check {}", role.name);
+    };
+    let code = status
+        .reason()
+        .map_or_else(String::new, |problem| format!(" {}", problem.code.id));
+    format!("{}{code}, {}", status.state.word(), at.strftime("%Y-%m-%d %H:%M UTC"))
 }
 
 fn tags(role: &Role) -> Option<String> {
@@ -60,7 +108,7 @@ fn exposure(role: &Role) -> &'static str {
     }
 }
 
-fn row(field: &Field) -> Vec<String> {
+fn row(field: &Field, known: Option<&FieldStatus>) -> Vec<String> {
     let source = match field.source.references().first() {
         Some(reference) => reference.id.provider.clone(),
         None => field.source.word().to_owned(),
@@ -79,7 +127,20 @@ fn row(field: &Field) -> Vec<String> {
         }
         Source::RdsIam(token) => format!("15-minute login token for {}", token.user),
     };
-    [field.name.as_str(), &source, field.via.word(), &text]
-        .map(printable)
-        .to_vec()
+    let day = |at: Option<Timestamp>| at.map(|at| at.strftime("%Y-%m-%d").to_string());
+    let none = || "-".to_owned();
+    let version = known.and_then(|known| known.version.clone()).unwrap_or_else(none);
+    let changed = day(known.and_then(|known| known.rotated_at)).unwrap_or_else(none);
+    let expires = day(known.and_then(|known| known.expires)).unwrap_or_else(none);
+    [
+        field.name.as_str(),
+        &source,
+        field.via.word(),
+        &version,
+        &changed,
+        &expires,
+        &text,
+    ]
+    .map(printable)
+    .to_vec()
 }

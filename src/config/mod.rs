@@ -34,6 +34,7 @@ use crate::providers::ProviderConfig;
 pub use duration::parse as parse_duration;
 pub use folders::{FolderFlags, Folders};
 pub use load::load;
+pub use provider_settings::{auth_keys, keys_of};
 pub use walk::expand_home;
 
 /// What [`load`] goes by; tests give their own world.

@@ -136,6 +136,22 @@ const KIND_KEYS: &[(ProviderKind, &[Key])] = &[
     (ProviderKind::Local, LOCAL_KEYS),
 ];
 
+/// What `[providers.NAME]` of this kind takes: each key with a valid value, as TOML; those that all kinds take come first.
+pub fn keys_of(kind: ProviderKind) -> Vec<(&'static str, &'static str)> {
+    let own = KIND_KEYS.iter().find(|(of, _)| *of == kind);
+    let own = own.map_or(&[][..], |(_, keys)| *keys);
+    COMMON_KEYS
+        .iter()
+        .chain(own)
+        .map(|key| (key.name, key.example))
+        .collect()
+}
+
+/// What `auth = { … }` of a Vault takes.
+pub fn auth_keys() -> Vec<(&'static str, &'static str)> {
+    AUTH_KEYS.iter().map(|key| (key.name, key.example)).collect()
+}
+
 /// A provider's table once its name and kind are known; its credentials may name other providers, so they are read after all names are.
 pub(super) struct Declared<'a> {
     name: String,

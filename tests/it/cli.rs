@@ -238,15 +238,6 @@ fn wrong_use_is_two_and_broken_files_are_three() {
 }
 
 #[test]
-fn a_kind_that_is_not_built_yet_refuses_to_launch() {
-    let refused = sandbox().run(&["exec", "later", "--", "true"]).expect_code(125).stderr;
-    assert!(
-        refused.contains("error[E-PROVIDER-NOT-BUILT]") && refused.contains("KEY"),
-        "{refused}"
-    );
-}
-
-#[test]
 fn unknown_roles() {
     let unknown = sandbox().run(&["exec", "fien", "--", "true"]);
     assert!([4, 125].contains(&unknown.code), "{}", unknown.code);

@@ -1,7 +1,7 @@
 //! Tokens: how each kind of login comes by one, how long it lasts, one login at a time, and one more when a token is refused.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use base64::Engine as _;
 use jiff::Timestamp;
@@ -22,6 +22,7 @@ use super::web::{Purpose, Reply};
 use crate::domain::catalogue;
 use crate::domain::problem::Problem;
 use crate::providers::net::ladder::{Ladder, stages_until};
+use crate::providers::shared::renewal;
 
 /// What a token that a service account signs is good for. The narrowest that does: whoever catches one can do no more with it.
 const SECRET_MANAGER: &str = "https://secretmanager.googleapis.com/";
@@ -35,8 +36,7 @@ const METADATA_LIMIT: Duration = Duration::from_secs(1);
 pub(super) struct Token {
     pub(super) value: SecretString,
     pub(super) identity: Identity,
-    /// When another is made, a little before it ends.
-    renew: Instant,
+    renew_at: Timestamp,
     pub(super) until: Timestamp,
 }
 
@@ -48,7 +48,6 @@ struct Issued {
 
 #[derive(Deserialize)]
 struct TokenAnswer {
-    #[serde(deserialize_with = "secret")]
     access_token: SecretString,
     #[serde(default)]
     expires_in: Option<u64>,
@@ -57,7 +56,6 @@ struct TokenAnswer {
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct ImpersonatedAnswer {
-    #[serde(deserialize_with = "secret")]
     access_token: SecretString,
     expire_time: Option<Timestamp>,
 }
@@ -71,33 +69,17 @@ pub(super) struct Refusal {
     pub(super) error_subtype: String,
 }
 
-fn secret<'de, D: serde::Deserializer<'de>>(from: D) -> Result<SecretString, D::Error> {
-    Box::<str>::deserialize(from).map(SecretString::from)
-}
-
 impl Gcp {
     /// A token to ask with: the one in use while it lasts, else a new one.
     pub(super) async fn token(&self) -> Result<Arc<Token>, Problem> {
-        let mut current = self.session.wait().await?;
-        if let Some(token) = &current.known
-            && Instant::now() < token.renew
-        {
-            return Ok(Arc::clone(token));
-        }
-        let login = self.log_in().await;
-        let token = Arc::new(current.ended(login)?);
-        current.known = Some(Arc::clone(&token));
-        Ok(token)
+        self.session
+            .get_or_make(|token| Timestamp::now() < token.renew_at, self.log_in())
+            .await
     }
 
     /// Another token in place of one that was refused; none if there is only the same one again.
     pub(super) async fn another(&self, refused: &Arc<Token>) -> Result<Option<Arc<Token>>, Problem> {
-        {
-            let mut current = self.session.lock().await;
-            if current.known.as_ref().is_some_and(|token| Arc::ptr_eq(token, refused)) {
-                current.known = None;
-            }
-        }
+        self.session.forget(refused).await;
         let token = self.token().await?;
         let same = token.value.expose_secret() == refused.value.expose_secret();
         Ok((!same).then_some(token))
@@ -106,13 +88,13 @@ impl Gcp {
     async fn log_in(&self) -> Result<Token, Problem> {
         let identity = self.identity().await?;
         let issued = self.issue(&identity.login, SECRET_MANAGER).await?;
-        // A token of less than an hour is renewed when nine tenths of it are over.
-        let early = (issued.lasts / 10).min(Duration::from_secs(300));
+        let now = Timestamp::now();
+        let until = now + issued.lasts;
         Ok(Token {
             value: issued.value,
             identity,
-            renew: Instant::now() + issued.lasts.saturating_sub(early),
-            until: Timestamp::now() + issued.lasts,
+            renew_at: renewal(now, until),
+            until,
         })
     }
 

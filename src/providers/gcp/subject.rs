@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use reqwest::header::HeaderName;
 use reqwest::{Method, Request, Url};
 use secrecy::{ExposeSecret, SecretString};
-use serde::{Deserialize, Deserializer};
+use serde::Deserialize;
 use zeroize::Zeroizing;
 
 use super::Gcp;
@@ -29,15 +29,9 @@ const ALLOW: &str = "GOOGLE_EXTERNAL_ACCOUNT_ALLOW_EXECUTABLES";
 struct Printed {
     version: u64,
     success: bool,
-    #[serde(default, deserialize_with = "secret")]
     id_token: Option<SecretString>,
-    #[serde(default, deserialize_with = "secret")]
     saml_response: Option<SecretString>,
     expiration_time: Option<i64>,
-}
-
-fn secret<'de, D: Deserializer<'de>>(from: D) -> Result<Option<SecretString>, D::Error> {
-    Ok(Option::<Box<str>>::deserialize(from)?.map(SecretString::from))
 }
 
 impl Printed {

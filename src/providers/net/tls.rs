@@ -104,6 +104,13 @@ impl TlsSettings {
         }
     }
 
+    /// The same on a thread that nobody waits on for anything else.
+    pub(in crate::providers) async fn load(self) -> Result<ClientConfig, Problem> {
+        tokio::task::spawn_blocking(move || self.config())
+            .await
+            .map_err(|_| Problem::new(&catalogue::NET_CERT, "TLS cannot be set up"))?
+    }
+
     fn roots(&self) -> Result<RootCertStore, Problem> {
         let mut roots = RootCertStore::empty();
         if let Some(ca) = &self.ca {
