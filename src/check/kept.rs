@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::{self, Read as _, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _};
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -190,7 +190,9 @@ fn path(checker: &Checker<'_>) -> PathBuf {
 
 /// The content of a file that is ours and nobody else's to read or change.
 fn read_own(path: &Path) -> Option<Vec<u8>> {
-    let mut file = fs::File::open(path).ok()?;
+    // A pipe that nobody writes into must not hold us up.
+    let flags = rustix::fs::OFlags::NONBLOCK.bits().cast_signed();
+    let mut file = fs::File::options().read(true).custom_flags(flags).open(path).ok()?;
     // Of the open file, not of the path: it cannot be swapped in between.
     let metadata = file.metadata().ok()?;
     let ours = metadata.is_file() && metadata.uid() == rustix::process::geteuid().as_raw();

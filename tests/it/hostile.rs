@@ -3,10 +3,12 @@
 
 use std::fs::File;
 use std::io::{Read as _, Seek as _, SeekFrom};
+use std::path::Path;
 use std::process::Stdio;
 
 use serde_json::json;
 
+use crate::liar::{Liar, http};
 use crate::sandbox::{Sandbox, eventually, wait};
 use crate::servers::{servers, unique};
 use crate::tmux::Tmux;
@@ -168,4 +170,99 @@ fn a_closed_terminal_is_noticed_without_a_signal() {
         assert_eq!(std::fs::read_to_string(&code).unwrap(), "129\n", "{arguments}");
         std::fs::remove_file(&code).unwrap();
     }
+}
+
+fn pipe(path: &Path) {
+    let fifo = rustix::fs::FileType::Fifo;
+    rustix::fs::mknodat(rustix::fs::CWD, path, fifo, 0o600.into(), 0).unwrap();
+}
+
+/// A pipe without a writer in place of a file of credentials: an error, and soon.
+#[test]
+fn a_pipe_in_place_of_a_file_is_not_waited_for() {
+    for (settings, id, code) in [
+        (
+            "kind = 'vault'\naddress = 'https://127.0.0.1:1'\ntoken = 't'\nca_cert = 'PIPE'",
+            "secret/a#k",
+            "E-NET-CERT",
+        ),
+        (
+            "kind = 'gcp'\nproject = 'p'\nendpoint = 'http://127.0.0.1:1'\ncredentials = 'PIPE'",
+            "a",
+            "E-GCP-CREDENTIALS",
+        ),
+        ("kind = 'aws'\nregion = 'eu-west-1'", "a", "E-AWS-PROFILE"),
+        ("kind = 'k8s'\nkubeconfig = 'PIPE'", "n/a#k", "E-K8S-KUBECONFIG"),
+        ("kind = 'local'\npath = 'PIPE'", "a/b#k", "E-LOCAL-WRITE"),
+    ] {
+        let mut sandbox = Sandbox::new();
+        let path = sandbox.home().join("pipe").display().to_string();
+        pipe(path.as_ref());
+        sandbox.set("AWS_CONFIG_FILE", &path);
+        sandbox.config(&format!("[providers.piped]\n{}\n", settings.replace("PIPE", &path)));
+        sandbox.roles(&format!(
+            "[roles.held]\ncommand = ['true']\nfields.TOKEN = {{ secret = 'piped:{id}' }}\n"
+        ));
+        let refused = sandbox.run(&["exec", "held", "--", "true"]).expect_code(125);
+        assert!(refused.stderr.contains(code), "{code}: {}", refused.stderr);
+    }
+}
+
+/// The record of earlier checks, tampered with, counts as none.
+#[test]
+fn a_pipe_in_place_of_the_record_of_checks_is_not_waited_for() {
+    let sandbox = Sandbox::new();
+    sandbox.roles("[roles.plain]\ncommand = ['true']\n");
+    pipe(&sandbox.home().join("state/checks.json"));
+    sandbox.run(&["check", "--max-age", "1h"]).expect_code(0);
+}
+
+/// A token that is said to last for ages is used, and nothing is reckoned with the ages.
+#[test]
+fn the_end_of_a_token_may_lie_beyond_all_clocks() {
+    for seconds in ["18446744073709551615", "9223372036854775807", "0"] {
+        let answer = format!("{{\"access_token\":\"t\",\"expires_in\":{seconds}}}");
+        let liar = Liar::new(move |head| {
+            if head.starts_with("POST") {
+                http("200 OK", "", &answer)
+            } else {
+                http("404 Not Found", "", "{}")
+            }
+        });
+        let address = &liar.address;
+        let sandbox = Sandbox::new();
+        let user = json!({
+            "type": "authorized_user", "client_id": "c", "client_secret": "s", "refresh_token": "r", "token_uri": format!("{address}/token"),
+        });
+        let file = sandbox.write("user.json", &user.to_string());
+        sandbox.config(&format!(
+            "[providers.gcp]\nproject = 'p'\nendpoint = '{address}'\ncredentials = '{}'\n",
+            file.display()
+        ));
+        sandbox.roles("[roles.held]\ncommand = ['true']\nfields.TOKEN = { secret = 'gcp:a' }\n");
+        sandbox.run(&["exec", "held", "--", "true"]).expect_code(125);
+        let read = liar.asked().iter().any(|asked| asked.starts_with("GET"));
+        assert!(read, "{seconds}: the token was asked with");
+    }
+}
+
+/// What logs a provider in reaches no child, not even one whose role asks for it.
+#[test]
+fn credentials_of_providers_are_not_inherited() {
+    let names = [
+        "AWS_WEB_IDENTITY_TOKEN_FILE",
+        "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE",
+        "AWS_CONTAINER_CREDENTIALS_FULL_URI",
+        "AZURE_FEDERATED_TOKEN_FILE",
+        "IDENTITY_HEADER",
+        "MSI_SECRET",
+        "CLOUDSDK_AUTH_ACCESS_TOKEN",
+    ];
+    let mut sandbox = Sandbox::new();
+    for name in names {
+        sandbox.set(name, "canary");
+    }
+    sandbox.roles(&format!("[roles.plain]\ncommand = ['sh']\ninherit = {names:?}\n"));
+    let run = sandbox.run(&["exec", "plain", "--", "env"]).expect_code(0);
+    assert!(!run.stdout.contains("canary"), "{}", run.stdout);
 }

@@ -13,6 +13,7 @@ use crate::domain::catalogue;
 use crate::domain::problem::Problem;
 use crate::domain::suggest::nearest;
 use crate::providers::World;
+use crate::providers::settings::path;
 
 /// What the files hold.
 pub(super) struct Profiles {
@@ -41,6 +42,23 @@ impl Profiles {
             )
             .causes(vec![why])
         };
+        let of_home = |name: &str| Some(world.home.as_ref()?.join(".aws").join(name));
+        for (variable, name) in [
+            ("AWS_CONFIG_FILE", "config"),
+            ("AWS_SHARED_CREDENTIALS_FILE", "credentials"),
+        ] {
+            let file = world
+                .text(variable)
+                .map(|file| path(file, world))
+                .or_else(|| of_home(name));
+            let kind = file.as_ref().and_then(|file| std::fs::metadata(file).ok());
+            // The reader would wait for ever for the end of a pipe.
+            if let (Some(file), Some(kind)) = (file, kind)
+                && !kind.is_file()
+            {
+                return Err(unreadable(format!("{} is not a plain file", file.display())));
+            }
+        }
         let files = source::load(&Env::from(variables), &Fs::real(), &EnvConfigFiles::default())
             .await
             .map_err(|_| unreadable("a file cannot be read".to_owned()))?;

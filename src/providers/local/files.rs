@@ -66,7 +66,7 @@ pub(super) fn lock(store: &Path) -> Result<Lock, Problem> {
 
 /// The content of the store; none if there is no such file.
 pub(super) fn read_store(path: &Path) -> Result<Option<Zeroizing<Vec<u8>>>, Problem> {
-    match File::open(path) {
+    match open(path) {
         Ok(file) => read(&file, path).map(Some),
         Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(e) => Err(cannot("read the local store", path, &e)),
@@ -75,7 +75,7 @@ pub(super) fn read_store(path: &Path) -> Result<Option<Zeroizing<Vec<u8>>>, Prob
 
 /// The content of the key file; none if there is no such file. Refuses one that others can read or change.
 pub(super) fn read_key(path: &Path) -> Result<Option<Zeroizing<Vec<u8>>>, Problem> {
-    let file = match File::open(path) {
+    let file = match open(path) {
         Ok(file) => file,
         Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(e) => return Err(cannot("read the key file", path, &e)),
@@ -161,6 +161,17 @@ fn temporary_prefix(target: &Path) -> String {
     format!(".{}.new-", target.file_name().unwrap_or_default().to_string_lossy())
 }
 
+/// Opens a plain file; a pipe that nobody writes into would hold us up for ever.
+fn open(path: &Path) -> io::Result<File> {
+    let flags = rustix::fs::OFlags::NONBLOCK.bits().cast_signed();
+    let file = File::options().read(true).custom_flags(flags).open(path)?;
+    if file.metadata()?.is_file() {
+        Ok(file)
+    } else {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+}
+
 fn read(file: &File, path: &Path) -> Result<Zeroizing<Vec<u8>>, Problem> {
     let size = file.metadata().map_err(|e| cannot("read", path, &e))?.len();
     let mut content = Zeroizing::new(Vec::with_capacity(
@@ -210,6 +221,7 @@ fn cannot(verb: &str, path: &Path, error: &io::Error) -> Problem {
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => "the disk is full",
         io::ErrorKind::ReadOnlyFilesystem => "the file system is read-only",
         io::ErrorKind::IsADirectory => "it is a folder",
+        io::ErrorKind::Unsupported => "it is no plain file",
         io::ErrorKind::NotADirectory | io::ErrorKind::AlreadyExists => "a file stands where a folder must be",
         io::ErrorKind::NotFound => "its folder does not exist",
         _ => "the system refused",

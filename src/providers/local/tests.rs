@@ -198,6 +198,18 @@ fn a_key_file_that_others_can_read_is_refused_with_the_command() {
 }
 
 #[test]
+fn a_store_or_key_that_is_a_pipe_is_not_waited_for() {
+    let home = tempfile::tempdir().unwrap();
+    let store = store_in(home.path());
+    store.set("a", "k", value("x")).unwrap();
+    for file in [store.key_file(), store.path()] {
+        fs::remove_file(file).unwrap();
+        rustix::fs::mknodat(rustix::fs::CWD, file, rustix::fs::FileType::Fifo, 0o600.into(), 0).unwrap();
+        assert_eq!(store.list().unwrap_err().code.id, "E-LOCAL-WRITE");
+    }
+}
+
+#[test]
 fn a_lost_or_foreign_key_has_its_own_words_and_changes_nothing() {
     let home = tempfile::tempdir().unwrap();
     let store = store_in(home.path());

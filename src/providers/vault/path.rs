@@ -187,10 +187,18 @@ fn checked(path: &str) -> Result<String, Problem> {
         "the path has an empty part, `.` or `..` in it"
     } else if trimmed.chars().any(char::is_control) {
         "the path has a control character in it"
+    } else if is_vaults_own(trimmed) {
+        "Vault keeps itself at auth/ and sys/, and no secrets"
     } else {
         return Ok(trimmed.to_owned());
     };
     Err(Problem::new(&catalogue::CONFIG_REF_SYNTAX, why))
+}
+
+/// Nothing can be mounted there; and what may be read there is the token that hallpass itself is logged in with, which no child gets. A
+/// namespace may stand before it.
+fn is_vaults_own(path: &str) -> bool {
+    matches!(path.split('/').next(), Some("auth" | "sys")) || path.ends_with("/auth/token/lookup-self")
 }
 
 /// The places where a path may be cut into mount and rest, shortest mount first; none where it cannot.
@@ -237,6 +245,14 @@ mod tests {
             for kind in [Kind::VaultKv1, Kind::VaultKv2, Kind::Of(ProviderKind::Vault)] {
                 assert!(read(&id(kind, path)).is_err(), "{path:?}");
             }
+        }
+        for path in ["auth/token/lookup-self", "/sys/mounts", "team/auth/token/lookup-self"] {
+            for kind in [Kind::VaultKv1, Kind::VaultKv2, Kind::Of(ProviderKind::Vault)] {
+                assert!(read(&id(kind, path)).is_err(), "hallpass' own token: {path}");
+            }
+        }
+        for path in ["author/a", "system/a", "kv/auth/token", "kv/sys"] {
+            assert!(read(&id(Kind::VaultKv1, path)).is_ok(), "{path}");
         }
         assert!(read(&id(Kind::Of(ProviderKind::Vault), "secret")).is_err());
         assert!(read(&id(Kind::VaultDb, "reader")).is_err());
