@@ -5,8 +5,6 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use crate::config::parse_duration;
-use crate::domain::catalogue;
-use crate::domain::problem::Problem;
 use crate::domain::reference::{Kind, SecretRef};
 use crate::providers::{Inspected, ProviderConfig, Setting};
 

@@ -30,7 +30,7 @@ use super::logins::App;
 use super::server::Server;
 use crate::domain::catalogue;
 use crate::domain::problem::Problem;
-use crate::providers::net::http::Fault;
+use crate::providers::net::http::{Fault, parse};
 
 /// What an application proves itself with.
 pub(super) enum Proof {
@@ -87,7 +87,7 @@ impl HttpClient for Wire {
             return Err(self.ended(Outcome::Troubled(problem)));
         }
         if answer.status != 200 {
-            let refusal: Option<Refusal> = serde_json::from_slice(&answer.body).ok();
+            let refusal: Option<Refusal> = parse(&answer);
             let number = refusal.and_then(|refusal| refusal.error_codes.first().copied());
             let status = answer.status;
             return Err(self.ended(Outcome::Refused { status, number }));
