@@ -1,9 +1,11 @@
 //! What is asked for once while many wait: they share its answer, and its failure too, or ten secrets would wait ten time limits
 //! for one silent server.
 
+#[cfg(any(feature = "aws", feature = "azure", feature = "gcp", feature = "k8s"))]
 use std::sync::Arc;
 use std::time::Instant;
 
+#[cfg(any(feature = "azure", feature = "gcp"))]
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::{Mutex, MutexGuard};
 
@@ -44,6 +46,7 @@ impl<T> Shared<T> {
     }
 }
 
+#[cfg(any(feature = "aws", feature = "azure", feature = "gcp", feature = "k8s"))]
 impl<T> Shared<Option<Arc<T>>> {
     /// The login in use while it holds, else one that is made now; all who ask meanwhile wait for that one.
     pub(super) async fn get_or_make(
@@ -77,16 +80,18 @@ impl<T> Finding<T> {
 }
 
 /// A token is renewed this long before it ends, or a tenth of its life before where that is less.
+#[cfg(any(feature = "azure", feature = "gcp"))]
 const EARLY: SignedDuration = SignedDuration::from_mins(5);
 
 /// When another token is made in place of one that was made `now` and lasts until `expires`. By the wall clock, which goes on while the
 /// machine sleeps.
+#[cfg(any(feature = "azure", feature = "gcp"))]
 pub(super) fn renewal(now: Timestamp, expires: Timestamp) -> Timestamp {
     let early = EARLY.min(expires.duration_since(now) / 10).max(SignedDuration::ZERO);
     expires.checked_sub(early).unwrap_or(expires)
 }
 
-#[cfg(test)]
+#[cfg(all(test, any(feature = "azure", feature = "gcp")))]
 mod tests {
     use super::*;
 

@@ -15,7 +15,7 @@ use super::transport::Failure;
 use crate::domain::catalogue;
 use crate::domain::problem::Problem;
 use crate::providers::file;
-use crate::providers::net::http::Answer;
+use crate::providers::net::http::{Answer, parse};
 use crate::providers::settings::path;
 
 /// A service on the machine itself answers within this, or is not there.
@@ -124,8 +124,7 @@ pub(super) async fn of_machine(aws: &Aws) -> Result<Credentials, Problem> {
 }
 
 fn keys(answer: &Answer) -> Option<Credentials> {
-    let keys: GivenKeys = serde_json::from_slice(&answer.body).ok()?;
-    Some(keys.into_credentials())
+    parse::<GivenKeys>(answer).map(GivenKeys::into_credentials)
 }
 
 fn in_words(failure: &Failure) -> String {

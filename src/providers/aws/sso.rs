@@ -25,6 +25,7 @@ use super::transport::Failure;
 use crate::domain::catalogue;
 use crate::domain::problem::Problem;
 use crate::providers::Person;
+use crate::providers::net::http::parse;
 
 /// A token that ends sooner than this is renewed where that is possible.
 const RENEW_BEFORE: i64 = 300;
@@ -208,8 +209,8 @@ async fn role_credentials(cached: &Cached, sso: &Sso, aws: &Aws) -> Result<Crede
         }
         Err(failure) => return Err(aws.unreached(&failure, Service::SsoPortal, &sso.region, LINE).await),
     };
-    let keys = serde_json::from_slice::<Answer>(&answer.body)
-        .map_err(|_| {
+    let keys = parse::<Answer>(&answer)
+        .ok_or_else(|| {
             at_login(Problem::new(
                 &catalogue::PROVIDER_UPSTREAM,
                 "the SSO portal's answer holds no credentials",
@@ -363,7 +364,7 @@ async fn post<T: DeserializeOwned>(sso: &Sso, aws: &Aws, path: &str, body: &serd
         .insert("content-type", HeaderValue::from_static("application/json"));
     *request.body_mut() = Some(body.to_string().into());
     let answer = aws.transport.send(request, false).await?;
-    serde_json::from_slice(&answer.body).map_err(|_| {
+    parse(&answer).ok_or_else(|| {
         let what = format!("the answer to POST {path} is not what the AWS clients read");
         Failure::Unready(at_login(Problem::new(&catalogue::PROVIDER_UPSTREAM, what)))
     })

@@ -11,7 +11,7 @@ use super::read::{Asked, Bundle, Versions, listed};
 use crate::domain::catalogue;
 use crate::domain::problem::Problem;
 use crate::domain::suggest::nearest;
-use crate::providers::net::http::Answer;
+use crate::providers::net::http::{Answer, parse};
 use crate::providers::net::ladder::stages_until;
 
 /// The error of Key Vault.
@@ -32,7 +32,7 @@ struct Said {
 
 impl Remark {
     fn of(answer: &Answer) -> Said {
-        serde_json::from_slice::<Self>(&answer.body).unwrap_or_default().error
+        parse::<Self>(answer).unwrap_or_default().error
     }
 }
 
@@ -282,8 +282,6 @@ impl Azure {
     /// What is known of a secret that was deleted and can be recovered, where we may see it.
     async fn deleted(&self, name: &Name) -> Option<Deleted> {
         let asked = self.ask(&format!("/deletedsecrets/{}", name.name)).await.ok()?;
-        serde_json::from_slice(&asked.answer.body)
-            .ok()
-            .filter(|_| asked.answer.status == 200)
+        parse(&asked.answer).filter(|_| asked.answer.status == 200)
     }
 }

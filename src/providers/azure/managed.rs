@@ -15,7 +15,7 @@ use super::server::{Purpose, Server};
 use crate::domain::catalogue;
 use crate::domain::problem::Problem;
 use crate::providers::World;
-use crate::providers::net::http::{Answer, Fault};
+use crate::providers::net::http::{Answer, Fault, parse};
 use crate::providers::net::ladder::stages_until;
 use crate::providers::net::tls;
 
@@ -176,7 +176,7 @@ impl Machine<'_> {
             return Err(Unusable::Failed(problem));
         }
         if answer.status == 200
-            && let Ok(answered) = serde_json::from_slice::<Answered>(&answer.body)
+            && let Some(answered) = parse::<Answered>(&answer)
         {
             let at = |number: Option<&Number>| number.and_then(Number::value);
             let end = at(answered.expires_on.as_ref()).or_else(|| {

@@ -16,7 +16,7 @@ use super::name::Name;
 use crate::domain::catalogue;
 use crate::domain::problem::Problem;
 use crate::domain::secret::Payload;
-use crate::providers::net::http::Answer;
+use crate::providers::net::http::{Answer, parse};
 use crate::providers::{Fetched, Inspected};
 
 /// The newest version that every cloud has; what is read here has not changed since.
@@ -197,7 +197,7 @@ impl Azure {
             return Err(self.refused(name, &asked).await);
         }
         let unusable = || self.unusable(&asked.line);
-        let bundle: Bundle = serde_json::from_slice(&asked.answer.body).map_err(|_| unusable())?;
+        let bundle: Bundle = parse(&asked.answer).ok_or_else(unusable)?;
         // Picked by the only code that may see it.
         let value = Payload::json_object(&asked.answer.body).ok();
         let value = value
@@ -257,7 +257,7 @@ impl Azure {
                 401 | 403 => return Ok(Versions::Hidden),
                 _ => return Ok(Versions::Refused(asked)),
             }
-            let page: Page = serde_json::from_slice(&asked.answer.body).map_err(|_| self.unusable(&asked.line))?;
+            let page: Page = parse(&asked.answer).ok_or_else(|| self.unusable(&asked.line))?;
             all.extend(page.value);
             match page
                 .next
@@ -278,7 +278,7 @@ impl Azure {
         let mut path = "/secrets?maxresults=25".to_owned();
         for _ in 0..MOST_PAGES {
             let Ok(asked) = self.ask(&path).await else { break };
-            let page = serde_json::from_slice::<Page>(&asked.answer.body).ok();
+            let page = parse::<Page>(&asked.answer);
             let Some(page) = page.filter(|_| asked.answer.status == 200) else {
                 break;
             };

@@ -3,10 +3,10 @@
 
 use std::time::Duration;
 
-use super::http::{Answer, Fault};
+use super::http::Fault;
 use super::ladder::{Ladder, Route, stages_until};
 use super::tls;
-use crate::domain::catalogue::{self, Code};
+use crate::domain::catalogue;
 use crate::domain::problem::Problem;
 use crate::domain::status::State;
 use crate::providers::patience::in_words;
@@ -90,14 +90,20 @@ pub(in crate::providers) fn unsendable() -> Problem {
 }
 
 /// A redirect that was not followed.
-pub(in crate::providers) fn redirected(server: &str, answer: &Answer) -> Problem {
+#[cfg(any(feature = "azure", feature = "gcp", feature = "k8s", feature = "vault"))]
+pub(in crate::providers) fn redirected(server: &str, answer: &super::http::Answer) -> Problem {
     let target = answer.location.as_deref().unwrap_or("an address it does not name");
     let what = format!("{server} redirects to {target}, which is not followed: a token must not travel");
     Problem::new(&catalogue::NET_REDIRECT, what)
 }
 
 /// A server that wants to be asked less often.
-pub(in crate::providers) fn limited(code: &'static Code, server: &str, answer: &Answer) -> Problem {
+#[cfg(any(feature = "azure", feature = "gcp", feature = "k8s", feature = "vault"))]
+pub(in crate::providers) fn limited(
+    code: &'static catalogue::Code,
+    server: &str,
+    answer: &super::http::Answer,
+) -> Problem {
     let problem = Problem::new(code, format!("{server} limits the rate of requests"));
     match answer.retry_after {
         Some(pause) => problem.fixes(vec![format!("wait {}, then try again", in_words(pause))]),
@@ -106,6 +112,7 @@ pub(in crate::providers) fn limited(code: &'static Code, server: &str, answer: &
 }
 
 /// An answer that nothing can be made of. The body stays out of it: it may hold anything. `whose` answer it is not: `Vault's`.
+#[cfg(any(feature = "azure", feature = "gcp", feature = "k8s", feature = "vault"))]
 pub(in crate::providers) fn upstream(server: &str, whose: &str, status: u16) -> Problem {
     let what = match status {
         500.. => format!("{server} failed (HTTP {status})"),
@@ -117,7 +124,7 @@ pub(in crate::providers) fn upstream(server: &str, whose: &str, status: u16) -> 
 
 /// Whether a server that wants TLS was spoken to in the clear: Go's words for it, which Vault's and Kubernetes' servers use.
 #[cfg(any(feature = "vault", feature = "k8s"))]
-pub(in crate::providers) fn wants_tls(answer: &Answer) -> bool {
+pub(in crate::providers) fn wants_tls(answer: &super::http::Answer) -> bool {
     let words = b"Client sent an HTTP request to an HTTPS server";
     answer.status == 400 && answer.body.starts_with(words)
 }
