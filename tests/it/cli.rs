@@ -161,7 +161,7 @@ fn check() {
     assert_eq!(named(&document["roles"], "orders")["state"], "fail");
     json(&sandbox, &["check", "fine", "--json"], 0);
     let text = sandbox.run(&["check"]).expect_code(1).stdout;
-    assert!(text.contains("orders") && text.contains("E-VAULT-404"), "{text}");
+    assert!(text.contains("orders") && text.contains("E-VAULT-NO-VERSION"), "{text}");
 }
 
 #[test]
@@ -235,15 +235,6 @@ fn wrong_use_is_two_and_broken_files_are_three() {
     );
     // One broken file does not take the others down.
     sandbox.run(&["exec", "fine", "--", "true"]).expect_code(0);
-}
-
-#[test]
-fn a_kind_that_is_not_built_yet_refuses_to_launch() {
-    let refused = sandbox().run(&["exec", "later", "--", "true"]).expect_code(125).stderr;
-    assert!(
-        refused.contains("error[E-PROVIDER-NOT-BUILT]") && refused.contains("KEY"),
-        "{refused}"
-    );
 }
 
 #[test]

@@ -756,7 +756,7 @@ fn provider_login_prints_the_address() {
     ));
     let login = || {
         let terminal = Tmux::hallpass(&sandbox, (900, 20), &["provider", "login", "team", "--no-browser"]);
-        terminal.wait("Address or code: ");
+        terminal.wait("Address or code:");
         terminal
     };
     let terminal = login();
