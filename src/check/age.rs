@@ -5,8 +5,6 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use crate::config::parse_duration;
-use crate::domain::catalogue;
-use crate::domain::problem::Problem;
 use crate::domain::reference::{Kind, SecretRef};
 use crate::providers::{Inspected, ProviderConfig, Setting};
 
@@ -22,14 +20,7 @@ pub(super) fn rotation_warn(provider: &ProviderConfig) -> Option<Duration> {
     }
 }
 
-/// Whether the provider says that the secret has ended.
-pub(super) fn ended(reference: &SecretRef, inspected: &Inspected, now: Timestamp) -> Option<Problem> {
-    let at = inspected.expires.filter(|at| *at <= now)?;
-    let what = format!("`{reference}` expired on {}", day(at));
-    Some(Problem::new(&catalogue::REF_EXPIRED, what))
-}
-
-/// What there is to say of a secret that still works: it ends soon, or was not rotated for longer than its provider's `rotation_warn`.
+/// What there is to say of a secret that still works: it should not any more, it ends soon, or was not rotated for longer than its provider's `rotation_warn`.
 pub(super) fn remark(
     reference: &SecretRef,
     inspected: &Inspected,
@@ -40,7 +31,11 @@ pub(super) fn remark(
     let lasting = reference.id.kind != Kind::VaultDb;
     let left = inspected.expires.map(|at| (at, at.as_second() - now.as_second()));
     if let Some((at, left)) = left.filter(|(_, left)| lasting && *left <= SOON) {
-        return Some(format!("expires in {}, on {}", in_days(left), day(at)));
+        return Some(match left {
+            // One that is not given out any more is a problem of its own, in the provider's words.
+            ..=0 => format!("expired on {}, and the provider still gives it out", day(at)),
+            _ => format!("expires in {}, on {}", in_days(left), day(at)),
+        });
     }
     let age = now.as_second() - inspected.changed?.as_second();
     let limit = i64::try_from(rotation_warn?.as_secs()).unwrap_or(i64::MAX);
@@ -126,24 +121,11 @@ mod tests {
             remark(azure, "2026-11-22T17:30:00Z").as_deref(),
             Some("expires in 5 hours, on 2026-11-22")
         );
+        assert_eq!(
+            remark(azure, "2026-11-01T00:00:00Z").as_deref(),
+            Some("expired on 2026-11-01, and the provider still gives it out")
+        );
         assert_eq!(remark(azure, "2026-11-29T12:00:01Z"), None);
         assert_eq!(remark(Kind::VaultDb, "2026-11-22T13:00:00Z"), None);
-    }
-
-    #[test]
-    fn has_ended() {
-        let inspected = |at: &str| Inspected {
-            expires: Some(at.parse().unwrap()),
-            ..Inspected::default()
-        };
-        let reference = reference(Kind::Of(ProviderKind::Azure));
-        let now = NOW.parse().unwrap();
-        let problem = ended(&reference, &inspected("2026-11-01T00:00:00Z"), now).unwrap();
-        assert_eq!(
-            (problem.code.id, problem.what.as_str()),
-            ("E-REF-EXPIRED", "`vault:secret/db#password` expired on 2026-11-01")
-        );
-        assert!(ended(&reference, &inspected("2026-11-23T00:00:00Z"), now).is_none());
-        assert!(ended(&reference, &Inspected::default(), now).is_none());
     }
 }

@@ -120,16 +120,11 @@ fn unasked(name: &str, frame: &Frame) -> ProviderStatus {
     let broken = problem
         .as_ref()
         .is_some_and(|problem| problem.code != &catalogue::PROVIDER_NOT_BUILT);
+    let kind = frame.config.names.kind_of(name).map_or("", ProviderKind::word);
     ProviderStatus {
-        name: name.to_owned(),
-        kind: frame.config.names.kind_of(name).map_or("", ProviderKind::word),
-        endpoint,
-        auth: None,
         state: if broken { State::Fail } else { State::Skipped },
         problem,
-        latency_ms: None,
-        expires: None,
-        stages: Vec::new(),
+        ..ProviderStatus::new(name, kind, endpoint)
     }
 }
 

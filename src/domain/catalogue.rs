@@ -47,14 +47,13 @@ catalogue! {
     REF_KEY_NEEDED = "E-REF-KEY-NEEDED", "the secret holds several keys and the reference names none", causes: [], fixes: ["add #KEY to the reference"];
     REF_KEY_MISSING = "E-REF-KEY-MISSING", "the secret is there, the key in it is not", causes: ["the key was renamed, or never written"], fixes: ["correct the key in the reference"];
     REF_NOT_JSON = "E-REF-NOT-JSON", "a key was asked of a text that is not a JSON object", causes: [], fixes: ["leave the key out, or store a JSON object"];
-    REF_EXPIRED = "E-REF-EXPIRED", "the secret has expired: its provider says that it holds no longer", causes: ["it was to be rotated by then, and nobody did"], fixes: ["write a new value with a new end into the provider"];
     REF_NULL = "E-REF-NULL", "the key holds null", causes: [], fixes: ["write a value, or mark the field optional = true"];
     REF_NUL_BYTE = "E-REF-NUL-BYTE", "a value with a NUL byte cannot be an environment variable", causes: [], fixes: ["via = \"file\""];
     REF_NOT_TEXT = "E-REF-NOT-TEXT", "a value that is not text where text is needed", causes: [], fixes: ["via = \"file\""];
     REF_TOO_LARGE = "E-REF-TOO-LARGE", "a value larger than the system lets a program have", causes: ["the system gives one variable 128 KiB at most"], fixes: ["via = \"file\""];
 
     // --- providers in general
-    PROVIDER_NOT_BUILT = "E-PROVIDER-NOT-BUILT", "this kind of provider is not built yet, or not into this binary", causes: [], fixes: ["use one of the kinds that are built: hallpass version"];
+    PROVIDER_NOT_BUILT = "E-PROVIDER-NOT-BUILT", "not built yet, or not into this binary", causes: [], fixes: ["use one of the kinds that are built: hallpass version"];
     PROVIDER_UPSTREAM = "E-PROVIDER-UPSTREAM", "the provider answered something that cannot be used", causes: ["a proxy in between, or a fault on the provider's side"], fixes: ["try again; hallpass check shows which step fails"];
     PROVIDER_UNKNOWN = "E-PROVIDER-UNKNOWN", "no provider has this name", causes: [], fixes: ["hallpass provider list"];
     PROVIDER_UNSUPPORTED = "E-PROVIDER-UNSUPPORTED", "asked of a provider whose kind cannot do it", causes: ["the role or the configuration names the wrong provider"], fixes: ["hallpass provider list"];

@@ -57,6 +57,23 @@ pub struct ProviderStatus {
     pub stages: Vec<Stage>,
 }
 
+impl ProviderStatus {
+    /// A provider of which nothing but its place is known, and nothing bad.
+    pub fn new(name: &str, kind: &'static str, endpoint: String) -> Self {
+        Self {
+            name: name.to_owned(),
+            kind,
+            endpoint,
+            auth: None,
+            state: State::Ok,
+            problem: None,
+            latency_ms: None,
+            expires: None,
+            stages: Vec::new(),
+        }
+    }
+}
+
 /// Whether one field of a role can be resolved.
 #[derive(Debug, Clone, PartialEq)]
 pub struct FieldStatus {

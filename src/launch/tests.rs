@@ -141,13 +141,13 @@ fn the_child_gets_the_allow_list_its_fields_and_who_it_is() {
 #[test]
 fn everything_that_failed_is_told_in_the_roles_order_and_nothing_starts() {
     let home = Home::new(
-        "[roles.a]\ncommand = [\"true\"]\n[roles.a.fields]\nZ = \"_envs/MISSING_Z\"\nA = \"_envjson:APP:nope\"\nM = \"_aws:name:key\"\n",
+        "[roles.a]\ncommand = [\"true\"]\n[roles.a.fields]\nZ = \"_envs/MISSING_Z\"\nA = \"_envjson:APP:nope\"\nM = \"_vaultkv1:kv/name:key\"\n",
         &[("APP", r#"{"key": "value"}"#)],
     );
     let problems = home.launch("a", &[]).err().unwrap();
     assert_eq!(
         codes(&problems),
-        ["E-ENV-UNSET", "E-REF-KEY-MISSING", "E-PROVIDER-NOT-BUILT"]
+        ["E-ENV-UNSET", "E-REF-KEY-MISSING", "E-VAULT-NO-ADDR"]
     );
     assert!(problems.iter().all(|problem| problem.at.is_some()));
     assert!(
@@ -160,13 +160,13 @@ fn everything_that_failed_is_told_in_the_roles_order_and_nothing_starts() {
 #[test]
 fn optional_and_default_forgive_an_absent_secret_only() {
     let home = Home::new(
-        "[roles.a]\ncommand = [\"true\"]\n[roles.a.fields]\nA = { secret = \"env:NOT_THERE\", optional = true }\nB = { secret = \"env:NOT_THERE\", default = \"fallback\" }\nC = { secret = \"aws:x#y\", optional = true }\n",
+        "[roles.a]\ncommand = [\"true\"]\n[roles.a.fields]\nA = { secret = \"env:NOT_THERE\", optional = true }\nB = { secret = \"env:NOT_THERE\", default = \"fallback\" }\nC = { secret = \"vault:kv/x#y\", optional = true }\n",
         &[],
     );
     let problems = home.launch("a", &[]).err().unwrap();
     assert_eq!(
         codes(&problems),
-        ["E-PROVIDER-NOT-BUILT"],
+        ["E-VAULT-NO-ADDR"],
         "a provider that is not there is not an absent secret"
     );
 

@@ -35,8 +35,6 @@ use crate::domain::problem::Problem;
 use crate::domain::reference::SecretId;
 use crate::domain::status::{ProviderStatus, State};
 
-/// One rung of the ladder takes no longer than this.
-const RUNG_LIMIT: Duration = Duration::from_secs(3);
 /// How long STS is waited for when it is only asked as whom we come: a network with a way to Secrets Manager need not have one to STS.
 const IDENTITY_LIMIT: Duration = Duration::from_millis(1500);
 
@@ -83,7 +81,7 @@ impl Aws {
             }
         };
         ladder.rung(State::Ok);
-        route.climb(self.settings.limit.min(RUNG_LIMIT), ladder).await?;
+        route.climb(self.settings.limit, ladder).await?;
 
         let login = self.prove_login(&region, status).await;
         ladder.rung(if login.is_ok() { State::Ok } else { State::Fail });
@@ -183,25 +181,9 @@ impl Provider for Aws {
     }
 
     async fn probe(&self) -> ProviderStatus {
-        let mut status = ProviderStatus {
-            name: self.name.clone(),
-            kind: "aws",
-            endpoint: self.endpoint(),
-            auth: None,
-            state: State::Ok,
-            problem: None,
-            latency_ms: None,
-            expires: None,
-            stages: Vec::new(),
-        };
-        let mut ladder = Ladder::new();
-        if let Err(problem) = self.climb(&mut ladder, &mut status).await {
-            status.state = State::Fail;
-            status.problem = Some(problem.steps(ladder.stages()));
-        }
-        status.latency_ms = Some(ladder.millis());
-        status.stages = ladder.stages();
-        status
+        let (mut ladder, mut status) = (Ladder::new(), ProviderStatus::new(&self.name, "aws", self.endpoint()));
+        let climbed = self.climb(&mut ladder, &mut status).await;
+        ladder.ended(status, climbed)
     }
 
     async fn inspect(&self, secret: &SecretId, keys: &[&str]) -> Result<Inspected, Problem> {

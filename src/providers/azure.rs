@@ -14,7 +14,6 @@ mod server;
 mod settings;
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use async_trait::async_trait;
 use reqwest::Proxy;
@@ -33,9 +32,6 @@ use crate::domain::catalogue;
 use crate::domain::problem::Problem;
 use crate::domain::reference::SecretId;
 use crate::domain::status::{ProviderStatus, State};
-
-/// One rung of the ladder takes no longer than this.
-const RUNG_LIMIT: Duration = Duration::from_secs(3);
 
 struct Azure {
     name: String,
@@ -87,11 +83,7 @@ impl Azure {
     /// Made at the first request; reads the certificate file.
     async fn connection(&self) -> Result<&Connection, Problem> {
         let connect = || async {
-            let tls = self.settings.tls.clone();
-            // The system's store takes 15–30 ms to read: not on a thread that others wait for.
-            let tls = tokio::task::spawn_blocking(move || tls.config())
-                .await
-                .map_err(|_| Problem::new(&catalogue::NET_CERT, "TLS cannot be set up"))??;
+            let tls = self.settings.tls.clone().load().await?;
             let server = |purpose, url, proxy: &Option<Proxy>| {
                 Server::new(
                     purpose,
@@ -119,7 +111,7 @@ impl Azure {
         let connection = self.connection().await;
         ladder.rung(if connection.is_ok() { State::Ok } else { State::Fail });
         let vault = &connection?.vault;
-        let climbed = vault.route.climb(self.settings.limit.min(RUNG_LIMIT), ladder).await;
+        let climbed = vault.route.climb(self.settings.limit, ladder).await;
         climbed.map_err(|problem| vault.explained(problem))?;
 
         let proven = self.prove_login("/secrets?maxresults=1").await;
@@ -166,25 +158,9 @@ impl Provider for Azure {
     }
 
     async fn probe(&self) -> ProviderStatus {
-        let mut status = ProviderStatus {
-            name: self.name.clone(),
-            kind: "azure",
-            endpoint: self.endpoint(),
-            auth: None,
-            state: State::Ok,
-            problem: None,
-            latency_ms: None,
-            expires: None,
-            stages: Vec::new(),
-        };
-        let mut ladder = Ladder::new();
-        if let Err(problem) = self.climb(&mut ladder, &mut status).await {
-            status.state = State::Fail;
-            status.problem = Some(problem.steps(ladder.stages()));
-        }
-        status.latency_ms = Some(ladder.millis());
-        status.stages = ladder.stages();
-        status
+        let (mut ladder, mut status) = (Ladder::new(), ProviderStatus::new(&self.name, "azure", self.endpoint()));
+        let climbed = self.climb(&mut ladder, &mut status).await;
+        ladder.ended(status, climbed)
     }
 
     async fn inspect(&self, secret: &SecretId, keys: &[&str]) -> Result<Inspected, Problem> {

@@ -18,8 +18,11 @@ struct Limits {
     whole: Duration,
 }
 
+/// One rung of the ladder takes no longer than this.
+pub(super) const RUNG_LIMIT: Duration = Duration::from_secs(3);
+
 const LIMITS: Limits = Limits {
-    rung: Duration::from_secs(3),
+    rung: RUNG_LIMIT,
     grace: Duration::from_millis(150),
     whole: Duration::from_secs(10),
 };
@@ -145,15 +148,8 @@ mod tests {
                 reached(&stages);
             }
             ProviderStatus {
-                name: "slow".to_owned(),
-                kind: "vault",
-                endpoint: String::new(),
-                auth: None,
-                state: State::Ok,
-                problem: None,
-                latency_ms: None,
-                expires: None,
                 stages,
+                ..ProviderStatus::new("slow", "vault", String::new())
             }
         }
 

@@ -10,7 +10,7 @@ use crate::domain::catalogue;
 use crate::domain::problem::Problem;
 use crate::domain::reference::SecretId;
 use crate::domain::secret::{Payload, SecretValue};
-use crate::domain::status::{ProviderStatus, State};
+use crate::domain::status::ProviderStatus;
 use crate::domain::suggest::nearest;
 
 struct Env {
@@ -46,15 +46,8 @@ fn near_misses(name: &str, world: &World) -> Vec<String> {
 /// A provider that is always there: nothing to reach, nothing to log in to.
 pub(super) fn status(name: &str, kind: &'static str) -> ProviderStatus {
     ProviderStatus {
-        name: name.to_owned(),
-        kind,
-        endpoint: ENDPOINT.to_owned(),
-        auth: None,
-        state: State::Ok,
-        problem: None,
         latency_ms: Some(0),
-        expires: None,
-        stages: Vec::new(),
+        ..ProviderStatus::new(name, kind, ENDPOINT.to_owned())
     }
 }
 

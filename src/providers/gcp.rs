@@ -176,7 +176,7 @@ impl Gcp {
             Err(problem) => Err(problem),
         };
         ladder.rung(if config.is_ok() { State::Ok } else { State::Fail });
-        config?.climb(self.web.rung_limit(), ladder).await?;
+        config?.climb(self.settings.limit, ladder).await?;
 
         let login = self.token().await;
         let project = match &login {
@@ -245,25 +245,9 @@ impl Provider for Gcp {
     }
 
     async fn probe(&self) -> ProviderStatus {
-        let mut status = ProviderStatus {
-            name: self.name.clone(),
-            kind: "gcp",
-            endpoint: self.endpoint(),
-            auth: None,
-            state: State::Ok,
-            problem: None,
-            latency_ms: None,
-            expires: None,
-            stages: Vec::new(),
-        };
-        let mut ladder = Ladder::new();
-        if let Err(problem) = self.climb(&mut ladder, &mut status).await {
-            status.state = State::Fail;
-            status.problem = Some(problem.steps(ladder.stages()));
-        }
-        status.latency_ms = Some(ladder.millis());
-        status.stages = ladder.stages();
-        status
+        let (mut ladder, mut status) = (Ladder::new(), ProviderStatus::new(&self.name, "gcp", self.endpoint()));
+        let climbed = self.climb(&mut ladder, &mut status).await;
+        ladder.ended(status, climbed)
     }
 
     async fn inspect(&self, secret: &SecretId, keys: &[&str]) -> Result<Inspected, Problem> {

@@ -14,7 +14,6 @@ mod plugin;
 mod settings;
 
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 
 use async_trait::async_trait;
 
@@ -33,9 +32,6 @@ use crate::domain::problem::Problem;
 use crate::domain::reference::SecretId;
 use crate::domain::secret::Payload;
 use crate::domain::status::{ProviderStatus, State};
-
-/// One rung of the ladder takes no longer than this.
-const RUNG_LIMIT: Duration = Duration::from_secs(3);
 
 struct Kubernetes {
     name: String,
@@ -138,7 +134,7 @@ impl Kubernetes {
         };
         status.endpoint = self.know(&ground.access);
         ladder.rung(State::Ok);
-        let limit = self.settings.limit.min(RUNG_LIMIT);
+        let limit = self.settings.limit;
         let name = ground.access.certified_name();
         ground.route.climb_to(name, limit, ladder).await?;
 
@@ -211,25 +207,9 @@ impl Provider for Kubernetes {
     }
 
     async fn probe(&self) -> ProviderStatus {
-        let mut status = ProviderStatus {
-            name: self.name.clone(),
-            kind: "k8s",
-            endpoint: self.endpoint(),
-            auth: None,
-            state: State::Ok,
-            problem: None,
-            latency_ms: None,
-            expires: None,
-            stages: Vec::new(),
-        };
-        let mut ladder = Ladder::new();
-        if let Err(problem) = self.climb(&mut ladder, &mut status).await {
-            status.state = State::Fail;
-            status.problem = Some(problem.steps(ladder.stages()));
-        }
-        status.latency_ms = Some(ladder.millis());
-        status.stages = ladder.stages();
-        status
+        let (mut ladder, mut status) = (Ladder::new(), ProviderStatus::new(&self.name, "k8s", self.endpoint()));
+        let climbed = self.climb(&mut ladder, &mut status).await;
+        ladder.ended(status, climbed)
     }
 
     /// By the metadata alone where the writers that are noted there have written every key that is asked for. Who may get the one may get

@@ -9,6 +9,8 @@ pub mod command;
 mod credentials;
 mod env;
 mod envjson;
+#[cfg(feature = "net")]
+mod file;
 #[cfg(feature = "gcp")]
 mod gcp;
 pub mod guide;
@@ -22,6 +24,7 @@ pub mod local;
 #[cfg(feature = "net")]
 mod net;
 pub mod patience;
+mod registry;
 #[cfg(feature = "net")]
 mod settings;
 #[cfg(feature = "net")]
@@ -30,7 +33,7 @@ mod shared;
 mod vault;
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
@@ -42,12 +45,12 @@ use crate::domain::problem::{Location, Problem};
 use crate::domain::reference::{ProviderKind, SecretId, SecretRef};
 use crate::domain::secret::Payload;
 use crate::domain::status::ProviderStatus;
-use crate::domain::suggest::nearest;
 pub use credentials::Credentials;
 pub use lanes::Lane;
-use lanes::Lanes;
 #[cfg(feature = "net")]
 pub(crate) use net::http::{PROXIES, is_excepted};
+pub use registry::Providers;
+use registry::Registry;
 
 /// The rungs of a probe's ladder, in order.
 const RUNGS: [&str; 6] = ["config", "dns", "tcp", "tls", "login", "read"];
@@ -218,6 +221,21 @@ impl World {
     }
 }
 
+#[cfg(test)]
+impl World {
+    /// A world of this environment alone: it has no home, and none of its folders is there.
+    fn of(env: &[(&str, &str)]) -> Self {
+        let env = env.iter().map(|(name, value)| ((*name).to_owned(), value.into()));
+        Self {
+            env: Arc::new(env.collect()),
+            home: None,
+            data_folder: "/nonexistent".into(),
+            state_folder: "/nonexistent".into(),
+            runtime_folder: "/nonexistent".into(),
+        }
+    }
+}
+
 /// Makes a provider of a kind, without any I/O.
 pub type Open = fn(&ProviderConfig, &World, &Credentials) -> Result<Arc<dyn Provider>, Problem>;
 
@@ -232,7 +250,7 @@ pub struct ProviderSpec {
     pub signs: &'static [&'static str],
     /// How it is set up, for people.
     pub guide: guide::Guide,
-    /// None for a kind that is not built yet, or not into this binary.
+    /// None for a kind that is not built into this binary.
     pub open: Option<Open>,
 }
 
@@ -261,7 +279,13 @@ pub const PROVIDERS: &[ProviderSpec] = &[
             "AWS_ACCESS_KEY_ID",
             "AWS_SECRET_ACCESS_KEY",
             "AWS_SESSION_TOKEN",
+            "AWS_SECURITY_TOKEN",
+            "AWS_SHARED_CREDENTIALS_FILE",
+            "AWS_WEB_IDENTITY_TOKEN_FILE",
             "AWS_CONTAINER_AUTHORIZATION_TOKEN",
+            "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE",
+            "AWS_CONTAINER_CREDENTIALS_FULL_URI",
+            "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
         ],
         signs: &["AWS_PROFILE", "AWS_ACCESS_KEY_ID", "AWS_WEB_IDENTITY_TOKEN_FILE"],
         guide: guide::AWS,
@@ -280,7 +304,11 @@ pub const PROVIDERS: &[ProviderSpec] = &[
             "AZURE_CLIENT_CERTIFICATE_PATH",
             "AZURE_CLIENT_CERTIFICATE_PASSWORD",
             "AZURE_FEDERATED_TOKEN_FILE",
+            "AZURE_PASSWORD",
+            "IDENTITY_ENDPOINT",
             "IDENTITY_HEADER",
+            "MSI_ENDPOINT",
+            "MSI_SECRET",
         ],
         signs: &["AZURE_VAULT_URL"],
         guide: guide::AZURE,
@@ -292,7 +320,13 @@ pub const PROVIDERS: &[ProviderSpec] = &[
     ProviderSpec {
         kind: ProviderKind::Gcp,
         title: "Google Secret Manager",
-        credentials: &["GOOGLE_APPLICATION_CREDENTIALS"],
+        credentials: &[
+            "GOOGLE_APPLICATION_CREDENTIALS",
+            "GOOGLE_OAUTH_ACCESS_TOKEN",
+            "CLOUDSDK_AUTH_ACCESS_TOKEN",
+            "CLOUDSDK_AUTH_ACCESS_TOKEN_FILE",
+            "CLOUDSDK_AUTH_CREDENTIAL_FILE_OVERRIDE",
+        ],
         signs: &["GCP_PROJECT_ID", "GOOGLE_APPLICATION_CREDENTIALS"],
         guide: guide::GCP,
         #[cfg(feature = "gcp")]
@@ -354,109 +388,6 @@ pub fn credential_names() -> Vec<&'static str> {
         .collect()
 }
 
-/// The providers of this run, each opened when it is first asked for and kept, so that its login is used again.
-pub struct Providers {
-    registry: Arc<Registry>,
-    lanes: Lanes,
-}
-
-/// A provider, or why it cannot be opened: its settings do not change during a run.
-type Opened = Result<Arc<dyn Provider>, Problem>;
-
-struct Registry {
-    configured: BTreeMap<String, ProviderConfig>,
-    world: World,
-    opened: Mutex<BTreeMap<String, Opened>>,
-}
-
-impl Providers {
-    pub fn new(configured: &BTreeMap<String, ProviderConfig>, world: &World) -> Self {
-        Self {
-            registry: Arc::new(Registry {
-                configured: configured.clone(),
-                world: world.clone(),
-                opened: Mutex::default(),
-            }),
-            lanes: Lanes::new(),
-        }
-    }
-
-    /// The questions that are under way with this provider.
-    pub fn lane(&self, name: &str) -> Arc<Lane> {
-        self.lanes.of(name)
-    }
-
-    /// The provider of this name: a configured one, or a kind's default.
-    pub fn get(&self, name: &str) -> Result<Arc<dyn Provider>, Problem> {
-        Registry::get(&self.registry, name)
-    }
-
-    /// Forgets what the provider of this name remembers: it is opened anew when it is next asked for.
-    pub fn reopen(&self, name: &str) {
-        let mut opened = self.registry.opened.lock().unwrap_or_else(PoisonError::into_inner);
-        opened.remove(name);
-    }
-
-    /// The names that a list of providers should show: those written into the configuration, the default ones that the
-    /// environment sets up, and those in `used`. Sorted.
-    pub fn names<'a>(&self, used: impl IntoIterator<Item = &'a str>) -> Vec<String> {
-        let registry = &self.registry;
-        let written = registry
-            .configured
-            .values()
-            .filter(|config| config.at.is_some())
-            .map(|config| config.name.clone());
-        let set_up = PROVIDERS
-            .iter()
-            .filter(|spec| spec.signs.iter().any(|sign| registry.world.text(sign).is_some()))
-            .map(|spec| spec.kind.word().to_owned());
-        let used = used.into_iter().map(str::to_owned);
-        let mut names: Vec<String> = written.chain(set_up).chain(used).collect();
-        names.sort();
-        names.dedup();
-        names
-    }
-
-    /// The settings of a provider: as configured, or those of a kind's default.
-    pub fn config(&self, name: &str) -> Option<ProviderConfig> {
-        self.registry.config(name)
-    }
-}
-
-impl Registry {
-    fn get(self: &Arc<Self>, name: &str) -> Result<Arc<dyn Provider>, Problem> {
-        let mut opened = self.opened.lock().unwrap_or_else(PoisonError::into_inner);
-        opened.entry(name.to_owned()).or_insert_with(|| self.open(name)).clone()
-    }
-
-    fn config(&self, name: &str) -> Option<ProviderConfig> {
-        self.configured.get(name).cloned().or_else(|| {
-            Some(ProviderConfig {
-                name: name.to_owned(),
-                kind: ProviderKind::from_word(name)?,
-                settings: BTreeMap::new(),
-                at: None,
-            })
-        })
-    }
-
-    fn open(self: &Arc<Self>, name: &str) -> Result<Arc<dyn Provider>, Problem> {
-        let Some(config) = self.config(name) else {
-            let known = self.configured.keys().map(String::as_str);
-            let known = known.chain(ProviderKind::ALL.iter().map(|kind| kind.word()));
-            let what = format!("no provider is called `{name}`");
-            return Err(Problem::new(&catalogue::CONFIG_UNKNOWN_NAME, what).similar(nearest(name, known)));
-        };
-        match ProviderSpec::of(config.kind).and_then(|spec| spec.open) {
-            Some(open) => open(&config, &self.world, &Credentials::new(self)),
-            None => {
-                let what = format!("provider `{name}`: kind {} is not built yet", config.kind.word());
-                Err(Problem::new(&catalogue::PROVIDER_NOT_BUILT, what))
-            }
-        }
-    }
-}
-
 /// What an inspection knows that had to read the value: the names of the keys, and what will surprise about those asked for.
 fn seen(payload: &Payload, keys: &[&str]) -> Inspected {
     let warning = |key: Option<&str>| payload.pick(key).ok().and_then(|value| value.warning());
@@ -478,16 +409,8 @@ mod tests {
     use crate::domain::secret::PickError;
 
     fn providers(env: &[(&str, &str)], configured: Vec<ProviderConfig>) -> Providers {
-        let env = env.iter().map(|(name, value)| ((*name).to_owned(), value.into()));
-        let world = World {
-            env: Arc::new(env.collect()),
-            home: None,
-            data_folder: "/nonexistent".into(),
-            state_folder: "/nonexistent".into(),
-            runtime_folder: "/nonexistent".into(),
-        };
         let configured = configured.into_iter().map(|config| (config.name.clone(), config));
-        Providers::new(&configured.collect(), &world)
+        Providers::new(&configured.collect(), &World::of(env))
     }
 
     fn config(name: &str, kind: ProviderKind) -> ProviderConfig {
@@ -524,7 +447,33 @@ mod tests {
                 "{kind:?}"
             );
         }
-        assert!(credential_names().contains(&"VAULT_TOKEN"));
+    }
+
+    #[test]
+    fn what_logs_a_provider_in_is_no_business_of_a_child() {
+        let names = credential_names();
+        for name in [
+            "VAULT_TOKEN",
+            "VAULT_APP_ROLE_SECRET_ID",
+            "AWS_SECRET_ACCESS_KEY",
+            "AWS_SESSION_TOKEN",
+            "AWS_WEB_IDENTITY_TOKEN_FILE",
+            "AWS_CONTAINER_AUTHORIZATION_TOKEN",
+            "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE",
+            "AWS_CONTAINER_CREDENTIALS_FULL_URI",
+            "AZURE_CLIENT_SECRET",
+            "AZURE_CLIENT_CERTIFICATE_PATH",
+            "AZURE_CLIENT_CERTIFICATE_PASSWORD",
+            "AZURE_FEDERATED_TOKEN_FILE",
+            "IDENTITY_HEADER",
+            "MSI_SECRET",
+            "GOOGLE_APPLICATION_CREDENTIALS",
+            "CLOUDSDK_AUTH_ACCESS_TOKEN",
+            "KUBECONFIG",
+            "HALLPASS_STORE_KEY_FILE",
+        ] {
+            assert!(names.contains(&name), "{name}");
+        }
     }
 
     #[test]

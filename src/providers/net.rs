@@ -4,6 +4,7 @@ pub(super) mod http;
 pub(super) mod ladder;
 pub(super) mod retry;
 pub(super) mod tls;
+pub(super) mod trouble;
 
 use std::error::Error;
 

@@ -4,9 +4,13 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::net::tls::Pem;
 use super::{ProviderConfig, Setting, World};
 use crate::domain::catalogue;
 use crate::domain::problem::Problem;
+
+/// How long an answer of a server may take where no `timeout` says otherwise.
+pub(super) const DEFAULT_LIMIT: Duration = Duration::from_secs(5);
 
 /// A table of settings and where it stands, for messages.
 pub(super) struct Settings<'a> {
@@ -37,6 +41,24 @@ impl<'a> Settings<'a> {
             Some(Setting::Text(text)) => Ok(Some(text)),
             Some(_) => Err(self.wrong(key, "must be a text")),
         }
+    }
+
+    pub(super) fn switch(&self, key: &str) -> Result<Option<bool>, Problem> {
+        match self.get(key) {
+            None => Ok(None),
+            Some(Setting::Switch(on)) => Ok(Some(*on)),
+            Some(_) => Err(self.wrong(key, "must be true or false")),
+        }
+    }
+
+    /// Certificates or a key, in all forms that [`Pem::parse`] knows.
+    pub(super) fn pem(&self, key: &str, world: &World) -> Result<Option<Pem>, Problem> {
+        self.text(key)?.map(|text| self.pem_of(key, text, world)).transpose()
+    }
+
+    /// The same of a text that stands for the setting.
+    pub(super) fn pem_of(&self, key: &str, text: &str, world: &World) -> Result<Pem, Problem> {
+        Pem::parse(text, world).ok_or_else(|| self.wrong(key, "is not base64 of PEM text"))
     }
 
     pub(super) fn table(&self, key: &'static str, prefix: &'static str) -> Result<Option<Self>, Problem> {

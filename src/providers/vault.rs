@@ -20,7 +20,6 @@ mod wrapping;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
@@ -44,9 +43,6 @@ use crate::domain::lease::Lease;
 use crate::domain::problem::Problem;
 use crate::domain::reference::SecretId;
 use crate::domain::status::{ProviderStatus, State};
-
-/// One rung of the ladder takes no longer than this.
-const RUNG_LIMIT: Duration = Duration::from_secs(3);
 
 struct Vault {
     name: String,
@@ -99,10 +95,7 @@ impl Vault {
                 if let Some((certificate, key)) = &self.settings.client {
                     tls.client = Some((self.client_pem(certificate).await?, self.client_pem(key).await?));
                 }
-                // The system's store takes 15–30 ms to read: not on a thread that others wait for.
-                tokio::task::spawn_blocking(move || tls.config())
-                    .await
-                    .map_err(|_| Problem::new(&catalogue::NET_CERT, "TLS cannot be set up"))??
+                tls.load().await?
             } else {
                 tls::unused()?
             };
@@ -181,10 +174,7 @@ impl Vault {
             }
         };
         ladder.rung(State::Ok);
-        connection
-            .route
-            .climb(self.settings.limit.min(RUNG_LIMIT), ladder)
-            .await?;
+        connection.route.climb(self.settings.limit, ladder).await?;
 
         let login = self.prove_login(status).await;
         if let Err(problem) = &login
@@ -251,27 +241,15 @@ impl Provider for Vault {
     }
 
     async fn probe(&self) -> ProviderStatus {
-        let mut status = ProviderStatus {
-            name: self.name.clone(),
-            kind: "vault",
-            endpoint: self.endpoint(),
-            auth: None,
-            state: State::Ok,
-            problem: None,
-            latency_ms: None,
-            expires: None,
-            stages: Vec::new(),
-        };
-        let mut ladder = Ladder::new();
-        if let Err(problem) = self.climb(&mut ladder, &mut status).await {
-            status.state = State::Fail;
-            status.problem = Some(problem.steps(ladder.stages()));
-        } else if let Some(problem) = self.not_renewed() {
+        let (mut ladder, mut status) = (Ladder::new(), ProviderStatus::new(&self.name, "vault", self.endpoint()));
+        let climbed = self.climb(&mut ladder, &mut status).await;
+        let mut status = ladder.ended(status, climbed);
+        if status.problem.is_none()
+            && let Some(problem) = self.not_renewed()
+        {
             status.state = State::Warn;
-            status.problem = Some(problem.steps(ladder.stages()));
+            status.problem = Some(problem.steps(status.stages.clone()));
         }
-        status.latency_ms = Some(ladder.millis());
-        status.stages = ladder.stages();
         status
     }
 

@@ -1,4 +1,7 @@
-"""figures.py HALLPASS - the promised figures of a release binary, each beside what it is compared with. `run` beside this starts it."""
+"""figures.py HALLPASS [FEWER] - the promised figures of a release binary, each beside what it is compared with. `run` beside this starts it.
+
+FEWER is a binary with two providers only: with it, what all the others add to a start is measured too.
+"""
 import json
 import os
 import socket
@@ -7,11 +10,12 @@ import subprocess
 import sys
 import tempfile
 import time
-import urllib.request
 
+import stores
 from screen import Program, cpu_seconds
 
 HALLPASS = os.path.abspath(sys.argv[1])
+FEWER = os.path.abspath(sys.argv[2]) if len(sys.argv) > 2 else None
 over = []
 
 
@@ -23,17 +27,13 @@ def figure(name, measured, limit, beside):
         over.append(name)
 
 
-def vault(method, path, body):
-    request = urllib.request.Request(f"{os.environ['HP_VAULT_ADDR']}/v1/{path}", json.dumps(body).encode(), {"X-Vault-Token": os.environ["HP_VAULT_TOKEN"]}, method=method)
-    urllib.request.urlopen(request).close()
-
-
-def home(folder, roles):
+def home(folder, roles, config=""):
     """A home with these roles and nothing of the person's; its environment."""
     for name in ("config", "data", "state", "run"):
         os.makedirs(f"{folder}/{name}", mode=0o700)
-    with open(os.open(f"{folder}/config/roles.toml", os.O_WRONLY | os.O_CREAT, 0o600), "w") as file:
-        file.write(roles)
+    for name, text in ("roles", roles), ("config", config):
+        with open(os.open(f"{folder}/config/{name}.toml", os.O_WRONLY | os.O_CREAT, 0o600), "w") as file:
+            file.write(text)
     return {
         "HOME": folder, "PATH": f"{os.environ['HP_BIN_PATH']}:/usr/bin:/bin", "TERM": "xterm-256color", "COLORTERM": "truecolor", "LANG": "C.UTF-8", "SHELL": "/bin/sh",
         "HALLPASS_CONFIG_DIR": f"{folder}/config", "HALLPASS_DATA_DIR": f"{folder}/data", "HALLPASS_STATE_DIR": f"{folder}/state", "XDG_RUNTIME_DIR": f"{folder}/run",
@@ -50,7 +50,7 @@ def many_roles(count):
 
 def launch_beside_curl(folder):
     """`exec ROLE -- true` with two fields of one secret, beside curl of the same path and then true, and `bao kv get`; over http and https."""
-    vault("POST", "secret/data/bench", {"data": {"username": "somebody", "password": "correct horse battery"}})
+    stores.vault("POST", "secret/data/bench", {"data": {"username": "somebody", "password": "correct horse battery"}})
     env = home(folder, "[roles.bench]\ncommand = ['true']\nenv = 'dev'\nfields.PGUSER = '_envs/vault/secret/bench#username'\nfields.PGPASSWORD = '_envs/vault/secret/bench#password'\n")
     env |= {"VAULT_TOKEN": os.environ["HP_VAULT_TOKEN"], "VAULT_CACERT": os.environ["HP_CA"]}
     with open(f"{folder}/header", "w") as file:
@@ -77,20 +77,74 @@ def launch_beside_curl(folder):
                ", ".join(f"{name} {value:.1f} ms" for name, value in median.items()))
 
 
-def first_frame(folder):
-    """CPU time from the start to the first drawn frame with 1,000 roles, while their provider takes connections and never answers."""
+def fifty_fields(folder):
+    """50 fields over 20 secrets of 4 providers, beside what each provider takes for its own part of them; every round trip takes 50 ms."""
+    kinds = ("vault", "aws", "azure", "gcp")
+    names = [f"many-{number:02}" for number in range(20)]
+    fields = [(f"FIELD_{n:02}", kinds[n % 4], f"'_envs/{kinds[n % 4]}/{'secret/' if n % 4 == 0 else ''}{names[n % 20]}#{stores.KEYS[n // 20]}'") for n in range(50)]
+    roles = ""
+    for role, its_kinds in ("all", kinds), *((kind, (kind,)) for kind in kinds):
+        roles += f"[roles.{role}]\ncommand = ['true']\nenv = 'dev'\n"
+        roles += "".join(f"fields.{name} = {reference}\n" for name, kind, reference in fields if kind in its_kinds)
+    stores.fill(names)
+    with stores.far_away(50) as addresses:
+        os.makedirs(folder)
+        config, logins = stores.settings(addresses, folder)
+        env = home(folder, roles, config) | logins
+        times = {role: [] for role in ("all", *kinds)}
+        for turn in range(16):
+            for role, its_times in times.items():
+                started = time.perf_counter()
+                subprocess.run([HALLPASS, "exec", role, "--", "true"], env=env, cwd=folder, check=True, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+                if turn > 0:  # the first one warms the caches
+                    its_times.append((time.perf_counter() - started) * 1000)
+    median = {role: statistics.median(its_times) for role, its_times in times.items()}
+    figure("50 fields over 20 secrets and 4 providers, beside the slowest provider's own", median["all"] / max(median[kind] for kind in kinds), 1.3,
+           ", ".join(f"{role} {value:.0f} ms" for role, value in median.items()))
+
+
+def first_frame_of(binary, env, folder):
+    """From the start to the first drawn frame: CPU time and the clock's, in ms."""
+    started = time.perf_counter()
+    program = Program([binary], env, folder, 120, 40)
+    program.until(lambda chunk: b"role-0" in chunk, "the first frame")
+    wall, cpu = time.perf_counter() - started, cpu_seconds(program.pid)
+    program.end()
+    return cpu * 1000, wall * 1000
+
+
+def a_thousand_roles(folder):
+    """A home with 1,000 roles whose provider takes connections and never answers; the provider, and the environment."""
     silent = socket.create_server(("127.0.0.1", 0))
-    env = home(folder, many_roles(1000)) | {"VAULT_ADDR": f"http://127.0.0.1:{silent.getsockname()[1]}", "VAULT_TOKEN": "none"}
-    cpu, wall = [], []
-    for _ in range(15):
-        started = time.perf_counter()
-        program = Program([HALLPASS], env, folder, 120, 40)
-        program.until(lambda chunk: b"role-0" in chunk, "the first frame")
-        wall.append((time.perf_counter() - started) * 1000)
-        cpu.append(cpu_seconds(program.pid) * 1000)
-        program.end()
+    return silent, home(folder, many_roles(1000)) | {"VAULT_ADDR": f"http://127.0.0.1:{silent.getsockname()[1]}", "VAULT_TOKEN": "none"}
+
+
+def first_frame(folder):
+    """CPU time from the start to the first drawn frame with 1,000 roles."""
+    silent, env = a_thousand_roles(folder)
+    cpu, wall = zip(*(first_frame_of(HALLPASS, env, folder) for _ in range(15)))
     silent.close()
     figure("CPU from start to first frame, 1,000 roles, ms", statistics.median(cpu), 50, f"{statistics.median(cpu):.1f} ms CPU, {statistics.median(wall):.1f} ms on the clock")
+
+
+def start_beside_fewer(folder):
+    """What all providers add to a start, beside a build with two: CPU time of `--version` and of the first frame."""
+    silent, env = a_thousand_roles(folder)
+    versions, frames = {HALLPASS: [], FEWER: []}, {HALLPASS: [], FEWER: []}
+    for turn in range(201):
+        for binary, times in versions.items():
+            pid = os.posix_spawn(binary, [binary, "--version"], env, file_actions=[(os.POSIX_SPAWN_OPEN, 1, os.devnull, os.O_WRONLY, 0)])
+            used = os.wait4(pid, 0)[2]
+            if turn > 0:  # the first one warms the caches
+                times.append((used.ru_utime + used.ru_stime) * 1000)
+    for _ in range(25):
+        for binary, times in frames.items():
+            times.append(first_frame_of(binary, env, folder)[0])
+    silent.close()
+    all_of_them, fewer = (statistics.median(versions[binary]) for binary in (HALLPASS, FEWER))
+    figure("--version with all providers, CPU beside a build with two", all_of_them / fewer, 1.05, f"{all_of_them:.2f} ms, {fewer:.2f} ms")
+    all_of_them, fewer = (statistics.median(frames[binary]) for binary in (HALLPASS, FEWER))
+    figure("first frame with all providers, CPU above a build with two, ms", all_of_them - fewer, 5, f"{all_of_them:.1f} ms, {fewer:.1f} ms")
 
 
 def keystroke(folder):
@@ -235,6 +289,6 @@ def flood(folder):
 
 
 with tempfile.TemporaryDirectory(prefix="hallpass-bench-") as scratch:
-    for measure in (launch_beside_curl, first_frame, keystroke, checked_keystroke, quiet, flood):
+    for measure in (launch_beside_curl, fifty_fields, first_frame, *([start_beside_fewer] if FEWER else []), keystroke, checked_keystroke, quiet, flood):
         measure(f"{scratch}/{measure.__name__}")
 sys.exit(1 if over else 0)

@@ -1,12 +1,11 @@
 //! Azure Key Vault through the real binary, against the double: every style of reference, every login, rotation, what a check learns
 //! without reading a value; and Microsoft's own client with the same questions to the same double, faults included.
 
-use std::io::{Read as _, Write as _};
-use std::net::TcpStream;
 use std::process::Command;
 
 use serde_json::{Value, json};
 
+use crate::request;
 use crate::sandbox::{Sandbox, finish};
 use crate::servers::{servers, unique};
 use crate::tmux::Tmux;
@@ -17,19 +16,7 @@ pub const TENANT: &str = "11111111-1111-4111-8111-111111111111";
 /// A word of the double's control plane.
 #[track_caller]
 pub fn control(word: &str, body: &Value) -> Value {
-    let host = servers().azure_clear.strip_prefix("http://").unwrap();
-    let body = body.to_string();
-    let request = format!(
-        "POST /_control/{word} HTTP/1.0\r\nHost: {host}\r\nContent-Length: {}\r\n\r\n{body}",
-        body.len()
-    );
-    let mut stream = TcpStream::connect(host).unwrap();
-    stream.write_all(request.as_bytes()).unwrap();
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).unwrap();
-    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
-    assert!(head.contains(" 200 "), "{word}: {head}");
-    serde_json::from_str(body).unwrap()
+    request::control(&servers().azure_clear, word, body)
 }
 
 /// A name that Key Vault takes and no other test uses.

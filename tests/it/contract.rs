@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use base64::Engine as _;
 use hallpass::config::{Config, FolderFlags, LoadOptions, load};
 use hallpass::domain::problem::Problem;
 use hallpass::domain::reference::{ProviderKind, SecretId};
@@ -17,6 +18,7 @@ use hallpass::providers::{PROVIDERS, Providers, World};
 use serde_json::{Value, json};
 
 use crate::canary::Canary;
+use crate::request::control;
 use crate::sandbox::{HALLPASS, Sandbox, eventually, finish, wait};
 use crate::servers::{servers, unique};
 use crate::trace;
@@ -74,6 +76,11 @@ const KINDS: &[Kind] = &[
         kind: ProviderKind::Gcp,
         at: Some(|sandbox, port| gcp_at(sandbox, &format!("https://127.0.0.1:{port}"))),
         peer: gcp,
+    },
+    Kind {
+        kind: ProviderKind::K8s,
+        at: Some(|sandbox, port| k8s_at(sandbox, &format!("https://127.0.0.1:{port}"), "token")),
+        peer: k8s,
     },
     Kind {
         kind: ProviderKind::Env,
@@ -178,33 +185,14 @@ fn aws(sandbox: &mut Sandbox, canary: &Canary) -> Peer {
     }
 }
 
-/// A word of a double's control plane, and its answer.
-fn control(address: &str, word: &str, body: &Value) -> Value {
-    let host = address.strip_prefix("http://").unwrap();
-    let body = body.to_string();
-    let mut stream = TcpStream::connect(host).unwrap();
-    let length = body.len();
-    write!(
-        stream,
-        "POST /_control/{word} HTTP/1.0\r\nHost: {host}\r\nContent-Length: {length}\r\n\r\n{body}"
-    )
-    .unwrap();
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).unwrap();
-    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
-    assert!(head.contains(" 200 "), "{word}: {head}");
-    serde_json::from_str(body).unwrap()
-}
-
 /// The requests that a double logged about something.
 fn logged(address: &str, about: &str) -> Vec<String> {
     let log = control(address, "log", &json!({}));
     let line = |entry: &Value| {
-        format!(
-            "{} {}",
-            entry["method"].as_str().unwrap(),
-            entry["path"].as_str().unwrap()
-        )
+        // Kubernetes gives metadata and content at one path, told apart by what is accepted.
+        let metadata = if entry["metadata"] == true { " metadata" } else { "" };
+        let word = |name: &str| entry[name].as_str().unwrap();
+        format!("{} {}{metadata}", word("method"), word("path"))
     };
     log.as_array()
         .unwrap()
@@ -284,6 +272,43 @@ fn gcp(sandbox: &mut Sandbox, canary: &Canary) -> Peer {
         path: format!("{name}#password"),
         log: Some(Box::new(move || logged(&servers().gcp_plain_addr, &name))),
         is_read: |line| line.contains(":access"),
+        wire: None,
+    }
+}
+
+fn k8s_at(sandbox: &mut Sandbox, server: &str, token: &str) {
+    let ca = &servers().ca;
+    let file = sandbox.write(
+        "kubeconfig",
+        &format!(
+            "apiVersion: v1\nkind: Config\ncurrent-context: main\n\
+             clusters: [{{name: main, cluster: {{server: \"{server}\", certificate-authority: {ca}}}}}]\n\
+             contexts: [{{name: main, context: {{cluster: main, user: main, namespace: contract}}}}]\n\
+             users: [{{name: main, user: {{token: {token}}}}}]\n"
+        ),
+    );
+    sandbox.set("KUBECONFIG", file.to_str().unwrap());
+    settings(sandbox, "[providers.k8s]\ncontext = \"main\"\n");
+}
+
+fn k8s(sandbox: &mut Sandbox, canary: &Canary) -> Peer {
+    let plain = &servers().kube_plain_addr;
+    let (name, token) = (unique("contract").replace('_', "-"), unique("token"));
+    let data = base64::engine::general_purpose::STANDARD.encode(canary.value());
+    control(plain, "namespace", &json!({ "name": "contract" }));
+    let rules = json!([["(get|list)", "secrets", "contract", ".*"]]);
+    control(
+        plain,
+        "user",
+        &json!({ "name": name, "token": token, "seconds": 3600, "rules": rules }),
+    );
+    let secret = json!({ "namespace": "contract", "name": name, "data": { "password": data } });
+    control(plain, "secret", &secret);
+    k8s_at(sandbox, &servers().kube_addr, &token);
+    Peer {
+        path: format!("{name}#password"),
+        log: Some(Box::new(move || logged(&servers().kube_plain_addr, &name))),
+        is_read: |line| line.contains("/secrets/") && !line.ends_with(" metadata"),
         wire: None,
     }
 }

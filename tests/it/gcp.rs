@@ -2,14 +2,14 @@
 //! login, rotation, checks, and that each failure says what it is. The double proves agreement with that client, not with the service.
 
 use std::fs;
-use std::io::{Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpListener;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
 use base64::Engine as _;
 use serde_json::{Value, json};
 
+use crate::request;
 use crate::sandbox::{Outcome, Sandbox, finish};
 use crate::servers::{servers, unique};
 
@@ -18,35 +18,15 @@ const NUMBER: &str = "123456789012";
 const FULL: &str = "full@hp-project.iam.gserviceaccount.com";
 const READER: &str = "reader@hp-project.iam.gserviceaccount.com";
 
-/// A request in the clear: the status and the JSON that came back.
-fn http(method: &str, path: &str, body: &Value) -> (u16, Value) {
-    let host = servers().gcp_plain_addr.strip_prefix("http://").unwrap();
-    let body = if body.is_null() {
-        String::new()
-    } else {
-        body.to_string()
-    };
-    let mut stream = TcpStream::connect(host).unwrap();
-    let head = format!("{method} {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n");
-    write!(stream, "{head}Content-Length: {}\r\n\r\n{body}", body.len()).unwrap();
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).unwrap();
-    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
-    let status = head.split(' ').nth(1).unwrap().parse().unwrap();
-    (status, serde_json::from_str(body).unwrap_or(Value::Null))
-}
-
 /// Tells the double what to do.
 #[track_caller]
 fn control(word: &str, body: &Value) -> Value {
-    let (status, answer) = http("POST", &format!("/_control/{word}"), body);
-    assert_eq!(status, 200, "{word}: {answer}");
-    answer
+    request::control(&servers().gcp_plain_addr, word, body)
 }
 
 /// The requests so far whose path holds this: `METHOD path status who`.
 fn log(part: &str) -> Vec<String> {
-    let (_, log) = http("GET", "/_control/log", &Value::Null);
+    let log = request::request("GET", &servers().gcp_plain_addr, "/_control/log", "", "").json();
     let text = |value: &Value| value.as_str().unwrap_or("-").to_owned();
     log.as_array()
         .unwrap()

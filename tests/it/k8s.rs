@@ -3,8 +3,7 @@
 //! with an API server.
 
 use std::fs;
-use std::io::{Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -13,30 +12,16 @@ use std::time::{Duration, Instant};
 use base64::Engine as _;
 use serde_json::{Value, json};
 
+use crate::request;
 use crate::sandbox::{Outcome, Sandbox, eventually, finish};
 use crate::servers::{servers, unique};
 use crate::tmux::Tmux;
 
 const PASSWORD: &str = "correct horse \"battery\" é";
 
-/// A request to the double in the clear: the status and the JSON that came back.
-fn http(method: &str, path: &str, body: &Value) -> (u16, Value) {
-    let host = servers().kube_plain_addr.strip_prefix("http://").unwrap();
-    let body = body.to_string();
-    let mut stream = TcpStream::connect(host).unwrap();
-    let head = format!("{method} {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n");
-    write!(stream, "{head}Content-Length: {}\r\n\r\n{body}", body.len()).unwrap();
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).unwrap();
-    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
-    let status = head.split(' ').nth(1).unwrap().parse().unwrap();
-    (status, serde_json::from_str(body).unwrap_or(Value::Null))
-}
-
 #[track_caller]
 fn control(word: &str, body: &Value) {
-    let (status, answer) = http("POST", &format!("/_control/{word}"), body);
-    assert_eq!(status, 200, "{word}: {answer}");
+    request::control(&servers().kube_plain_addr, word, body);
 }
 
 fn base64(bytes: &[u8]) -> String {
@@ -93,7 +78,7 @@ impl Cluster {
 
     /// The requests so far in the test's namespace: `METHOD path status who`.
     fn log(&self) -> Vec<String> {
-        let (_, log) = http("GET", "/_control/log", &Value::Null);
+        let log = request::request("GET", &servers().kube_plain_addr, "/_control/log", "", "").json();
         let text = |value: &Value| value.as_str().unwrap_or("-").to_owned();
         let own = |entry: &&Value| {
             entry["path"].as_str().unwrap().contains(&self.namespace) || entry["who"] == self.user.as_str()

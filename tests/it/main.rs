@@ -11,6 +11,7 @@
 )]
 
 mod liar;
+mod request;
 mod sandbox;
 mod servers;
 mod tmux;

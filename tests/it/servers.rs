@@ -8,6 +8,7 @@ use std::sync::{Mutex, OnceLock};
 
 use serde_json::Value;
 
+use crate::request::request;
 use crate::sandbox::finish;
 
 /// Where each server listens, and the credentials of its administrator.
@@ -99,24 +100,14 @@ pub fn servers() -> &'static Servers {
 impl Servers {
     /// A call of Vault's API with this token: the status and the JSON that came back.
     pub fn vault_as(&self, token: &str, method: &str, path: &str, body: &Value) -> (u16, Value) {
-        let host = self.vault_addr.strip_prefix("http://").unwrap();
         let body = if body.is_null() {
             String::new()
         } else {
             body.to_string()
         };
-        // HTTP/1.0: the answer ends where the connection does, never in chunks.
-        let request = format!(
-            "{method} /v1/{path} HTTP/1.0\r\nHost: {host}\r\nX-Vault-Token: {token}\r\nContent-Length: {}\r\n\r\n{body}",
-            body.len()
-        );
-        let mut stream = TcpStream::connect(host).unwrap();
-        stream.write_all(request.as_bytes()).unwrap();
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).unwrap();
-        let (head, body) = answer.split_once("\r\n\r\n").unwrap();
-        let status = head.split(' ').nth(1).unwrap().parse().unwrap();
-        (status, serde_json::from_str(body).unwrap_or(Value::Null))
+        let headers = format!("X-Vault-Token: {token}\r\n");
+        let answer = request(method, &self.vault_addr, &format!("/v1/{path}"), &headers, &body);
+        (answer.status, answer.json())
     }
 
     fn boto_command(&self, env: &[(&str, &str)]) -> Command {

@@ -5,8 +5,6 @@
 //! signs in with a browser and who knows a pod's token are doubles that OpenBao asks.
 
 use std::collections::BTreeMap;
-use std::io::{Read as _, Write as _};
-use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex};
@@ -20,29 +18,23 @@ use secrecy::SecretString;
 use serde_json::{Value, json};
 
 use crate::liar::{self, Liar};
+use crate::request::{self, Response, request};
 use crate::sandbox::{Outcome, Sandbox, eventually};
 use crate::servers::{servers, unique};
 use crate::tmux::Tmux;
 
 const VALUE: &str = "swordfish-of-every-login";
 
-/// One request; the status and the body.
-fn http(method: &str, url: &str, body: &str) -> (u16, String, String) {
-    let rest = url.strip_prefix("http://").unwrap();
-    let (host, path) = rest.split_once('/').unwrap_or((rest, ""));
-    // HTTP/1.0: the answer ends where the connection does.
-    let request = format!(
-        "{method} /{path} HTTP/1.0\r\nHost: {host}\r\nContent-Length: {}\r\n\r\n{body}",
-        body.len()
-    );
-    let mut stream = TcpStream::connect(host).unwrap();
-    stream.write_all(request.as_bytes()).unwrap();
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).unwrap();
-    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
-    let status = head.split(' ').nth(1).unwrap().parse().unwrap();
-    let location = head.lines().find_map(|line| line.strip_prefix("Location: "));
-    (status, location.unwrap_or_default().to_owned(), body.to_owned())
+/// One request of a browser.
+fn visit(url: &str) -> Response {
+    let path = url.match_indices('/').nth(2).map_or(url.len(), |(at, _)| at);
+    request(
+        "GET",
+        &url[..path],
+        if path == url.len() { "/" } else { &url[path..] },
+        "",
+        "",
+    )
 }
 
 /// A double that `tests/servers/start` started.
@@ -62,9 +54,7 @@ impl Double {
     }
 
     fn control(&self, word: &str, body: &Value) -> Value {
-        let (status, _, answer) = http("POST", &format!("{}/_control/{word}", self.url), &body.to_string());
-        assert_eq!(status, 200, "{word}: {answer}");
-        serde_json::from_str(&answer).unwrap()
+        request::control(&self.url, word, body)
     }
 }
 
@@ -501,9 +491,9 @@ impl Tester {
 
 /// What the identity provider sends the browser to.
 fn sent_to(address: &str) -> String {
-    let (status, location, _) = http("GET", address, "");
-    assert_eq!(status, 302);
-    location
+    let answer = visit(address);
+    assert_eq!(answer.status, 302);
+    answer.location().to_owned()
 }
 
 impl Person for Tester {
@@ -532,7 +522,7 @@ impl Person for Tester {
             }
             "VISIT" => {
                 let page = sent_to(&address.unwrap());
-                *self.page.lock().unwrap() = Some(std::thread::spawn(move || http("GET", &page, "").2));
+                *self.page.lock().unwrap() = Some(std::thread::spawn(move || visit(&page).body));
                 std::thread::sleep(Duration::from_millis(300));
                 String::new()
             }
@@ -549,9 +539,9 @@ impl Person for Tester {
         let page = std::thread::spawn(move || {
             let back = sent_to(&address);
             // Somebody else's page comes first, and does not matter.
-            let forged = http("GET", &back.replace("state=", "state=x"), "");
-            assert_eq!(forged.0, 400);
-            http("GET", &back, "").2
+            let forged = visit(&back.replace("state=", "state=x"));
+            assert_eq!(forged.status, 400);
+            visit(&back).body
         });
         *self.page.lock().unwrap() = Some(page);
         true
@@ -1024,19 +1014,10 @@ fn a_renewal_that_fails_is_told_and_stops_nothing() {
 
 /// Wraps the answer to a request of the administrator.
 fn wrapped(path: &str, body: &Value) -> String {
-    let host = servers().vault_addr.strip_prefix("http://").unwrap();
-    let body = body.to_string();
-    let request = format!(
-        "POST /v1/{path} HTTP/1.0\r\nHost: {host}\r\nX-Vault-Token: {}\r\nX-Vault-Wrap-TTL: 120\r\nContent-Length: {}\r\n\r\n{body}",
-        servers().vault_token,
-        body.len()
-    );
-    let mut stream = TcpStream::connect(host).unwrap();
-    stream.write_all(request.as_bytes()).unwrap();
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).unwrap();
-    let (_, body) = answer.split_once("\r\n\r\n").unwrap();
-    let answer: Value = serde_json::from_str(body).unwrap();
+    let servers = servers();
+    let headers = format!("X-Vault-Token: {}\r\nX-Vault-Wrap-TTL: 120\r\n", servers.vault_token);
+    let path = format!("/v1/{path}");
+    let answer = request("POST", &servers.vault_addr, &path, &headers, &body.to_string()).json();
     answer["wrap_info"]["token"].as_str().unwrap().to_owned()
 }
 

@@ -117,17 +117,13 @@ impl Aws {
     /// A login that still holds; the one there is, or a new one.
     pub(super) async fn login_as(&self, role_arn: Option<&str>) -> Result<Arc<Login>, Problem> {
         let shared = self.session.login(role_arn);
-        let mut login = shared.wait().await?;
-        if let Some(login) = login.known.as_ref().filter(|login| login.lasts()) {
-            return Ok(Arc::clone(login));
-        }
-        let made = match role_arn {
-            None => self.log_in().await,
-            Some(arn) => self.log_in_further(arn).await,
+        let make = async {
+            match role_arn {
+                None => self.log_in().await,
+                Some(arn) => self.log_in_further(arn).await,
+            }
         };
-        let made = Arc::new(login.ended(made)?);
-        login.known = Some(Arc::clone(&made));
-        Ok(made)
+        shared.get_or_make(Login::lasts, make).await
     }
 
     /// Another login than this one, which a service did not accept; none if there can be no other.
@@ -135,13 +131,8 @@ impl Aws {
         if !refused.renewable {
             return Ok(None);
         }
-        {
-            let shared = self.session.login(None);
-            let mut login = shared.lock().await;
-            if login.known.as_ref().is_some_and(|known| Arc::ptr_eq(known, refused)) {
-                login.known = None;
-                *self.session.profiles.lock().await = None;
-            }
+        if self.session.login(None).forget(refused).await {
+            *self.session.profiles.lock().await = None;
         }
         let login = self.login_as(None).await?;
         let same = login.credentials.access_key_id() == refused.credentials.access_key_id()
@@ -246,9 +237,9 @@ impl Aws {
             at_login(Problem::new(&catalogue::AWS_WEB_IDENTITY, what))
         };
         // Read at every login: Kubernetes writes a new one before the old one ends.
-        let file = crate::providers::settings::path(token_file, &self.world);
-        let token = std::fs::read_to_string(file).map_err(|error| unreadable(&error.kind().to_string()))?;
-        let token = zeroize::Zeroizing::new(token);
+        let path = crate::providers::settings::path(token_file, &self.world);
+        let token = crate::providers::file::read_text(&path).map_err(|error| unreadable(&error.kind().to_string()))?;
+        let token = token.expose_secret();
         if token.trim().is_empty() {
             return Err(unreadable("the file is empty"));
         }

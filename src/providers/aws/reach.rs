@@ -2,16 +2,14 @@
 
 use reqwest::Url;
 
+use super::Aws;
 use super::endpoint::{Service, Variant};
 use super::transport::Failure;
-use super::{Aws, RUNG_LIMIT};
 use crate::domain::catalogue;
 use crate::domain::problem::Problem;
-use crate::domain::status::State;
 use crate::providers::net::http::{self, Fault};
-use crate::providers::net::ladder::{Ladder, Route, stages_until};
-use crate::providers::net::tls;
-use crate::providers::patience::in_words;
+use crate::providers::net::ladder::{Route, stages_until};
+use crate::providers::net::trouble::Unanswered;
 
 impl Aws {
     /// The way to a service, for a ladder.
@@ -43,56 +41,31 @@ impl Aws {
             Err(problem) => return problem,
         };
         let host = &route.host;
-        let upstream = |why: &str| {
-            Problem::new(&catalogue::PROVIDER_UPSTREAM, format!("AWS at {host} {why}"))
-                .steps(stages_until("read", route.tls.is_some()))
+        let server = format!("AWS at {host}");
+        let problem = if let Fault::Broken = fault {
+            // The SDK calls an answer that it cannot read by the same name.
+            let what = format!("{server} sent an answer that cannot be read, or none that is whole");
+            Problem::new(&catalogue::PROVIDER_UPSTREAM, what).steps(stages_until("read", route.tls.is_some()))
+        } else {
+            let unanswered = Unanswered {
+                server: &server,
+                route: &route,
+                certified: host,
+                limit: self.settings.limit,
+                provider: &self.name,
+                rung: "read",
+            };
+            unanswered.explain(fault).await
         };
-        let problem = match fault {
-            Fault::Tls(error) => tls::explain(error, host).steps(stages_until("tls", true)),
-            Fault::Connect => self.not_connected(&route, service, region, false).await,
-            Fault::Timeout => self.not_connected(&route, service, region, true).await,
-            Fault::Broken => upstream("sent an answer that cannot be read, or none that is whole"),
-            Fault::TooLarge => upstream("sent more than 1 MiB, which no secret is"),
-            Fault::Unsendable => Problem::new(&catalogue::CONFIG_REF_SYNTAX, "the request cannot be sent to a server"),
+        let own =
+            problem.code == &catalogue::NET_DNS && self.endpoint_of(service).await.is_ok_and(|given| given.is_none());
+        let problem = if own {
+            problem.cause(format!(
+                "there is no region `{region}`, or it does not have this service"
+            ))
+        } else {
+            problem
         };
         problem.fact("Request", format!("{line} at {host}"))
-    }
-
-    /// Where the way ends. Climbed anew: the HTTP client does not say.
-    async fn not_connected(&self, route: &Route, service: Service, region: &str, silent: bool) -> Problem {
-        let (host, https) = (&route.host, route.tls.is_some());
-        let mut ladder = Ladder::new();
-        ladder.rung(State::Ok);
-        if let Err(problem) = route.climb(self.settings.limit.min(RUNG_LIMIT), &mut ladder).await {
-            let problem = problem.steps(ladder.stages());
-            let own = self.endpoint_of(service).await.is_ok_and(|given| given.is_none());
-            return if own && problem.code == &catalogue::NET_DNS {
-                problem.cause(format!(
-                    "there is no region `{region}`, or it does not have this service"
-                ))
-            } else {
-                problem
-            };
-        }
-        if silent {
-            let limit = in_words(self.settings.limit);
-            let what = format!("AWS at {host} gave no answer within {limit}");
-            return Problem::new(&catalogue::NET_TIMEOUT, what)
-                .fixes(vec![format!(
-                    "try again, or raise timeout in [providers.{}] (now {limit})",
-                    self.name
-                )])
-                .steps(stages_until("login", https));
-        }
-        if route.proxied {
-            let what = format!("no connection to AWS at {host} through the proxy");
-            let cause = "the proxy that HTTPS_PROXY or ALL_PROXY names is down or refuses";
-            return Problem::new(&catalogue::NET_REFUSED, what)
-                .causes(vec![cause.to_owned()])
-                .fixes(vec![format!("export NO_PROXY={host}")])
-                .steps(stages_until("tcp", true));
-        }
-        let what = format!("the connection to AWS at {host} was lost");
-        Problem::new(&catalogue::NET_REFUSED, what).steps(stages_until("login", https))
     }
 }

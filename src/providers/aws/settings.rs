@@ -8,11 +8,8 @@ use reqwest::Url;
 use crate::domain::catalogue;
 use crate::domain::problem::Problem;
 use crate::providers::net::tls::{Pem, TlsSettings};
-use crate::providers::settings::{Settings, path};
-use crate::providers::{ProviderConfig, Setting, World};
-
-/// How long an answer may take where nothing else is said.
-const DEFAULT_LIMIT: Duration = Duration::from_secs(5);
+use crate::providers::settings::{DEFAULT_LIMIT, Settings, path};
+use crate::providers::{ProviderConfig, World};
 
 /// A role to take on, as `sts:AssumeRole` is asked for it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -66,16 +63,9 @@ impl AwsSettings {
                 address(endpoint).ok_or_else(|| settings.wrong("endpoint", "must be https://HOST or http://HOST:PORT"))
             })
             .transpose()?;
-        let imds = match settings.get("imds") {
-            None => false,
-            Some(Setting::Switch(on)) => *on,
-            Some(_) => return Err(settings.wrong("imds", "must be true or false")),
-        };
         // The variable that AWS' own clients know, then the one that all of a machine's programs do.
-        let ca = match text("ca_cert")? {
-            Some(ca) => {
-                Some(Pem::parse(ca, world).ok_or_else(|| settings.wrong("ca_cert", "is not base64 of PEM text"))?)
-            }
+        let ca = match settings.pem("ca_cert", world)? {
+            Some(ca) => Some(ca),
             None => ["AWS_CA_BUNDLE", "SSL_CERT_FILE"]
                 .iter()
                 .find_map(|name| world.text(name))
@@ -89,7 +79,7 @@ impl AwsSettings {
             external_id: text("external_id")?.map(str::to_owned),
             session_name,
             endpoint,
-            imds,
+            imds: settings.switch("imds")?.unwrap_or(false),
             tls: TlsSettings {
                 ca,
                 ca_folder,

@@ -20,7 +20,6 @@ use rustls::ClientConfig;
 use tokio::sync::OnceCell;
 
 use super::settings::AwsSettings;
-use crate::domain::catalogue;
 use crate::domain::problem::Problem;
 use crate::providers::World;
 use crate::providers::net::http::{self, Answer, Fault};
@@ -153,11 +152,7 @@ impl Transport {
 
     async fn secure(&self) -> Result<&(Client, Arc<ClientConfig>), Problem> {
         let make = || async {
-            let settings = self.0.tls.clone();
-            // The system's store takes 15–30 ms to read: not on a thread that others wait for.
-            let config = tokio::task::spawn_blocking(move || settings.config())
-                .await
-                .map_err(|_| Problem::new(&catalogue::NET_CERT, "TLS cannot be set up"))??;
+            let config = self.0.tls.clone().load().await?;
             // One proxy for all hosts; it spares those that NO_PROXY names by itself.
             let proxy = http::proxy(&self.0.world, true, "")?;
             Ok((http::client(config.clone(), self.0.limit, proxy)?, Arc::new(config)))

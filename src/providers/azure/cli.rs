@@ -10,7 +10,7 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use zeroize::Zeroizing;
 
-use super::login::{Token, Unusable, secret};
+use super::login::{Token, Unusable};
 use crate::domain::catalogue;
 use crate::domain::problem::Problem;
 use crate::providers::command::{self, Failure};
@@ -23,7 +23,7 @@ const OUTPUT_CAP: usize = 64 * 1024;
 
 #[derive(Deserialize)]
 struct Answered {
-    #[serde(rename = "accessToken", deserialize_with = "secret")]
+    #[serde(rename = "accessToken")]
     access_token: SecretString,
     /// Seconds since 1970; since version 2.54.
     expires_on: Option<i64>,

@@ -2,9 +2,8 @@
 
 use std::sync::Arc;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use secrecy::{ExposeSecret, SecretString};
-use serde::{Deserialize, Deserializer};
 
 use super::cloud::Challenge;
 use super::entra::Proof;
@@ -12,10 +11,9 @@ use super::logins::{Credential, Login};
 use super::{Azure, assertion, cli, managed};
 use crate::domain::catalogue;
 use crate::domain::problem::Problem;
+use crate::providers::file;
 use crate::providers::net::ladder::stages_until;
-
-/// A token is renewed this long before it ends, or a tenth of its life before where that is less.
-const EARLY: SignedDuration = SignedDuration::from_mins(5);
+use crate::providers::shared::renewal;
 
 /// A token in use.
 pub(super) struct Token {
@@ -29,14 +27,11 @@ pub(super) struct Token {
 impl Token {
     /// None if the text is no token.
     pub(super) fn new(value: &str, expires: Timestamp) -> Option<Self> {
-        let now = Timestamp::now();
-        let life = expires.duration_since(now);
-        let early = EARLY.min(life / 10).max(SignedDuration::ZERO);
         let fits = !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_graphic());
         fits.then(|| Self {
             value: SecretString::from(value),
             expires,
-            renew_at: expires.checked_sub(early).unwrap_or(expires),
+            renew_at: renewal(Timestamp::now(), expires),
             words: String::new(),
         })
     }
@@ -64,24 +59,9 @@ impl From<Problem> for Unusable {
 impl Azure {
     /// A token to ask with: the one in use while it lasts, else a new one.
     pub(super) async fn token(&self, challenge: &Challenge) -> Result<Arc<Token>, Problem> {
-        let mut current = self.session.wait().await?;
-        if let Some(token) = &current.known
-            && Timestamp::now() < token.renew_at
-        {
-            return Ok(Arc::clone(token));
-        }
-        let login = self.log_in(challenge).await;
-        let token = Arc::new(current.ended(login)?);
-        current.known = Some(Arc::clone(&token));
-        Ok(token)
-    }
-
-    /// Forgets a token that the vault does not accept.
-    pub(super) async fn forget(&self, dead: &Arc<Token>) {
-        let mut current = self.session.lock().await;
-        if current.known.as_ref().is_some_and(|token| Arc::ptr_eq(token, dead)) {
-            current.known = None;
-        }
+        self.session
+            .get_or_make(|token| Timestamp::now() < token.renew_at, self.log_in(challenge))
+            .await
     }
 
     async fn log_in(&self, challenge: &Challenge) -> Result<Token, Problem> {
@@ -116,16 +96,16 @@ impl Azure {
                 let assertion = self.credential(assertion).await?;
                 self.entra(app, Proof::Assertion(assertion), &scope).await?
             }
-            Login::Workload { app, file } => {
-                let text = zeroize::Zeroizing::new(std::fs::read_to_string(file).map_err(|error| {
+            Login::Workload { app, file: path } => {
+                let text = file::read_text(path).map_err(|error| {
                     let what = format!(
                         "the workload's token {} cannot be read: {}",
-                        file.display(),
+                        path.display(),
                         error.kind()
                     );
                     Problem::new(&catalogue::AZURE_TOKEN_FILE, what).steps(stages_until("login", true))
-                })?);
-                let assertion = SecretString::from(Box::<str>::from(text.trim()));
+                })?;
+                let assertion = SecretString::from(Box::<str>::from(text.expose_secret().trim()));
                 self.entra(app, Proof::Assertion(assertion), &scope).await?
             }
             Login::Managed { client } => {
@@ -167,11 +147,6 @@ impl Azure {
     }
 }
 
-/// Takes a token out of an answer.
-pub(super) fn secret<'de, D: Deserializer<'de>>(from: D) -> Result<SecretString, D::Error> {
-    String::deserialize(from).map(SecretString::from)
-}
-
 fn cancelled() -> Problem {
     Problem::new(
         &catalogue::PROVIDER_CANCELLED,
@@ -189,16 +164,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_token_is_renewed_before_it_ends() {
+    fn what_is_no_token_is_not_taken() {
         let now = Timestamp::now();
-        let early = |seconds| {
-            let expires = now + SignedDuration::from_secs(seconds);
-            let token = Token::new("t", expires).unwrap();
-            expires.duration_since(token.renew_at).as_secs()
-        };
-        assert_eq!(early(86_400), 300);
-        assert!((5..=6).contains(&early(60)));
-        assert_eq!(early(-10), 0, "a token that is over is over");
         assert!(Token::new("", now).is_none() && Token::new("a\nb", now).is_none());
     }
 }

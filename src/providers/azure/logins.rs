@@ -255,7 +255,6 @@ mod tests {
     use crate::domain::reference::ProviderKind;
     use crate::providers::ProviderConfig;
     use crate::providers::azure::settings::AzureSettings;
-    use std::sync::Arc;
 
     fn read(name: &str, env: &[(&str, &str)], settings: &[(&str, &str)]) -> Result<Vec<String>, &'static str> {
         let config = ProviderConfig {
@@ -268,15 +267,7 @@ mod tests {
                 .collect(),
             at: None,
         };
-        let env = env.iter().map(|(name, value)| ((*name).to_owned(), value.into()));
-        let world = World {
-            env: Arc::new(env.collect()),
-            home: None,
-            data_folder: "/nonexistent".into(),
-            state_folder: "/nonexistent".into(),
-            runtime_folder: "/nonexistent".into(),
-        };
-        AzureSettings::read(&config, &world)
+        AzureSettings::read(&config, &World::of(env))
             .map(|settings| settings.logins.iter().map(Login::words).collect())
             .map_err(|problem| problem.code.id)
     }

@@ -10,7 +10,7 @@ use reqwest::{Method, Request, Url};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 
-use super::login::{Token, Unusable, secret};
+use super::login::{Token, Unusable};
 use super::server::{Purpose, Server};
 use crate::domain::catalogue;
 use crate::domain::problem::Problem;
@@ -75,7 +75,6 @@ impl Source {
 
 #[derive(Deserialize)]
 struct Answered {
-    #[serde(deserialize_with = "secret")]
     access_token: SecretString,
     /// Seconds since 1970, as a number or as text.
     expires_on: Option<Number>,
@@ -264,19 +263,11 @@ fn arc(why: &str) -> Problem {
 #[cfg(test)]
 mod tests {
     use std::os::unix::fs::symlink;
-    use std::sync::Arc;
 
     use super::*;
 
     fn source(env: &[(&str, &str)]) -> Source {
-        let env = env.iter().map(|(name, value)| ((*name).to_owned(), value.into()));
-        Source::of(&World {
-            env: Arc::new(env.collect()),
-            home: None,
-            data_folder: "/nonexistent".into(),
-            state_folder: "/nonexistent".into(),
-            runtime_folder: "/nonexistent".into(),
-        })
+        Source::of(&World::of(env))
     }
 
     #[test]

@@ -171,7 +171,7 @@ impl Azure {
             // It may have been revoked, or the vault moved to another tenant: asked anew, and checked anew.
             let challenge = self.read_challenge(&answer, &line)?;
             self.challenge.lock().await.known = Some(challenge.clone());
-            self.forget(&token).await;
+            self.session.forget(&token).await;
             let another = self.token(&challenge).await?;
             let worth_it = !same(&another, &token);
             token = another;

@@ -6,14 +6,12 @@ use std::time::Duration;
 use reqwest::{Client, Proxy, Request, Url};
 use rustls::ClientConfig;
 
-use super::RUNG_LIMIT;
 use crate::domain::catalogue;
 use crate::domain::problem::Problem;
-use crate::domain::status::State;
 use crate::providers::net::http::{self, Answer, Fault};
-use crate::providers::net::ladder::{Ladder, Route, stages_until};
-use crate::providers::net::{retry, tls};
-use crate::providers::patience::in_words;
+use crate::providers::net::ladder::{Route, stages_until};
+use crate::providers::net::retry;
+use crate::providers::net::trouble::{self, Unanswered};
 
 /// What a server is for: which rung of the ladder ends with it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -81,59 +79,18 @@ impl Server {
 
     /// Why there is no answer.
     pub(super) async fn unanswered(&self, fault: &Fault, line: &str) -> Problem {
-        let (name, host) = (self.name(), &self.route.host);
-        let problem = match fault {
-            Fault::Tls(error) => self.at("tls", tls::explain(error, host)),
-            Fault::Connect | Fault::Timeout => {
-                let mut ladder = Ladder::new();
-                ladder.rung(State::Ok);
-                let climbed = self.route.climb(self.limit.min(RUNG_LIMIT), &mut ladder).await;
-                match (climbed, fault) {
-                    (Err(problem), _) => {
-                        let problem = self.explained(problem);
-                        match self.purpose {
-                            Purpose::Vault => problem.steps(ladder.stages()),
-                            Purpose::Login => self.at("login", problem),
-                        }
-                    }
-                    (Ok(()), Fault::Timeout) => {
-                        let limit = in_words(self.limit);
-                        let what = format!("{name} gave no answer within {limit}");
-                        let problem = Problem::new(&catalogue::NET_TIMEOUT, what)
-                            .causes(vec![
-                                "the server accepts connections and is slow or overloaded".to_owned(),
-                                "something in between takes the connection and does not pass it on".to_owned(),
-                            ])
-                            .fixes(vec![format!(
-                                "try again, or raise timeout in [providers.{}] (now {limit})",
-                                self.provider
-                            )]);
-                        self.at("login", problem)
-                    }
-                    _ if self.route.proxied => {
-                        let what = format!("no connection to {name} through the proxy");
-                        let problem = Problem::new(&catalogue::NET_REFUSED, what)
-                            .causes(vec![
-                                "the proxy that HTTPS_PROXY or ALL_PROXY names is down or refuses".to_owned(),
-                            ])
-                            .fixes(vec![format!("export NO_PROXY={host}")]);
-                        self.at("tcp", problem)
-                    }
-                    _ => self.at(
-                        "login",
-                        Problem::new(&catalogue::NET_REFUSED, format!("the connection to {name} was lost")),
-                    ),
-                }
-            }
-            Fault::Broken => {
-                let what = format!("{name} ended the connection before its answer was complete");
-                self.at(self.rung(), Problem::new(&catalogue::PROVIDER_UPSTREAM, what))
-            }
-            Fault::TooLarge => {
-                let what = format!("{name} sent more than 1 MiB, which no secret is");
-                self.at(self.rung(), Problem::new(&catalogue::PROVIDER_UPSTREAM, what))
-            }
-            Fault::Unsendable => Problem::new(&catalogue::CONFIG_REF_SYNTAX, "the name cannot be sent to a server"),
+        let unanswered = Unanswered {
+            server: &self.name(),
+            route: &self.route,
+            certified: &self.route.host,
+            limit: self.limit,
+            provider: &self.provider,
+            rung: self.rung(),
+        };
+        let problem = self.explained(unanswered.explain(fault).await);
+        let problem = match self.purpose {
+            Purpose::Vault => problem,
+            Purpose::Login => self.at("login", problem),
         };
         problem.fact("Request", format!("{line} at {}", self.address))
     }
@@ -171,36 +128,21 @@ impl Server {
     pub(super) fn troubled(&self, answer: &Answer, line: &str) -> Option<Problem> {
         let name = self.name();
         let problem = match answer.status {
-            300..=399 => {
-                let target = answer.location.as_deref().unwrap_or("an address it does not name");
-                let what = format!("{name} redirects to {target}, which is not followed: a token must not travel");
-                Problem::new(&catalogue::NET_REDIRECT, what)
-            }
-            429 => {
-                let problem = Problem::new(
-                    &catalogue::AZURE_THROTTLED,
-                    format!("{name} limits the rate of requests"),
-                );
-                match answer.retry_after {
-                    Some(pause) => problem.fixes(vec![format!("wait {}, then try again", in_words(pause))]),
-                    None => problem,
-                }
-            }
+            300..=399 => trouble::redirected(&name, answer),
+            429 => trouble::limited(&catalogue::AZURE_THROTTLED, &name, answer),
             500.. => return Some(self.upstream(line, answer.status)),
             _ => return None,
         };
         Some(self.answered(problem, line, answer.status))
     }
 
-    /// An answer that nothing can be made of. The body stays out of it: it may hold anything.
+    /// An answer that nothing can be made of.
     pub(super) fn upstream(&self, line: &str, status: u16) -> Problem {
-        let name = self.name();
-        let what = match status {
-            500.. => format!("{name} failed (HTTP {status})"),
-            400.. => format!("{name} refused the request (HTTP {status})"),
-            _ => format!("{name} gave an answer that cannot be used"),
+        let whose = match self.purpose {
+            Purpose::Vault => "Key Vault's",
+            Purpose::Login => "that of a login server",
         };
-        self.answered(Problem::new(&catalogue::PROVIDER_UPSTREAM, what), line, status)
+        self.answered(trouble::upstream(&self.name(), whose, status), line, status)
     }
 
     /// A problem that came as an answer to this request.

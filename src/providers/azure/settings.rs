@@ -8,12 +8,10 @@ use super::cloud::Cloud;
 use super::logins::{Login, Logins};
 use crate::domain::catalogue;
 use crate::domain::problem::Problem;
-use crate::providers::net::tls::{Pem, TlsSettings};
-use crate::providers::settings::Settings;
-use crate::providers::{ProviderConfig, Setting, World};
+use crate::providers::net::tls::TlsSettings;
+use crate::providers::settings::{DEFAULT_LIMIT, Settings};
+use crate::providers::{ProviderConfig, World};
 
-/// How long an answer may take where nothing else is said.
-const DEFAULT_LIMIT: Duration = Duration::from_secs(5);
 const CLI_LIMIT: Duration = Duration::from_secs(10);
 
 #[derive(Clone)]
@@ -54,11 +52,7 @@ impl AzureSettings {
         if let Some(own) = own.filter(|own| *own != cloud) {
             return Err(of_another_cloud(config, own, cloud));
         }
-        let allow_custom_host = match settings.get("allow_custom_host") {
-            None => false,
-            Some(Setting::Switch(switch)) => *switch,
-            Some(_) => return Err(settings.wrong("allow_custom_host", "must be true or false")),
-        };
+        let allow_custom_host = settings.switch("allow_custom_host")?.unwrap_or(false);
         let word = settings.text("credential")?.unwrap_or("auto");
         // `credential = "secret"` says in so many words that what the environment holds is for this vault too.
         let environment = default || word != "auto";
@@ -71,9 +65,6 @@ impl AzureSettings {
                 .ok_or_else(|| settings.wrong("authority_host", "(or AZURE_AUTHORITY_HOST) must be https://HOST"))?,
             None => authority_of(cloud.authority()).ok_or_else(|| settings.wrong("cloud", "has no authority"))?,
         };
-        let ca = settings
-            .text("ca_cert")?
-            .map(|text| Pem::parse(text, world).ok_or_else(|| settings.wrong("ca_cert", "is not base64 of PEM text")));
         let limit = settings.duration("timeout")?;
         Ok(Self {
             address,
@@ -86,7 +77,7 @@ impl AzureSettings {
             }
             .chosen(word)?,
             tls: TlsSettings {
-                ca: ca.transpose()?,
+                ca: settings.pem("ca_cert", world)?,
                 ca_folder: None,
                 client: None,
                 verify: true,

@@ -13,10 +13,11 @@ use serde::{Deserialize, Deserializer};
 use super::Gcp;
 use super::login::{Token, bearer};
 use super::web::{Purpose, Reply};
-use crate::domain::catalogue;
 use crate::domain::problem::Problem;
 use crate::domain::secret::SecretValue;
 use crate::providers::net::http::Answer;
+pub(super) use crate::providers::net::http::parse;
+use crate::providers::net::trouble::unsendable;
 
 /// An answer, and the token that it was asked with.
 pub(super) struct Asked {
@@ -46,7 +47,6 @@ impl Gcp {
     }
 
     async fn ask_with(&self, question: &Question<'_>, token: &Token) -> Result<Reply, Problem> {
-        let unsendable = || Problem::new(&catalogue::CONFIG_REF_SYNTAX, "the request cannot be sent to a server");
         let endpoint = self.settings.endpoint(question.location);
         let url = Url::parse(&format!("{endpoint}/v1/{}", question.path)).map_err(|_| unsendable())?;
         let method = if question.body.is_some() {
@@ -71,11 +71,6 @@ impl Gcp {
     }
 }
 
-/// Reads an answer; none if it is not what was expected. A JSON library's error quotes values, so it goes no further.
-pub(super) fn parse<'a, T: Deserialize<'a>>(answer: &'a Answer) -> Option<T> {
-    serde_json::from_slice(&answer.body).ok()
-}
-
 /// The last part of a resource's name: `7` of `projects/1/secrets/db/versions/7`.
 pub(super) fn last_part(name: &str) -> &str {
     name.rsplit('/').next().unwrap_or(name)
@@ -92,7 +87,6 @@ pub(super) struct Accessed {
 #[serde(rename_all = "camelCase")]
 pub(super) struct Content {
     /// Left out where there is nothing in it.
-    #[serde(default, deserialize_with = "secret")]
     data: Option<SecretString>,
     #[serde(default, deserialize_with = "checksum")]
     data_crc32c: Option<u32>,
@@ -131,10 +125,6 @@ fn crc32c(bytes: &[u8]) -> u32 {
     };
     let byte = |crc: u32, byte: &u8| (0..8).fold(crc ^ u32::from(*byte), |crc, _| step(crc));
     !bytes.iter().fold(!0, byte)
-}
-
-fn secret<'de, D: Deserializer<'de>>(from: D) -> Result<Option<SecretString>, D::Error> {
-    Ok(Option::<Box<str>>::deserialize(from)?.map(SecretString::from))
 }
 
 /// A 64-bit number, which JSON of Google has as a text. One that is no checksum never matches: it is as good as a wrong one.

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use reqwest::Url;
 use secrecy::{ExposeSecret, SecretString};
-use serde::{Deserialize, Deserializer};
+use serde::Deserialize;
 
 use super::jwt::ServiceAccount;
 use super::settings::may_carry_credentials;
@@ -128,7 +128,6 @@ struct Document {
     #[serde(rename = "type")]
     kind: Option<String>,
     client_email: Option<String>,
-    #[serde(default, deserialize_with = "secret")]
     private_key: Option<SecretString>,
     private_key_id: Option<String>,
     project_id: Option<String>,
@@ -137,9 +136,7 @@ struct Document {
     token_url: Option<String>,
     account: Option<String>,
     client_id: Option<String>,
-    #[serde(default, deserialize_with = "secret")]
     client_secret: Option<SecretString>,
-    #[serde(default, deserialize_with = "secret")]
     refresh_token: Option<SecretString>,
     audience: Option<String>,
     subject_token_type: Option<String>,
@@ -155,8 +152,7 @@ struct Document {
 struct SubjectDocument {
     file: Option<String>,
     url: Option<String>,
-    #[serde(default, deserialize_with = "secrets")]
-    headers: BTreeMap<String, SecretString>,
+    headers: Option<BTreeMap<String, SecretString>>,
     format: Option<Format>,
     environment_id: Option<String>,
     executable: Option<HelperDocument>,
@@ -175,15 +171,6 @@ struct Format {
     #[serde(rename = "type")]
     kind: Option<String>,
     subject_token_field_name: Option<String>,
-}
-
-fn secret<'de, D: Deserializer<'de>>(from: D) -> Result<Option<SecretString>, D::Error> {
-    Ok(Option::<Box<str>>::deserialize(from)?.map(SecretString::from))
-}
-
-fn secrets<'de, D: Deserializer<'de>>(from: D) -> Result<BTreeMap<String, SecretString>, D::Error> {
-    let texts = Option::<BTreeMap<String, Box<str>>>::deserialize(from)?.unwrap_or_default();
-    Ok(texts.into_iter().map(|(name, text)| (name, text.into())).collect())
 }
 
 /// Reads credentials. What is wrong with them is said without quoting any of it.
@@ -273,7 +260,7 @@ impl Document {
                     .ok()
                     .filter(Url::has_host)
                     .ok_or("has a credential_source.url that is no address")?,
-                headers: source.headers,
+                headers: source.headers.unwrap_or_default(),
             },
             (None, None, None) => return Err("has neither file nor url in credential_source".to_owned()),
         };

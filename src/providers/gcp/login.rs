@@ -1,7 +1,7 @@
 //! Tokens: how each kind of login comes by one, how long it lasts, one login at a time, and one more when a token is refused.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use base64::Engine as _;
 use jiff::Timestamp;
@@ -17,17 +17,20 @@ use super::api::parse;
 use super::credentials::{self, Federated, Identity, Login, User};
 use super::jwt;
 use super::settings::Source;
-use super::subject::read_file;
 use super::web::{Purpose, Reply};
 use crate::domain::catalogue;
 use crate::domain::problem::Problem;
+use crate::providers::file;
 use crate::providers::net::ladder::{Ladder, stages_until};
+use crate::providers::shared::renewal;
 
 /// What a token that a service account signs is good for. The narrowest that does: whoever catches one can do no more with it.
 const SECRET_MANAGER: &str = "https://secretmanager.googleapis.com/";
 const IAM_CREDENTIALS: &str = "https://iamcredentials.googleapis.com/";
 /// What all other tokens are good for: Secret Manager has no narrower scope.
 const SCOPE: &str = "https://www.googleapis.com/auth/cloud-platform";
+/// No token of Google lasts longer. A server that says more is not counted on: clocks end somewhere.
+const LONGEST_LIFE: Duration = Duration::from_secs(12 * 3600);
 /// On Google's machines the metadata server is next door. Everywhere else this is what the search for it may cost.
 const METADATA_LIMIT: Duration = Duration::from_secs(1);
 
@@ -35,8 +38,7 @@ const METADATA_LIMIT: Duration = Duration::from_secs(1);
 pub(super) struct Token {
     pub(super) value: SecretString,
     pub(super) identity: Identity,
-    /// When another is made, a little before it ends.
-    renew: Instant,
+    renew_at: Timestamp,
     pub(super) until: Timestamp,
 }
 
@@ -48,7 +50,6 @@ struct Issued {
 
 #[derive(Deserialize)]
 struct TokenAnswer {
-    #[serde(deserialize_with = "secret")]
     access_token: SecretString,
     #[serde(default)]
     expires_in: Option<u64>,
@@ -57,7 +58,6 @@ struct TokenAnswer {
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct ImpersonatedAnswer {
-    #[serde(deserialize_with = "secret")]
     access_token: SecretString,
     expire_time: Option<Timestamp>,
 }
@@ -71,33 +71,17 @@ pub(super) struct Refusal {
     pub(super) error_subtype: String,
 }
 
-fn secret<'de, D: serde::Deserializer<'de>>(from: D) -> Result<SecretString, D::Error> {
-    Box::<str>::deserialize(from).map(SecretString::from)
-}
-
 impl Gcp {
     /// A token to ask with: the one in use while it lasts, else a new one.
     pub(super) async fn token(&self) -> Result<Arc<Token>, Problem> {
-        let mut current = self.session.wait().await?;
-        if let Some(token) = &current.known
-            && Instant::now() < token.renew
-        {
-            return Ok(Arc::clone(token));
-        }
-        let login = self.log_in().await;
-        let token = Arc::new(current.ended(login)?);
-        current.known = Some(Arc::clone(&token));
-        Ok(token)
+        self.session
+            .get_or_make(|token| Timestamp::now() < token.renew_at, self.log_in())
+            .await
     }
 
     /// Another token in place of one that was refused; none if there is only the same one again.
     pub(super) async fn another(&self, refused: &Arc<Token>) -> Result<Option<Arc<Token>>, Problem> {
-        {
-            let mut current = self.session.lock().await;
-            if current.known.as_ref().is_some_and(|token| Arc::ptr_eq(token, refused)) {
-                current.known = None;
-            }
-        }
+        self.session.forget(refused).await;
         let token = self.token().await?;
         let same = token.value.expose_secret() == refused.value.expose_secret();
         Ok((!same).then_some(token))
@@ -106,13 +90,13 @@ impl Gcp {
     async fn log_in(&self) -> Result<Token, Problem> {
         let identity = self.identity().await?;
         let issued = self.issue(&identity.login, SECRET_MANAGER).await?;
-        // A token of less than an hour is renewed when nine tenths of it are over.
-        let early = (issued.lasts / 10).min(Duration::from_secs(300));
+        let now = Timestamp::now();
+        let until = now + issued.lasts;
         Ok(Token {
             value: issued.value,
             identity,
-            renew: Instant::now() + issued.lasts.saturating_sub(early),
-            until: Timestamp::now() + issued.lasts,
+            renew_at: renewal(now, until),
+            until,
         })
     }
 
@@ -126,7 +110,7 @@ impl Gcp {
             ),
             Source::File(path, from) => {
                 let place = format!("{} ({from})", path.display());
-                let text = read_file(path).map_err(|error| {
+                let text = file::read_text(path).map_err(|error| {
                     let what = format!("{place} cannot be read: {}", error.kind());
                     self.unusable(what)
                         .cause("the path is wrong, or the file belongs to somebody else")
@@ -135,7 +119,7 @@ impl Gcp {
             }
             Source::WellKnown => {
                 let file = self.settings.gcloud_file();
-                match file.as_ref().map(|path| read_file(path)) {
+                match file.as_ref().map(|path| file::read_text(path)) {
                     Some(Ok(text)) => (text, file.unwrap_or_default().display().to_string()),
                     Some(Err(error)) if error.kind() != std::io::ErrorKind::NotFound => {
                         let file = file.unwrap_or_default();
@@ -373,7 +357,7 @@ fn issued(reply: &Reply) -> Option<Issued> {
     bearer(&answer.access_token)?;
     Some(Issued {
         value: answer.access_token,
-        lasts: Duration::from_secs(answer.expires_in.unwrap_or(0)),
+        lasts: Duration::from_secs(answer.expires_in.unwrap_or(0)).min(LONGEST_LIFE),
     })
 }
 

@@ -10,11 +10,9 @@ use super::name;
 use crate::domain::problem::Problem;
 use crate::domain::reference::SecretRef;
 use crate::providers::net::tls::Pem;
-use crate::providers::settings::{Settings, path};
+use crate::providers::settings::{DEFAULT_LIMIT, Settings, path};
 use crate::providers::{ProviderConfig, Setting, World};
 
-/// How long an answer may take where nothing else is said.
-const DEFAULT_LIMIT: Duration = Duration::from_secs(5);
 /// The metadata server of Google's machines. Elsewhere the name does not resolve.
 const METADATA_HOST: &str = "metadata.google.internal";
 /// The file that `gcloud auth application-default login` writes, in the folder of gcloud's configuration.
@@ -61,9 +59,6 @@ impl GcpSettings {
         {
             return Err(settings.wrong("project", "is no project id or number"));
         }
-        let ca = settings
-            .text("ca_cert")?
-            .map(|text| Pem::parse(text, world).ok_or_else(|| settings.wrong("ca_cert", "is not base64 of PEM text")));
         let metadata = world.text("GCE_METADATA_HOST").unwrap_or(METADATA_HOST);
         Ok(Self {
             endpoint: settings
@@ -80,7 +75,7 @@ impl GcpSettings {
                     "cannot come from GCE_METADATA_HOST: it is not HOST or HOST:PORT",
                 )
             })?,
-            ca: ca.transpose()?,
+            ca: settings.pem("ca_cert", world)?,
             limit: settings.duration("timeout")?.unwrap_or(DEFAULT_LIMIT),
         })
     }
@@ -155,7 +150,6 @@ mod tests {
     use super::*;
     use crate::domain::reference::ProviderKind;
     use std::collections::BTreeMap;
-    use std::sync::Arc;
 
     fn read(name: &str, env: &[(&str, &str)], settings: &[(&str, &str)]) -> Result<GcpSettings, Problem> {
         let settings = settings
@@ -167,13 +161,9 @@ mod tests {
             settings: settings.collect::<BTreeMap<_, _>>(),
             at: None,
         };
-        let env = env.iter().map(|(name, value)| ((*name).to_owned(), value.into()));
         let world = World {
-            env: Arc::new(env.collect()),
             home: Some("/home/p".into()),
-            data_folder: "/nonexistent".into(),
-            state_folder: "/nonexistent".into(),
-            runtime_folder: "/nonexistent".into(),
+            ..World::of(env)
         };
         GcpSettings::read(&config, &world)
     }

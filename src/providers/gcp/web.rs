@@ -10,16 +10,12 @@ use tokio::sync::OnceCell;
 
 use crate::domain::catalogue;
 use crate::domain::problem::Problem;
-use crate::domain::status::State;
 use crate::providers::World;
 use crate::providers::net::http::{self, Answer, Fault};
-use crate::providers::net::ladder::{Ladder, Route, stages_until};
+use crate::providers::net::ladder::{Route, stages_until};
 use crate::providers::net::retry::send_again;
 use crate::providers::net::tls::{self, Pem, TlsSettings};
-use crate::providers::patience::in_words;
-
-/// One rung of the ladder takes no longer than this.
-const RUNG_LIMIT: Duration = Duration::from_secs(3);
+use crate::providers::net::trouble::{self, Unanswered};
 
 /// Made without any I/O; each client at the first request that needs it.
 pub(super) struct Web {
@@ -51,11 +47,13 @@ impl Purpose {
         }
     }
 
-    fn server(self) -> &'static str {
-        match self {
+    /// `Google Secret Manager at https://secretmanager.googleapis.com`.
+    fn server(self, address: &str) -> String {
+        let server = match self {
             Self::Login => "the login server",
             Self::Read => "Google Secret Manager",
-        }
+        };
+        format!("{server} at {address}")
     }
 }
 
@@ -89,10 +87,7 @@ impl Web {
                 client: None,
                 verify: true,
             };
-            // The system's store takes 15–30 ms to read: not on a thread that others wait for.
-            let config = tokio::task::spawn_blocking(move || settings.config())
-                .await
-                .map_err(|_| Problem::new(&catalogue::NET_CERT, "TLS cannot be set up"))??;
+            let config = settings.load().await?;
             // Which hosts the proxy spares is decided for each request by the client.
             let proxy = http::proxy(&self.world, true, "")?;
             Ok(Secure {
@@ -132,10 +127,6 @@ impl Web {
         })
     }
 
-    pub(super) fn rung_limit(&self) -> Duration {
-        self.limit.min(RUNG_LIMIT)
-    }
-
     /// Sends a request; a GET again where that may help.
     pub(super) async fn send(&self, request: Request, purpose: Purpose) -> Result<Reply, Problem> {
         let url = request.url().clone();
@@ -160,65 +151,19 @@ impl Web {
 
     /// Why there is no answer.
     async fn unanswered(&self, fault: &Fault, url: &Url, purpose: Purpose) -> Problem {
-        let (server, address) = (purpose.server(), url.origin().ascii_serialization());
-        let https = url.scheme() == "https";
-        let host = url.host_str().unwrap_or_default();
-        match fault {
-            Fault::Tls(error) => tls::explain(error, host).steps(stages_until("tls", true)),
-            Fault::Connect | Fault::Timeout => {
-                let mut ladder = Ladder::new();
-                ladder.rung(State::Ok);
-                let route = match self.route(url).await {
-                    Ok(route) => route,
-                    Err(problem) => return problem,
-                };
-                if let Err(problem) = route.climb(self.rung_limit(), &mut ladder).await {
-                    return problem.steps(ladder.stages());
-                }
-                if let Fault::Timeout = fault {
-                    let limit = in_words(self.limit);
-                    ladder.rung(State::Fail);
-                    return Problem::new(
-                        &catalogue::NET_TIMEOUT,
-                        format!("{server} at {address} gave no answer within {limit}"),
-                    )
-                    .causes(vec![
-                        "the server accepts connections and is slow or overloaded".to_owned(),
-                        "something in between takes the connection and does not pass it on".to_owned(),
-                    ])
-                    .fixes(vec![format!(
-                        "try again, or raise timeout in [providers.{}] (now {limit})",
-                        self.provider
-                    )])
-                    .steps(ladder.stages());
-                }
-                if route.proxied {
-                    return Problem::new(
-                        &catalogue::NET_REFUSED,
-                        format!("no connection to {server} at {address} through the proxy"),
-                    )
-                    .causes(vec![
-                        "the proxy that HTTPS_PROXY or ALL_PROXY names is down or refuses".to_owned(),
-                    ])
-                    .fixes(vec![format!("export NO_PROXY={host}")])
-                    .steps(stages_until("tcp", true));
-                }
-                Problem::new(
-                    &catalogue::NET_REFUSED,
-                    format!("the connection to {server} at {address} was lost"),
-                )
-                .steps(stages_until("login", https))
-            }
-            Fault::Broken => {
-                let what = format!("{server} at {address} ended the connection before its answer was complete");
-                Problem::new(&catalogue::PROVIDER_UPSTREAM, what).steps(stages_until(purpose.rung(), https))
-            }
-            Fault::TooLarge => {
-                let what = format!("{server} at {address} sent more than 1 MiB, which no secret is");
-                Problem::new(&catalogue::PROVIDER_UPSTREAM, what).steps(stages_until(purpose.rung(), https))
-            }
-            Fault::Unsendable => Problem::new(&catalogue::CONFIG_REF_SYNTAX, "the request cannot be sent to a server"),
-        }
+        let route = match self.route(url).await {
+            Ok(route) => route,
+            Err(problem) => return problem,
+        };
+        let unanswered = Unanswered {
+            server: &purpose.server(&url.origin().ascii_serialization()),
+            route: &route,
+            certified: &route.host,
+            limit: self.limit,
+            provider: &self.provider,
+            rung: purpose.rung(),
+        };
+        unanswered.explain(fault).await
     }
 }
 
@@ -233,39 +178,21 @@ impl Reply {
 
     /// What an answer says of the server rather than of what was asked; none if nothing.
     fn troubled(&self, purpose: Purpose) -> Option<Problem> {
-        let (server, address) = (purpose.server(), &self.address);
+        let server = purpose.server(&self.address);
         match self.answer.status {
-            300..=399 => {
-                let target = self.answer.location.as_deref().unwrap_or("an address it does not name");
-                let what = format!(
-                    "{server} at {address} redirects to {target}, which is not followed: a token must not travel"
-                );
-                Some(Problem::new(&catalogue::NET_REDIRECT, what).causes(vec![
-                    "a proxy or a captive portal in between answers instead of Google".to_owned(),
-                    "endpoint in config.toml is not the address of the service".to_owned(),
-                ]))
-            }
-            429 => {
-                let what = format!("{server} at {address} limits the rate of requests");
-                let problem = Problem::new(&catalogue::GCP_THROTTLED, what);
-                Some(match self.answer.retry_after {
-                    Some(pause) => problem.fix(format!("wait {}, then try again", in_words(pause))),
-                    None => problem,
-                })
-            }
+            300..=399 => Some(trouble::redirected(&server, &self.answer).causes(vec![
+                "a proxy or a captive portal in between answers instead of Google".to_owned(),
+                "endpoint in config.toml is not the address of the service".to_owned(),
+            ])),
+            429 => Some(trouble::limited(&catalogue::GCP_THROTTLED, &server, &self.answer)),
             500.. => Some(self.upstream(purpose)),
             _ => None,
         }
     }
 
-    /// The problem of an answer that nothing can be made of. The body stays out of it: it may hold anything.
+    /// The problem of an answer that nothing can be made of.
     pub(super) fn upstream(&self, purpose: Purpose) -> Problem {
-        let (server, address) = (purpose.server(), &self.address);
-        let what = match self.answer.status {
-            status @ 500.. => format!("{server} at {address} failed (HTTP {status})"),
-            status @ 400.. => format!("{server} at {address} refused the request (HTTP {status})"),
-            _ => format!("{server} at {address} gave an answer that is not Google's"),
-        };
-        self.at(Problem::new(&catalogue::PROVIDER_UPSTREAM, what), purpose)
+        let problem = trouble::upstream(&purpose.server(&self.address), "Google's", self.answer.status);
+        self.at(problem, purpose)
     }
 }

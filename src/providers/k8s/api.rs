@@ -12,6 +12,7 @@ use serde_json::value::RawValue;
 use super::access::Access;
 use super::name::Name;
 use crate::domain::secret::{Payload, SecretValue};
+pub(super) use crate::providers::net::http::parse;
 use crate::providers::net::http::{Answer, Fault};
 
 const JSON: &str = "application/json";
@@ -118,11 +119,6 @@ impl Question {
         }
         Ok(request)
     }
-}
-
-/// The answer as this kind of data; none if it is anything else. serde's own words are left out: they may quote a value.
-pub(super) fn parse<'a, T: Deserialize<'a>>(answer: &'a Answer) -> Option<T> {
-    serde_json::from_slice(&answer.body).ok()
 }
 
 /// What the API says of a request that it did not do (`meta/v1`).

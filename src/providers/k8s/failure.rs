@@ -3,7 +3,6 @@
 use jiff::Timestamp;
 
 use super::Kubernetes;
-use super::RUNG_LIMIT;
 use super::access::Login;
 use super::api::{Question, Status, listed_names};
 use super::login::{Ground, Session};
@@ -11,12 +10,10 @@ use super::name::Name;
 use crate::domain::catalogue;
 use crate::domain::problem::Problem;
 use crate::domain::reference::SecretId;
-use crate::domain::status::State;
 use crate::domain::suggest::nearest;
 use crate::providers::net::http::{Answer, Fault};
-use crate::providers::net::ladder::{Ladder, stages_until};
-use crate::providers::net::tls;
-use crate::providers::patience::in_words;
+use crate::providers::net::ladder::stages_until;
+use crate::providers::net::trouble::{self, Unanswered};
 
 /// Adds as whom we asked, and that the login is where it ended.
 pub(super) fn at_login(problem: Problem, ground: &Ground) -> Problem {
@@ -39,76 +36,41 @@ fn with_user(problem: Problem, ground: &Ground) -> Problem {
     }
 }
 
+/// `the cluster at https://eu.example:6443`.
+fn server(ground: &Ground) -> String {
+    format!("the cluster at {}", ground.access.address())
+}
+
 impl Kubernetes {
     /// Why there is no answer.
     pub(super) async fn unanswered(&self, ground: &Ground, fault: &Fault, line: &str) -> Problem {
-        let (address, https) = (ground.access.address(), ground.access.https());
-        let problem = match fault {
-            Fault::Tls(error) => self.untrusted(tls::explain(error, ground.access.certified_name()), ground),
-            Fault::Connect | Fault::Timeout => {
-                let mut ladder = Ladder::new();
-                ladder.rung(State::Ok);
-                let climbed = ground
-                    .route
-                    .climb_to(
-                        ground.access.certified_name(),
-                        self.settings.limit.min(RUNG_LIMIT),
-                        &mut ladder,
-                    )
-                    .await;
-                if let Err(problem) = climbed {
-                    self.untrusted(problem, ground).steps(ladder.stages())
-                } else if let Fault::Timeout = fault {
-                    let limit = in_words(self.settings.limit);
-                    ladder.rung(State::Fail);
-                    let what = format!("the cluster at {address} gave no answer within {limit}");
-                    Problem::new(&catalogue::NET_TIMEOUT, what)
-                        .causes(vec![
-                            "the API server accepts connections and is slow or overloaded".to_owned(),
-                            "something in between takes the connection and does not pass it on".to_owned(),
-                        ])
-                        .fixes(vec![format!(
-                            "try again, or raise timeout in [providers.{}] (now {limit})",
-                            self.name
-                        )])
-                        .steps(ladder.stages())
-                } else if ground.route.proxied {
-                    let what = format!("no connection to the cluster at {address} through the proxy");
-                    Problem::new(&catalogue::NET_REFUSED, what)
-                        .causes(vec![
-                            "the proxy that HTTPS_PROXY or the kubeconfig's proxy-url names is down or refuses"
-                                .to_owned(),
-                        ])
-                        .fixes(vec![format!("export NO_PROXY={}", ground.access.host())])
-                        .steps(stages_until("tcp", true))
-                } else {
-                    let what = format!("the connection to the cluster at {address} was lost");
-                    Problem::new(&catalogue::NET_REFUSED, what).steps(stages_until("login", https))
-                }
-            }
-            Fault::Broken => {
-                let what = format!("the cluster at {address} ended the connection before its answer was complete");
-                Problem::new(&catalogue::PROVIDER_UPSTREAM, what).steps(stages_until("read", https))
-            }
-            Fault::TooLarge => {
-                let what = format!("the cluster at {address} sent more than 1 MiB, which no secret is");
-                Problem::new(&catalogue::PROVIDER_UPSTREAM, what).steps(stages_until("read", https))
-            }
-            Fault::Unsendable => {
-                let what = "the kubeconfig's user has as-groups or as-user-extra that cannot be sent";
-                Problem::new(&catalogue::K8S_KUBECONFIG, what)
-            }
+        let problem = if let Fault::Unsendable = fault {
+            let what = "the kubeconfig's user has as-groups or as-user-extra that cannot be sent";
+            Problem::new(&catalogue::K8S_KUBECONFIG, what)
+        } else {
+            let unanswered = Unanswered {
+                server: &server(ground),
+                route: &ground.route,
+                certified: ground.access.certified_name(),
+                limit: self.settings.limit,
+                provider: &self.name,
+                rung: "read",
+            };
+            self.explained(unanswered.explain(fault).await, ground)
         };
-        problem.fact("Request", format!("{line} at {address}"))
+        problem.fact("Request", format!("{line} at {}", ground.access.address()))
     }
 
-    /// A failed handshake is mended in the kubeconfig, which has the cluster's CA.
-    fn untrusted(&self, problem: Problem, ground: &Ground) -> Problem {
-        if problem.code != &catalogue::NET_TLS {
-            return problem;
+    /// What the kubeconfig has to do with it: the cluster's CA is there, and its proxy may be.
+    fn explained(&self, problem: Problem, ground: &Ground) -> Problem {
+        let access = &ground.access;
+        if problem.code == &catalogue::NET_REFUSED && access.proxy.is_some() {
+            return problem.causes(vec![
+                "the proxy that the kubeconfig's proxy-url names is down or refuses".to_owned(),
+            ]);
         }
-        let problem = problem.steps(stages_until("tls", true));
-        if ground.access.context.is_none() || !problem.fixes.iter().any(|fix| fix.contains("ca_cert")) {
+        let by_ca = problem.code == &catalogue::NET_TLS && problem.fixes.iter().any(|fix| fix.contains("ca_cert"));
+        if !by_ca || access.context.is_none() {
             return problem;
         }
         problem.fix("write the kubeconfig anew with your cluster's tool: its certificate-authority-data is that of another cluster, or old")
@@ -118,28 +80,9 @@ impl Kubernetes {
     pub(super) fn troubled(&self, ground: &Ground, answer: &Answer, line: &str) -> Option<Problem> {
         let address = ground.access.address();
         let problem = match answer.status {
-            300..=399 => {
-                let target = answer.location.as_deref().unwrap_or("an address it does not name");
-                let what = format!(
-                    "the cluster at {address} redirects to {target}, which is not followed: a token must not travel"
-                );
-                Problem::new(&catalogue::NET_REDIRECT, what)
-            }
-            429 => {
-                let problem = Problem::new(
-                    &catalogue::K8S_RATE,
-                    format!("the cluster at {address} limits the rate of requests"),
-                );
-                match answer.retry_after {
-                    Some(pause) => problem.fixes(vec![format!("wait {}, then try again", in_words(pause))]),
-                    None => problem,
-                }
-            }
-            400 if !ground.access.https()
-                && answer
-                    .body
-                    .starts_with(b"Client sent an HTTP request to an HTTPS server") =>
-            {
+            300..=399 => trouble::redirected(&server(ground), answer),
+            429 => trouble::limited(&catalogue::K8S_RATE, &server(ground), answer),
+            400 if !ground.access.https() && trouble::wants_tls(answer) => {
                 let what = format!("the cluster at {address} speaks TLS, and the kubeconfig's server says http://");
                 Problem::new(&catalogue::K8S_KUBECONFIG, what)
                     .causes(vec!["the scheme of the address is wrong".to_owned()])
@@ -151,15 +94,10 @@ impl Kubernetes {
         Some(at_read(problem, ground, line, answer.status).steps(stages_until("login", ground.access.https())))
     }
 
-    /// An answer that nothing can be made of. The body stays out of it: it may hold anything.
+    /// An answer that nothing can be made of.
     pub(super) fn upstream(&self, ground: &Ground, line: &str, status: u16) -> Problem {
-        let address = ground.access.address();
-        let what = match status {
-            500.. => format!("the cluster at {address} failed (HTTP {status})"),
-            400.. => format!("the cluster at {address} refused the request (HTTP {status})"),
-            _ => format!("{address} gave an answer that is not that of a Kubernetes API"),
-        };
-        at_read(Problem::new(&catalogue::PROVIDER_UPSTREAM, what), ground, line, status)
+        let problem = trouble::upstream(&server(ground), "that of a Kubernetes API", status);
+        at_read(problem, ground, line, status)
     }
 
     /// The cluster does not accept the login.

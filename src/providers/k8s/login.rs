@@ -53,17 +53,11 @@ impl Session {
 impl Kubernetes {
     /// The cluster as its files describe it now.
     pub(super) async fn ground(&self) -> Result<Arc<Ground>, Problem> {
-        let mut current = self.ground.wait().await?;
-        if let Some(ground) = &current.known
-            && ground.access.holds()
-        {
-            return Ok(Arc::clone(ground));
-        }
-        let made = self.make_ground().await;
-        let made = made.map_err(|problem| problem.steps(stages_until("config", true)));
-        let ground = Arc::new(current.ended(made)?);
-        current.known = Some(Arc::clone(&ground));
-        Ok(ground)
+        let make = async {
+            let made = self.make_ground().await;
+            made.map_err(|problem| problem.steps(stages_until("config", true)))
+        };
+        self.ground.get_or_make(|ground| ground.access.holds(), make).await
     }
 
     async fn make_ground(&self) -> Result<Ground, Problem> {
@@ -124,8 +118,8 @@ impl Kubernetes {
             Login::Plugin(plugin) => return self.plugged(ground, plugin).await,
             Login::None => (None, None),
             Login::Token(token) => bearer(token)?,
-            Login::TokenFile(file, instead) => match (std::fs::read_to_string(file), instead) {
-                (Ok(text), _) => bearer(&SecretString::from(text))?,
+            Login::TokenFile(file, instead) => match (crate::providers::file::read_text(file), instead) {
+                (Ok(text), _) => bearer(&text)?,
                 (Err(_), Some(token)) => bearer(token)?,
                 (Err(error), None) => {
                     let what = format!("the token in {} cannot be read: {}", file.display(), error.kind());
@@ -153,12 +147,7 @@ impl Kubernetes {
 
     /// Another login in place of one that the cluster does not accept; none if there is only the same one again.
     pub(super) async fn another(&self, ground: &Ground, dead: &Arc<Session>) -> Result<Option<Arc<Session>>, Problem> {
-        {
-            let mut plugged = ground.plugged.lock().await;
-            if plugged.known.as_ref().is_some_and(|known| Arc::ptr_eq(known, dead)) {
-                plugged.known = None;
-            }
-        }
+        ground.plugged.forget(dead).await;
         let session = self.session(ground).await?;
         let plugged = matches!(ground.access.login, Login::Plugin(_));
         let same = session.authorization == dead.authorization && !(plugged && session.authorization.is_none());
@@ -166,17 +155,11 @@ impl Kubernetes {
     }
 
     async fn plugged(&self, ground: &Ground, plugin: &Plugin) -> Result<Arc<Session>, Problem> {
-        let mut current = ground.plugged.wait().await?;
-        if let Some(session) = &current.known
-            && session.lasts()
-        {
-            return Ok(Arc::clone(session));
-        }
-        let session = self.plug(ground, plugin).await;
-        let session = session.map_err(|problem| failure::at_login(problem, ground));
-        let session = Arc::new(current.ended(session)?);
-        current.known = Some(Arc::clone(&session));
-        Ok(session)
+        let make = async {
+            let session = self.plug(ground, plugin).await;
+            session.map_err(|problem| failure::at_login(problem, ground))
+        };
+        ground.plugged.get_or_make(Session::lasts, make).await
     }
 
     async fn plug(&self, ground: &Ground, plugin: &Plugin) -> Result<Session, Problem> {
@@ -198,7 +181,7 @@ impl Kubernetes {
                     client: Some((certificate, Pem::Text(key))),
                     ..ground.access.tls.clone()
                 };
-                let config = blocking(move || tls.config()).await?;
+                let config = tls.load().await?;
                 (self.client(&ground.access, config, ground.proxy.clone())?, end)
             }
         };

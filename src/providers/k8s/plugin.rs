@@ -61,18 +61,10 @@ struct Answer {
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Status {
-    token: Option<SecretText>,
-    client_certificate_data: Option<SecretText>,
-    client_key_data: Option<SecretText>,
+    token: Option<SecretString>,
+    client_certificate_data: Option<SecretString>,
+    client_key_data: Option<SecretString>,
     expiration_timestamp: Option<String>,
-}
-
-struct SecretText(SecretString);
-
-impl<'de> Deserialize<'de> for SecretText {
-    fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        Box::<str>::deserialize(from).map(|text| Self(text.into()))
-    }
 }
 
 impl Plugin {
@@ -145,9 +137,9 @@ impl Plugin {
             return Err(format!("answered in another version than {}", self.api_version));
         }
         let status = answer.status.ok_or("printed an ExecCredential without a status")?;
-        let text = |secret: Option<SecretText>| secret.map(|SecretText(text)| text).filter(is_given);
-        let token = text(status.token);
-        let identity = match (text(status.client_certificate_data), text(status.client_key_data)) {
+        let given = |secret: Option<SecretString>| secret.filter(is_given);
+        let token = given(status.token);
+        let identity = match (given(status.client_certificate_data), given(status.client_key_data)) {
             (Some(certificate), Some(key)) => Some((certificate, key)),
             (None, None) => None,
             _ => return Err("gave a client certificate or a key, and not both".to_owned()),
@@ -221,8 +213,9 @@ fn describe(cluster: &Cluster) -> Result<serde_json::Value, String> {
     let ca = match (&cluster.certificate_authority_data, &cluster.certificate_authority) {
         (Some(data), _) if !data.is_empty() => Some(data.clone()),
         (_, Some(file)) => {
-            let bytes = std::fs::read(file).map_err(|error| format!("wants {}: {}", file.display(), error.kind()))?;
-            Some(base64::engine::general_purpose::STANDARD.encode(bytes))
+            let bytes = crate::providers::file::read(file)
+                .map_err(|error| format!("wants {}: {}", file.display(), error.kind()))?;
+            Some(base64::engine::general_purpose::STANDARD.encode(bytes.as_slice()))
         }
         _ => None,
     };

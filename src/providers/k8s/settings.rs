@@ -5,11 +5,8 @@ use std::time::Duration;
 
 use crate::domain::problem::Problem;
 use crate::providers::net::tls::Pem;
-use crate::providers::settings::{Settings, path};
-use crate::providers::{ProviderConfig, Setting, World};
-
-/// How long an answer may take where nothing else is said.
-const DEFAULT_LIMIT: Duration = Duration::from_secs(5);
+use crate::providers::settings::{DEFAULT_LIMIT, Settings, path};
+use crate::providers::{ProviderConfig, World};
 
 /// Where the system puts a pod's credentials.
 const SERVICE_ACCOUNT: &str = "/var/run/secrets/kubernetes.io/serviceaccount";
@@ -70,15 +67,6 @@ impl K8sSettings {
         {
             return Err(settings.wrong("namespace", "is not the name of a namespace"));
         }
-        let allow_exec = match settings.get("allow_exec") {
-            None => None,
-            Some(Setting::Switch(allow)) => Some(*allow),
-            Some(_) => return Err(settings.wrong("allow_exec", "must be true or false")),
-        };
-        let ca = settings.text("ca_cert")?.map(|text| {
-            let unusable = || settings.wrong("ca_cert", "is not base64 of PEM text");
-            Pem::parse(text, world).ok_or_else(unusable)
-        });
         Ok(Self {
             files,
             pod: (default && named_by != NamedBy::Settings).then(|| pod(world)).flatten(),
@@ -86,8 +74,8 @@ impl K8sSettings {
             named_by,
             context,
             namespace,
-            allow_exec,
-            ca: ca.transpose()?,
+            allow_exec: settings.switch("allow_exec")?,
+            ca: settings.pem("ca_cert", world)?,
             limit: settings.duration("timeout")?.unwrap_or(DEFAULT_LIMIT),
         })
     }
@@ -127,7 +115,7 @@ fn is_of_system(config: &ProviderConfig) -> bool {
 mod tests {
     use super::*;
     use crate::domain::reference::ProviderKind;
-    use std::sync::Arc;
+    use crate::providers::Setting;
 
     fn read(name: &str, env: &[(&str, &str)], settings: &[(&str, Setting)]) -> Result<K8sSettings, Problem> {
         let config = ProviderConfig {
@@ -139,13 +127,9 @@ mod tests {
                 .collect(),
             at: None,
         };
-        let env = env.iter().map(|(name, value)| ((*name).to_owned(), value.into()));
         let world = World {
-            env: Arc::new(env.collect()),
             home: Some("/home/p".into()),
-            data_folder: "/nonexistent".into(),
-            state_folder: "/nonexistent".into(),
-            runtime_folder: "/nonexistent".into(),
+            ..World::of(env)
         };
         K8sSettings::read(&config, &world)
     }

@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use reqwest::redirect::Policy;
 use reqwest::{Client, NoProxy, Proxy, Request, Response};
 use rustls::ClientConfig;
+use serde::Deserialize;
 use zeroize::Zeroizing;
 
 use super::find;
@@ -161,6 +162,11 @@ fn redirected(mut request: Request, response: &Response) -> Option<Request> {
     Some(request)
 }
 
+/// The answer as this kind of data; none if it is anything else. serde's own words are left out: they may quote a value.
+pub(in crate::providers) fn parse<'a, T: Deserialize<'a>>(answer: &'a Answer) -> Option<T> {
+    serde_json::from_slice(&answer.body).ok()
+}
+
 async fn read(mut response: Response) -> Result<Answer, Fault> {
     let header = |name: &str| response.headers().get(name).and_then(|value| value.to_str().ok());
     let location = header("location").map(|target| {
@@ -220,18 +226,9 @@ fn fault(error: &reqwest::Error) -> Fault {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::sync::Arc;
 
     fn proxied(env: &[(&str, &str)], https: bool, host: &str) -> Result<bool, &'static str> {
-        let env = env.iter().map(|(name, value)| ((*name).to_owned(), value.into()));
-        let world = World {
-            env: Arc::new(env.collect()),
-            home: None,
-            data_folder: "/nonexistent".into(),
-            state_folder: "/nonexistent".into(),
-            runtime_folder: "/nonexistent".into(),
-        };
-        proxy(&world, https, host)
+        proxy(&World::of(env), https, host)
             .map(|proxy| proxy.is_some())
             .map_err(|problem| problem.code.id)
     }

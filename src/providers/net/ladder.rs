@@ -12,9 +12,10 @@ use tokio_rustls::TlsConnector;
 use super::{find, tls};
 use crate::domain::catalogue;
 use crate::domain::problem::Problem;
-use crate::domain::status::{Stage, State};
+use crate::domain::status::{ProviderStatus, Stage, State};
+use crate::providers::RUNGS;
+use crate::providers::climb::{self, RUNG_LIMIT};
 use crate::providers::patience::in_words;
-use crate::providers::{RUNGS, climb};
 
 /// The rungs as far as they were climbed.
 pub(in crate::providers) struct Ladder {
@@ -51,10 +52,6 @@ impl Ladder {
         }
     }
 
-    pub(in crate::providers) fn millis(&self) -> u64 {
-        millis(self.started)
-    }
-
     /// All rungs; those that were not reached are skipped.
     pub(in crate::providers) fn stages(&self) -> Vec<Stage> {
         let rest = RUNGS.iter().skip(self.stages.len()).map(|name| Stage {
@@ -63,6 +60,21 @@ impl Ladder {
             ms: None,
         });
         self.stages.iter().cloned().chain(rest).collect()
+    }
+
+    /// The status of a provider whose probe came to this.
+    pub(in crate::providers) fn ended(
+        self,
+        mut status: ProviderStatus,
+        climbed: Result<(), Problem>,
+    ) -> ProviderStatus {
+        if let Err(problem) = climbed {
+            status.state = State::Fail;
+            status.problem = Some(problem.steps(self.stages()));
+        }
+        status.latency_ms = Some(millis(self.started));
+        status.stages = self.stages();
+        status
     }
 }
 
@@ -98,7 +110,7 @@ pub(in crate::providers) struct Route {
 }
 
 impl Route {
-    /// Climbs dns, tcp and tls with a connection of its own.
+    /// Climbs dns, tcp and tls with a connection of its own, each rung within `limit` and that of all rungs.
     pub(in crate::providers) async fn climb(&self, limit: Duration, ladder: &mut Ladder) -> Result<(), Problem> {
         self.climb_to(&self.host, limit, ladder).await
     }
@@ -116,6 +128,7 @@ impl Route {
             }
             return Ok(());
         }
+        let limit = limit.min(RUNG_LIMIT);
         let addresses = rung(ladder, self.resolve(limit).await)?;
         let stream = rung(ladder, self.connect(&addresses, limit).await)?;
         match &self.tls {

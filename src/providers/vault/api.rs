@@ -20,6 +20,7 @@ use vaultrs::api::token::requests::LookupTokenSelfRequest;
 use zeroize::Zeroize as _;
 
 use super::path::{Kv, Target};
+pub(super) use crate::providers::net::http::parse;
 use crate::providers::net::http::{Answer, Fault};
 
 /// A request that `vaultrs` has no endpoint for, or whose path is taken as it is written.
@@ -303,11 +304,6 @@ fn list(path: String) -> Call {
     }
 }
 
-/// Reads an answer; none if it is not what was expected. A JSON library's error quotes values, so it goes no further.
-pub(super) fn parse<'a, T: Deserialize<'a>>(answer: &'a Answer) -> Option<T> {
-    serde_json::from_slice(&answer.body).ok()
-}
-
 /// What every answer may have around its data.
 #[derive(Deserialize)]
 pub(super) struct Envelope<T> {
@@ -340,10 +336,6 @@ impl Remarks {
 
 fn or_default<'de, D: serde::Deserializer<'de>, T: Default + DeserializeOwned>(from: D) -> Result<T, D::Error> {
     Ok(Option::deserialize(from)?.unwrap_or_default())
-}
-
-pub(super) fn secret<'de, D: serde::Deserializer<'de>>(from: D) -> Result<SecretString, D::Error> {
-    Box::<str>::deserialize(from).map(SecretString::from)
 }
 
 #[derive(Deserialize)]
@@ -391,7 +383,6 @@ pub(super) struct LoggedIn {
 
 #[derive(Deserialize)]
 pub(super) struct Auth {
-    #[serde(deserialize_with = "secret")]
     pub(super) client_token: SecretString,
     #[serde(default)]
     pub(super) lease_duration: u64,
@@ -419,7 +410,6 @@ pub(super) struct Wrapping {
 /// A secret id that was wrapped.
 #[derive(Deserialize)]
 pub(super) struct WrappedSecretId {
-    #[serde(deserialize_with = "secret")]
     pub(super) secret_id: SecretString,
 }
 

@@ -1,14 +1,12 @@
 //! What is wrong with the server as a whole: it cannot be reached, is sealed, a standby, overloaded, or no Vault at all.
 
+use super::Vault;
 use super::api::{Asker, Health, Remarks, parse};
-use super::{RUNG_LIMIT, Vault};
 use crate::domain::catalogue;
 use crate::domain::problem::Problem;
-use crate::domain::status::State;
 use crate::providers::net::http::{self, Answer, Fault};
-use crate::providers::net::ladder::{Ladder, stages_until};
-use crate::providers::net::tls;
-use crate::providers::patience::in_words;
+use crate::providers::net::ladder::stages_until;
+use crate::providers::net::trouble::{self, Unanswered};
 
 impl Vault {
     pub(super) fn at_read(&self, problem: Problem, line: &str, status: u16) -> Problem {
@@ -23,65 +21,28 @@ impl Vault {
             .steps(stages_until("login", self.settings.https))
     }
 
+    /// `Vault at https://vault.corp:8200`.
+    fn server(&self) -> String {
+        format!("Vault at {}", self.settings.address)
+    }
+
     /// Why there is no answer.
     pub(super) async fn unanswered(&self, fault: &Fault, line: &str) -> Problem {
-        let address = &self.settings.address;
-        let problem = match fault {
-            Fault::Tls(error) => {
-                let problem = tls::explain(error, &self.settings.host);
-                problem.steps(stages_until("tls", true))
+        let problem = match self.connection().await {
+            Err(problem) => problem,
+            Ok(connection) => {
+                let unanswered = Unanswered {
+                    server: &self.server(),
+                    route: &connection.route,
+                    certified: &connection.route.host,
+                    limit: self.settings.limit,
+                    provider: &self.name,
+                    rung: "read",
+                };
+                unanswered.explain(fault).await
             }
-            Fault::Connect | Fault::Timeout => {
-                let mut ladder = Ladder::new();
-                ladder.rung(State::Ok);
-                if let Ok(connection) = self.connection().await
-                    && let Err(problem) = connection
-                        .route
-                        .climb(self.settings.limit.min(RUNG_LIMIT), &mut ladder)
-                        .await
-                {
-                    problem.steps(ladder.stages())
-                } else if let Fault::Timeout = fault {
-                    let limit = in_words(self.settings.limit);
-                    let what = format!("Vault at {address} gave no answer within {limit}");
-                    ladder.rung(State::Fail);
-                    Problem::new(&catalogue::NET_TIMEOUT, what)
-                        .causes(vec![
-                            "the server accepts connections and is slow or overloaded".to_owned(),
-                            "something in between takes the connection and does not pass it on".to_owned(),
-                        ])
-                        .fixes(vec![format!(
-                            "try again, or raise timeout in [providers.{}] (now {limit})",
-                            self.name
-                        )])
-                        .steps(ladder.stages())
-                } else if self.proxy.is_some() {
-                    let what = format!("no connection to Vault at {address} through the proxy");
-                    Problem::new(&catalogue::NET_REFUSED, what)
-                        .causes(vec![
-                            "the proxy that HTTPS_PROXY or ALL_PROXY names is down or refuses".to_owned(),
-                        ])
-                        .fixes(vec![format!("export NO_PROXY={}", self.settings.host)])
-                        .steps(stages_until("tcp", true))
-                } else {
-                    Problem::new(
-                        &catalogue::NET_REFUSED,
-                        format!("the connection to Vault at {address} was lost"),
-                    )
-                    .steps(stages_until("login", self.settings.https))
-                }
-            }
-            Fault::Broken => {
-                let what = format!("Vault at {address} ended the connection before its answer was complete");
-                Problem::new(&catalogue::PROVIDER_UPSTREAM, what).steps(stages_until("read", self.settings.https))
-            }
-            Fault::TooLarge => {
-                let what = format!("Vault at {address} sent more than 1 MiB, which no secret is");
-                Problem::new(&catalogue::PROVIDER_UPSTREAM, what).steps(stages_until("read", self.settings.https))
-            }
-            Fault::Unsendable => Problem::new(&catalogue::CONFIG_REF_SYNTAX, "the path cannot be sent to a server"),
         };
-        problem.fact("Request", format!("{line} at {address}"))
+        problem.fact("Request", format!("{line} at {}", self.settings.address))
     }
 
     /// What is wrong with the server as a whole; none if it says that it is well, or says nothing.
@@ -129,15 +90,7 @@ impl Vault {
                         format!("Vault at {address} is a standby node"),
                     )
                 } else {
-                    let what = format!("Vault at {address} limits the rate of requests");
-                    let wait = answer
-                        .retry_after
-                        .map(|pause| format!("wait {}, then try again", in_words(pause)));
-                    let problem = Problem::new(&catalogue::VAULT_RATE, what);
-                    match wait {
-                        Some(wait) => problem.fixes(vec![wait]),
-                        None => problem,
-                    }
+                    trouble::limited(&catalogue::VAULT_RATE, &self.server(), answer)
                 }
             }
             404 if Remarks::of(answer).error_has("namespace not found") => {
@@ -147,11 +100,7 @@ impl Vault {
                 };
                 Problem::new(&catalogue::VAULT_NAMESPACE, what)
             }
-            400 if !self.settings.https
-                && answer
-                    .body
-                    .starts_with(b"Client sent an HTTP request to an HTTPS server") =>
-            {
+            400 if !self.settings.https && trouble::wants_tls(answer) => {
                 let what = format!("Vault at {address} speaks TLS, and the address says http://");
                 let fixed = address.replacen("http://", "https://", 1);
                 Problem::new(&catalogue::VAULT_ADDR, what)
@@ -165,26 +114,16 @@ impl Vault {
     }
 
     async fn redirected(&self, answer: &Answer) -> Problem {
-        let address = &self.settings.address;
-        let target = answer
-            .location
-            .clone()
-            .unwrap_or_else(|| "an address it does not name".to_owned());
         if self.health().await.is_some_and(|health| health.standby) {
-            let what = format!("Vault at {address} is a standby node and redirects to {target}");
+            let target = answer.location.as_deref().unwrap_or("an address it does not name");
+            let what = format!("{} is a standby node and redirects to {target}", self.server());
             return Problem::new(&catalogue::VAULT_STANDBY, what);
         }
-        let what = format!("Vault at {address} redirects to {target}, which is not followed: a token must not travel");
-        Problem::new(&catalogue::NET_REDIRECT, what)
+        trouble::redirected(&self.server(), answer)
     }
 
-    /// An answer that nothing can be made of. The body stays out of it: it may hold anything.
+    /// An answer that nothing can be made of.
     pub(super) fn upstream(&self, line: &str, status: u16) -> Problem {
-        let what = match status {
-            500.. => format!("Vault at {} failed (HTTP {status})", self.settings.address),
-            400.. => format!("Vault at {} refused the request (HTTP {status})", self.settings.address),
-            _ => format!("Vault at {} gave an answer that is not Vault's", self.settings.address),
-        };
-        self.at_read(Problem::new(&catalogue::PROVIDER_UPSTREAM, what), line, status)
+        self.at_read(trouble::upstream(&self.server(), "Vault's", status), line, status)
     }
 }

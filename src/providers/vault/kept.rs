@@ -47,7 +47,6 @@ pub(super) enum Found {
 #[derive(Deserialize)]
 struct Entry {
     subject: String,
-    #[serde(deserialize_with = "super::api::secret")]
     token: SecretString,
     #[serde(default)]
     ends: Option<Timestamp>,

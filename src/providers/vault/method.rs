@@ -175,7 +175,7 @@ impl Method {
                 None => {}
             }
         }
-        let wrapped = switch(auth, "wrapped")?;
+        let wrapped = auth.switch("wrapped")?.unwrap_or(false);
         if wrapped && self.word != "approle" {
             return Err(auth.wrong("wrapped", "is for AppRole's secret_id and for a token alone"));
         }
@@ -264,14 +264,6 @@ pub(super) fn credential(settings: &Settings<'_>, key: &str) -> Result<Option<Cr
         Some(Setting::Text(text)) => Ok(given(text)),
         Some(Setting::Secret(reference)) => Ok(Some(Credential::Held(reference.clone()))),
         Some(_) => Err(settings.wrong(key, "must be a text or { secret = \"…\" }")),
-    }
-}
-
-pub(super) fn switch(settings: &Settings<'_>, key: &str) -> Result<bool, Problem> {
-    match settings.get(key) {
-        None => Ok(false),
-        Some(Setting::Switch(on)) => Ok(*on),
-        Some(_) => Err(settings.wrong(key, "must be true or false")),
     }
 }
 

@@ -7,17 +7,14 @@ use std::time::Duration;
 use reqwest::Url;
 use secrecy::SecretString;
 
-use super::method::{Account, METHODS, Method, credential, switch};
+use super::method::{Account, METHODS, Method, credential};
 use super::path::Kv;
 use crate::domain::catalogue;
 use crate::domain::problem::Problem;
 use crate::domain::reference::SecretRef;
 use crate::providers::net::tls::{Pem, TlsSettings};
-use crate::providers::settings::{Settings, duration, path};
+use crate::providers::settings::{DEFAULT_LIMIT, Settings, duration, path};
 use crate::providers::{ProviderConfig, Setting, World};
-
-/// How long an answer may take where nothing else is said.
-const DEFAULT_LIMIT: Duration = Duration::from_secs(5);
 
 /// A credential of the login, or where it is.
 #[derive(Clone)]
@@ -100,8 +97,8 @@ impl VaultSettings {
             },
         };
         let pem = |key: &str, variable: &str| {
-            let parse = |text| Pem::parse(text, world).ok_or_else(|| settings.wrong(key, "is not base64 of PEM text"));
-            text(key, variable)?.map(parse).transpose()
+            let given = text(key, variable)?;
+            given.map(|text| settings.pem_of(key, text, world)).transpose()
         };
         let client = |key: &str, variable: &str| {
             if let Some(Setting::Secret(reference)) = settings.get(key) {
@@ -263,7 +260,7 @@ fn login(config: &ProviderConfig, settings: &Settings<'_>, world: &World) -> Res
             Some(token) => Ok(Login::Token {
                 token,
                 from: format!("token of [providers.{}]", config.name),
-                wrapped: switch(&auth, "wrapped")?,
+                wrapped: auth.switch("wrapped")?.unwrap_or(false),
             }),
             // `auth = { method = "token" }` says in so many words that the person's own token is for this server too.
             None => Ok(token_of_environment(world).unwrap_or(Login::None)),
@@ -310,7 +307,6 @@ pub(super) fn given(text: &str) -> Option<Credential> {
 mod tests {
     use super::*;
     use crate::domain::reference::ProviderKind;
-    use std::sync::Arc;
 
     fn read(name: &str, env: &[(&str, &str)], settings: &[(&str, Setting)]) -> Result<VaultSettings, Problem> {
         let config = ProviderConfig {
@@ -322,13 +318,9 @@ mod tests {
                 .collect(),
             at: None,
         };
-        let env = env.iter().map(|(name, value)| ((*name).to_owned(), value.into()));
         let world = World {
-            env: Arc::new(env.collect()),
             home: Some("/home/p".into()),
-            data_folder: "/nonexistent".into(),
-            state_folder: "/nonexistent".into(),
-            runtime_folder: "/nonexistent".into(),
+            ..World::of(env)
         };
         VaultSettings::read(&config, &world)
     }
