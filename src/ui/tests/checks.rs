@@ -200,7 +200,11 @@ fn many_providers_with_long_names_are_all_accounted_for() {
     let (shown, rest) = header.rsplit_once('+').unwrap();
     let lights = shown.matches(['●', '✗', '!', '○']).count();
     assert_eq!(rest.trim(), format!("{} ✗", all - lights), "{header}");
-    let row = picture.lines().skip(1).find(|line| line.contains("vault-region-0 ")).unwrap();
+    let row = picture
+        .lines()
+        .skip(1)
+        .find(|line| line.contains("vault-region-0 "))
+        .unwrap();
     assert!(
         row.contains("…, ") && row.contains(" left "),
         "the time is not cut: {row}"
