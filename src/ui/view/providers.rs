@@ -93,7 +93,7 @@ impl Columns {
         let name = widest(|row| &row.name);
         let fixed = 1 + Self::STATE + Self::LATENCY + Self::ROLES;
         if width >= 90 {
-            let name = name.clamp(9, width / 7);
+            let name = name.clamp(9, width / 6);
             let kind = widest(|row| row.title).clamp(16, 16.max(width / 6));
             let rest = width - fixed - name - kind;
             Self {
