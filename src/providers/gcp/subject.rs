@@ -7,8 +7,7 @@ use jiff::Timestamp;
 use reqwest::header::HeaderName;
 use reqwest::{Method, Request, Url};
 use secrecy::{ExposeSecret, SecretString};
-use serde::{Deserialize, Deserializer};
-use zeroize::Zeroizing;
+use serde::Deserialize;
 
 use super::Gcp;
 use super::credentials::{Federated, Helper, Subject};
