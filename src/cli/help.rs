@@ -91,6 +91,9 @@ fn provider(spec: &ProviderSpec) -> String {
     if guide.logins.is_empty() {
         fact("logins", "none");
     }
+    if !guide.remark.is_empty() {
+        fact("", guide.remark);
+    }
     fact("keys", &names(keys_of(spec.kind)).join(", "));
     if spec.kind == ProviderKind::Vault {
         fact("auth", &names(auth_keys()).join(", "));

@@ -7,6 +7,8 @@ pub struct Guide {
     pub reads: &'static str,
     /// The logins, in the order in which they are looked for.
     pub logins: &'static [&'static str],
+    /// What is to be said of all of them; may be empty.
+    pub remark: &'static str,
     /// How a field names one of its secrets.
     pub reference: &'static str,
     /// A `[providers.NAME]` block that is right as it stands.
@@ -20,6 +22,7 @@ pub(super) const VAULT: Guide = Guide {
         "token of the block",
         "provider vault alone: VAULT_TOKEN, else VAULT_APP_ROLE_ID with VAULT_APP_ROLE_SECRET_ID, else ~/.vault-token",
     ],
+    remark: "",
     reference: "_envs/vault/secret/databases/orders#password",
     example: "\
 [providers.vault-eu]
@@ -36,8 +39,8 @@ pub(super) const AWS: Guide = Guide {
         "AWS_WEB_IDENTITY_TOKEN_FILE with AWS_ROLE_ARN",
         "the container's role (ECS, EKS)",
         "with imds = true, the machine's role (EC2)",
-        "role_arn of the block is taken on with any of these",
     ],
+    remark: "role_arn of the block is a role that is taken on with whichever login there is",
     reference: "_aws:prod/mysql/cart:password",
     example: "\
 [providers.aws]
@@ -50,8 +53,8 @@ pub(super) const AZURE: Guide = Guide {
     logins: &[
         "a client secret, a client certificate, a client assertion, workload identity: the first that is set up",
         "else managed identity, and where the machine has none, Azure CLI",
-        "credential = \"…\" takes one of these alone; the variables AZURE_… are for provider azure, or with credential",
     ],
+    remark: "credential = \"…\" takes one login alone; the variables AZURE_… count for provider azure, and with credential",
     reference: "_azure:db-password",
     example: "\
 [providers.azure]
@@ -67,6 +70,7 @@ pub(super) const GCP: Guide = Guide {
         "gcloud's own login (gcloud auth application-default login)",
         "the metadata server of Google's machines",
     ],
+    remark: "",
     reference: "_gcp:db-password",
     example: "\
 [providers.gcp]
@@ -79,6 +83,7 @@ pub(super) const K8S: Guide = Guide {
         "the context of a kubeconfig: client certificate, token, token file, exec plugin, password. It is the block's kubeconfig, else KUBECONFIG, else ~/.kube/config",
         "provider k8s alone, inside a pod: its service account",
     ],
+    remark: "",
     reference: "_envs/k8s/payments/db#password",
     example: "\
 [providers.k8s]
@@ -88,6 +93,7 @@ context = \"prod-eu\"",
 pub(super) const ENV: Guide = Guide {
     reads: "the environment of hallpass itself",
     logins: &[],
+    remark: "",
     reference: "_envs/DB_PASSWORD",
     example: "\
 [providers.env]
@@ -97,6 +103,7 @@ description = \"What the CI job sets\"",
 pub(super) const ENV_JSON: Guide = Guide {
     reads: "a JSON object in a variable of that environment",
     logins: &[],
+    remark: "",
     reference: "_envjson:APP_SECRETS:api_key",
     example: "\
 [providers.envjson]
@@ -108,6 +115,7 @@ pub(super) const LOCAL: Guide = Guide {
     logins: &[
         "the key file beside it (0600), or HALLPASS_STORE_KEY_FILE; a passphrase is asked for if the key has one",
     ],
+    remark: "",
     reference: "_local:db/orders:password",
     example: "\
 [providers.local]

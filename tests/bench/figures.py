@@ -172,6 +172,47 @@ def keystroke(folder):
     figure("a key through update and draw, 5,000 roles, p95, ms", p95, 8, f"median {statistics.median(times):.2f} ms, p95 {p95:.2f} ms of {len(times)} keys")
 
 
+def checked_keystroke(folder):
+    """From a key to what it draws on the providers' screen, while 200 roles are checked over five providers: two answer, one takes
+    connections and never answers, one refuses, one needs a login. One frame of a screen that draws 60 a second is 16 ms."""
+    vault("POST", "secret/data/bench", {"data": {"password": "correct horse battery"}})
+    silent = socket.create_server(("127.0.0.1", 0), backlog=500)
+    providers = {"hangs": f"http://127.0.0.1:{silent.getsockname()[1]}", "refuses": "http://127.0.0.1:9", "first": os.environ["HP_VAULT_ADDR"], "second": os.environ["HP_VAULT_ADDR"], "person": os.environ["HP_VAULT_ADDR"]}
+    env = home(folder, "".join(f"[roles.role-{n:03}]\ncommand = ['true']\nenv = 'dev'\nfields.TOKEN = {{ secret = '{list(providers)[n % 5]}:secret/bench#password' }}\n" for n in range(200)))
+    with open(os.open(f"{folder}/config/config.toml", os.O_WRONLY | os.O_CREAT, 0o600), "w") as file:
+        for name, address in providers.items():
+            login = "auth = { method = 'oidc' }" if name == "person" else "token = { secret = 'env:HP_BENCH_TOKEN' }"
+            file.write(f"[providers.{name}]\nkind = 'vault'\naddress = '{address}'\n{login}\n")
+    env["HP_BENCH_TOKEN"] = os.environ["HP_VAULT_TOKEN"]
+    program = Program([HALLPASS], env, folder, 120, 40)
+    program.until(lambda chunk: b"role-0" in chunk, "the list")
+    os.write(program.terminal, b"2")
+    program.until(lambda chunk: b"Connectivity" in chunk, "the providers")
+    times = []
+    for _ in range(8):
+        os.write(program.terminal, b"C")  # checks everything anew; it hangs for 3 s
+        asked = time.perf_counter()
+        while time.perf_counter() - asked < 2.5:
+            key = "jk"[len(times) % 2]
+            while program.drain(0.004):
+                pass  # what a check, or the spinner, draws
+            started = time.perf_counter()
+            os.write(program.terminal, key.encode())
+            if program.drain(0.5):
+                times.append((time.perf_counter() - started) * 1000)
+            time.sleep(0.01)
+        quiet_until = time.perf_counter() + 1.5
+        while time.perf_counter() < quiet_until:
+            program.drain(0.05)
+    program.end()
+    silent.close()
+    if len(times) < 200:
+        raise SystemExit(f"only {len(times)} keys drew anything")
+    times.sort()
+    p95 = times[len(times) * 95 // 100]
+    figure("a key while five providers are checked, one hanging, p95, ms", p95, 16, f"median {statistics.median(times):.2f} ms, p95 {p95:.2f} ms of {len(times)} keys")
+
+
 def quiet(folder):
     """What 20 open sessions with nothing to say cost: CPU and memory."""
     count, seconds = 20, 4
@@ -248,6 +289,6 @@ def flood(folder):
 
 
 with tempfile.TemporaryDirectory(prefix="hallpass-bench-") as scratch:
-    for measure in (launch_beside_curl, fifty_fields, first_frame, *([start_beside_fewer] if FEWER else []), keystroke, quiet, flood):
+    for measure in (launch_beside_curl, fifty_fields, first_frame, *([start_beside_fewer] if FEWER else []), keystroke, checked_keystroke, quiet, flood):
         measure(f"{scratch}/{measure.__name__}")
 sys.exit(1 if over else 0)

@@ -257,6 +257,19 @@ fn what_was_found_is_kept_and_taken_as_long_as_it_is_young() {
     let role = named(&found["roles"], "c-vault");
     assert_eq!(named(&role["fields"], "T")["version"], "1");
     assert_eq!(named(&found["providers"], "vault")["state"], "ok");
+    // `show` says it, too, and asks nobody.
+    let shown = elsewhere.run(&["show", "c-vault"]).expect_code(0).stdout;
+    assert!(
+        shown.contains("Checked      ok, 20") && shown.contains("VERSION") && !shown.contains("EXPIRES"),
+        "{shown}"
+    );
+    let shown = elsewhere.run(&["show", "d-local"]).expect_code(0).stdout;
+    assert!(
+        shown.contains("hallpass check d-local") && !shown.contains("VERSION"),
+        "{shown}"
+    );
+    let shown = document(&elsewhere, &["show", "c-vault", "--json"], 0);
+    assert_eq!(named(&shown["checked"]["fields"], "T")["version"], "1");
     // A role that was not looked at yet is, and takes nothing of the others along.
     let found = document(&elsewhere, &["check", "--json", "--max-age", "5m"], 1);
     assert_eq!(named(&found["roles"], "c-vault")["state"], "ok");

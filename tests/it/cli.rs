@@ -161,7 +161,7 @@ fn check() {
     assert_eq!(named(&document["roles"], "orders")["state"], "fail");
     json(&sandbox, &["check", "fine", "--json"], 0);
     let text = sandbox.run(&["check"]).expect_code(1).stdout;
-    assert!(text.contains("orders") && text.contains("E-VAULT-404"), "{text}");
+    assert!(text.contains("orders") && text.contains("E-VAULT-NO-VERSION"), "{text}");
 }
 
 #[test]

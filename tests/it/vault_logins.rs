@@ -6,6 +6,7 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -733,6 +734,43 @@ fn provider_login_asks_for_the_password() {
     terminal.wait("Logged in to team: ");
     assert_eq!(terminal.exit_code(), 0);
     assert!(!terminal.screen().contains(&password));
+    opens(&sandbox);
+}
+
+/// The command itself, at a terminal without a browser of its own: given up, and with a browser that is somewhere else on the machine.
+#[test]
+fn provider_login_prints_the_address() {
+    let (mount, port) = (oidc_method("10m"), free_port());
+    let sandbox = vault_home(&format!(
+        "auth = {{ method = 'oidc', mount = '{mount}', port = {port} }}"
+    ));
+    let login = || {
+        let terminal = Tmux::hallpass(&sandbox, (900, 20), &["provider", "login", "team", "--no-browser"]);
+        terminal.wait("Address or code:");
+        terminal
+    };
+    let terminal = login();
+    terminal.keys(&["C-c"]);
+    assert_eq!(terminal.exit_code(), 130);
+    assert!(
+        terminal.screen().contains("nothing was changed"),
+        "{}",
+        terminal.screen()
+    );
+    refused(&sandbox, "E-VAULT-LOGIN-NEEDED", &[]);
+
+    let terminal = login();
+    let screen = terminal.screen();
+    let address = screen.lines().find(|line| line.starts_with("http")).unwrap().trim();
+    let mut browser = Command::new("curl");
+    browser.args(["-sL", "--max-time", "20", address]);
+    let browser = browser.stdout(Stdio::piped()).spawn().unwrap();
+    std::thread::sleep(Duration::from_millis(500));
+    terminal.line("");
+    terminal.wait("Logged in to team: ");
+    assert_eq!(terminal.exit_code(), 0);
+    let page = String::from_utf8(browser.wait_with_output().unwrap().stdout).unwrap();
+    assert!(page.contains("<h1>Logged in</h1>"), "{page}");
     opens(&sandbox);
 }
 

@@ -207,7 +207,10 @@ impl Vault {
         person.tell(page.as_str());
         person.tell("");
         if waits {
-            person.tell("With a browser on this machine: press Enter here when the page says that you are logged in.");
+            // Its page is answered once the person has been: they cannot wait for each other.
+            person.tell(
+                "With a browser on this machine: log in there, then press Enter here; the page says then how it ended.",
+            );
             person.tell(&format!(
                 "With one on another machine: the page it ends at cannot be shown (localhost:{port}); paste that page's address here."
             ));

@@ -9,6 +9,7 @@ use crate::domain::problem::Problem;
 use crate::domain::status::State;
 use crate::ui::effects::Effect;
 use crate::ui::message::Message;
+use crate::ui::model::ProviderRow;
 
 /// The roles whose check a tick asks for after so many seconds.
 fn asked_after(fixture: &mut Fixture, seconds: i64) -> Vec<(u64, String)> {
@@ -167,4 +168,45 @@ fn small_screens_say_it_in_the_status_line() {
     });
     let picture = fixture.picture();
     assert!(picture.contains("newer version exists"), "{picture}");
+}
+
+#[test]
+fn many_providers_with_long_names_are_all_accounted_for() {
+    let mut fixture = Fixture::checked(100, 30);
+    let rows = &mut fixture.model.providers.rows;
+    let vault = rows.iter().position(|row| row.name == "vault").unwrap();
+    for n in 0..6 {
+        let mut status = rows[vault].status.clone().unwrap();
+        status.auth = Some("service account somebody@a-long-project.example".to_owned());
+        if n == 5 {
+            status.state = State::Fail;
+        }
+        rows.push(ProviderRow {
+            name: format!("vault-region-{n}"),
+            kind: rows[vault].kind,
+            title: rows[vault].title,
+            roles: Vec::new(),
+            status: Some(status),
+            checked: rows[vault].checked,
+            since: rows[vault].since,
+            running: None,
+            history: Default::default(),
+        });
+    }
+    let all = rows.len();
+    fixture.press("2");
+    let picture = fixture.picture();
+    let header = picture.lines().next().unwrap();
+    let (shown, rest) = header.rsplit_once('+').unwrap();
+    let lights = shown.matches(['●', '✗', '!', '○']).count();
+    assert_eq!(rest.trim(), format!("{} ✗", all - lights), "{header}");
+    let row = picture
+        .lines()
+        .skip(1)
+        .find(|line| line.contains("vault-region-0 "))
+        .unwrap();
+    assert!(
+        row.contains("…, ") && row.contains(" left "),
+        "the time is not cut: {row}"
+    );
 }

@@ -77,25 +77,43 @@ pub(super) fn draw(model: &Model, buf: &mut Buffer, area: Rect) {
     put(buf, area, 0, lights(model, room, narrow).right_aligned());
 }
 
-/// The lights that fit, the most used provider first.
+/// The lights that fit, the most used provider first; the others as a number with the light of the worst of them.
 fn lights(model: &Model, room: usize, narrow: bool) -> Line<'static> {
-    let mut spans: Vec<Span<'static>> = Vec::new();
-    let mut used = 0;
-    for row in &model.providers.rows {
-        let (mark, style) = light(row, model);
-        let name: String = if narrow {
+    let rows = &model.providers.rows;
+    let name = |row: &ProviderRow| -> String {
+        if narrow {
             row.name.chars().take(1).collect()
         } else {
             format!("{} ", row.name)
-        };
-        let wide = text::width(&name) + 2;
-        if used + wide > room {
-            break;
         }
-        used += wide;
-        spans.push(Span::raw(name));
-        spans.push(Span::styled(mark, style));
-        spans.push(Span::raw(" "));
+    };
+    let wide = |row: &ProviderRow| text::width(&name(row)) + 2;
+    let fitting = |room: usize| {
+        let mut used = 0;
+        let fits = |row: &&ProviderRow| {
+            used += wide(row);
+            used <= room
+        };
+        rows.iter().take_while(fits).count()
+    };
+    let all = fitting(room) == rows.len();
+    let count = fitting(if all {
+        room
+    } else {
+        room.saturating_sub("+99 ● ".chars().count())
+    });
+    let (shown, hidden) = rows.split_at(count);
+    let mut spans: Vec<Span<'static>> = Vec::new();
+    for row in shown {
+        let (mark, style) = light(row, model);
+        spans.extend([Span::raw(name(row)), Span::styled(mark, style), Span::raw(" ")]);
+    }
+    if let Some(worst) = hidden.iter().max_by_key(|row| row.state())
+        && room > 8
+    {
+        let (mark, style) = light(worst, model);
+        let number = format!("+{} ", hidden.len());
+        spans.extend([Span::raw(number), Span::styled(mark, style), Span::raw(" ")]);
     }
     Line::from(spans)
 }

@@ -1,5 +1,7 @@
 //! The providers: how each one is right now, and for the selected one the ladder, the cause, the fixes, the roles that need it.
 
+use std::collections::BTreeSet;
+
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
@@ -44,7 +46,7 @@ pub(super) fn draw(model: &Model, buf: &mut Buffer, parts: Parts) {
         put(buf, inside, 1, Line::raw(" No role refers to a secret provider yet."));
         return;
     }
-    let columns = Columns::of(inside.width.into());
+    let columns = Columns::of(inside.width.into(), rows);
     if parts.framed {
         put(buf, inside, 0, Line::styled(columns.heading(), theme::HEADING));
     }
@@ -84,21 +86,28 @@ impl Columns {
     const LATENCY: usize = 7;
     const ROLES: usize = 7;
 
-    fn of(width: usize) -> Self {
+    /// Names and kinds are given the room that they need, as long as the others keep theirs.
+    fn of(width: usize, rows: &[ProviderRow]) -> Self {
+        let widest =
+            |word: fn(&ProviderRow) -> &str| rows.iter().map(|row| text::width(word(row))).max().unwrap_or(0) + 1;
+        let name = widest(|row| &row.name);
         let fixed = 1 + Self::STATE + Self::LATENCY + Self::ROLES;
         if width >= 90 {
-            let rest = width - fixed - 9 - 16;
+            let name = name.clamp(9, width / 6);
+            let kind = widest(|row| row.title).clamp(16, 16.max(width / 6));
+            let rest = width - fixed - name - kind;
             Self {
-                name: 9,
-                kind: 16,
-                endpoint: rest * 5 / 9,
-                auth: rest - rest * 5 / 9,
+                name,
+                kind,
+                endpoint: rest / 2,
+                auth: rest - rest / 2,
             }
         } else {
+            let name = name.clamp(10, 10.max(width / 4));
             Self {
-                name: 10,
+                name,
                 kind: 0,
-                endpoint: width.saturating_sub(fixed + 10),
+                endpoint: width.saturating_sub(fixed + name),
                 auth: 0,
             }
         }
@@ -137,7 +146,10 @@ fn row_line(model: &Model, row: &ProviderRow, selected: bool, columns: &Columns)
         Span::raw(pad(&row.name, columns.name)),
         Span::styled(pad(row.title, columns.kind), theme::QUIET),
         Span::raw(pad(&endpoint, columns.endpoint)),
-        Span::raw(pad(&auth_words(model, row, false), columns.auth)),
+        Span::raw(pad(
+            &auth_words(model, row, Some(columns.auth.saturating_sub(1))),
+            columns.auth,
+        )),
         Span::styled(mark, style),
         Span::raw(text::fit(&format!(" {}", state_word(row)), Columns::STATE - 1)),
         Span::raw(format!(
@@ -149,14 +161,14 @@ fn row_line(model: &Model, row: &ProviderRow, selected: bool, columns: &Columns)
     if selected { theme::selected(line) } else { line }
 }
 
-/// How we are logged in, and for how long: what breaks most mornings. `whole`: with the policies and whatever else is known.
-fn auth_words(model: &Model, row: &ProviderRow, whole: bool) -> String {
+/// How we are logged in, and for how long: what breaks most mornings. In this room the method gives way to the time, else everything
+/// that is known is said.
+fn auth_words(model: &Model, row: &ProviderRow, room: Option<usize>) -> String {
     let Some(status) = &row.status else {
         return String::new();
     };
     let auth = status.auth.as_deref().unwrap_or_default();
-    let method = auth.split(", ").next().unwrap_or_default();
-    let left = status.expires.map(|expires| {
+    let left = status.expires.map_or_else(String::new, |expires| {
         let left = text::seconds_between(model.now, expires);
         if left > 0 {
             format!("{} left", text::brief(left))
@@ -164,11 +176,14 @@ fn auth_words(model: &Model, row: &ProviderRow, whole: bool) -> String {
             "ended".to_owned()
         }
     });
-    let words = match (whole, left) {
-        (true, left) => [Some(auth.to_owned()), left],
-        (false, left) => [Some(method.to_owned()), left],
+    let method = match room {
+        None => auth.to_owned(),
+        Some(room) => {
+            let method = auth.split(", ").next().unwrap_or_default();
+            text::cut(method, room.saturating_sub(text::width(&left) + 2))
+        }
     };
-    let words: Vec<String> = words.into_iter().flatten().filter(|word| !word.is_empty()).collect();
+    let words: Vec<String> = [method, left].into_iter().filter(|word| !word.is_empty()).collect();
     words.join(", ")
 }
 
@@ -226,10 +241,13 @@ fn draw_detail(model: &Model, row: &ProviderRow, buf: &mut Buffer, parts: Parts)
         return;
     }
     let width = usize::from(parts.detail.width).saturating_sub(4);
-    let mut lines = detail_lines(model, row, width, true);
-    if lines.len() > usize::from(parts.detail.height) {
-        lines = detail_lines(model, row, width, false);
-    }
+    let lead = usize::from(parts.framed);
+    let height = usize::from(parts.detail.height).saturating_sub(3 * lead);
+    let lines = Room::ALL
+        .iter()
+        .map(|room| detail_lines(model, row, width, *room))
+        .reduce(|more, less| if more.len() > height { less } else { more })
+        .unwrap_or_default();
     let inside = if parts.framed {
         panel(
             buf,
@@ -241,14 +259,26 @@ fn draw_detail(model: &Model, row: &ProviderRow, buf: &mut Buffer, parts: Parts)
     } else {
         parts.detail
     };
-    let lead = usize::from(parts.framed);
     for (y, line) in lines.into_iter().enumerate() {
         put(buf, inside, y + lead, line);
     }
 }
 
-/// What is known of a provider. The variables are the first to go where there is no room for all.
-fn detail_lines(model: &Model, row: &ProviderRow, width: usize, with_variables: bool) -> Vec<Line<'static>> {
+/// How much is told of a provider: what to do about a failure is never left out for what may have caused it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Room {
+    Short,
+    NoVariables,
+    Everything,
+}
+
+impl Room {
+    /// The most first.
+    const ALL: [Self; 3] = [Self::Everything, Self::NoVariables, Self::Short];
+}
+
+/// What is known of a provider.
+fn detail_lines(model: &Model, row: &ProviderRow, width: usize, room: Room) -> Vec<Line<'static>> {
     let mut lines: Vec<Line<'static>> = Vec::new();
     let named = |name: &str, spans: Vec<Span<'static>>| {
         let mut all = vec![Span::styled(format!(" {name:<9} "), theme::QUIET)];
@@ -262,12 +292,18 @@ fn detail_lines(model: &Model, row: &ProviderRow, width: usize, with_variables: 
     };
     let (mark, style) = header::light(row, model);
     let word = state_word(row);
-    let failed = if row.state() == Some(State::Fail) && word != "failed" {
-        " failed"
-    } else {
-        ""
+    let status = row.status.as_ref();
+    let problem = status.and_then(|s| s.problem.as_ref());
+    let failed = match problem {
+        Some(problem) if problem.wants_person() && word == "login" => " needed",
+        _ if row.state() == Some(State::Fail) && word != "failed" => " failed",
+        _ => "",
     };
     let mut state = vec![Span::styled(mark, style), Span::raw(format!(" {word}{failed}"))];
+    let code = problem.map(|problem| Span::styled(format!("     {}", problem.code.id), theme::FAIL));
+    // Where not all of it fits the code is what is looked up.
+    let code_first = width < 70;
+    state.extend(code.clone().filter(|_| code_first));
     if let Some((since, times)) = row.since {
         let at = since.to_zoned(model.zone.clone()).strftime("%H:%M:%S");
         let s = if times == 1 { "" } else { "s" };
@@ -276,28 +312,29 @@ fn detail_lines(model: &Model, row: &ProviderRow, width: usize, with_variables: 
             theme::QUIET,
         ));
     }
-    let status = row.status.as_ref();
-    let problem = status.and_then(|s| s.problem.as_ref());
-    if let Some(problem) = problem {
-        state.push(Span::styled(format!("     {}", problem.code.id), theme::FAIL));
-    }
+    state.extend(code.filter(|_| !code_first));
     lines.push(named("State", state));
     if let Some(status) = status {
         wrapped("Endpoint", &status.endpoint, &mut lines);
-        let auth = auth_words(model, row, true);
+        let auth = auth_words(model, row, None);
         if !auth.is_empty() {
             wrapped("Login", &auth, &mut lines);
         }
     }
     if let Some(problem) = problem {
         wrapped("Cause", &problem.what, &mut lines);
-        for cause in &problem.causes {
+        for cause in problem.causes.iter().filter(|_| room > Room::Short) {
             wrapped("", &format!("· {cause}"), &mut lines);
         }
         for (i, fix) in problem.fixes.iter().enumerate() {
+            let key = if i == 0 && fix.starts_with("hallpass provider login ") {
+                "   (or press a)"
+            } else {
+                ""
+            };
             wrapped(
                 if i == 0 { "Fix" } else { "" },
-                &format!("{}  {fix}", i + 1),
+                &format!("{}  {fix}{key}", i + 1),
                 &mut lines,
             );
         }
@@ -315,7 +352,7 @@ fn detail_lines(model: &Model, row: &ProviderRow, width: usize, with_variables: 
         vec![Span::raw(text::cut(&roles, width.saturating_sub(11)))],
     ));
     let variables = variables(model, row);
-    if with_variables && !variables.is_empty() {
+    if room == Room::Everything && !variables.is_empty() {
         lines.push(named(
             "Env",
             vec![Span::raw(text::cut(&variables, width.saturating_sub(11)))],
@@ -348,12 +385,17 @@ fn variables(model: &Model, row: &ProviderRow) -> String {
     } else {
         &[]
     };
-    let mut names: Vec<&str> = own.filter(|name| is_set(name) || spec.signs.contains(name)).collect();
-    names.extend(network.iter().filter(|name| is_set(name) || **name == "HTTPS_PROXY"));
-    names.dedup();
-    let words = names
+    let own = own.filter(|name| is_set(name) || spec.signs.contains(name));
+    let network = network
         .iter()
-        .map(|name| format!("{name} ({})", if is_set(name) { "set" } else { "unset" }));
+        .copied()
+        .filter(|name| is_set(name) || *name == "HTTPS_PROXY");
+    let mut told = BTreeSet::new();
+    let words = own
+        .chain(network)
+        // One that shows the kind and holds its login is in both lists.
+        .filter(|name| told.insert(*name))
+        .map(|name| format!("{name} ({})", if is_set(&name) { "set" } else { "unset" }));
     words.collect::<Vec<_>>().join("   ")
 }
 
@@ -374,7 +416,7 @@ pub fn report(model: &Model, index: usize) -> String {
     let Some(row) = model.providers.rows.get(index) else {
         return String::new();
     };
-    let lines = detail_lines(model, row, 200, true);
+    let lines = detail_lines(model, row, 200, Room::Everything);
     let text: Vec<String> = lines
         .iter()
         .map(|line| line.to_string().trim_end().to_owned())

@@ -18,6 +18,7 @@ use ratatui::widgets::{Block, BorderType, Borders, Widget as _};
 
 use super::sessions::{ending_words, program_name};
 use super::{lease, put};
+use crate::domain::reference::Kind;
 use crate::session::emulator::{CellStyle, Color, Emulator};
 use crate::ui::keymap::{Context, KEYMAP, key_text};
 use crate::ui::layout::{SessionParts, session_parts};
@@ -370,7 +371,12 @@ pub fn info(model: &Model, tab: &Tab) -> Vec<String> {
         };
         let until = used.expires.map_or_else(String::new, |at| {
             let at = at.to_zoned(model.zone.clone()).strftime("%H:%M:%S");
-            format!("  for new logins until {at}")
+            match &used.reference {
+                None => format!("  for new logins until {at}"),
+                // It is renewed: how long it is good for stands with its lease.
+                Some(reference) if reference.id.kind == Kind::VaultDb => String::new(),
+                Some(_) => format!("  ends at {at}"),
+            }
         });
         lines.push(format!(
             "  {}  {source}{version}  {} ms{until}",
