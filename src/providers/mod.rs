@@ -9,6 +9,8 @@ pub mod command;
 mod credentials;
 mod env;
 mod envjson;
+#[cfg(feature = "net")]
+mod file;
 #[cfg(feature = "gcp")]
 mod gcp;
 pub mod guide;
@@ -277,7 +279,13 @@ pub const PROVIDERS: &[ProviderSpec] = &[
             "AWS_ACCESS_KEY_ID",
             "AWS_SECRET_ACCESS_KEY",
             "AWS_SESSION_TOKEN",
+            "AWS_SECURITY_TOKEN",
+            "AWS_SHARED_CREDENTIALS_FILE",
+            "AWS_WEB_IDENTITY_TOKEN_FILE",
             "AWS_CONTAINER_AUTHORIZATION_TOKEN",
+            "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE",
+            "AWS_CONTAINER_CREDENTIALS_FULL_URI",
+            "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
         ],
         signs: &["AWS_PROFILE", "AWS_ACCESS_KEY_ID", "AWS_WEB_IDENTITY_TOKEN_FILE"],
         guide: guide::AWS,
@@ -296,7 +304,11 @@ pub const PROVIDERS: &[ProviderSpec] = &[
             "AZURE_CLIENT_CERTIFICATE_PATH",
             "AZURE_CLIENT_CERTIFICATE_PASSWORD",
             "AZURE_FEDERATED_TOKEN_FILE",
+            "AZURE_PASSWORD",
+            "IDENTITY_ENDPOINT",
             "IDENTITY_HEADER",
+            "MSI_ENDPOINT",
+            "MSI_SECRET",
         ],
         signs: &["AZURE_VAULT_URL"],
         guide: guide::AZURE,
@@ -308,7 +320,13 @@ pub const PROVIDERS: &[ProviderSpec] = &[
     ProviderSpec {
         kind: ProviderKind::Gcp,
         title: "Google Secret Manager",
-        credentials: &["GOOGLE_APPLICATION_CREDENTIALS"],
+        credentials: &[
+            "GOOGLE_APPLICATION_CREDENTIALS",
+            "GOOGLE_OAUTH_ACCESS_TOKEN",
+            "CLOUDSDK_AUTH_ACCESS_TOKEN",
+            "CLOUDSDK_AUTH_ACCESS_TOKEN_FILE",
+            "CLOUDSDK_AUTH_CREDENTIAL_FILE_OVERRIDE",
+        ],
         signs: &["GCP_PROJECT_ID", "GOOGLE_APPLICATION_CREDENTIALS"],
         guide: guide::GCP,
         #[cfg(feature = "gcp")]
@@ -429,7 +447,33 @@ mod tests {
                 "{kind:?}"
             );
         }
-        assert!(credential_names().contains(&"VAULT_TOKEN"));
+    }
+
+    #[test]
+    fn what_logs_a_provider_in_is_no_business_of_a_child() {
+        let names = credential_names();
+        for name in [
+            "VAULT_TOKEN",
+            "VAULT_APP_ROLE_SECRET_ID",
+            "AWS_SECRET_ACCESS_KEY",
+            "AWS_SESSION_TOKEN",
+            "AWS_WEB_IDENTITY_TOKEN_FILE",
+            "AWS_CONTAINER_AUTHORIZATION_TOKEN",
+            "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE",
+            "AWS_CONTAINER_CREDENTIALS_FULL_URI",
+            "AZURE_CLIENT_SECRET",
+            "AZURE_CLIENT_CERTIFICATE_PATH",
+            "AZURE_CLIENT_CERTIFICATE_PASSWORD",
+            "AZURE_FEDERATED_TOKEN_FILE",
+            "IDENTITY_HEADER",
+            "MSI_SECRET",
+            "GOOGLE_APPLICATION_CREDENTIALS",
+            "CLOUDSDK_AUTH_ACCESS_TOKEN",
+            "KUBECONFIG",
+            "HALLPASS_STORE_KEY_FILE",
+        ] {
+            assert!(names.contains(&name), "{name}");
+        }
     }
 
     #[test]

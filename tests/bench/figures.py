@@ -1,4 +1,7 @@
-"""figures.py HALLPASS - the promised figures of a release binary, each beside what it is compared with. `run` beside this starts it."""
+"""figures.py HALLPASS [FEWER] - the promised figures of a release binary, each beside what it is compared with. `run` beside this starts it.
+
+FEWER is a binary with two providers only: with it, what all the others add to a start is measured too.
+"""
 import json
 import os
 import socket
@@ -12,6 +15,7 @@ import stores
 from screen import Program, cpu_seconds
 
 HALLPASS = os.path.abspath(sys.argv[1])
+FEWER = os.path.abspath(sys.argv[2]) if len(sys.argv) > 2 else None
 over = []
 
 
@@ -99,20 +103,48 @@ def fifty_fields(folder):
            ", ".join(f"{role} {value:.0f} ms" for role, value in median.items()))
 
 
-def first_frame(folder):
-    """CPU time from the start to the first drawn frame with 1,000 roles, while their provider takes connections and never answers."""
+def first_frame_of(binary, env, folder):
+    """From the start to the first drawn frame: CPU time and the clock's, in ms."""
+    started = time.perf_counter()
+    program = Program([binary], env, folder, 120, 40)
+    program.until(lambda chunk: b"role-0" in chunk, "the first frame")
+    wall, cpu = time.perf_counter() - started, cpu_seconds(program.pid)
+    program.end()
+    return cpu * 1000, wall * 1000
+
+
+def a_thousand_roles(folder):
+    """A home with 1,000 roles whose provider takes connections and never answers; the provider, and the environment."""
     silent = socket.create_server(("127.0.0.1", 0))
-    env = home(folder, many_roles(1000)) | {"VAULT_ADDR": f"http://127.0.0.1:{silent.getsockname()[1]}", "VAULT_TOKEN": "none"}
-    cpu, wall = [], []
-    for _ in range(15):
-        started = time.perf_counter()
-        program = Program([HALLPASS], env, folder, 120, 40)
-        program.until(lambda chunk: b"role-0" in chunk, "the first frame")
-        wall.append((time.perf_counter() - started) * 1000)
-        cpu.append(cpu_seconds(program.pid) * 1000)
-        program.end()
+    return silent, home(folder, many_roles(1000)) | {"VAULT_ADDR": f"http://127.0.0.1:{silent.getsockname()[1]}", "VAULT_TOKEN": "none"}
+
+
+def first_frame(folder):
+    """CPU time from the start to the first drawn frame with 1,000 roles."""
+    silent, env = a_thousand_roles(folder)
+    cpu, wall = zip(*(first_frame_of(HALLPASS, env, folder) for _ in range(15)))
     silent.close()
     figure("CPU from start to first frame, 1,000 roles, ms", statistics.median(cpu), 50, f"{statistics.median(cpu):.1f} ms CPU, {statistics.median(wall):.1f} ms on the clock")
+
+
+def start_beside_fewer(folder):
+    """What all providers add to a start, beside a build with two: CPU time of `--version` and of the first frame."""
+    silent, env = a_thousand_roles(folder)
+    versions, frames = {HALLPASS: [], FEWER: []}, {HALLPASS: [], FEWER: []}
+    for turn in range(201):
+        for binary, times in versions.items():
+            pid = os.posix_spawn(binary, [binary, "--version"], env, file_actions=[(os.POSIX_SPAWN_OPEN, 1, os.devnull, os.O_WRONLY, 0)])
+            used = os.wait4(pid, 0)[2]
+            if turn > 0:  # the first one warms the caches
+                times.append((used.ru_utime + used.ru_stime) * 1000)
+    for _ in range(25):
+        for binary, times in frames.items():
+            times.append(first_frame_of(binary, env, folder)[0])
+    silent.close()
+    all_of_them, fewer = (statistics.median(versions[binary]) for binary in (HALLPASS, FEWER))
+    figure("--version with all providers, CPU beside a build with two", all_of_them / fewer, 1.05, f"{all_of_them:.2f} ms, {fewer:.2f} ms")
+    all_of_them, fewer = (statistics.median(frames[binary]) for binary in (HALLPASS, FEWER))
+    figure("first frame with all providers, CPU above a build with two, ms", all_of_them - fewer, 5, f"{all_of_them:.1f} ms, {fewer:.1f} ms")
 
 
 def keystroke(folder):
@@ -216,6 +248,6 @@ def flood(folder):
 
 
 with tempfile.TemporaryDirectory(prefix="hallpass-bench-") as scratch:
-    for measure in (launch_beside_curl, fifty_fields, first_frame, keystroke, quiet, flood):
+    for measure in (launch_beside_curl, fifty_fields, first_frame, *([start_beside_fewer] if FEWER else []), keystroke, quiet, flood):
         measure(f"{scratch}/{measure.__name__}")
 sys.exit(1 if over else 0)

@@ -237,9 +237,9 @@ impl Aws {
             at_login(Problem::new(&catalogue::AWS_WEB_IDENTITY, what))
         };
         // Read at every login: Kubernetes writes a new one before the old one ends.
-        let file = crate::providers::settings::path(token_file, &self.world);
-        let token = std::fs::read_to_string(file).map_err(|error| unreadable(&error.kind().to_string()))?;
-        let token = zeroize::Zeroizing::new(token);
+        let path = crate::providers::settings::path(token_file, &self.world);
+        let token = crate::providers::file::read_text(&path).map_err(|error| unreadable(&error.kind().to_string()))?;
+        let token = token.expose_secret();
         if token.trim().is_empty() {
             return Err(unreadable("the file is empty"));
         }

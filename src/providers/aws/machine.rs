@@ -14,6 +14,7 @@ use super::origin::Authorization;
 use super::transport::Failure;
 use crate::domain::catalogue;
 use crate::domain::problem::Problem;
+use crate::providers::file;
 use crate::providers::net::http::{Answer, parse};
 use crate::providers::settings::path;
 
@@ -39,9 +40,9 @@ pub(super) async fn of_container(
         None => None,
         Some(Authorization::Given(token)) => Some(token.clone()),
         Some(Authorization::File(file)) => {
-            let text = std::fs::read_to_string(path(file, &aws.world))
+            let text = file::read_text(&path(file, &aws.world))
                 .map_err(|error| failed(&format!("the token's file cannot be read: {}", error.kind())))?;
-            Some(SecretString::from(text))
+            Some(text)
         }
     };
     let mut request = Request::new(Method::GET, url);

@@ -102,10 +102,9 @@ fn cache_file(sso: &Sso, aws: &Aws) -> Result<PathBuf, Problem> {
 /// The role's credentials for the token that is there.
 pub(super) async fn credentials(sso: &Sso, aws: &Aws) -> Result<Credentials, Problem> {
     let file = cache_file(sso, aws)?;
-    let text = std::fs::read_to_string(&file).map(zeroize::Zeroizing::new);
-    let cached: Cached = text
+    let cached: Cached = crate::providers::file::read(&file)
         .ok()
-        .and_then(|text| serde_json::from_str(&text).ok())
+        .and_then(|text| serde_json::from_slice(&text).ok())
         .ok_or_else(|| logged_out(sso, aws, "nobody has logged in on this machine yet"))?;
     let cached = if cached.left() < RENEW_BEFORE {
         renewed(cached, sso, aws, &file).await?

@@ -1,36 +1,22 @@
-//! Logins at Entra ID, by the credentials of `azure_identity`: a client secret, or an assertion (signed here with a certificate, or made
-//! by the workload's own platform).
+//! Logins at Entra ID as an application (the client credentials of OAuth 2.0, RFC 6749 section 4.4): with its secret, or with an
+//! assertion, signed here with a certificate or made by the workload's own platform.
 //!
-//! What they send goes through our client, with its cap, its time limit and no redirects; they repeat nothing. Their errors quote what
-//! the server wrote, so those are dropped: the transport keeps the fault, or the number of the refusal, and words are made from that.
+//! Sent by ourselves and not by `azure_identity`: a login is one form, and that library is dozens of crates for it.
 
-use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
-
-use async_trait::async_trait;
-use azure_core::cloud::{CloudConfiguration, CustomConfiguration};
-use azure_core::credentials::{AccessToken, Secret, TokenCredential};
-use azure_core::error::{Error, ErrorKind};
-use azure_core::http::headers::Headers;
-use azure_core::http::{
-    AsyncRawResponse, Body, ClientMethodOptions, ClientOptions, HttpClient, Request, RetryOptions, StatusCode,
-    Transport,
-};
-use azure_identity::{
-    ClientAssertion, ClientAssertionCredential, ClientAssertionCredentialOptions, ClientSecretCredential,
-    ClientSecretCredentialOptions,
-};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use reqwest::header::{CONTENT_TYPE, HeaderValue};
+use reqwest::{Method, Request, Url};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
+use zeroize::Zeroizing;
 
 use super::Azure;
 use super::login::Token;
 use super::logins::App;
-use super::server::Server;
 use crate::domain::catalogue;
 use crate::domain::problem::Problem;
-use crate::providers::net::http::{Fault, parse};
+use crate::providers::net::http::parse;
 
 /// What an application proves itself with.
 pub(super) enum Proof {
@@ -38,67 +24,14 @@ pub(super) enum Proof {
     Assertion(SecretString),
 }
 
-/// What came of the one request of a login, beside what the credential makes of it.
-enum Outcome {
-    Fault(Fault),
-    Refused { status: u16, number: Option<u64> },
-    Troubled(Problem),
-}
+/// How an assertion is named in the form (RFC 7523, 2.2).
+const ASSERTION: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
 
-/// The transport of one login.
-struct Wire {
-    server: Server,
-    line: String,
-    outcome: Mutex<Option<Outcome>>,
-}
-
-impl fmt::Debug for Wire {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Wire")
-    }
-}
-
-impl Wire {
-    fn ended(&self, outcome: Outcome) -> Error {
-        *self.outcome.lock().unwrap_or_else(PoisonError::into_inner) = Some(outcome);
-        Error::with_message(ErrorKind::Other, "no token")
-    }
-}
-
-#[async_trait]
-impl HttpClient for Wire {
-    async fn execute_request(&self, request: &Request) -> azure_core::Result<AsyncRawResponse> {
-        let mut sent = reqwest::Request::new(reqwest::Method::POST, request.url().clone());
-        for (name, value) in request.headers().iter() {
-            let name = reqwest::header::HeaderName::from_bytes(name.as_str().as_bytes());
-            let value = reqwest::header::HeaderValue::from_str(value.as_str());
-            if let (Ok(name), Ok(value)) = (name, value) {
-                sent.headers_mut().insert(name, value);
-            }
-        }
-        if let Body::Bytes(body) = request.body() {
-            *sent.body_mut() = Some(body.clone().into());
-        }
-        let answer = match self.server.send(sent).await {
-            Ok(answer) => answer,
-            Err(fault) => return Err(self.ended(Outcome::Fault(fault))),
-        };
-        if let Some(problem) = self.server.troubled(&answer, &self.line) {
-            return Err(self.ended(Outcome::Troubled(problem)));
-        }
-        if answer.status != 200 {
-            let refusal: Option<Refusal> = parse(&answer);
-            let number = refusal.and_then(|refusal| refusal.error_codes.first().copied());
-            let status = answer.status;
-            return Err(self.ended(Outcome::Refused { status, number }));
-        }
-        let status = StatusCode::from(answer.status);
-        Ok(AsyncRawResponse::from_bytes(
-            status,
-            Headers::new(),
-            answer.body.to_vec(),
-        ))
-    }
+#[derive(Deserialize)]
+struct Granted {
+    access_token: SecretString,
+    /// Seconds.
+    expires_in: i64,
 }
 
 #[derive(Deserialize)]
@@ -107,84 +40,64 @@ struct Refusal {
     error_codes: Vec<u64>,
 }
 
-/// An assertion that is there already.
-struct Held(SecretString);
-
-impl fmt::Debug for Held {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Held")
-    }
-}
-
-#[async_trait]
-impl ClientAssertion for Held {
-    async fn secret(&self, _: Option<ClientMethodOptions<'_>>) -> azure_core::Result<String> {
-        Ok(self.0.expose_secret().to_owned())
-    }
-}
-
 /// Where an application of this tenant gets its tokens.
-pub(super) fn token_endpoint(authority: &reqwest::Url, tenant: &str) -> String {
+pub(super) fn token_endpoint(authority: &Url, tenant: &str) -> String {
     format!("{authority}{tenant}/oauth2/v2.0/token")
 }
 
 impl Azure {
     /// A token for the scope, for an application that proves itself.
     pub(super) async fn entra(&self, app: &App, proof: Proof, scope: &str) -> Result<Token, Problem> {
-        let server = self.connection().await?.authority.clone();
+        let server = &self.connection().await?.authority;
         let line = format!("POST /{}/oauth2/v2.0/token", app.tenant);
-        let wire = Arc::new(Wire {
-            server,
-            line: line.clone(),
-            outcome: Mutex::new(None),
-        });
-        let mut cloud = CustomConfiguration::default();
-        cloud.authority_host = self.settings.authority.to_string();
-        let client_options = ClientOptions {
-            retry: RetryOptions::none(),
-            transport: Some(Transport::new(Arc::clone(&wire) as Arc<dyn HttpClient>)),
-            cloud: Some(Arc::new(CloudConfiguration::from(cloud))),
-            ..ClientOptions::default()
-        };
-        let (tenant, client) = (app.tenant.clone(), app.client.clone());
-        let token = match proof {
-            Proof::Secret(secret) => {
-                let options = Some(ClientSecretCredentialOptions { client_options });
-                let secret = Secret::new(secret.expose_secret().to_owned());
-                got(ClientSecretCredential::new(&tenant, client, secret, options), scope).await
-            }
+        let proof = match &proof {
+            Proof::Secret(secret) => format!("&client_secret={}", encoded(secret.expose_secret())),
             Proof::Assertion(assertion) => {
-                let options = Some(ClientAssertionCredentialOptions { client_options });
-                got(
-                    ClientAssertionCredential::new(tenant, client, Held(assertion), options),
-                    scope,
+                let assertion = encoded(assertion.expose_secret());
+                format!(
+                    "&client_assertion_type={}&client_assertion={assertion}",
+                    encoded(ASSERTION)
                 )
-                .await
             }
         };
-        if let Some(token) = token {
-            let expires = Timestamp::from_second(token.expires_on.unix_timestamp()).unwrap_or(Timestamp::MAX);
-            if let Some(token) = Token::new(token.token.secret(), expires) {
-                return Ok(token);
-            }
-            return Err(wire.server.upstream(&line, 200));
+        let proof = Zeroizing::new(proof);
+        let (client, scope) = (encoded(&app.client), encoded(scope));
+        let form = format!(
+            "grant_type=client_credentials&client_id={client}&scope={scope}{}",
+            *proof
+        );
+        let url = Url::parse(&token_endpoint(&self.settings.authority, &app.tenant))
+            .map_err(|_| server.upstream(&line, 400))?;
+        let mut request = Request::new(Method::POST, url);
+        let kind = HeaderValue::from_static("application/x-www-form-urlencoded");
+        request.headers_mut().insert(CONTENT_TYPE, kind);
+        *request.body_mut() = Some(form.into());
+
+        let answer = match server.send(request).await {
+            Ok(answer) => answer,
+            Err(fault) => return Err(server.unanswered(&fault, &line).await),
+        };
+        if let Some(problem) = server.troubled(&answer, &line) {
+            return Err(problem);
         }
-        let outcome = wire.outcome.lock().unwrap_or_else(PoisonError::into_inner).take();
-        Err(match outcome {
-            Some(Outcome::Fault(fault)) => wire.server.unanswered(&fault, &line).await,
-            Some(Outcome::Troubled(problem)) => problem,
-            Some(Outcome::Refused { status, number }) => {
-                let problem = refused(app, number, &wire.server.address);
-                wire.server.answered(problem, &line, status)
-            }
-            // The answer was a 200 without a token in it, or the credential itself is of no use to the library.
-            None => wire.server.upstream(&line, 200),
-        })
+        if answer.status != 200 {
+            let refusal: Option<Refusal> = parse(&answer);
+            let number = refusal.and_then(|refusal| refusal.error_codes.first().copied());
+            return Err(server.answered(refused(app, number, &server.address), &line, answer.status));
+        }
+        // serde's own words are left out: they may quote the token.
+        let granted: Option<Granted> = parse(&answer);
+        let token = granted.and_then(|granted| {
+            let lasts = SignedDuration::from_secs(granted.expires_in);
+            let expires = Timestamp::now().checked_add(lasts).unwrap_or(Timestamp::MAX);
+            Token::new(granted.access_token.expose_secret(), expires)
+        });
+        token.ok_or_else(|| server.upstream(&line, 200))
     }
 }
 
-async fn got<C: TokenCredential>(credential: azure_core::Result<Arc<C>>, scope: &str) -> Option<AccessToken> {
-    credential.ok()?.get_token(&[scope], None).await.ok()
+fn encoded(text: &str) -> String {
+    utf8_percent_encode(text, NON_ALPHANUMERIC).to_string()
 }
 
 /// What a refusal of Entra ID means, where it has a meaning of its own.

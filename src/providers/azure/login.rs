@@ -11,6 +11,7 @@ use super::logins::{Credential, Login};
 use super::{Azure, assertion, cli, managed};
 use crate::domain::catalogue;
 use crate::domain::problem::Problem;
+use crate::providers::file;
 use crate::providers::net::ladder::stages_until;
 use crate::providers::shared::renewal;
 
@@ -95,16 +96,16 @@ impl Azure {
                 let assertion = self.credential(assertion).await?;
                 self.entra(app, Proof::Assertion(assertion), &scope).await?
             }
-            Login::Workload { app, file } => {
-                let text = zeroize::Zeroizing::new(std::fs::read_to_string(file).map_err(|error| {
+            Login::Workload { app, file: path } => {
+                let text = file::read_text(path).map_err(|error| {
                     let what = format!(
                         "the workload's token {} cannot be read: {}",
-                        file.display(),
+                        path.display(),
                         error.kind()
                     );
                     Problem::new(&catalogue::AZURE_TOKEN_FILE, what).steps(stages_until("login", true))
-                })?);
-                let assertion = SecretString::from(Box::<str>::from(text.trim()));
+                })?;
+                let assertion = SecretString::from(Box::<str>::from(text.expose_secret().trim()));
                 self.entra(app, Proof::Assertion(assertion), &scope).await?
             }
             Login::Managed { client } => {

@@ -17,10 +17,10 @@ use super::api::parse;
 use super::credentials::{self, Federated, Identity, Login, User};
 use super::jwt;
 use super::settings::Source;
-use super::subject::read_file;
 use super::web::{Purpose, Reply};
 use crate::domain::catalogue;
 use crate::domain::problem::Problem;
+use crate::providers::file;
 use crate::providers::net::ladder::{Ladder, stages_until};
 use crate::providers::shared::renewal;
 
@@ -29,6 +29,8 @@ const SECRET_MANAGER: &str = "https://secretmanager.googleapis.com/";
 const IAM_CREDENTIALS: &str = "https://iamcredentials.googleapis.com/";
 /// What all other tokens are good for: Secret Manager has no narrower scope.
 const SCOPE: &str = "https://www.googleapis.com/auth/cloud-platform";
+/// No token of Google lasts longer. A server that says more is not counted on: clocks end somewhere.
+const LONGEST_LIFE: Duration = Duration::from_secs(12 * 3600);
 /// On Google's machines the metadata server is next door. Everywhere else this is what the search for it may cost.
 const METADATA_LIMIT: Duration = Duration::from_secs(1);
 
@@ -108,7 +110,7 @@ impl Gcp {
             ),
             Source::File(path, from) => {
                 let place = format!("{} ({from})", path.display());
-                let text = read_file(path).map_err(|error| {
+                let text = file::read_text(path).map_err(|error| {
                     let what = format!("{place} cannot be read: {}", error.kind());
                     self.unusable(what)
                         .cause("the path is wrong, or the file belongs to somebody else")
@@ -117,7 +119,7 @@ impl Gcp {
             }
             Source::WellKnown => {
                 let file = self.settings.gcloud_file();
-                match file.as_ref().map(|path| read_file(path)) {
+                match file.as_ref().map(|path| file::read_text(path)) {
                     Some(Ok(text)) => (text, file.unwrap_or_default().display().to_string()),
                     Some(Err(error)) if error.kind() != std::io::ErrorKind::NotFound => {
                         let file = file.unwrap_or_default();
@@ -355,7 +357,7 @@ fn issued(reply: &Reply) -> Option<Issued> {
     bearer(&answer.access_token)?;
     Some(Issued {
         value: answer.access_token,
-        lasts: Duration::from_secs(answer.expires_in.unwrap_or(0)),
+        lasts: Duration::from_secs(answer.expires_in.unwrap_or(0)).min(LONGEST_LIFE),
     })
 }
 

@@ -1,7 +1,6 @@
 //! The identity of elsewhere that Google is shown: the text of a file, of a server's answer, or of what a program prints.
 
 use std::collections::BTreeMap;
-use std::io::Read as _;
 use std::path::Path;
 
 use jiff::Timestamp;
@@ -9,7 +8,6 @@ use reqwest::header::HeaderName;
 use reqwest::{Method, Request, Url};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
-use zeroize::Zeroizing;
 
 use super::Gcp;
 use super::credentials::{Federated, Helper, Subject};
@@ -18,9 +16,10 @@ use super::web::Purpose;
 use crate::domain::catalogue;
 use crate::domain::problem::Problem;
 use crate::providers::command::{self, Failure};
+use crate::providers::file;
 
-/// No credentials and no token are longer.
-const LONGEST: u64 = 64 * 1024;
+/// No token is longer.
+const LONGEST: usize = 64 * 1024;
 /// Google's own name for the switch that lets credentials run programs, which somebody else may have written.
 const ALLOW: &str = "GOOGLE_EXTERNAL_ACCOUNT_ALLOW_EXECUTABLES";
 
@@ -56,7 +55,7 @@ impl Gcp {
         let (text, place) = match &federated.subject {
             Subject::Helper(helper) => return self.printed(federated, helper).await,
             Subject::File(path) => {
-                let text = read_file(path).map_err(|error| {
+                let text = file::read_text(path).map_err(|error| {
                     let what = format!("the identity in {} cannot be read: {}", path.display(), error.kind());
                     self.unusable(what).causes(vec![
                         "what should write the file has not, or the path in credential_source is wrong".to_owned(),
@@ -120,7 +119,10 @@ impl Gcp {
         if self.world.text(ALLOW) != Some("1") {
             return Err(problem("is not run: nobody has allowed it"));
         }
-        let kept = helper.output_file.as_deref().and_then(|path| read_file(path).ok());
+        let kept = helper
+            .output_file
+            .as_deref()
+            .and_then(|path| file::read_text(path).ok());
         if let Some(token) = kept.and_then(|text| Printed::parse(text.expose_secret().as_bytes())?.token()) {
             return Ok(token);
         }
@@ -142,8 +144,7 @@ impl Gcp {
             told.iter()
                 .filter_map(|(name, value)| Some(((*name).to_owned(), (*value)?.into()))),
         );
-        let cap = usize::try_from(LONGEST).unwrap_or(usize::MAX);
-        let output = command::run(&helper.program, &helper.args, &env, helper.limit, cap)
+        let output = command::run(&helper.program, &helper.args, &env, helper.limit, LONGEST)
             .await
             .map_err(|failure| match failure {
                 Failure::Missing => problem("is not there"),
@@ -163,11 +164,4 @@ impl Gcp {
                 .ok_or_else(|| problem("gave no token, or one that is over")),
         }
     }
-}
-
-/// A small file of credentials.
-pub(super) fn read_file(path: &Path) -> std::io::Result<SecretString> {
-    let mut text = Zeroizing::new(String::new());
-    std::fs::File::open(path)?.take(LONGEST).read_to_string(&mut text)?;
-    Ok(SecretString::from(Box::<str>::from(text.as_str())))
 }

@@ -118,8 +118,8 @@ impl Kubernetes {
             Login::Plugin(plugin) => return self.plugged(ground, plugin).await,
             Login::None => (None, None),
             Login::Token(token) => bearer(token)?,
-            Login::TokenFile(file, instead) => match (std::fs::read_to_string(file), instead) {
-                (Ok(text), _) => bearer(&SecretString::from(text))?,
+            Login::TokenFile(file, instead) => match (crate::providers::file::read_text(file), instead) {
+                (Ok(text), _) => bearer(&text)?,
                 (Err(_), Some(token)) => bearer(token)?,
                 (Err(error), None) => {
                     let what = format!("the token in {} cannot be read: {}", file.display(), error.kind());

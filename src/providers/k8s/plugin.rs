@@ -213,8 +213,9 @@ fn describe(cluster: &Cluster) -> Result<serde_json::Value, String> {
     let ca = match (&cluster.certificate_authority_data, &cluster.certificate_authority) {
         (Some(data), _) if !data.is_empty() => Some(data.clone()),
         (_, Some(file)) => {
-            let bytes = std::fs::read(file).map_err(|error| format!("wants {}: {}", file.display(), error.kind()))?;
-            Some(base64::engine::general_purpose::STANDARD.encode(bytes))
+            let bytes = crate::providers::file::read(file)
+                .map_err(|error| format!("wants {}: {}", file.display(), error.kind()))?;
+            Some(base64::engine::general_purpose::STANDARD.encode(bytes.as_slice()))
         }
         _ => None,
     };

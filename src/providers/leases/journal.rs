@@ -20,7 +20,9 @@ use serde::{Deserialize, Serialize};
 
 /// Larger files were not written by us.
 const MAX_SIZE: u64 = 4 << 20;
-/// Files that are looked at in one start.
+/// A file that has grown this long is written anew: a session of days renews its credentials thousands of times.
+const FULL: u64 = 256 << 10;
+/// Dead journals that are looked at in one start.
 const MAX_FILES: usize = 64;
 const SUFFIX: &str = ".journal";
 
@@ -42,10 +44,12 @@ enum Line {
     Struck { struck: String },
 }
 
-fn write(mut file: &File, line: &Line) -> io::Result<()> {
+/// Answers with the length of the line.
+fn write(mut file: &File, line: &Line) -> io::Result<u64> {
     let mut text = serde_json::to_string(line)?;
     text.push('\n');
-    file.write_all(text.as_bytes())
+    file.write_all(text.as_bytes())?;
+    Ok(text.len() as u64)
 }
 
 /// The journal of this process. It has a file only while there is something in it.
@@ -58,7 +62,44 @@ struct Open {
     path: PathBuf,
     /// Locked.
     file: File,
-    entries: Vec<String>,
+    /// What is open, by its name.
+    entries: BTreeMap<String, Entry>,
+    size: u64,
+    /// The size at which it is written anew.
+    full: u64,
+}
+
+impl Open {
+    fn add(&mut self, line: &Line) -> io::Result<()> {
+        match write(&self.file, line) {
+            Ok(length) => {
+                self.size += length;
+                Ok(())
+            }
+            Err(error) => {
+                // A full disk takes a part of it: the next line must not stand behind that.
+                let _ = self.file.set_len(self.size);
+                Err(error)
+            }
+        }
+    }
+
+    /// Puts a file in its place that holds only what is open. Where there can be none, this one goes on.
+    fn shorten(&mut self, folder: &Path) {
+        self.full = self.full.saturating_mul(2);
+        let Ok(mut new) = create(folder) else { return };
+        let entries = self.entries.values().cloned();
+        let written = entries.map(Line::Entry).try_for_each(|line| new.add(&line));
+        if written.and_then(|()| new.file.sync_data()).is_err() {
+            let _ = fs::remove_file(&new.path);
+            return;
+        }
+        // A kill in between leaves both: what is given back twice does no harm.
+        let _ = fs::remove_file(&self.path);
+        new.entries = std::mem::take(&mut self.entries);
+        new.full = FULL.max(new.size.saturating_mul(2));
+        *self = new;
+    }
 }
 
 impl Journal {
@@ -68,12 +109,13 @@ impl Journal {
             Some(open) => open,
             None => self.open.insert(create(folder)?),
         };
-        let lease = entry.lease.clone();
-        let is_new = !open.entries.contains(&lease);
-        write(&open.file, &Line::Entry(entry))?;
+        open.add(&Line::Entry(entry.clone()))?;
+        let is_new = open.entries.insert(entry.lease.clone(), entry).is_none();
         if is_new {
             open.file.sync_data()?;
-            open.entries.push(lease);
+        }
+        if open.size > open.full {
+            open.shorten(folder);
         }
         Ok(())
     }
@@ -81,7 +123,7 @@ impl Journal {
     /// The lease is over; the last one takes the file with it.
     pub(super) fn strike(&mut self, lease: &str) {
         let Some(open) = &mut self.open else { return };
-        open.entries.retain(|entry| entry != lease);
+        open.entries.remove(lease);
         if open.entries.is_empty() {
             // Still locked: nobody reads it in between.
             let _ = fs::remove_file(&open.path);
@@ -89,7 +131,7 @@ impl Journal {
         } else {
             let struck = lease.to_owned();
             // A line too few is a lease that is revoked twice, which does no harm.
-            let _ = write(&open.file, &Line::Struck { struck });
+            let _ = open.add(&Line::Struck { struck });
         }
     }
 }
@@ -113,7 +155,9 @@ fn create(folder: &Path) -> io::Result<Open> {
             return Ok(Open {
                 path,
                 file,
-                entries: Vec::new(),
+                entries: BTreeMap::new(),
+                size: 0,
+                full: FULL,
             });
         }
     }
@@ -154,9 +198,10 @@ pub(super) fn leftovers(folder: &Path) -> Vec<Leftover> {
         .flatten()
         .map(|entry| entry.path())
         .filter(|path| path.to_str().is_some_and(|path| path.ends_with(SUFFIX)));
+    // Those of live processes do not count: they would keep the dead ones from their turn.
     let left = journals
-        .take(MAX_FILES)
-        .filter_map(|path| leftover(path).ok().flatten());
+        .filter_map(|path| leftover(path).ok().flatten())
+        .take(MAX_FILES);
     let mut kept: Vec<Leftover> = Vec::new();
     for leftover in left {
         if leftover.entries.is_empty() {
@@ -176,7 +221,8 @@ fn leftover(path: PathBuf) -> io::Result<Option<Leftover>> {
         .custom_flags(i32::try_from((OFlags::NOFOLLOW | OFlags::NONBLOCK).bits()).unwrap_or(0))
         .open(&path)?;
     let found = file.metadata()?;
-    let ours = found.is_file() && found.uid() == rustix::process::geteuid().as_raw() && found.len() <= MAX_SIZE;
+    let own = found.uid() == rustix::process::geteuid().as_raw() && found.mode() & 0o022 == 0;
+    let ours = found.is_file() && own && found.len() <= MAX_SIZE;
     if !ours || flock(&file, FlockOperation::NonBlockingLockExclusive).is_err() || file.metadata()?.nlink() == 0 {
         return Ok(None);
     }
@@ -255,6 +301,58 @@ mod tests {
         assert_eq!(names(home.path()), 0);
         journal.enter(home.path(), entry("b")).unwrap();
         assert_eq!(names(home.path()), 1);
+    }
+
+    #[test]
+    fn a_journal_that_lives_long_stays_short() {
+        let home = tempfile::tempdir().unwrap();
+        let mut journal = Journal::default();
+        for lease in ["other", "renewed"] {
+            journal.enter(home.path(), entry(lease)).unwrap();
+        }
+        let later = |seconds: i64| Entry {
+            expires: Timestamp::from_second(2_000_000_000 + seconds).unwrap(),
+            ..entry("renewed")
+        };
+        for seconds in 0..20_000i64 {
+            journal.enter(home.path(), later(seconds)).unwrap();
+        }
+        assert_eq!(names(home.path()), 1);
+        let file = fs::read_dir(home.path()).unwrap().next().unwrap().unwrap();
+        assert!(file.metadata().unwrap().len() <= FULL + 1024);
+        assert!(leftovers(home.path()).is_empty(), "the new one is locked, too");
+        drop(journal);
+        assert_eq!(leftovers(home.path())[0].entries, [entry("other"), later(19_999)]);
+    }
+
+    #[test]
+    fn many_live_journals_do_not_hide_a_dead_one() {
+        let home = tempfile::tempdir().unwrap();
+        let live: Vec<_> = (0..MAX_FILES * 2)
+            .map(|_| {
+                let mut journal = Journal::default();
+                journal.enter(home.path(), entry("live")).unwrap();
+                journal
+            })
+            .collect();
+        let mut dead = Journal::default();
+        dead.enter(home.path(), entry("dead")).unwrap();
+        drop(dead);
+        let found = leftovers(home.path());
+        assert_eq!(found.len(), 1);
+        assert_eq!(found[0].entries, [entry("dead")]);
+        drop(live);
+    }
+
+    #[test]
+    fn a_journal_that_others_can_write_is_not_believed() {
+        let home = tempfile::tempdir().unwrap();
+        let path = home.path().join("1-0.journal");
+        fs::write(&path, serde_json::to_string(&entry("theirs")).unwrap()).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o666)).unwrap();
+        assert!(leftovers(home.path()).is_empty());
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
+        assert_eq!(leftovers(home.path()).len(), 1);
     }
 
     #[test]

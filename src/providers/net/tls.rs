@@ -14,8 +14,8 @@ use zeroize::Zeroizing;
 
 use crate::domain::catalogue;
 use crate::domain::problem::Problem;
-use crate::providers::World;
 use crate::providers::settings::path;
+use crate::providers::{World, file};
 
 /// Certificates or a key: in a file, or given as text.
 #[derive(Clone)]
@@ -48,7 +48,7 @@ impl Pem {
     fn read(&self) -> Result<Zeroizing<Vec<u8>>, Problem> {
         match self {
             Self::Text(text) => Ok(Zeroizing::new(text.expose_secret().as_bytes().to_vec())),
-            Self::File(path) => std::fs::read(path).map(Zeroizing::new).map_err(|error| {
+            Self::File(path) => file::read(path).map_err(|error| {
                 let what = format!("{} cannot be read: {}", path.display(), error.kind());
                 Problem::new(&catalogue::NET_CERT, what)
             }),

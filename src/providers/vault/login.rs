@@ -11,6 +11,7 @@ use super::api::{Auth, Lookup, parse};
 use super::settings::{Credential, Login, is_header_text};
 use crate::domain::catalogue;
 use crate::domain::problem::Problem;
+use crate::providers::file;
 use crate::providers::net::ladder::stages_until;
 use crate::providers::shared::Shared;
 
@@ -232,11 +233,8 @@ impl Vault {
         match credential {
             Credential::Given(value) => Ok(value.clone()),
             Credential::Held(reference) => self.credentials.read(reference).await,
-            Credential::File(path) => match std::fs::read_to_string(path) {
-                Ok(text) => {
-                    let text = zeroize::Zeroizing::new(text);
-                    Ok(SecretString::from(Box::<str>::from(text.trim())))
-                }
+            Credential::File(path) => match file::read_text(path) {
+                Ok(text) => Ok(SecretString::from(Box::<str>::from(text.expose_secret().trim()))),
                 Err(error) if error.kind() == std::io::ErrorKind::NotFound => Err(missing(path)),
                 Err(error) => {
                     let problem = missing(path);
