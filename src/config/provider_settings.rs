@@ -279,7 +279,7 @@ pub(super) fn finish(
     for provider in declared.values() {
         if waits_for_itself(&provider.name, &providers) {
             let message = format!(
-                "the login of provider \"{}\" needs a secret of the same provider",
+                "the login of provider \"{}\" needs a secret that cannot be read before it",
                 provider.name
             );
             let scope = Scope::new(report, provider.muted);

@@ -39,6 +39,7 @@ struct Climb {
 }
 
 /// Takes down the rungs that were climbed; the next one's time begins. Nothing outside a probe under watch.
+#[cfg(any(feature = "net", test))]
 pub(super) fn reached(stages: &[Stage]) {
     let _ = CLIMB.try_with(|climb| {
         *climb.at.lock().unwrap_or_else(PoisonError::into_inner) = (stages.to_vec(), Instant::now());
@@ -46,6 +47,7 @@ pub(super) fn reached(stages: &[Stage]) {
 }
 
 /// What is left of this rung's time; none outside a probe under watch.
+#[cfg(any(feature = "net", test))]
 pub(super) fn left() -> Option<Duration> {
     let ends = CLIMB.try_with(|climb| climb.since() + climb.limits.rung).ok()?;
     Some(ends.saturating_duration_since(Instant::now()))

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use tokio::time::{Instant, timeout_at};
 
+#[cfg(any(feature = "net", test))]
 use super::climb;
 
 tokio::task_local! {
@@ -17,6 +18,7 @@ pub async fn until<T>(deadline: Instant, work: impl Future<Output = T>) -> Optio
 }
 
 /// How long is left, for all or for this rung of a probe; none where nobody set a deadline.
+#[cfg(any(feature = "net", test))]
 pub(super) fn left() -> Option<Duration> {
     let deadline = UNTIL.try_with(|deadline| *deadline).ok();
     let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));

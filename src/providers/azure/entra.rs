@@ -8,7 +8,7 @@ use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use reqwest::header::{CONTENT_TYPE, HeaderValue};
 use reqwest::{Method, Request, Url};
 use secrecy::{ExposeSecret, SecretString};
-use serde::{Deserialize, Deserializer};
+use serde::Deserialize;
 use zeroize::Zeroizing;
 
 use super::Azure;
@@ -16,6 +16,7 @@ use super::login::Token;
 use super::logins::App;
 use crate::domain::catalogue;
 use crate::domain::problem::Problem;
+use crate::providers::net::http::parse;
 
 /// What an application proves itself with.
 pub(super) enum Proof {
@@ -28,14 +29,9 @@ const ASSERTION: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 
 #[derive(Deserialize)]
 struct Granted {
-    #[serde(deserialize_with = "secret")]
     access_token: SecretString,
     /// Seconds.
     expires_in: i64,
-}
-
-fn secret<'de, D: Deserializer<'de>>(from: D) -> Result<SecretString, D::Error> {
-    Box::<str>::deserialize(from).map(SecretString::from)
 }
 
 #[derive(Deserialize)]
@@ -85,12 +81,12 @@ impl Azure {
             return Err(problem);
         }
         if answer.status != 200 {
-            let refusal: Option<Refusal> = serde_json::from_slice(&answer.body).ok();
+            let refusal: Option<Refusal> = parse(&answer);
             let number = refusal.and_then(|refusal| refusal.error_codes.first().copied());
             return Err(server.answered(refused(app, number, &server.address), &line, answer.status));
         }
         // serde's own words are left out: they may quote the token.
-        let granted: Option<Granted> = serde_json::from_slice(&answer.body).ok();
+        let granted: Option<Granted> = parse(&answer);
         let token = granted.and_then(|granted| {
             let lasts = SignedDuration::from_secs(granted.expires_in);
             let expires = Timestamp::now().checked_add(lasts).unwrap_or(Timestamp::MAX);

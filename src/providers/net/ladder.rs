@@ -45,6 +45,7 @@ impl Ladder {
         self.since = Instant::now();
     }
 
+    #[cfg(any(feature = "aws", feature = "azure", feature = "k8s", feature = "vault"))]
     /// A later rung showed that the last one does not hold: some TLS servers refuse only when they are spoken to.
     pub(in crate::providers) fn broke(&mut self) {
         if let Some(last) = self.stages.last_mut() {
@@ -110,6 +111,7 @@ pub(in crate::providers) struct Route {
 }
 
 impl Route {
+    #[cfg(any(feature = "aws", feature = "azure", feature = "gcp", feature = "vault"))]
     /// Climbs dns, tcp and tls with a connection of its own, each rung within `limit` and that of all rungs.
     pub(in crate::providers) async fn climb(&self, limit: Duration, ladder: &mut Ladder) -> Result<(), Problem> {
         self.climb_to(&self.host, limit, ladder).await
