@@ -397,7 +397,10 @@ fn millis(started: Instant) -> u64 {
 
 fn too_slow(provider: &str) -> Problem {
     let what = format!("provider `{provider}` gave no answer within {}", in_words(QUESTION));
-    Problem::new(&catalogue::NET_TIMEOUT, what)
+    Problem::new(&catalogue::NET_TIMEOUT, what).fixes(vec![
+        format!("hallpass provider test {provider}   (which step takes how long)"),
+        "a launch waits longer than a check: open the role all the same".to_owned(),
+    ])
 }
 
 fn out_of_time(provider: &str, limit: Duration) -> Problem {
