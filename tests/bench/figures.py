@@ -175,7 +175,7 @@ def keystroke(folder):
 def checked_keystroke(folder):
     """From a key to what it draws on the providers' screen, while 200 roles are checked over five providers: two answer, one takes
     connections and never answers, one refuses, one needs a login. One frame of a screen that draws 60 a second is 16 ms."""
-    vault("POST", "secret/data/bench", {"data": {"password": "correct horse battery"}})
+    stores.vault("POST", "secret/data/bench", {"data": {"password": "correct horse battery"}})
     silent = socket.create_server(("127.0.0.1", 0), backlog=500)
     providers = {"hangs": f"http://127.0.0.1:{silent.getsockname()[1]}", "refuses": "http://127.0.0.1:9", "first": os.environ["HP_VAULT_ADDR"], "second": os.environ["HP_VAULT_ADDR"], "person": os.environ["HP_VAULT_ADDR"]}
     env = home(folder, "".join(f"[roles.role-{n:03}]\ncommand = ['true']\nenv = 'dev'\nfields.TOKEN = {{ secret = '{list(providers)[n % 5]}:secret/bench#password' }}\n" for n in range(200)))
