@@ -10,7 +10,7 @@ use crate::domain::problem::{Location, Problem};
 
 /// Sections that only `config.toml` has; their tables are read by the functions below and in `provider_settings`.
 pub(super) const SETTINGS_KEYS: &[Key] = &[
-    Key::now("include", Takes::Texts, "[\"~/work/hallpass/*.toml\"]"),
+    Key::now("include", Takes::Texts, "[\"~/team/hallpass/*.toml\"]"),
     Key::now("ui", Takes::Anything, ""),
     Key::now("session", Takes::Anything, ""),
     Key::now("connect", Takes::Anything, ""),
@@ -65,7 +65,7 @@ const ENVIRONMENT_KEYS: &[Key] = &[
 ];
 
 const PROFILE_KEYS: &[Key] = &[
-    Key::now("include", Takes::Texts, "[\"~/work/hallpass/*.toml\"]"),
+    Key::now("include", Takes::Texts, "[\"~/team/hallpass/*.toml\"]"),
     Key::now("description", Takes::Text, "\"Roles of the office\""),
 ];
 

@@ -16,6 +16,7 @@ mod gcp;
 pub mod guide;
 #[cfg(feature = "k8s")]
 mod k8s;
+mod kinds;
 mod lanes;
 #[cfg_attr(not(feature = "vault"), allow(dead_code, reason = "no other provider makes leases"))]
 pub mod leases;
@@ -46,6 +47,7 @@ use crate::domain::reference::{ProviderKind, SecretId, SecretRef};
 use crate::domain::secret::Payload;
 use crate::domain::status::ProviderStatus;
 pub use credentials::Credentials;
+pub use kinds::{Open, PROVIDERS, ProviderSpec, credential_names};
 pub use lanes::Lane;
 #[cfg(feature = "net")]
 pub(crate) use net::http::{PROXIES, is_excepted};
@@ -222,6 +224,20 @@ impl World {
 }
 
 #[cfg(test)]
+impl ProviderConfig {
+    /// A provider that is written nowhere.
+    fn of(name: &str, kind: ProviderKind, settings: &[(&str, Setting)]) -> Self {
+        let settings = settings.iter().map(|(key, value)| ((*key).to_owned(), value.clone()));
+        Self {
+            name: name.to_owned(),
+            kind,
+            settings: settings.collect(),
+            at: None,
+        }
+    }
+}
+
+#[cfg(test)]
 impl World {
     /// A world of this environment alone: it has no home, and none of its folders is there.
     fn of(env: &[(&str, &str)]) -> Self {
@@ -234,158 +250,6 @@ impl World {
             runtime_folder: "/nonexistent".into(),
         }
     }
-}
-
-/// Makes a provider of a kind, without any I/O.
-pub type Open = fn(&ProviderConfig, &World, &Credentials) -> Result<Arc<dyn Provider>, Problem>;
-
-/// A kind of provider: everything that the rest of the program needs to know about it.
-pub struct ProviderSpec {
-    pub kind: ProviderKind,
-    /// "HashiCorp Vault".
-    pub title: &'static str,
-    /// Variables that hold its credentials: they never reach a child unless the role itself sets the name.
-    pub credentials: &'static [&'static str],
-    /// Variables that, when set, say that the kind's default provider is in use here.
-    pub signs: &'static [&'static str],
-    /// How it is set up, for people.
-    pub guide: guide::Guide,
-    /// None for a kind that is not built into this binary.
-    pub open: Option<Open>,
-}
-
-/// Every kind of provider, once.
-pub const PROVIDERS: &[ProviderSpec] = &[
-    ProviderSpec {
-        kind: ProviderKind::Vault,
-        title: "HashiCorp Vault",
-        credentials: &[
-            "VAULT_TOKEN",
-            "VAULT_APP_ROLE_ID",
-            "VAULT_APP_ROLE_SECRET_ID",
-            "VAULT_CLIENT_KEY",
-        ],
-        signs: &["VAULT_ADDR"],
-        guide: guide::VAULT,
-        #[cfg(feature = "vault")]
-        open: Some(vault::open),
-        #[cfg(not(feature = "vault"))]
-        open: None,
-    },
-    ProviderSpec {
-        kind: ProviderKind::Aws,
-        title: "AWS Secrets Manager",
-        credentials: &[
-            "AWS_ACCESS_KEY_ID",
-            "AWS_SECRET_ACCESS_KEY",
-            "AWS_SESSION_TOKEN",
-            "AWS_SECURITY_TOKEN",
-            "AWS_SHARED_CREDENTIALS_FILE",
-            "AWS_WEB_IDENTITY_TOKEN_FILE",
-            "AWS_CONTAINER_AUTHORIZATION_TOKEN",
-            "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE",
-            "AWS_CONTAINER_CREDENTIALS_FULL_URI",
-            "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
-        ],
-        signs: &["AWS_PROFILE", "AWS_ACCESS_KEY_ID", "AWS_WEB_IDENTITY_TOKEN_FILE"],
-        guide: guide::AWS,
-        #[cfg(feature = "aws")]
-        open: Some(aws::open),
-        #[cfg(not(feature = "aws"))]
-        open: None,
-    },
-    ProviderSpec {
-        kind: ProviderKind::Azure,
-        title: "Azure Key Vault",
-        credentials: &[
-            "AZURE_CLIENT_ID",
-            "AZURE_CLIENT_SECRET",
-            "AZURE_TENANT_ID",
-            "AZURE_CLIENT_CERTIFICATE_PATH",
-            "AZURE_CLIENT_CERTIFICATE_PASSWORD",
-            "AZURE_FEDERATED_TOKEN_FILE",
-            "AZURE_PASSWORD",
-            "IDENTITY_ENDPOINT",
-            "IDENTITY_HEADER",
-            "MSI_ENDPOINT",
-            "MSI_SECRET",
-        ],
-        signs: &["AZURE_VAULT_URL"],
-        guide: guide::AZURE,
-        #[cfg(feature = "azure")]
-        open: Some(azure::open),
-        #[cfg(not(feature = "azure"))]
-        open: None,
-    },
-    ProviderSpec {
-        kind: ProviderKind::Gcp,
-        title: "Google Secret Manager",
-        credentials: &[
-            "GOOGLE_APPLICATION_CREDENTIALS",
-            "GOOGLE_OAUTH_ACCESS_TOKEN",
-            "CLOUDSDK_AUTH_ACCESS_TOKEN",
-            "CLOUDSDK_AUTH_ACCESS_TOKEN_FILE",
-            "CLOUDSDK_AUTH_CREDENTIAL_FILE_OVERRIDE",
-        ],
-        signs: &["GCP_PROJECT_ID", "GOOGLE_APPLICATION_CREDENTIALS"],
-        guide: guide::GCP,
-        #[cfg(feature = "gcp")]
-        open: Some(gcp::open),
-        #[cfg(not(feature = "gcp"))]
-        open: None,
-    },
-    ProviderSpec {
-        kind: ProviderKind::K8s,
-        title: "Kubernetes",
-        credentials: &["KUBECONFIG"],
-        signs: &["KUBECONFIG", "KUBERNETES_SERVICE_HOST"],
-        guide: guide::K8S,
-        #[cfg(feature = "k8s")]
-        open: Some(|config, world, _| k8s::open(config, world)),
-        #[cfg(not(feature = "k8s"))]
-        open: None,
-    },
-    ProviderSpec {
-        kind: ProviderKind::Env,
-        title: "Environment",
-        credentials: &[],
-        signs: &[],
-        guide: guide::ENV,
-        open: Some(env::open),
-    },
-    ProviderSpec {
-        kind: ProviderKind::EnvJson,
-        title: "Environment JSON",
-        credentials: &[],
-        signs: &[],
-        guide: guide::ENV_JSON,
-        open: Some(envjson::open),
-    },
-    ProviderSpec {
-        kind: ProviderKind::Local,
-        title: "Local store",
-        credentials: &["HALLPASS_STORE_KEY_FILE"],
-        signs: &[],
-        guide: guide::LOCAL,
-        #[cfg(feature = "local")]
-        open: Some(|config, world, _| local::open(config, world)),
-        #[cfg(not(feature = "local"))]
-        open: None,
-    },
-];
-
-impl ProviderSpec {
-    pub fn of(kind: ProviderKind) -> Option<&'static Self> {
-        PROVIDERS.iter().find(|spec| spec.kind == kind)
-    }
-}
-
-/// The names of all variables that hold a provider's credentials.
-pub fn credential_names() -> Vec<&'static str> {
-    PROVIDERS
-        .iter()
-        .flat_map(|spec| spec.credentials.iter().copied())
-        .collect()
 }
 
 /// What an inspection knows that had to read the value: the names of the keys, and what will surprise about those asked for.

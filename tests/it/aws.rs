@@ -8,10 +8,11 @@ use std::sync::Arc;
 use hallpass::domain::problem::Problem;
 use hallpass::domain::reference::{Kind, Pin, ProviderKind, SecretId};
 use hallpass::domain::status::{ProviderStatus, State};
-use hallpass::providers::{Fetched, Provider, ProviderConfig, Providers, Setting, World};
+use hallpass::providers::{Fetched, Provider, Setting};
 use serde_json::{Value, json};
 
 use crate::liar::{Liar, http};
+use crate::library::providers;
 use crate::sandbox::Sandbox;
 use crate::servers::{servers, unique};
 
@@ -77,21 +78,14 @@ impl Bench {
     }
 
     pub fn open(&self) -> Result<Arc<dyn Provider>, Problem> {
-        let config = ProviderConfig {
-            name: "aws".to_owned(),
-            kind: ProviderKind::Aws,
-            settings: self.settings.clone(),
-            at: None,
-        };
-        let env = self.env.iter().map(|(name, value)| (name.clone(), value.into()));
-        let world = World {
-            env: Arc::new(env.collect()),
-            home: self.home.clone(),
-            data_folder: PathBuf::from("/nonexistent"),
-            state_folder: PathBuf::from("/nonexistent"),
-            runtime_folder: PathBuf::from("/nonexistent"),
-        };
-        Providers::new(&BTreeMap::from([("aws".to_owned(), config)]), &world).get("aws")
+        providers(
+            "aws",
+            ProviderKind::Aws,
+            &self.settings,
+            &self.env,
+            self.home.as_deref(),
+        )
+        .get("aws")
     }
 
     pub fn aws(&self) -> Arc<dyn Provider> {

@@ -11,6 +11,7 @@
 )]
 
 mod liar;
+mod library;
 mod request;
 mod sandbox;
 mod servers;

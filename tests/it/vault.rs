@@ -11,10 +11,11 @@ use std::time::{Duration, Instant};
 use hallpass::domain::problem::Problem;
 use hallpass::domain::reference::{Kind, Pin, ProviderKind, SecretId};
 use hallpass::domain::status::State;
-use hallpass::providers::{Fetched, Provider, ProviderConfig, Providers, Setting, World};
+use hallpass::providers::{Fetched, Provider, Providers, Setting};
 use serde_json::{Value, json};
 
 use crate::liar::{Liar, http};
+use crate::library::providers;
 use crate::sandbox::eventually;
 use crate::servers::{servers, unique};
 
@@ -54,21 +55,13 @@ impl Bench {
     }
 
     fn providers_named(&self, name: &str) -> Providers {
-        let config = ProviderConfig {
-            name: name.to_owned(),
-            kind: ProviderKind::Vault,
-            settings: self.settings.clone(),
-            at: None,
-        };
-        let env = self.env.iter().map(|(name, value)| (name.clone(), value.into()));
-        let world = World {
-            env: Arc::new(env.collect()),
-            home: self.home.clone(),
-            data_folder: PathBuf::from("/nonexistent"),
-            state_folder: PathBuf::from("/nonexistent"),
-            runtime_folder: PathBuf::from("/nonexistent"),
-        };
-        Providers::new(&BTreeMap::from([(name.to_owned(), config)]), &world)
+        providers(
+            name,
+            ProviderKind::Vault,
+            &self.settings,
+            &self.env,
+            self.home.as_deref(),
+        )
     }
 
     fn vault(&self) -> Arc<dyn Provider> {

@@ -17,8 +17,10 @@ pub(super) fn of_token(token: &str) -> Option<Timestamp> {
     };
     let engine = base64::engine::general_purpose::URL_SAFE_NO_PAD;
     let claims: Claims = serde_json::from_slice(&engine.decode(claims.trim_end_matches('=')).ok()?).ok()?;
-    // A claim may have a fraction; seconds are enough.
-    #[allow(clippy::cast_possible_truncation)]
+    #[allow(
+        clippy::cast_possible_truncation,
+        reason = "a claim may have a fraction; seconds are enough"
+    )]
     Timestamp::from_second(claims.exp as i64).ok()
 }
 

@@ -118,15 +118,7 @@ mod tests {
     use crate::providers::Setting;
 
     fn read(name: &str, env: &[(&str, &str)], settings: &[(&str, Setting)]) -> Result<K8sSettings, Problem> {
-        let config = ProviderConfig {
-            name: name.to_owned(),
-            kind: ProviderKind::K8s,
-            settings: settings
-                .iter()
-                .map(|(key, value)| ((*key).to_owned(), value.clone()))
-                .collect(),
-            at: None,
-        };
+        let config = ProviderConfig::of(name, ProviderKind::K8s, settings);
         let world = World {
             home: Some("/home/p".into()),
             ..World::of(env)

@@ -54,10 +54,7 @@ impl Attempts {
 }
 
 /// Sends a request, again where that may help.
-#[allow(
-    dead_code,
-    reason = "a provider that looks at the answers in between has a loop of its own"
-)]
+#[cfg(any(feature = "azure", feature = "gcp", feature = "k8s"))] // the others look at the answers in between, in a loop of their own
 pub(in crate::providers) async fn send_again(
     client: &Client,
     request: Request,

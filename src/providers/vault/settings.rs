@@ -309,15 +309,7 @@ mod tests {
     use crate::domain::reference::ProviderKind;
 
     fn read(name: &str, env: &[(&str, &str)], settings: &[(&str, Setting)]) -> Result<VaultSettings, Problem> {
-        let config = ProviderConfig {
-            name: name.to_owned(),
-            kind: ProviderKind::Vault,
-            settings: settings
-                .iter()
-                .map(|(key, value)| ((*key).to_owned(), value.clone()))
-                .collect(),
-            at: None,
-        };
+        let config = ProviderConfig::of(name, ProviderKind::Vault, settings);
         let world = World {
             home: Some("/home/p".into()),
             ..World::of(env)
