@@ -7,6 +7,7 @@ pub mod lease;
 pub mod limits;
 pub mod placeholder;
 pub mod plan;
+pub mod policy;
 pub mod printable;
 pub mod problem;
 pub mod reference;
