@@ -48,6 +48,7 @@ enum Step {
     Type(String),
     Paste(String),
     Wait(String),
+    Gone(String),
     Resize(String),
     World(Deed),
     Sleep(f64),
@@ -212,6 +213,11 @@ impl Play {
                 let what = format!("{}: {wanted}", self.scenario.id);
                 self.terminal.wait_until(&what, |screen| wanted.is_match(screen));
             }
+            Step::Gone(unwanted) => {
+                let unwanted = regex(unwanted);
+                let what = format!("{}: {unwanted} gone", self.scenario.id);
+                self.terminal.wait_until(&what, |screen| !unwanted.is_match(screen));
+            }
             Step::Resize(to) => self.terminal.resize(size(to)),
             Step::World(Deed::VaultDeny) => set_policy(&self.policy, "deny"),
             Step::World(Deed::Rotate) => {
@@ -291,7 +297,7 @@ impl Play {
                 });
             }
             Expectation::Tty(word) => {
-                assert_eq!(word, "restored");
+                assert_eq!(word, "restored", "{id}");
                 self.terminal.prompt();
                 self.terminal.line("stty -a >~/tty; echo done >~/tty-done");
                 eventually("stty's answer", || self.home("tty-done").exists());
@@ -308,7 +314,10 @@ impl Play {
                     "{id}"
                 );
             }
-            Expectation::NoLeak(_) => self.expect_no_leak(),
+            Expectation::NoLeak(wanted) => {
+                assert!(wanted, "{id}: a leak is never wanted");
+                self.expect_no_leak();
+            }
             Expectation::Colours(wanted) => {
                 let bytes = String::from_utf8_lossy(&self.terminal.bytes()).into_owned();
                 let colour = regex("\x1b\\[([0-9]+;)*(3[0-7]|4[0-7]|9[0-7]|10[0-7]|38|48)(;[0-9]+)*m");
@@ -461,7 +470,7 @@ fn many_roles(sandbox: &mut Sandbox, canary: &Canary, policy: &str, secret: &str
 /// A session of 30 s, as hallpass would have written it: told by its own words and marks, so that nobody waits for it.
 fn record(sandbox: &Sandbox) {
     let terminal = Tmux::hallpass(sandbox, (100, 30), &["connect", "dev-orders"]);
-    terminal.wait("orders=> ");
+    terminal.wait("orders=>");
     for line in ["select 1;", "select 2;", "select 3;"] {
         terminal.line(line);
         terminal.wait(&format!("you said {line}"));
