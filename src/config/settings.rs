@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::report::Scope;
 use super::walk::{Entry, Key, Table, Takes, check_name, duplicate};
-use super::{ConnectMode, Environment, SessionSettings, UiSettings};
+use super::{ConnectMode, CopyKeys, Environment, SessionSettings, UiSettings};
 use crate::domain::catalogue;
 use crate::domain::problem::{Location, Problem};
 
@@ -29,6 +29,8 @@ const UI_KEYS: &[Key] = &[
     Key::now("ascii", Takes::Switch, "true"),
     Key::now("symbols", Takes::OneOf(&["unicode", "ascii"]), "\"ascii\""),
     Key::now("mouse", Takes::Switch, "false"),
+    Key::now("copy_keys", Takes::OneOf(&["vi", "emacs"]), "\"emacs\""),
+    Key::now("clipboard", Takes::Texts, "[\"xclip\", \"-selection\", \"clipboard\"]"),
     Key::later("prefix_hint", Takes::OneOf(&["full", "short", "off"]), "\"full\""),
 ];
 
@@ -91,6 +93,14 @@ impl Settings {
             let symbols = ui.text("symbols").map(|symbols| symbols == "ascii");
             self.ui.ascii = ui.switch("ascii").or(symbols).unwrap_or(self.ui.ascii);
             self.ui.mouse = ui.switch("mouse").unwrap_or(self.ui.mouse);
+            self.ui.copy_keys = match ui.text("copy_keys").as_deref() {
+                Some("emacs") => CopyKeys::Emacs,
+                Some("vi") => CopyKeys::Vi,
+                _ => self.ui.copy_keys,
+            };
+            if let Some(command) = ui.texts("clipboard") {
+                self.ui.clipboard = command;
+            }
         }
         if let Some(session) = open("session", SESSION_KEYS) {
             if let Some(prefix) = session.get("prefix") {

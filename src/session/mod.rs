@@ -3,6 +3,7 @@
 #[cfg(feature = "net")]
 pub mod browser;
 pub mod child_start;
+pub mod clipboard;
 pub mod editor;
 pub mod emulator;
 pub mod harden;

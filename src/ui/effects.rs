@@ -20,7 +20,8 @@ use crate::domain::problem::{Location, Problem};
 use crate::launch::{self, Request};
 use crate::providers::{Providers, World, credential_names, leases};
 use crate::session::emulator::{Emulator, Size};
-use crate::session::{Session, SessionEvent, editor};
+use crate::session::{self, Session, SessionEvent, editor};
+use crate::ui::clipboard;
 use crate::ui::message::{Message, Opened};
 use crate::ui::terminal;
 
@@ -83,6 +84,8 @@ pub(super) enum Reply {
         /// What is given back when the session ends.
         leases: Vec<Held>,
     },
+    /// No program took this text: the terminal is to. The configured program that was tried, if one is.
+    Copy { text: String, refused: Option<String> },
 }
 
 /// What the loop itself must do, because it owns the terminal.
@@ -120,6 +123,7 @@ pub(super) struct Runner {
     sized: Instant,
     checks: Vec<JoinHandle<()>>,
     launch: Option<JoinHandle<()>>,
+    copying: Option<JoinHandle<()>>,
 }
 
 struct Running {
@@ -155,6 +159,7 @@ impl Runner {
             sized: Instant::now(),
             checks: Vec::new(),
             launch: None,
+            copying: None,
         })
     }
 
@@ -189,7 +194,7 @@ impl Runner {
                 self.sizes.remove(&tab);
                 self.share_scrollback();
             }
-            Effect::Copy(text) => self.copy(&text),
+            Effect::Copy(text) => self.copy(text),
             Effect::Reload => self.reload(),
             Effect::Mouse(on) => terminal::set_mouse(on),
             Effect::Edit(at) => return Some(Request4Loop::Edit(at)),
@@ -350,23 +355,39 @@ impl Runner {
         let _ = self.replies.send(Reply::Message(Message::Reloaded { config }));
     }
 
-    fn copy(&self, text: &str) {
-        let done = terminal::copy(text);
-        let said = match done {
-            Ok(()) => Message::Said {
-                text: format!(
-                    "copied {} B to the terminal's clipboard: {}",
-                    text.len(),
-                    first_words(text)
-                ),
-                bad: false,
-            },
-            Err(_) => Message::Said {
-                text: "the terminal took no clipboard text".to_owned(),
-                bad: true,
-            },
-        };
-        let _ = self.replies.send(Reply::Message(said));
+    /// Puts a text where the first one of the ways takes it. Only the last text counts: one that is still on its way is given up.
+    fn copy(&mut self, text: String) {
+        if let Some(earlier) = self.copying.take() {
+            earlier.abort();
+        }
+        let configured = self.ground.config.ui.clipboard.clone();
+        let env = self.ground.world.env.clone();
+        let replies = self.replies.clone();
+        self.copying = Some(tokio::spawn(async move {
+            let refused = configured.first().cloned();
+            for way in clipboard::ways(&configured, &env) {
+                if session::clipboard::give(&way.words, &env, &text).await {
+                    let said = copied(&text, &way.place, refused.filter(|name| *name != way.place));
+                    let _ = replies.send(Reply::Message(said));
+                    return;
+                }
+            }
+            let _ = replies.send(Reply::Copy { text, refused });
+        }));
+    }
+
+    /// Puts a text on the terminal's clipboard. For the loop alone: nobody else may write to the terminal between two pictures.
+    pub(super) fn copy_by_terminal(&self, text: &str, refused: Option<String>) -> Message {
+        let sequence = clipboard::osc52(text, &self.ground.world.env);
+        let bad = |text: String| Message::Said { text, bad: true };
+        match sequence.map(|sequence| terminal::write(&sequence)) {
+            Some(Ok(())) => copied(text, "the terminal's clipboard (OSC 52)", refused),
+            Some(Err(_)) => bad("the terminal took no clipboard text".to_owned()),
+            None => {
+                let amount = clipboard::amount(text.len());
+                bad(format!("{amount} is too much for the terminal; [ui] clipboard names a program that takes it"))
+            }
+        }
     }
 
     /// Runs the person's editor in the foreground; the terminal has been given back for it.
@@ -388,12 +409,12 @@ impl Runner {
     }
 }
 
-/// The beginning of a copied text, where it is one line.
-fn first_words(text: &str) -> String {
-    if text.contains('\n') {
-        format!("{} lines", text.lines().count())
-    } else {
-        crate::ui::text::cut(text, 40)
+/// `copied 312 B to the clipboard (xclip)`
+fn copied(text: &str, place: &str, refused: Option<String>) -> Message {
+    let refused = refused.map_or_else(String::new, |name| format!("; {name} did not take it"));
+    Message::Said {
+        text: format!("copied {} to {place}{refused}", clipboard::amount(text.len())),
+        bad: !refused.is_empty(),
     }
 }
 

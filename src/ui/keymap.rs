@@ -5,6 +5,8 @@ use std::sync::LazyLock;
 
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
+use crate::ui::copy_mode::{Motion, Shape};
+
 /// Where a key means something. Several apply at once: the screen's own, then `List`, then `Global`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Context {
@@ -15,6 +17,10 @@ pub enum Context {
     Sessions,
     /// After the prefix key in a session.
     Prefix,
+    /// Copy mode, and the keys on which vi and emacs do not agree.
+    Copy,
+    CopyVi,
+    CopyEmacs,
     /// The bar under a session that has ended.
     Ended,
     Failure,
@@ -26,6 +32,9 @@ impl Context {
         (Self::List, "MOVE AND FILTER"),
         (Self::Global, "EVERYWHERE"),
         (Self::Prefix, "IN A SESSION (after the prefix)"),
+        (Self::Copy, "IN COPY MODE"),
+        (Self::CopyVi, "IN COPY MODE, as in vi (the default)"),
+        (Self::CopyEmacs, "IN COPY MODE, as in emacs"),
         (Self::Ended, "AFTER A SESSION ENDED"),
         (Self::Roles, "ACT ON ROLE"),
         (Self::Providers, "ACT ON PROVIDER"),
@@ -86,6 +95,14 @@ pub enum Action {
     SessionInfo,
     ScrollUp,
     ScrollDown,
+    CopyMode,
+    SearchScrollback,
+    Move(Motion),
+    Select(Shape),
+    OtherEnd,
+    CopySelection,
+    SearchForward,
+    SearchBackward,
 }
 
 /// One row of the table.
@@ -182,12 +199,56 @@ keymap! {
         ["y"] Action::CopyScreen, "screen.copy", "copy screen (OSC 52)", "";
         ["m"] Action::ToggleMouse, "mouse", "mouse on / off", "";
         ["i"] Action::SessionInfo, "session.info", "session info", "";
-        ["pgup", "["] Action::ScrollUp, "scroll.up", "scroll back", "";
+        ["["] Action::CopyMode, "copy-mode", "scroll / copy mode", "";
+        ["/"] Action::SearchScrollback, "scrollback.search", "search scrollback", "";
+        ["pgup"] Action::ScrollUp, "scroll.up", "scroll back", "";
         ["pgdn", "]"] Action::ScrollDown, "scroll.down", "scroll forward", "";
         ["R"] Action::Reconnect, "session.reconnect", "reconnect", "";
         ["x"] Action::CloseSession, "session.close", "close session …", "";
         [":"] Action::Palette, "session.palette", "command palette", "";
         ["?"] Action::Help, "session.help", "all keys", "";
+    }
+    Copy {
+        ["q", "ctrl-g", "ctrl-c"] Action::Back, "copy.leave", "leave", "leave";
+        ["/", "ctrl-s"] Action::SearchForward, "copy.search", "search towards the newest line", "search";
+        ["?", "ctrl-r"] Action::SearchBackward, "copy.search.back", "search towards the oldest line", "";
+        ["n"] Action::NextMatch, "copy.match.next", "next place that was found", "";
+        ["N"] Action::PreviousMatch, "copy.match.previous", "previous place", "";
+        ["v", "space", "ctrl-space"] Action::Select(Shape::Characters), "copy.select", "select; again: nothing", "select";
+        ["V"] Action::Select(Shape::Lines), "copy.select.lines", "select whole lines", "";
+        ["alt-r"] Action::Select(Shape::Block), "copy.select.block", "select a rectangle", "";
+        ["o"] Action::OtherEnd, "copy.other-end", "go to the other end", "";
+        ["y", "enter", "alt-w"] Action::CopySelection, "copy.copy", "copy what is selected, leave", "copy";
+        ["h", "left"] Action::Move(Motion::Left), "copy.left", "left", "";
+        ["l", "right"] Action::Move(Motion::Right), "copy.right", "right", "";
+        ["k", "up", "ctrl-p"] Action::Move(Motion::Up), "copy.up", "up", "";
+        ["j", "down", "ctrl-n"] Action::Move(Motion::Down), "copy.down", "down", "";
+        ["w"] Action::Move(Motion::Word), "copy.word", "next word", "";
+        ["b", "alt-b"] Action::Move(Motion::WordBack), "copy.word.back", "previous word", "";
+        ["e", "alt-f"] Action::Move(Motion::WordEnd), "copy.word.end", "end of the word", "";
+        ["0", "home", "ctrl-a"] Action::Move(Motion::LineStart), "copy.line.start", "start of the line", "";
+        ["^", "alt-m"] Action::Move(Motion::LineText), "copy.line.text", "first word of the line", "";
+        ["$", "end", "ctrl-e"] Action::Move(Motion::LineEnd), "copy.line.end", "end of the line", "";
+        ["g", "alt-<"] Action::Move(Motion::Top), "copy.first", "oldest line", "";
+        ["G", "alt->"] Action::Move(Motion::Bottom), "copy.last", "newest line", "";
+        ["H"] Action::Move(Motion::ViewTop), "copy.view.top", "top of the view", "";
+        ["M"] Action::Move(Motion::ViewMiddle), "copy.view.middle", "middle of the view", "";
+        ["L"] Action::Move(Motion::ViewBottom), "copy.view.bottom", "bottom of the view", "";
+        ["ctrl-u"] Action::Move(Motion::HalfPageUp), "copy.half-page.up", "half a page up", "";
+        ["ctrl-d"] Action::Move(Motion::HalfPageDown), "copy.half-page.down", "half a page down", "";
+        ["pgup", "alt-v"] Action::Move(Motion::PageUp), "copy.page.up", "a page up", "";
+        ["pgdn"] Action::Move(Motion::PageDown), "copy.page.down", "a page down", "";
+        ["esc"] Action::Cancel, "copy.cancel", "select nothing; then: leave", "";
+    }
+    CopyVi {
+        ["ctrl-b"] Action::Move(Motion::PageUp), "copy.vi.page.up", "a page up", "";
+        ["ctrl-f"] Action::Move(Motion::PageDown), "copy.vi.page.down", "a page down", "";
+        ["ctrl-v"] Action::Select(Shape::Block), "copy.vi.block", "select a rectangle", "";
+    }
+    CopyEmacs {
+        ["ctrl-b"] Action::Move(Motion::Left), "copy.emacs.left", "left", "";
+        ["ctrl-f"] Action::Move(Motion::Right), "copy.emacs.right", "right", "";
+        ["ctrl-v"] Action::Move(Motion::PageDown), "copy.emacs.page.down", "a page down", "";
     }
     Ended {
         ["enter", "q"] Action::Back, "ended.back", "back", "back";
@@ -371,6 +432,8 @@ mod tests {
             &[Context::Providers, Context::List, Context::Global],
             &[Context::Sessions, Context::List, Context::Global],
             &[Context::Prefix],
+            &[Context::Copy, Context::CopyVi],
+            &[Context::Copy, Context::CopyEmacs],
             &[Context::Ended],
             &[Context::Failure],
         ];

@@ -17,6 +17,7 @@ use crate::domain::status::{ProviderStatus, RoleStatus, State};
 use crate::launch::Request;
 use crate::session::Ending;
 use crate::session::emulator::{Emulator, Size};
+use crate::ui::copy_mode::{CopyMode, Press};
 use crate::ui::input::Input;
 use crate::ui::keymap::Chord;
 use crate::ui::rows::{provider_rows, role_rows};
@@ -313,6 +314,8 @@ pub struct Tab {
     pub access: String,
     pub program: String,
     pub emulator: Arc<Mutex<Emulator>>,
+    /// Its text is looked through, searched or copied.
+    pub copy: Option<Box<CopyMode>>,
     pub size: Size,
     pub state: TabState,
     /// Output or a bell since it was last looked at.
@@ -328,6 +331,11 @@ pub struct Tab {
 impl Tab {
     pub fn is_live(&self) -> bool {
         self.state == TabState::Live
+    }
+
+    /// Copy mode while it takes the keys; what the mouse has selected does not.
+    pub fn copy_mode(&self) -> Option<&CopyMode> {
+        self.copy.as_deref().filter(|copy| !copy.by_mouse)
     }
 
     /// The secrets of which a check has found another version since the session was opened, with that version.
@@ -415,6 +423,8 @@ pub struct Model {
     pub interrupted: Option<Timestamp>,
     /// The last click: when, and on which row.
     pub clicked: Option<(Timestamp, usize)>,
+    /// The last click on a session.
+    pub press: Option<Press>,
     /// Started for one role alone: leaving its session leaves hallpass.
     pub single: bool,
     pub prefix: Chord,
@@ -452,6 +462,7 @@ impl Model {
             next_tab: 1,
             interrupted: None,
             clicked: None,
+            press: None,
             single: false,
             prefix,
             mouse,

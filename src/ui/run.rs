@@ -247,6 +247,10 @@ impl Loop {
                 }
                 self.take(message).await
             }
+            Reply::Copy { text, refused } => {
+                let said = self.runner.copy_by_terminal(&text, refused);
+                self.take(said).await
+            }
             Reply::Started {
                 generation,
                 session,

@@ -172,3 +172,39 @@ fn ascii_and_no_color_show_nothing_else() {
     let picture = fixture.picture();
     assert!(picture.contains("+ ok") && picture.contains("\n+---"), "{picture}");
 }
+
+/// A table that is wider than the pane, and a prompt.
+const ROWS: &str = "id | payload\r\n";
+
+fn long_session(fixture: &mut Fixture) {
+    fixture.press(r#": "connect_prod-postgres" enter"#);
+    let mut output = ROWS.to_owned();
+    for id in 1..=60 {
+        output += &format!("{id:>2} | {}\r\n", "payment 字 settled ".repeat(id % 3 * 3 + 1).trim_end());
+    }
+    fixture.started(&format!("{output}orders=> "));
+}
+
+#[test]
+fn copy_mode() {
+    snapshots("copy-mode", |fixture| {
+        long_session(fixture);
+        fixture.press("ctrl-\\ [ ctrl-u v k k");
+    });
+}
+
+#[test]
+fn copy_mode_search() {
+    snapshots("copy-mode-search", |fixture| {
+        long_session(fixture);
+        fixture.press(r#"ctrl-\ / "payment_字"#);
+    });
+}
+
+#[test]
+fn copy_mode_found() {
+    snapshots("copy-mode-found", |fixture| {
+        long_session(fixture);
+        fixture.press(r#"ctrl-\ / "settled" enter n"#);
+    });
+}

@@ -136,6 +136,7 @@ fn new_tab(model: &Model, request: Request, opened: Opened) -> Tab {
             opened.program
         },
         emulator: opened.emulator,
+        copy: None,
         size: opened.size,
         state: TabState::Live,
         unseen: false,

@@ -2,6 +2,7 @@
 
 mod browse;
 mod checks;
+mod copy_mode;
 mod dialog;
 mod launch;
 mod lease;
@@ -70,6 +71,9 @@ pub fn contexts(model: &Model) -> Vec<Context> {
         Screen::Providers => vec![Context::Providers, Context::List, Context::Global],
         Screen::Sessions => vec![Context::Sessions, Context::List, Context::Global],
         Screen::Session if model.sessions.prefix => vec![Context::Prefix],
+        Screen::Session if model.sessions.active_tab().is_some_and(|tab| tab.copy_mode().is_some()) => {
+            copy_mode::contexts(model)
+        }
         Screen::Session => vec![Context::Ended],
     }
 }

@@ -4,7 +4,7 @@ use std::sync::PoisonError;
 
 use crossterm::event::{Event, KeyEvent};
 
-use super::{browse, checks, contexts, launch};
+use super::{browse, checks, contexts, copy_mode, launch};
 use crate::session::SessionEvent;
 use crate::session::emulator::Emulator;
 use crate::session::keys;
@@ -31,10 +31,14 @@ pub(super) fn key(model: &mut Model, chord: Chord, key: KeyEvent) -> Vec<Effect>
         model.sessions.prefix = true;
         return Vec::new();
     }
-    if !tab.is_live() {
-        return ended_key(model, chord);
+    if tab.copy_mode().is_some() {
+        return copy_mode::key(model, chord);
     }
-    send_key(tab, key)
+    copy_mode::drop_mouse_selection(model);
+    match model.sessions.active_tab() {
+        Some(tab) if tab.is_live() => send_key(tab, key),
+        _ => ended_key(model, chord),
+    }
 }
 
 fn send_key(tab: &Tab, key: KeyEvent) -> Vec<Effect> {
@@ -100,7 +104,9 @@ pub(super) fn act(model: &mut Model, action: Action) -> Vec<Effect> {
             model.sessions.bare = !model.sessions.bare;
             return resize_all(model);
         }
-        Action::CopyScreen => return copy_screen(model),
+        Action::CopyScreen => return copy_mode::copy_screen(model),
+        Action::CopyMode => copy_mode::open(model),
+        Action::SearchScrollback => copy_mode::open_search(model),
         Action::SessionInfo => info(model),
         Action::ScrollUp | Action::ScrollDown => scroll_page(model, action == Action::ScrollUp),
         Action::Reconnect => return reconnect(model, active),
@@ -211,6 +217,7 @@ pub(super) fn event(model: &mut Model, id: u64, event: SessionEvent) -> Vec<Effe
     if !in_front {
         tab.unseen = true;
     }
+    copy_mode::output(tab, model.press);
     let _ = with_emulator(tab, Emulator::take_bell);
     if let SessionEvent::Ended(ending) = event {
         tab.state = TabState::Ended(ending);
@@ -232,6 +239,7 @@ pub(super) fn event(model: &mut Model, id: u64, event: SessionEvent) -> Vec<Effe
 /// Tells every session the size that its screen has now.
 pub(super) fn resize_all(model: &mut Model) -> Vec<Effect> {
     let size = layout::session_size(model.size, model.sessions.bare);
+    copy_mode::resize_all(model, size);
     let changed = model
         .sessions
         .tabs
@@ -247,6 +255,7 @@ pub(super) fn resize_all(model: &mut Model) -> Vec<Effect> {
 
 pub(super) fn paste(model: &mut Model, text: &str) -> Vec<Effect> {
     match model.sessions.active_tab() {
+        Some(tab) if tab.copy_mode().is_some() && !model.sessions.prefix => copy_mode::paste(model, text),
         Some(tab) if tab.is_live() && !model.sessions.prefix => {
             let bytes = with_emulator(tab, |emulator| keys::encode_paste(text, emulator.modes()));
             send(tab, bytes)
@@ -292,17 +301,6 @@ pub(super) fn toggle_mouse(model: &mut Model) -> Vec<Effect> {
         "mouse: the terminal selects text"
     });
     vec![Effect::Mouse(model.mouse)]
-}
-
-fn copy_screen(model: &Model) -> Vec<Effect> {
-    let Some(tab) = model.sessions.active_tab() else {
-        return Vec::new();
-    };
-    let text = with_emulator(tab, |emulator| {
-        let rows: Vec<String> = (0..emulator.size().rows).map(|row| emulator.row_text(row)).collect();
-        rows.join("\n").trim_end().to_owned()
-    });
-    vec![Effect::Copy(text)]
 }
 
 fn info(model: &mut Model) {

@@ -1,5 +1,6 @@
 //! Drawing: one file a panel, all of them from `&Model` alone.
 
+mod copy_mode;
 mod detail;
 mod dialogs;
 mod empty;

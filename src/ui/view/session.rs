@@ -17,12 +17,13 @@ use ratatui::text::{Line, Span};
 use ratatui::widgets::{Block, BorderType, Borders, Widget as _};
 
 use super::sessions::{ending_words, program_name};
-use super::{lease, put};
+use super::{copy_mode, lease, put};
 use crate::domain::reference::Kind;
 use crate::session::emulator::{CellStyle, Color, Emulator};
 use crate::ui::keymap::{Context, KEYMAP, key_text};
 use crate::ui::layout::{SessionParts, session_parts};
 use crate::ui::model::{Check, Model, Tab, TabState};
+use crate::ui::update::contexts;
 use crate::ui::{text, theme};
 
 /// Draws the active session; answers where its cursor stands.
@@ -35,6 +36,15 @@ pub(super) fn draw(model: &Model, buf: &mut Buffer) -> Option<Position> {
     if !parts.frame.is_empty() {
         draw_frame(model, tab, buf, parts.frame);
     }
+    if let Some(copy) = &tab.copy {
+        let cursor = copy_mode::draw(copy, buf, parts.screen);
+        if copy.by_mouse || model.sessions.prefix || model.notice.is_some() {
+            draw_status(model, tab, 0, buf, parts);
+            return cursor;
+        }
+        let status = if parts.status.is_empty() { last_row(parts.screen) } else { parts.status };
+        return copy_mode::draw_status(copy, &contexts(model), buf, status).or(cursor);
+    }
     let emulator = tab.emulator.lock().unwrap_or_else(PoisonError::into_inner);
     draw_screen(&emulator, buf, parts.screen);
     let scrolled = emulator.scrolled();
@@ -44,6 +54,14 @@ pub(super) fn draw(model: &Model, buf: &mut Buffer) -> Option<Position> {
     drop(emulator);
     draw_status(model, tab, scrolled, buf, parts);
     cursor.filter(|at| tab.is_live() && parts.screen.contains(*at))
+}
+
+fn last_row(area: Rect) -> Rect {
+    Rect {
+        y: area.bottom().saturating_sub(1),
+        height: area.height.min(1),
+        ..area
+    }
 }
 
 /// The titles of the tabs, each with the columns that it takes.
@@ -184,7 +202,7 @@ fn draw_screen(emulator: &Emulator, buf: &mut Buffer, area: Rect) {
     });
 }
 
-fn look(style: CellStyle) -> Style {
+pub(super) fn look(style: CellStyle) -> Style {
     let mut out = Style::new().fg(paint(style.foreground)).bg(paint(style.background));
     let attributes = [
         (style.bold, Modifier::BOLD),
