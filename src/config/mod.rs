@@ -11,6 +11,7 @@ mod duration;
 mod fields;
 mod folders;
 mod load;
+mod policy;
 mod provider_settings;
 mod report;
 mod roles;

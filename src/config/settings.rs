@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::policy::{IDLE_TIMEOUT, KEEP, MAX_DURATION, Policies, RECORD, RECORD_INPUT};
 use super::report::Scope;
 use super::walk::{Entry, Key, Table, Takes, check_name, duplicate};
 use super::{ConnectMode, CopyKeys, Environment, SessionSettings, UiSettings};
@@ -41,19 +42,24 @@ const SESSION_KEYS: &[Key] = &[
 
 const CONNECT_KEYS: &[Key] = &[Key::now("mode", Takes::OneOf(&["plain", "tui"]), "\"plain\"")];
 
-// What an environment, the defaults and a role say alike; none of it works yet.
+// What an environment, the defaults and a role say alike and does not work yet; what does is in `policy`.
 pub(super) const CONFIRM: Key = Key::later(
     "confirm",
     Takes::OneOf(&["none", "enter", "yes", "type-name"]),
     "\"type-name\"",
 );
 pub(super) const REQUIRE_REASON: Key = Key::later("require_reason", Takes::Switch, "true");
-pub(super) const RECORD: Key = Key::later("record", Takes::Switch, "true");
-pub(super) const IDLE_TIMEOUT: Key = Key::later("idle_timeout", Takes::Duration, "\"15m\"");
-pub(super) const MAX_DURATION: Key = Key::later("max_duration", Takes::Duration, "\"4h\"");
 pub(super) const ACCESS_MODES: Takes = Takes::OneOf(&["read-only", "read-write"]);
 
-const DEFAULTS_KEYS: &[Key] = &[CONFIRM, REQUIRE_REASON, RECORD, IDLE_TIMEOUT, MAX_DURATION];
+const DEFAULTS_KEYS: &[Key] = &[
+    CONFIRM,
+    REQUIRE_REASON,
+    RECORD,
+    RECORD_INPUT,
+    KEEP,
+    IDLE_TIMEOUT,
+    MAX_DURATION,
+];
 
 const ENVIRONMENT_KEYS: &[Key] = &[
     Key::now("label", Takes::Text, "\"PROD\""),
@@ -62,6 +68,8 @@ const ENVIRONMENT_KEYS: &[Key] = &[
     CONFIRM,
     REQUIRE_REASON,
     RECORD,
+    RECORD_INPUT,
+    KEEP,
     IDLE_TIMEOUT,
     MAX_DURATION,
 ];
@@ -79,6 +87,7 @@ pub(super) struct Settings {
     pub(super) connect: ConnectMode,
     pub(super) environments: BTreeMap<String, Environment>,
     pub(super) profiles: Vec<String>,
+    pub(super) policies: Policies,
     declared: BTreeMap<String, (usize, Location)>,
 }
 
@@ -118,7 +127,13 @@ impl Settings {
                 _ => {}
             }
         }
-        open("defaults", DEFAULTS_KEYS);
+        if let Some(entry) = root.get("defaults") {
+            let own = Scope::new(scope.report, scope.muted);
+            if let Some(table) = Table::open(&own, &entry, "[defaults]", DEFAULTS_KEYS) {
+                self.policies.add_defaults(&table, own.problems());
+            }
+            scope.adopt(&own.into_problems());
+        }
         for entry in sections(scope, root, "environments") {
             self.read_environment(scope, &entry);
         }
@@ -147,9 +162,11 @@ impl Settings {
             return;
         }
         let what = format!("environment \"{}\"", entry.name);
-        let Some(table) = Table::open(scope, entry, &what, ENVIRONMENT_KEYS) else {
-            return;
-        };
+        let own = Scope::new(scope.report, scope.muted);
+        let table = Table::open(&own, entry, &what, ENVIRONMENT_KEYS);
+        scope.adopt(&own.problems());
+        let Some(table) = table else { return };
+        self.policies.add_environment(entry.name, &table, own.into_problems());
         let place = entry.key_place();
         if let Some((file, first)) = self.declared.get(entry.name)
             && *file == place.file.index
