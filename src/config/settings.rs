@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::policy::{IDLE_TIMEOUT, KEEP, MAX_DURATION, Policies, RECORD, RECORD_INPUT};
+use super::policy::{CLIPBOARD, IDLE_TIMEOUT, KEEP, MAX_DURATION, Policies, RECORD, RECORD_INPUT};
 use super::report::Scope;
 use super::walk::{Entry, Key, Table, Takes, check_name, duplicate};
 use super::{ConnectMode, CopyKeys, Environment, SessionSettings, UiSettings};
@@ -59,6 +59,7 @@ const DEFAULTS_KEYS: &[Key] = &[
     KEEP,
     IDLE_TIMEOUT,
     MAX_DURATION,
+    CLIPBOARD,
 ];
 
 const ENVIRONMENT_KEYS: &[Key] = &[
@@ -72,6 +73,7 @@ const ENVIRONMENT_KEYS: &[Key] = &[
     KEEP,
     IDLE_TIMEOUT,
     MAX_DURATION,
+    CLIPBOARD,
 ];
 
 const PROFILE_KEYS: &[Key] = &[

@@ -3,6 +3,7 @@
 mod adapter;
 #[cfg(test)]
 mod cases;
+mod clipboard;
 pub mod text;
 mod title;
 
@@ -237,6 +238,11 @@ impl Emulator {
     /// Whether the bell rang since the last call.
     pub fn take_bell(&mut self) -> bool {
         std::mem::take(&mut self.adapter.bell)
+    }
+
+    /// The newest text that the child wants on the clipboard since the last call.
+    pub fn take_clipboard(&mut self) -> Option<String> {
+        self.adapter.clipboard.take()
     }
 
     /// Scrolls the view into the scrollback by this many lines (positive is back in time), clamped.

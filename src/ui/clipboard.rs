@@ -5,9 +5,61 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 
 use base64::Engine as _;
+use jiff::Timestamp;
+
+use crate::domain::policy::{Clipboard as Policy, SessionPolicy};
 
 /// Most bytes of an OSC 52 sequence. What terminals take differs; nobody pastes more than this.
 const MOST_OSC52: usize = 1 << 20;
+
+/// What the program in a session asks of the clipboard.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Requests {
+    /// What the role says; none where nothing says it.
+    pub said: Option<Policy>,
+    /// What holds for the program.
+    pub policy: Policy,
+    /// The newest text that waits: for the person, or for a moment in which it may be passed on.
+    pub wanted: Option<String>,
+    /// Nothing is passed on before.
+    pub not_before: Timestamp,
+    /// Nothing is asked before: the person has said no.
+    pub quiet_until: Timestamp,
+    /// The person was told that it may not.
+    pub told: bool,
+}
+
+impl Requests {
+    pub fn new(said: Option<Policy>, production: bool) -> Self {
+        Self {
+            said,
+            policy: SessionPolicy::clipboard_of_program(said, production),
+            wanted: None,
+            not_before: Timestamp::MIN,
+            quiet_until: Timestamp::MIN,
+            told: false,
+        }
+    }
+}
+
+/// What a person can say to a program that wants to set the clipboard.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Answer {
+    #[default]
+    No,
+    Once,
+    /// As long as this session lasts.
+    Always,
+}
+
+impl Answer {
+    /// All of them as they stand beside each other, with their key.
+    pub const ALL: &[(Self, &str)] = &[
+        (Self::No, "No"),
+        (Self::Once, "Once (Y)"),
+        (Self::Always, "Always in this session (A)"),
+    ];
+}
 
 /// A program that may take the text.
 #[derive(Debug, Clone, PartialEq, Eq)]

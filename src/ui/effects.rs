@@ -67,6 +67,11 @@ pub enum Effect {
         tab: u64,
     },
     Copy(String),
+    /// The same for the program in a session, which is named.
+    CopyFor {
+        program: String,
+        text: String,
+    },
     Edit(Location),
     Reload,
     Suspend,
@@ -84,8 +89,8 @@ pub(super) enum Reply {
         /// What is given back when the session ends.
         leases: Vec<Held>,
     },
-    /// No program took this text: the terminal is to. The configured program that was tried, if one is.
-    Copy { text: String, refused: Option<String> },
+    /// No program took this text: the terminal is to.
+    Copy(Copying),
 }
 
 /// What the loop itself must do, because it owns the terminal.
@@ -194,7 +199,8 @@ impl Runner {
                 self.sizes.remove(&tab);
                 self.share_scrollback();
             }
-            Effect::Copy(text) => self.copy(text),
+            Effect::Copy(text) => self.copy(text, None),
+            Effect::CopyFor { program, text } => self.copy(text, Some(program)),
             Effect::Reload => self.reload(),
             Effect::Mouse(on) => terminal::set_mouse(on),
             Effect::Edit(at) => return Some(Request4Loop::Edit(at)),
@@ -356,35 +362,38 @@ impl Runner {
     }
 
     /// Puts a text where the first one of the ways takes it. Only the last text counts: one that is still on its way is given up.
-    fn copy(&mut self, text: String) {
+    fn copy(&mut self, text: String, program: Option<String>) {
         if let Some(earlier) = self.copying.take() {
             earlier.abort();
         }
         let configured = self.ground.config.ui.clipboard.clone();
         let env = self.ground.world.env.clone();
         let replies = self.replies.clone();
+        let copying = Copying {
+            text,
+            program,
+            refused: configured.first().cloned(),
+        };
         self.copying = Some(tokio::spawn(async move {
-            let refused = configured.first().cloned();
             for way in clipboard::ways(&configured, &env) {
-                if session::clipboard::give(&way.words, &env, &text).await {
-                    let said = copied(&text, &way.place, refused.filter(|name| *name != way.place));
-                    let _ = replies.send(Reply::Message(said));
+                if session::clipboard::give(&way.words, &env, &copying.text).await {
+                    let _ = replies.send(Reply::Message(copying.done(&way.place)));
                     return;
                 }
             }
-            let _ = replies.send(Reply::Copy { text, refused });
+            let _ = replies.send(Reply::Copy(copying));
         }));
     }
 
     /// Puts a text on the terminal's clipboard. For the loop alone: nobody else may write to the terminal between two pictures.
-    pub(super) fn copy_by_terminal(&self, text: &str, refused: Option<String>) -> Message {
-        let sequence = clipboard::osc52(text, &self.ground.world.env);
+    pub(super) fn copy_by_terminal(&self, copying: &Copying) -> Message {
+        let sequence = clipboard::osc52(&copying.text, &self.ground.world.env);
         let bad = |text: String| Message::Said { text, bad: true };
         match sequence.map(|sequence| terminal::write(&sequence)) {
-            Some(Ok(())) => copied(text, "the terminal's clipboard (OSC 52)", refused),
+            Some(Ok(())) => copying.done("the terminal's clipboard (OSC 52)"),
             Some(Err(_)) => bad("the terminal took no clipboard text".to_owned()),
             None => {
-                let amount = clipboard::amount(text.len());
+                let amount = clipboard::amount(copying.text.len());
                 bad(format!("{amount} is too much for the terminal; [ui] clipboard names a program that takes it"))
             }
         }
@@ -409,12 +418,25 @@ impl Runner {
     }
 }
 
-/// `copied 312 B to the clipboard (xclip)`
-fn copied(text: &str, place: &str, refused: Option<String>) -> Message {
-    let refused = refused.map_or_else(String::new, |name| format!("; {name} did not take it"));
-    Message::Said {
-        text: format!("copied {} to {place}{refused}", clipboard::amount(text.len())),
-        bad: !refused.is_empty(),
+/// A text on its way to a clipboard.
+pub(super) struct Copying {
+    text: String,
+    /// The program in a session that wants it there; none where the person does.
+    program: Option<String>,
+    /// The configured program, which is tried first.
+    refused: Option<String>,
+}
+
+impl Copying {
+    /// `copied 312 B to the clipboard (xclip)`
+    fn done(&self, place: &str) -> Message {
+        let who = self.program.as_ref().map_or_else(String::new, |name| format!("{name} "));
+        let refused = self.refused.as_ref().filter(|name| *name != place);
+        let but = refused.map_or_else(String::new, |name| format!("; {name} did not take it"));
+        Message::Said {
+            text: format!("{who}copied {} to {place}{but}", clipboard::amount(self.text.len())),
+            bad: !but.is_empty(),
+        }
     }
 }
 

@@ -17,6 +17,7 @@ use crate::domain::status::{ProviderStatus, RoleStatus, State};
 use crate::launch::Request;
 use crate::session::Ending;
 use crate::session::emulator::{Emulator, Size};
+use crate::ui::clipboard::{Answer as ClipboardAnswer, Requests};
 use crate::ui::copy_mode::{CopyMode, Press};
 use crate::ui::input::Input;
 use crate::ui::keymap::Chord;
@@ -66,6 +67,13 @@ pub enum Dialog {
         problem: Option<String>,
         /// The answer to this request is on its way, since then.
         waiting: Option<(u64, Timestamp)>,
+    },
+    /// The program in a session wants to set the clipboard to this text.
+    Clipboard {
+        tab: u64,
+        text: String,
+        answer: ClipboardAnswer,
+        since: Timestamp,
     },
     /// A text to read: about a session, or a list of configuration problems.
     Text {
@@ -316,6 +324,7 @@ pub struct Tab {
     pub emulator: Arc<Mutex<Emulator>>,
     /// Its text is looked through, searched or copied.
     pub copy: Option<Box<CopyMode>>,
+    pub clipboard: Requests,
     pub size: Size,
     pub state: TabState,
     /// Output or a bell since it was last looked at.

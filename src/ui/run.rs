@@ -247,8 +247,8 @@ impl Loop {
                 }
                 self.take(message).await
             }
-            Reply::Copy { text, refused } => {
-                let said = self.runner.copy_by_terminal(&text, refused);
+            Reply::Copy(copying) => {
+                let said = self.runner.copy_by_terminal(&copying);
                 self.take(said).await
             }
             Reply::Started {

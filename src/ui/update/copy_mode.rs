@@ -5,6 +5,7 @@ use ratatui::layout::{Position, Rect};
 
 use super::session::with_emulator;
 use crate::config::CopyKeys;
+use crate::domain::policy::Clipboard as Policy;
 use crate::session::emulator::Size;
 use crate::ui::copy_mode::{CopyMode, Press};
 use crate::ui::effects::Effect;
@@ -164,6 +165,10 @@ pub(super) fn copy_screen(model: &mut Model) -> Vec<Effect> {
 fn copied(model: &mut Model, text: String) -> Vec<Effect> {
     if text.is_empty() {
         model.complain("there is nothing to copy there");
+        return Vec::new();
+    }
+    if active(model).is_some_and(|tab| tab.clipboard.said == Some(Policy::Deny)) {
+        model.complain("this role lets no text out: clipboard = \"deny\"");
         return Vec::new();
     }
     vec![Effect::Copy(text)]

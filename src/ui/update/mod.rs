@@ -2,6 +2,7 @@
 
 mod browse;
 mod checks;
+mod clipboard;
 mod copy_mode;
 mod dialog;
 mod launch;
@@ -52,6 +53,7 @@ pub fn update(model: &mut Model, message: Message) -> Vec<Effect> {
         }
         Message::Signal(code) => leave(model, code),
     };
+    effects.extend(clipboard::serve(model));
     keep_in_view(model);
     if let Some((_, code)) = model.leaving
         && model.sessions.live() == 0

@@ -4,7 +4,7 @@ use std::sync::PoisonError;
 
 use crossterm::event::{Event, KeyEvent};
 
-use super::{browse, checks, contexts, copy_mode, launch};
+use super::{browse, checks, clipboard, contexts, copy_mode, launch};
 use crate::session::SessionEvent;
 use crate::session::emulator::Emulator;
 use crate::session::keys;
@@ -219,6 +219,12 @@ pub(super) fn event(model: &mut Model, id: u64, event: SessionEvent) -> Vec<Effe
     }
     copy_mode::output(tab, model.press);
     let _ = with_emulator(tab, Emulator::take_bell);
+    if let Some(text) = with_emulator(tab, Emulator::take_clipboard) {
+        clipboard::wanted(model, id, text);
+    }
+    let Some(tab) = model.sessions.tabs.iter_mut().find(|tab| tab.id == id) else {
+        return Vec::new();
+    };
     if let SessionEvent::Ended(ending) = event {
         tab.state = TabState::Ended(ending);
         let login = tab.request.login.clone();

@@ -1,5 +1,6 @@
 //! Drawing: one file a panel, all of them from `&Model` alone.
 
+mod clipboard;
 mod copy_mode;
 mod detail;
 mod dialogs;
@@ -32,7 +33,7 @@ pub use header::screen_at;
 pub use lease::clock;
 pub use providers::report as provider_report;
 pub use session::{info as session_info, tab_at};
-pub use sessions::ending_words;
+pub use sessions::{ending_words, program_name};
 
 /// How far the detail of the selected role can be scrolled.
 pub fn detail_scroll_limit(model: &Model) -> usize {

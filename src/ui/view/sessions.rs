@@ -81,7 +81,7 @@ pub(super) fn draw(model: &Model, buf: &mut Buffer, parts: Parts) {
 }
 
 /// The program without its folder.
-pub(super) fn program_name(tab: &Tab) -> &str {
+pub fn program_name(tab: &Tab) -> &str {
     tab.program.rsplit('/').next().unwrap_or(&tab.program)
 }
 
