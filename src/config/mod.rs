@@ -70,6 +70,7 @@ pub struct UiSettings {
     pub copy_keys: CopyKeys,
     /// The program, with its arguments, that gets what is copied on its standard input; empty for the usual ways.
     pub clipboard: Vec<String>,
+    pub hints: Hints,
 }
 
 /// `[ui] copy_keys`.
@@ -80,6 +81,17 @@ pub enum CopyKeys {
     Emacs,
 }
 
+/// `[ui] hints`: how much a session's last row says about the prefix key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Hints {
+    /// In words, until the key was used a few times.
+    #[default]
+    Full,
+    /// The key alone.
+    Short,
+    Off,
+}
+
 impl Default for UiSettings {
     fn default() -> Self {
         Self {
@@ -87,6 +99,7 @@ impl Default for UiSettings {
             mouse: true,
             copy_keys: CopyKeys::default(),
             clipboard: Vec::new(),
+            hints: Hints::default(),
         }
     }
 }
@@ -98,6 +111,21 @@ pub struct SessionSettings {
     pub prefix: String,
     /// Lines of scrollback a session.
     pub scrollback: usize,
+    pub on_exit: OnExit,
+    /// Whether a paste of several lines asks in every environment, not in production alone.
+    pub ask_every_paste: bool,
+}
+
+/// `[session] on_exit`: what the TUI does when a session has ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum OnExit {
+    /// Its last screen stays.
+    #[default]
+    Stay,
+    /// Back to the roles.
+    Return,
+    /// Back to the roles; with the last session hallpass ends as well.
+    Quit,
 }
 
 impl Default for SessionSettings {
@@ -105,6 +133,8 @@ impl Default for SessionSettings {
         Self {
             prefix: "ctrl-\\".to_owned(),
             scrollback: 10_000,
+            on_exit: OnExit::default(),
+            ask_every_paste: false,
         }
     }
 }

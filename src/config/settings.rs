@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::policy::{CLIPBOARD, IDLE_TIMEOUT, KEEP, MAX_DURATION, Policies, RECORD, RECORD_INPUT};
 use super::report::Scope;
 use super::walk::{Entry, Key, Table, Takes, check_name, duplicate};
-use super::{ConnectMode, CopyKeys, Environment, SessionSettings, UiSettings};
+use super::{ConnectMode, CopyKeys, Environment, Hints, OnExit, SessionSettings, UiSettings};
 use crate::domain::catalogue;
 use crate::domain::problem::{Location, Problem};
 
@@ -25,6 +25,8 @@ const COLORS: Takes = Takes::OneOf(&[
     "black", "red", "green", "yellow", "blue", "magenta", "cyan", "white", "gray",
 ]);
 
+const HINTS: Takes = Takes::OneOf(&["full", "short", "off"]);
+
 const UI_KEYS: &[Key] = &[
     Key::later("theme", Takes::Text, "\"auto\""),
     Key::now("ascii", Takes::Switch, "true"),
@@ -32,12 +34,16 @@ const UI_KEYS: &[Key] = &[
     Key::now("mouse", Takes::Switch, "false"),
     Key::now("copy_keys", Takes::OneOf(&["vi", "emacs"]), "\"emacs\""),
     Key::now("clipboard", Takes::Texts, "[\"xclip\", \"-selection\", \"clipboard\"]"),
-    Key::later("prefix_hint", Takes::OneOf(&["full", "short", "off"]), "\"full\""),
+    Key::now("hints", HINTS, "\"full\""),
+    // The same, by another name.
+    Key::now("prefix_hint", HINTS, "\"full\""),
 ];
 
 const SESSION_KEYS: &[Key] = &[
     Key::now("prefix", Takes::Text, "\"ctrl-\\\\\""),
     Key::now("scrollback", Takes::Number(0, 1_000_000), "10000"),
+    Key::now("on_exit", Takes::OneOf(&["stay", "return", "quit"]), "\"stay\""),
+    Key::now("confirm_paste", Takes::OneOf(&["prod", "all"]), "\"prod\""),
 ];
 
 const CONNECT_KEYS: &[Key] = &[Key::now("mode", Takes::OneOf(&["plain", "tui"]), "\"plain\"")];
@@ -112,6 +118,13 @@ impl Settings {
             if let Some(command) = ui.texts("clipboard") {
                 self.ui.clipboard = command;
             }
+            let hints = ui.text("hints").or(ui.text("prefix_hint"));
+            self.ui.hints = match hints.as_deref() {
+                Some("full") => Hints::Full,
+                Some("short") => Hints::Short,
+                Some("off") => Hints::Off,
+                _ => self.ui.hints,
+            };
         }
         if let Some(session) = open("session", SESSION_KEYS) {
             if let Some(prefix) = session.get("prefix") {
@@ -121,6 +134,14 @@ impl Settings {
                 .number("scrollback")
                 .and_then(|lines| usize::try_from(lines).ok());
             self.session.scrollback = lines.unwrap_or(self.session.scrollback);
+            self.session.on_exit = match session.text("on_exit").as_deref() {
+                Some("stay") => OnExit::Stay,
+                Some("return") => OnExit::Return,
+                Some("quit") => OnExit::Quit,
+                _ => self.session.on_exit,
+            };
+            let asks = session.text("confirm_paste").map(|which| which == "all");
+            self.session.ask_every_paste = asks.unwrap_or(self.session.ask_every_paste);
         }
         if let Some(connect) = open("connect", CONNECT_KEYS) {
             match connect.text("mode").as_deref() {

@@ -86,6 +86,7 @@ pub enum Action {
     NextTab,
     PreviousTab,
     LastTab,
+    TabList,
     NewSession,
     CloseSession,
     Reconnect,
@@ -114,7 +115,8 @@ pub struct Binding {
     /// The name in the palette.
     pub name: &'static str,
     pub help: &'static str,
-    /// One word for the last row; empty where the key is not shown there.
+    /// One word for the last row; for a key after the prefix, the words in their menu, which has two columns: `&` where it stands with
+    /// the key above. Empty where the key is not shown there.
     pub hint: &'static str,
 }
 
@@ -181,32 +183,33 @@ keymap! {
         ["ctrl-l"] Action::Redraw, "redraw", "draw everything again", "";
     }
     Prefix {
-        ["1"] Action::Tab(1), "tab.1", "go to tab 1; 2 to 9 likewise", "";
-        ["2"] Action::Tab(2), "tab.2", "", "";
-        ["3"] Action::Tab(3), "tab.3", "", "";
-        ["4"] Action::Tab(4), "tab.4", "", "";
-        ["5"] Action::Tab(5), "tab.5", "", "";
-        ["6"] Action::Tab(6), "tab.6", "", "";
-        ["7"] Action::Tab(7), "tab.7", "", "";
-        ["8"] Action::Tab(8), "tab.8", "", "";
-        ["9"] Action::Tab(9), "tab.9", "", "";
-        ["n"] Action::NextTab, "tab.next", "next tab", "";
-        ["p"] Action::PreviousTab, "tab.previous", "previous tab", "";
-        ["\\"] Action::LastTab, "tab.last", "last tab", "";
-        ["r"] Action::ShowRoles, "session.roles", "roles (keep running)", "";
-        ["c"] Action::NewSession, "session.new", "new session …", "";
-        ["z"] Action::ToggleFrame, "frame", "hide / show frame", "";
-        ["y"] Action::CopyScreen, "screen.copy", "copy screen (OSC 52)", "";
-        ["m"] Action::ToggleMouse, "mouse", "mouse on / off", "";
-        ["i"] Action::SessionInfo, "session.info", "session info", "";
-        ["["] Action::CopyMode, "copy-mode", "scroll / copy mode", "";
-        ["/"] Action::SearchScrollback, "scrollback.search", "search scrollback", "";
+        ["1"] Action::Tab(1), "tab.1", "go to tab 1; 2 to 9 likewise", "go to tab";
+        ["2"] Action::Tab(2), "tab.2", "", "&";
+        ["3"] Action::Tab(3), "tab.3", "", "&";
+        ["4"] Action::Tab(4), "tab.4", "", "&";
+        ["5"] Action::Tab(5), "tab.5", "", "&";
+        ["6"] Action::Tab(6), "tab.6", "", "&";
+        ["7"] Action::Tab(7), "tab.7", "", "&";
+        ["8"] Action::Tab(8), "tab.8", "", "&";
+        ["9"] Action::Tab(9), "tab.9", "", "&";
+        ["n"] Action::NextTab, "tab.next", "next tab", "next / previous tab";
+        ["p"] Action::PreviousTab, "tab.previous", "previous tab", "&";
+        ["\\"] Action::LastTab, "tab.last", "last tab", "last tab";
+        ["r"] Action::ShowRoles, "session.roles", "roles (keep running)", "roles (keep running)";
+        ["c"] Action::NewSession, "session.new", "new session …", "new session …";
+        ["w"] Action::TabList, "tab.list", "list of all tabs", "list of tabs …";
+        ["z"] Action::ToggleFrame, "frame", "hide / show the frame", "hide/show chrome";
+        ["?"] Action::Help, "session.help", "all keys", "all keys";
+        ["["] Action::CopyMode, "copy-mode", "scroll / copy mode", "scroll / copy mode";
+        ["/"] Action::SearchScrollback, "scrollback.search", "search scrollback", "search scrollback";
         ["pgup"] Action::ScrollUp, "scroll.up", "scroll back", "";
         ["pgdn", "]"] Action::ScrollDown, "scroll.down", "scroll forward", "";
-        ["R"] Action::Reconnect, "session.reconnect", "reconnect", "";
-        ["x"] Action::CloseSession, "session.close", "close session …", "";
-        [":"] Action::Palette, "session.palette", "command palette", "";
-        ["?"] Action::Help, "session.help", "all keys", "";
+        ["m"] Action::ToggleMouse, "mouse", "mouse on / off", "mouse: app / select";
+        ["y"] Action::CopyScreen, "screen.copy", "copy the screen", "copy screen";
+        ["i"] Action::SessionInfo, "session.info", "session info", "session info";
+        ["R"] Action::Reconnect, "session.reconnect", "reconnect", "reconnect";
+        ["x"] Action::CloseSession, "session.close", "close session …", "close session …";
+        [":"] Action::Palette, "session.palette", "command palette", "command palette";
     }
     Copy {
         ["q", "ctrl-g", "ctrl-c"] Action::Back, "copy.leave", "leave", "leave";
@@ -352,6 +355,16 @@ impl Chord {
             other => other.to_owned(),
         };
         Self::parse(&key)
+    }
+}
+
+impl Chord {
+    /// `^\\`: as those know it who need no more.
+    pub fn short(&self) -> String {
+        match self.code {
+            KeyCode::Char(c) if self.ctrl && !self.alt => format!("^{c}"),
+            _ => self.to_string(),
+        }
     }
 }
 

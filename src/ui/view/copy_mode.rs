@@ -13,6 +13,7 @@ use super::{hints, put};
 use crate::session::emulator::text::{Line as TextLine, Row};
 use crate::ui::copy_mode::{CopyMode, Prompt, Shape};
 use crate::ui::keymap::Context;
+use crate::ui::layout::SessionParts;
 use crate::ui::{text, theme};
 
 /// Draws the text in the pane; answers where its cursor stands.
@@ -72,7 +73,22 @@ fn turned(style: Style) -> Style {
 }
 
 /// The status line; answers where the cursor stands while one types a search.
-pub(super) fn draw_status(copy: &CopyMode, contexts: &[Context], buf: &mut Buffer, area: Rect) -> Option<Position> {
+pub(super) fn draw_status(
+    copy: &CopyMode,
+    contexts: &[Context],
+    buf: &mut Buffer,
+    parts: SessionParts,
+) -> Option<Position> {
+    // The smallest sizes have no row for it.
+    let area = if parts.status.is_empty() {
+        Rect {
+            y: parts.screen.bottom().saturating_sub(1),
+            height: parts.screen.height.min(1),
+            ..parts.screen
+        }
+    } else {
+        parts.status
+    };
     let width = usize::from(area.width);
     put(buf, area, 0, Line::raw(" ".repeat(width)));
     if let Some(prompt) = copy.prompt() {
