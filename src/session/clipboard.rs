@@ -69,7 +69,10 @@ mod tests {
 
     fn run(words: &[&str], env: &BTreeMap<String, OsString>, text: &str) -> bool {
         let words: Vec<String> = words.iter().map(|word| (*word).to_owned()).collect();
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap();
         runtime.block_on(give(&words, env, text))
     }
 

@@ -298,13 +298,7 @@ impl Emulator {
         wraps.then_some(if unused { columns - 1 } else { columns })
     }
 
-    fn visit_line(
-        &self,
-        line: usize,
-        conceal: bool,
-        text: &mut String,
-        visit: &mut dyn FnMut(u16, &str, CellStyle),
-    ) {
+    fn visit_line(&self, line: usize, conceal: bool, text: &mut String, visit: &mut dyn FnMut(u16, &str, CellStyle)) {
         let size = self.size();
         let cells = self.cells(line);
         let spacer = |column: u16| {

@@ -146,7 +146,10 @@ mod tests {
     fn the_configured_program_is_first_and_a_desktop_is_needed_for_its_clipboard() {
         assert_eq!(programs(&[], &[("TERM", "xterm"), ("DISPLAY", "")]), [""; 0]);
         assert_eq!(
-            programs(&["copy", "-x"], &[("WAYLAND_DISPLAY", "wayland-0"), ("DISPLAY", ":0"), ("TMUX", "/t,1,0")]),
+            programs(
+                &["copy", "-x"],
+                &[("WAYLAND_DISPLAY", "wayland-0"), ("DISPLAY", ":0"), ("TMUX", "/t,1,0")]
+            ),
             [
                 "copy -x",
                 "wl-copy",
@@ -168,6 +171,9 @@ mod tests {
 
     #[test]
     fn amounts_are_short() {
-        assert_eq!([amount(312), amount(4250), amount(1_500_000)], ["312 B", "4.2 kB", "1.5 MB"]);
+        assert_eq!(
+            [amount(312), amount(4250), amount(1_500_000)],
+            ["312 B", "4.2 kB", "1.5 MB"]
+        );
     }
 }

@@ -63,9 +63,7 @@ impl CopyMode {
         let size = emulator.size();
         let text = emulator.text();
         let rows = text.rows(size.columns.into());
-        let top = rows
-            .len()
-            .saturating_sub(usize::from(size.rows) + emulator.scrolled());
+        let top = rows.len().saturating_sub(usize::from(size.rows) + emulator.scrolled());
         let mut this = Self {
             text,
             rows,
@@ -95,7 +93,9 @@ impl CopyMode {
         let above = self.row_of(self.cursor).saturating_sub(self.top);
         self.rows = self.text.rows(size.columns.into());
         self.size = size;
-        self.top = self.row_of(self.cursor).saturating_sub(above.min(usize::from(size.rows) - 1));
+        self.top = self
+            .row_of(self.cursor)
+            .saturating_sub(above.min(usize::from(size.rows) - 1));
         self.column = self.column_of(self.cursor);
         self.keep_in_view();
     }
@@ -161,7 +161,9 @@ impl CopyMode {
             return 0;
         };
         let line = self.text.line(row.line);
-        (row.start..place.glyph.min(row.end)).map(|glyph| line.columns(glyph)).sum()
+        (row.start..place.glyph.min(row.end))
+            .map(|glyph| line.columns(glyph))
+            .sum()
     }
 
     /// The place at a column of a row: its last glyph where the row is shorter, or the place behind that one.

@@ -394,7 +394,9 @@ impl Runner {
             Some(Err(_)) => bad("the terminal took no clipboard text".to_owned()),
             None => {
                 let amount = clipboard::amount(copying.text.len());
-                bad(format!("{amount} is too much for the terminal; [ui] clipboard names a program that takes it"))
+                bad(format!(
+                    "{amount} is too much for the terminal; [ui] clipboard names a program that takes it"
+                ))
             }
         }
     }
@@ -430,7 +432,10 @@ pub(super) struct Copying {
 impl Copying {
     /// `copied 312 B to the clipboard (xclip)`
     fn done(&self, place: &str) -> Message {
-        let who = self.program.as_ref().map_or_else(String::new, |name| format!("{name} "));
+        let who = self
+            .program
+            .as_ref()
+            .map_or_else(String::new, |name| format!("{name} "));
         let refused = self.refused.as_ref().filter(|name| *name != place);
         let but = refused.map_or_else(String::new, |name| format!("; {name} did not take it"));
         Message::Said {

@@ -32,14 +32,14 @@ impl Context {
         (Self::List, "MOVE AND FILTER"),
         (Self::Global, "EVERYWHERE"),
         (Self::Prefix, "IN A SESSION (after the prefix)"),
-        (Self::Copy, "IN COPY MODE"),
-        (Self::CopyVi, "IN COPY MODE, as in vi (the default)"),
-        (Self::CopyEmacs, "IN COPY MODE, as in emacs"),
         (Self::Ended, "AFTER A SESSION ENDED"),
         (Self::Roles, "ACT ON ROLE"),
         (Self::Providers, "ACT ON PROVIDER"),
         (Self::Sessions, "SESSIONS"),
         (Self::Failure, "WHEN SOMETHING FAILED"),
+        (Self::Copy, "IN COPY MODE"),
+        (Self::CopyVi, "IN COPY MODE, copy_keys = vi"),
+        (Self::CopyEmacs, "IN COPY MODE, copy_keys = emacs"),
     ];
 }
 
@@ -212,16 +212,16 @@ keymap! {
         [":"] Action::Palette, "session.palette", "command palette", "command palette";
     }
     Copy {
-        ["q", "ctrl-g", "ctrl-c"] Action::Back, "copy.leave", "leave", "leave";
-        ["/", "ctrl-s"] Action::SearchForward, "copy.search", "search towards the newest line", "search";
-        ["?", "ctrl-r"] Action::SearchBackward, "copy.search.back", "search towards the oldest line", "";
-        ["n"] Action::NextMatch, "copy.match.next", "next place that was found", "";
-        ["N"] Action::PreviousMatch, "copy.match.previous", "previous place", "";
-        ["v", "space", "ctrl-space"] Action::Select(Shape::Characters), "copy.select", "select; again: nothing", "select";
+        ["q", "ctrl-c"] Action::Back, "copy.leave", "leave", "leave";
+        ["/", "ctrl-s"] Action::SearchForward, "copy.search", "search forward", "search";
+        ["?", "ctrl-r"] Action::SearchBackward, "copy.search.back", "search back in time", "";
+        ["n"] Action::NextMatch, "copy.match.next", "next match", "";
+        ["N"] Action::PreviousMatch, "copy.match.previous", "previous match", "";
+        ["v", "ctrl-space"] Action::Select(Shape::Characters), "copy.select", "select; again: no more", "select";
         ["V"] Action::Select(Shape::Lines), "copy.select.lines", "select whole lines", "";
         ["alt-r"] Action::Select(Shape::Block), "copy.select.block", "select a rectangle", "";
         ["o"] Action::OtherEnd, "copy.other-end", "go to the other end", "";
-        ["y", "enter", "alt-w"] Action::CopySelection, "copy.copy", "copy what is selected, leave", "copy";
+        ["y", "enter", "alt-w"] Action::CopySelection, "copy.copy", "copy, and leave", "copy";
         ["h", "left"] Action::Move(Motion::Left), "copy.left", "left", "";
         ["l", "right"] Action::Move(Motion::Right), "copy.right", "right", "";
         ["k", "up", "ctrl-p"] Action::Move(Motion::Up), "copy.up", "up", "";
@@ -241,7 +241,7 @@ keymap! {
         ["ctrl-d"] Action::Move(Motion::HalfPageDown), "copy.half-page.down", "half a page down", "";
         ["pgup", "alt-v"] Action::Move(Motion::PageUp), "copy.page.up", "a page up", "";
         ["pgdn"] Action::Move(Motion::PageDown), "copy.page.down", "a page down", "";
-        ["esc"] Action::Cancel, "copy.cancel", "select nothing; then: leave", "";
+        ["esc", "ctrl-g"] Action::Cancel, "copy.cancel", "select nothing, leave", "";
     }
     CopyVi {
         ["ctrl-b"] Action::Move(Motion::PageUp), "copy.vi.page.up", "a page up", "";

@@ -202,7 +202,9 @@ impl Line {
         if self.glyphs.is_empty() {
             return glyph.min(self.text.len());
         }
-        self.glyphs.get(glyph).map_or(self.text.len(), |(byte, _)| *byte as usize)
+        self.glyphs
+            .get(glyph)
+            .map_or(self.text.len(), |(byte, _)| *byte as usize)
     }
 
     /// The glyph that holds a byte.
@@ -325,7 +327,11 @@ mod tests {
 
     #[test]
     fn looks_and_coloured_blanks_stay_and_concealed_text_does_not() {
-        let text = text_of(20, 2, "a\x1b[31mred\x1b[0m \x1b[41m  \x1b[0m   \r\n\x1b[8mhidden\x1b[0m!");
+        let text = text_of(
+            20,
+            2,
+            "a\x1b[31mred\x1b[0m \x1b[41m  \x1b[0m   \r\n\x1b[8mhidden\x1b[0m!",
+        );
         let line = text.line(0);
         assert_eq!(line.slice(0..99), "ared   ");
         assert_eq!(line.look(0), CellStyle::default());

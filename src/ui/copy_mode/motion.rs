@@ -72,7 +72,10 @@ impl CopyMode {
     }
 
     fn go_rows(&mut self, rows: isize) {
-        let row = self.row_of(self.cursor).saturating_add_signed(rows).min(self.last_row());
+        let row = self
+            .row_of(self.cursor)
+            .saturating_add_signed(rows)
+            .min(self.last_row());
         self.cursor = self.in_row(row, self.column, false);
         self.keep_in_view();
     }
@@ -96,7 +99,13 @@ impl CopyMode {
     }
 
     fn class(&self, place: Place) -> Class {
-        match self.text.line(place.line).slice(place.glyph..place.glyph + 1).chars().next() {
+        match self
+            .text
+            .line(place.line)
+            .slice(place.glyph..place.glyph + 1)
+            .chars()
+            .next()
+        {
             Some(c) if c.is_alphanumeric() || c == '_' => Class::Letters,
             Some(c) if !c.is_whitespace() => Class::Signs,
             _ => Class::Blank,

@@ -94,8 +94,16 @@ impl CopyMode {
                 if row.line < first.line || row.line > last.line {
                     return None;
                 }
-                let start = if row.line == first.line { first.glyph.max(row.start) } else { row.start };
-                let end = if row.line == last.line { last.glyph + 1 } else { usize::MAX };
+                let start = if row.line == first.line {
+                    first.glyph.max(row.start)
+                } else {
+                    row.start
+                };
+                let end = if row.line == last.line {
+                    last.glyph + 1
+                } else {
+                    usize::MAX
+                };
                 start..end.min(row.end + 1)
             }
             Shape::Block => {

@@ -35,7 +35,11 @@ fn place(line: usize, glyph: usize) -> Place {
 #[test]
 fn it_begins_where_the_program_stands() {
     let copy = copy_mode(20, 4, "one\r\ntwo$ ");
-    assert_eq!(copy.cursor_cell(), (3, 1), "on the last glyph: the blank behind it is no text");
+    assert_eq!(
+        copy.cursor_cell(),
+        (3, 1),
+        "on the last glyph: the blank behind it is no text"
+    );
     assert_eq!(copy.back(), (0, 0));
     let copy = copy_mode(20, 4, &numbered(10));
     assert_eq!(copy.cursor_cell(), (6, 3));
@@ -98,7 +102,17 @@ fn lines_are_whole_and_rows_are_those_of_the_pane() {
 fn words_are_letters_or_signs_and_end_with_their_line() {
     let mut copy = copy_mode(30, 6, "select a_b, 字字(x)\r\n\r\n   from t;");
     copy.put_cursor(place(0, 0));
-    let stops = [(0, 7), (0, 10), (0, 12), (0, 14), (0, 15), (0, 16), (2, 3), (2, 8), (2, 9)];
+    let stops = [
+        (0, 7),
+        (0, 10),
+        (0, 12),
+        (0, 14),
+        (0, 15),
+        (0, 16),
+        (2, 3),
+        (2, 8),
+        (2, 9),
+    ];
     for stop in stops {
         goes(&mut copy, &[(Motion::Word, stop)]);
     }
@@ -246,7 +260,11 @@ fn search_goes_both_ways_around_the_ends_and_counts() {
     assert_eq!(copy.count().as_deref(), Some("2 found"));
     copy.ask(false);
     copy.accept();
-    assert_eq!(at(&copy), (1, 0), "an empty search goes on with the last one, in the new direction");
+    assert_eq!(
+        at(&copy),
+        (1, 0),
+        "an empty search goes on with the last one, in the new direction"
+    );
     assert_eq!(copy.go_found(true), Some(true));
     let row = copy.view().iter().find(|row| row.line == 19).copied().unwrap();
     assert_eq!(copy.found_in(&row).collect::<Vec<_>>(), [(0..6, true)]);

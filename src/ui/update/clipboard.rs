@@ -28,7 +28,9 @@ pub(super) fn wanted(model: &mut Model, id: u64, text: String) {
         Policy::Deny if !requests.told => {
             requests.told = true;
             let program = view::program_name(tab).to_owned();
-            model.complain(format!("{program} may not set the clipboard here (clipboard = \"allow\" lets it)"));
+            model.complain(format!(
+                "{program} may not set the clipboard here (clipboard = \"allow\" lets it)"
+            ));
         }
         Policy::Deny => {}
         Policy::Ask if now < requests.quiet_until => {}

@@ -254,7 +254,10 @@ fn pressed(model: &mut Model, at: Position, screen: Rect) {
 }
 
 fn dragged(model: &mut Model, at: Position, screen: Rect) {
-    let Some(press) = model.press.filter(|press| press.held && (press.dragged || press.at != at)) else {
+    let Some(press) = model
+        .press
+        .filter(|press| press.held && (press.dragged || press.at != at))
+    else {
         return;
     };
     let Some(copy) = begin(model, true) else { return };

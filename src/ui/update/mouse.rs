@@ -47,10 +47,7 @@ fn wheel(model: &mut Model, at: Position, direction: isize) {
     let over_detail = model.screen == Screen::Roles && layout::parts(model).detail.contains(at);
     if over_detail {
         let limit = view::detail_scroll_limit(model);
-        let moved = model
-            .roles
-            .detail_scroll
-            .saturating_add_signed(direction * NOTCH);
+        let moved = model.roles.detail_scroll.saturating_add_signed(direction * NOTCH);
         model.roles.detail_scroll = moved.min(limit);
     } else {
         browse::step(model, direction);

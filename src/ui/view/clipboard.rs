@@ -39,7 +39,11 @@ pub(super) fn draw(tab: &Tab, copied: &str, marked: Answer, buf: &mut Buffer, ar
     }
     let mut answers = vec![Span::raw("  ")];
     for (answer, words) in Answer::ALL {
-        let style = if *answer == marked { theme::SELECTED } else { theme::PLAIN };
+        let style = if *answer == marked {
+            theme::SELECTED
+        } else {
+            theme::PLAIN
+        };
         answers.push(Span::styled(format!(" {words} "), style));
         answers.push(Span::raw("   "));
     }

@@ -47,7 +47,10 @@ fn draw_row(copy: &CopyMode, row: &Row, buf: &mut Buffer, area: Rect) {
         }
         let columns = line.columns(glyph);
         let symbol = symbol(line, row, glyph);
-        if let (true, Some(cell)) = (usize::from(x) + columns <= usize::from(area.right()), buf.cell_mut((x, area.y))) {
+        if let (true, Some(cell)) = (
+            usize::from(x) + columns <= usize::from(area.right()),
+            buf.cell_mut((x, area.y)),
+        ) {
             cell.set_symbol(symbol).set_style(style);
         }
         x = x.saturating_add(if columns == 2 { 2 } else { 1 });
@@ -101,7 +104,11 @@ pub(super) fn draw_status(
         Some(Shape::Lines) => " SELECT LINES",
         Some(Shape::Block) => " SELECT BLOCK",
     };
-    let place = if back == 0 { format!("  {back}/{most}") } else { format!("  -{back}/{most}") };
+    let place = if back == 0 {
+        format!("  {back}/{most}")
+    } else {
+        format!("  -{back}/{most}")
+    };
     let mut left = Line::from(vec![Span::styled(mode, theme::KEY), Span::raw(place)]);
     if let Some(count) = copy.count() {
         left.push_span(Span::raw(format!("  {count}")));
@@ -133,7 +140,9 @@ fn draw_prompt(copy: &CopyMode, prompt: &Prompt, buf: &mut Buffer, area: Rect) -
     let typed = text::cut_start(&before, room);
     let after: String = prompt.input.text.chars().skip(prompt.input.cursor).collect();
     let rest = text::cut(&after, room.saturating_sub(text::width(&typed)));
-    let x = area.x.saturating_add(u16::try_from(2 + text::width(&typed)).unwrap_or(0));
+    let x = area
+        .x
+        .saturating_add(u16::try_from(2 + text::width(&typed)).unwrap_or(0));
     put(
         buf,
         area,
