@@ -127,7 +127,7 @@ pub fn find(recording: &Recording, query: &Query, stop: &AtomicBool) -> Option<V
         looked = (time, screen.fed());
         let mut now: HashMap<String, usize> = HashMap::new();
         query.look(screen.emulator(), &mut |_, text| {
-            *now.entry(text.to_owned()).or_default() += 1
+            *now.entry(text.to_owned()).or_default() += 1;
         });
         if now
             .iter()

@@ -10,7 +10,7 @@ use super::*;
 use crate::recording::read::Reader;
 use crate::session::emulator::{CellStyle, Emulator};
 
-const GO: AtomicBool = AtomicBool::new(false);
+static GO: AtomicBool = AtomicBool::new(false);
 
 fn seconds(seconds: f64) -> Duration {
     Duration::from_secs_f64(seconds)

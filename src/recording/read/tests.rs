@@ -4,7 +4,7 @@ use super::*;
 
 /// The events as `time code data`, and what was passed over.
 fn read(bytes: &[u8]) -> Result<(Header, Vec<String>, Unread), Problem> {
-    let mut reader = Reader::open(std::io::Cursor::new(bytes.to_vec()), "x.cast")?;
+    let mut reader = Reader::open(io::Cursor::new(bytes.to_vec()), "x.cast")?;
     let events = (&mut reader)
         .map(|event| {
             let time = event.time.as_secs_f64();
