@@ -52,6 +52,7 @@ pub fn login(
         env,
         secrets: Vec::new(),
         leases: Vec::new(),
+        sets_clipboard: false,
         warnings: Vec::new(),
     })
 }

@@ -10,6 +10,7 @@ pub mod harden;
 pub mod keys;
 mod leftovers;
 mod lifetime;
+mod osc52;
 mod output;
 mod parcel;
 pub mod passthrough;

@@ -38,7 +38,9 @@ fn drag(terminal: &Tmux, from: (u16, u16), to: (u16, u16)) {
 #[test]
 fn a_wrapped_line_arrives_whole_in_the_buffer_of_tmux() {
     let sandbox = sandbox("");
-    let terminal = opened(&sandbox, (60, 15));
+    let terminal = opened(&sandbox, (80, 24));
+    terminal.resize((60, 15));
+    terminal.wait("60x13");
     terminal.line("for i in 1 2 3 4 5 6 7 8 9; do printf 'wrapped 字 %s, ' $i; done; echo 'end   '; seq 100; echo done $((6 * 7))");
     terminal.wait("done 42");
     terminal.keys(&["C-\\", "/"]);
@@ -175,4 +177,21 @@ fn a_program_sets_the_clipboard_when_it_may_and_never_reads_it() {
     terminal.keys(&["C-\\", "y"]);
     terminal.wait("this role lets no text out");
     assert_eq!(terminal.buffers(), "");
+}
+
+/// `connect` has nobody to ask: requests to the clipboard are taken out, unless the role allows them. Nothing else is.
+#[test]
+fn connected_directly_requests_are_taken_out_unless_allowed() {
+    for (policy, passes) in [("", false), ("clipboard = 'ask'", false), ("clipboard = 'allow'", true)] {
+        let sandbox = sandbox(policy);
+        let terminal = Tmux::hallpass(&sandbox, (80, 24), &["connect", "box"]);
+        terminal.prompt();
+        terminal.line(r"printf 'a\033]52;c;ZXZpbA==\007b\033]52;c;?\033\\c\033[1md\n'; echo done $((6 * 7))");
+        terminal.wait("done 42");
+        let bytes = terminal.bytes();
+        assert_eq!(holds(&bytes, b"a\x1b]52;c;ZXZpbA==\x07b"), passes, "{policy}");
+        assert!(passes || holds(&bytes, b"abc\x1b[1md"), "{policy}");
+        terminal.keys(&["C-d"]);
+        assert_eq!(terminal.exit_code(), 0);
+    }
 }

@@ -34,6 +34,7 @@ fn plan(program: &str, args: &[&str], env: ChildEnv) -> LaunchPlan {
         env,
         secrets: Vec::new(),
         leases: Vec::new(),
+        sets_clipboard: false,
         warnings: Vec::new(),
     }
 }

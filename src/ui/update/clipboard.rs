@@ -15,7 +15,7 @@ const PAUSE: SignedDuration = SignedDuration::from_secs(1);
 /// How long a no is an answer to whatever else the session asks for.
 const QUIET: SignedDuration = SignedDuration::from_secs(60);
 /// A question comes while one types: keys of before it are no answers.
-const SETTLE: SignedDuration = SignedDuration::from_millis(500);
+const SETTLE: SignedDuration = SignedDuration::from_millis(250);
 
 /// A session's program wants this text on the clipboard. Of many requests the newest one waits.
 pub(super) fn wanted(model: &mut Model, id: u64, text: String) {
