@@ -267,6 +267,7 @@ fn anything_between_any_two_bytes_however_it_is_cut() {
         "\r\r\n",
         "\x1b[10;5H",
         "\x0e",
+        "\u{85}",
         "\x1b_x\x1b\\",
         " ",
     ];
@@ -677,6 +678,36 @@ fn bytes_that_are_no_text() {
     );
     let out = redact_bytes(&mut redactor, &[b"\xff\xc3", CANARY.as_bytes(), b"\xf0\x9f\n\xe2"]);
     assert_eq!(out, [b"\xff\xc3", MASK.as_bytes(), b"\xf0\x9f\n\xe2"].concat());
+}
+
+/// C1 control characters print nothing, in UTF-8 or as single bytes; bytes of the same numbers inside of other characters do.
+#[test]
+fn control_characters_beyond_ascii() {
+    let value = "£Geld-字é";
+    let mut redactor = redactor(&[value, CANARY]);
+    let [pound, rest] = ["£", "Geld-字é"].map(str::as_bytes);
+    for between in [&b"\x85"[..], b"\xc2\x85", b"\x9b", b"\x80\x9f\xc2\x9c"] {
+        let input = [b"a", pound, between, rest, b"b \x97", CANARY.as_bytes(), b"\xc2\x97"].concat();
+        for cut in 0..=input.len() {
+            let (head, tail) = input.split_at(cut);
+            let out = redact_bytes(&mut redactor, &[head, tail]);
+            assert_eq!(
+                out,
+                [b"a", MASK.as_bytes(), b"b \x97", MASK.as_bytes(), b"\xc2\x97"].concat(),
+                "{between:x?} cut at {cut}"
+            );
+        }
+    }
+    // The first byte of what may be a control character waits for the second, and for nothing else.
+    let mut out = Vec::new();
+    redactor.push(b"x\xc2", &mut out);
+    assert_eq!((out.as_slice(), redactor.holds()), (&b"x"[..], false));
+    redactor.push(b"\xa3y", &mut out);
+    assert_eq!(out, "x£y".as_bytes());
+    out.clear();
+    redactor.push(b"\xc2", &mut out);
+    redactor.finish(&mut out);
+    assert_eq!(out, b"\xc2");
 }
 
 #[test]

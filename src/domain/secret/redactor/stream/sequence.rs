@@ -1,7 +1,7 @@
 //! Control sequences in the stream: they leave whole or not at all, and what they carry past the grid is searched for values.
 
 use super::super::automaton::Machine;
-use super::super::control::{ESCAPE, Effect, Parser, Step, StringKind, effect};
+use super::super::control::{CLASS, ESCAPE, Effect, Parser, Step, StringKind, effect};
 use super::{NOTHING, Place, Stream};
 
 impl Stream {
@@ -127,7 +127,7 @@ impl Stream {
             }
             at += 1;
             self.cursor = at;
-            self.take(machine, at - 1, byte);
+            self.take(machine, at - 1, byte, CLASS[usize::from(byte)]);
         }
     }
 

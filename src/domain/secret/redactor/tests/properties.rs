@@ -46,7 +46,7 @@ fn confusing(random: &mut Random, values: &[&str], parts: usize) -> Vec<u8> {
             ),
             7 => output.extend_from_slice(
                 random
-                    .pick(&["a", "x", "_", ".", "é", "漢", "e\u{301}", "0"])
+                    .pick(&["a", "x", "_", ".", "é", "漢", "字", "\u{85}", "£", "e\u{301}", "0"])
                     .as_bytes(),
             ),
             8 => output.push(u8::try_from(random.below(256)).expect("a byte")),
