@@ -7,7 +7,9 @@
 //! | [`domain`] | roles, references, connectors, problems, statuses; `domain::secret` alone can read plaintext. Pure: no files, processes, clocks, network, threads, terminals |
 //! | [`config`] | finds, reads and layers the TOML; every error has file, line, column |
 //! | [`providers`] | one file a secret store, behind one small trait, listed once in `PROVIDERS` |
+//! | [`recording`] | recordings of sessions: the asciicast format |
 //! | [`session`] | a child process: PTY, emulator, key encoding, pass-through, how it starts and ends |
+//! | [`replay`] | recordings played again: where the player is, search, transcript |
 //! | [`launch`] | a role's references resolved into a plan that a session can start |
 //! | [`check`] | which roles and providers are ready, and what to do about the rest |
 //! | [`doctor`] | what this machine offers: clients, folders, network, memory, terminal |
@@ -19,9 +21,10 @@
 //! ```text
 //! main -> cli ---+                                   cli and ui never import each other: main hands one to the other,
 //!         ui ----+-> check -> launch -> providers -> domain
-//!                +-----------------> session ------> domain
+//!                +-----------------> session -> recording -> domain
 //!                +-----------------> config -------> domain, and the plain data of providers
 //!          check, launch ----------> config
+//!          cli, ui ----------------> recording, replay -> session, recording
 //!          cli -> doctor ----------> check, launch, config, providers
 //! ```
 //!
@@ -41,5 +44,7 @@ pub mod doctor;
 pub mod domain;
 pub mod launch;
 pub mod providers;
+pub mod recording;
+pub mod replay;
 pub mod session;
 pub mod ui;

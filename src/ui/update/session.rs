@@ -3,16 +3,18 @@
 use std::sync::PoisonError;
 
 use crossterm::event::{Event, KeyEvent};
+use ratatui::layout::Position;
 
-use super::{browse, checks, contexts, launch};
+use super::{browse, checks, contexts, launch, limits, tab_list};
+use crate::config::OnExit;
 use crate::session::SessionEvent;
 use crate::session::emulator::Emulator;
 use crate::session::keys;
 use crate::ui::effects::Effect;
 use crate::ui::keymap::{self, Action, Chord};
 use crate::ui::layout;
-use crate::ui::model::{Dialog, Model, Screen, Tab, TabState};
-use crate::ui::view;
+use crate::ui::model::{Dialog, Model, News, Screen, Tab, TabState};
+use crate::ui::view::{self, BarTarget};
 
 /// Runs something on a tab's emulator; the lock is held as briefly as that takes.
 pub(super) fn with_emulator<T>(tab: &Tab, f: impl FnOnce(&mut Emulator) -> T) -> T {
@@ -28,26 +30,36 @@ pub(super) fn key(model: &mut Model, chord: Chord, key: KeyEvent) -> Vec<Effect>
         return Vec::new();
     };
     if chord == model.prefix {
-        model.sessions.prefix = true;
-        return Vec::new();
+        return open_menu(model);
     }
     if !tab.is_live() {
         return ended_key(model, chord);
     }
-    send_key(tab, key)
+    send_key(model, key)
 }
 
-fn send_key(tab: &Tab, key: KeyEvent) -> Vec<Effect> {
+/// The next key is ours.
+fn open_menu(model: &mut Model) -> Vec<Effect> {
+    model.sessions.prefix = true;
+    model.sessions.prefix_uses = model.sessions.prefix_uses.saturating_add(1);
+    Vec::new()
+}
+
+fn send_key(model: &mut Model, key: KeyEvent) -> Vec<Effect> {
+    let now = model.now;
+    let Some(tab) = model.sessions.active_tab_mut().filter(|tab| tab.is_live()) else {
+        return Vec::new();
+    };
     let bytes = with_emulator(tab, |emulator| {
         // Typing means looking at what is typed.
         let back = i32::try_from(emulator.scrolled()).unwrap_or(i32::MAX);
         emulator.scroll(-back);
         keys::encode_key(key, emulator.modes())
     });
-    send(tab, bytes)
+    limits::typed(tab, now, bytes)
 }
 
-fn send(tab: &Tab, bytes: Vec<u8>) -> Vec<Effect> {
+pub(super) fn send(tab: &Tab, bytes: Vec<u8>) -> Vec<Effect> {
     if bytes.is_empty() {
         Vec::new()
     } else {
@@ -60,10 +72,7 @@ fn prefix_key(model: &mut Model, chord: Chord, key: KeyEvent) -> Vec<Effect> {
     let contexts = contexts(model);
     model.sessions.prefix = false;
     if chord == model.prefix {
-        return match model.sessions.active_tab() {
-            Some(tab) if tab.is_live() => send_key(tab, key),
-            _ => Vec::new(),
-        };
+        return send_key(model, key);
     }
     if chord.code == crossterm::event::KeyCode::Esc {
         return Vec::new();
@@ -92,6 +101,7 @@ pub(super) fn act(model: &mut Model, action: Action) -> Vec<Effect> {
             Some(id) if model.sessions.tabs.iter().any(|tab| tab.id == id) => show(model, id),
             _ => model.complain("there is no other tab"),
         },
+        Action::TabList => tab_list::open(model),
         Action::NewSession => {
             model.screen = Screen::Roles;
             return browse::act(model, Action::Filter);
@@ -158,7 +168,7 @@ pub(super) fn show_index(model: &mut Model, index: usize) {
     sessions.selected = index;
     sessions.prefix = false;
     if let Some(tab) = sessions.tabs.get_mut(index) {
-        tab.unseen = false;
+        tab.news = News::None;
         model.screen = Screen::Session;
         model.roles.editing = false;
     }
@@ -174,6 +184,21 @@ fn reconnect(model: &mut Model, index: usize) -> Vec<Effect> {
         Some(_) => launch::reopen(model, index),
         None => Vec::new(),
     }
+}
+
+/// A click on the first or the last row of a session.
+pub(super) fn click(model: &mut Model, at: Position) -> Vec<Effect> {
+    let parts = layout::session_parts(model.size, model.sessions.bare);
+    if parts.status.contains(at) {
+        return open_menu(model);
+    }
+    match view::bar_target_at(model, at.x) {
+        Some(BarTarget::Tab(index)) => show_index(model, index),
+        Some(BarTarget::New) => return act(model, Action::NewSession),
+        Some(BarTarget::List) => tab_list::open(model),
+        None => {}
+    }
+    Vec::new()
 }
 
 /// Closes a tab: at once where the session has ended, else it asks.
@@ -208,10 +233,10 @@ pub(super) fn event(model: &mut Model, id: u64, event: SessionEvent) -> Vec<Effe
     let Some(tab) = model.sessions.tabs.iter_mut().find(|tab| tab.id == id) else {
         return Vec::new();
     };
+    let rang = with_emulator(tab, Emulator::take_bell);
     if !in_front {
-        tab.unseen = true;
+        tab.news = tab.news.max(if rang { News::Bell } else { News::Output });
     }
-    let _ = with_emulator(tab, Emulator::take_bell);
     if let SessionEvent::Ended(ending) = event {
         tab.state = TabState::Ended(ending);
         let login = tab.request.login.clone();
@@ -222,11 +247,47 @@ pub(super) fn event(model: &mut Model, id: u64, event: SessionEvent) -> Vec<Effe
         if in_front {
             model.sessions.prefix = false;
         }
-        if let Some(provider) = login.filter(|_| model.leaving.is_none()) {
-            return checks::logged_in(model, &provider);
+        if model.leaving.is_some() {
+            return Vec::new();
         }
+        let mut effects = Vec::new();
+        if let Some(provider) = login {
+            effects = checks::logged_in(model, &provider);
+        }
+        effects.extend(after_end(model, id));
+        return effects;
     }
     Vec::new()
+}
+
+/// What `[session] on_exit` says about a session that has ended.
+fn after_end(model: &mut Model, id: u64) -> Vec<Effect> {
+    let on_exit = model.config.session.on_exit;
+    let ended = model.sessions.tabs.iter().position(|tab| tab.id == id);
+    let Some((index, tab)) = ended.and_then(|index| Some((index, model.sessions.tabs.get(index)?))) else {
+        return Vec::new();
+    };
+    let last = model.sessions.live() == 0 && model.opening.is_none();
+    let code = match &tab.state {
+        TabState::Ended(ending) => ending.code,
+        TabState::Live => 0,
+    };
+    let said = format!("{}: {}", tab.role, view::ending_words(tab));
+    match on_exit {
+        OnExit::Stay => Vec::new(),
+        OnExit::Quit if last => super::leave(model, code),
+        OnExit::Return if model.single && last => super::leave(model, code),
+        OnExit::Return | OnExit::Quit => {
+            let in_front = model.sessions.active == index;
+            let screen = model.screen;
+            let effects = remove(model, index);
+            if !in_front {
+                model.screen = screen;
+            }
+            model.notify(said);
+            effects
+        }
+    }
 }
 
 /// Tells every session the size that its screen has now.
@@ -243,16 +304,6 @@ pub(super) fn resize_all(model: &mut Model) -> Vec<Effect> {
             Effect::Resize { tab: tab.id, size }
         })
         .collect()
-}
-
-pub(super) fn paste(model: &mut Model, text: &str) -> Vec<Effect> {
-    match model.sessions.active_tab() {
-        Some(tab) if tab.is_live() && !model.sessions.prefix => {
-            let bytes = with_emulator(tab, |emulator| keys::encode_paste(text, emulator.modes()));
-            send(tab, bytes)
-        }
-        _ => Vec::new(),
-    }
 }
 
 pub(super) fn focus_changed(model: &mut Model, gained: bool) -> Vec<Effect> {
