@@ -166,3 +166,9 @@ pub(super) fn write(sequence: &str) -> io::Result<()> {
     out.write_all(sequence.as_bytes())?;
     out.flush()
 }
+
+/// Rings the terminal's bell.
+pub(super) fn ring() {
+    // Nothing depends on its being heard.
+    let _ = execute!(stdout(), Print('\x07'));
+}
