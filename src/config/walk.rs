@@ -3,6 +3,7 @@
 use std::ops::Range;
 use std::path::PathBuf;
 use std::rc::Rc;
+use std::time::Duration;
 
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
@@ -29,6 +30,8 @@ pub(super) enum Takes {
     NumberMap(i64, i64),
     /// A length of time: `15m`, `4h`, `5s`.
     Duration,
+    /// How long one answer of a server may take: `500ms`, `5s`, `1m`.
+    Limit,
     OneOf(&'static [&'static str]),
     /// One of these words, or one of these numbers.
     Choice(&'static [&'static str]),
@@ -41,6 +44,9 @@ pub(super) enum Takes {
     /// Nothing: the key stands in `config.toml` only.
     NotHere,
 }
+
+/// A server that takes longer to answer is not waited for.
+const LONGEST_LIMIT: Duration = Duration::from_secs(600);
 
 /// A key that may stand in a table.
 #[derive(Debug, Clone, Copy)]
@@ -305,7 +311,7 @@ fn check_type(scope: &Scope<'_>, entry: &Entry<'_>, what: &str, key: &Key) {
     let here = match value {
         DeValue::Array(_) | DeValue::Table(_) if place.span != entry.value.span() => "something else in it".to_owned(),
         other => match key.takes {
-            Takes::OneOf(_) | Takes::Duration if other.is_str() => "another text".to_owned(),
+            Takes::OneOf(_) | Takes::Duration | Takes::Limit if other.is_str() => "another text".to_owned(),
             Takes::Choice(_) | Takes::Number(..) if other.is_integer() => "another number".to_owned(),
             _ => noun(other),
         },
@@ -358,6 +364,13 @@ fn fits(takes: Takes, value: &DeValue<'_>) -> Result<(), String> {
         Takes::Duration => (
             value.as_str().is_some_and(|text| duration::parse(text).is_some()),
             "a length of time, a number and one of ms, s, m, h, d".to_owned(),
+        ),
+        Takes::Limit => (
+            value
+                .as_str()
+                .and_then(duration::parse)
+                .is_some_and(|limit| !limit.is_zero() && limit <= LONGEST_LIMIT),
+            "a time limit such as \"5s\" or \"500ms\", of 10 minutes at most".to_owned(),
         ),
         Takes::OneOf(words) => (value.as_str().is_some_and(|text| words.contains(&text)), one_of(words)),
         Takes::Choice(words) => {

@@ -66,6 +66,7 @@ catalogue! {
     NET_TIMEOUT = "E-NET-TIMEOUT", "no answer within the time limit", causes: ["the server is slow or overloaded", "a firewall drops the packets", "the VPN is down"], fixes: ["try again, or raise timeout in the provider's configuration"];
     NET_TLS = "E-NET-TLS", "no trusted TLS connection", causes: ["the server's certificate is not signed by a CA that is trusted here"], fixes: ["set ca_cert in the provider's configuration to the CA's file"];
     NET_CERT = "E-NET-CERT", "a certificate or key cannot be used", causes: ["the file is missing, cannot be read, or is not PEM"], fixes: ["correct ca_cert, client_cert or client_key of the provider, or the variables that stand for them"];
+    NET_CLEAR = "E-NET-CLEAR", "the way to the server is not encrypted: whoever sits on it can read tokens and secrets", causes: ["the address begins with http:// and is that of another machine"], fixes: ["set the address to https://…", "where the server has no TLS: ssh -L 8200:127.0.0.1:8200 HOST   and http://127.0.0.1:8200 as the address"];
     NET_REDIRECT = "E-NET-REDIRECT", "the server sent a redirect, which is not followed: a token must not travel", causes: ["the address is that of a standby or of a proxy"], fixes: ["set the address to the one the redirect names, if you trust it"];
 
     // --- env, envjson
