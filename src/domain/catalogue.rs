@@ -120,7 +120,7 @@ catalogue! {
     VAULT_DB_CREATE = "E-VAULT-DB-CREATE", "Vault could not make a user in the database", causes: ["the database is down, or Vault cannot reach it", "the account that Vault has in the database was changed, or may not make users", "the role's creation_statements fail in this database"], fixes: ["vault read MOUNT/config/NAME   (which database it is)", "vault read MOUNT/creds/ROLE   (shows the whole error to an administrator)"];
     VAULT_DB_ROLE = "E-VAULT-DB-ROLE", "the secrets engine has no such role", causes: ["a typo in the role", "the role is in another mount"], fixes: ["vault list MOUNT/roles"];
     VAULT_LEASE_ENDED = "E-VAULT-LEASE-ENDED", "the credential is over: Vault no longer knows its lease", causes: ["it reached its end, or somebody revoked it", "the token that it was made with has expired, and everything made with it ended too"], fixes: ["open the role again"];
-    VAULT_LEASE_403 = "E-VAULT-LEASE-403", "Vault does not let this login renew or revoke the credential", causes: ["no policy of the token grants update on sys/leases/renew or sys/leases/revoke"], fixes: ["let a policy of the token have: path \"sys/leases/revoke\" { capabilities = [\"update\"] }"];
+    VAULT_LEASE_403 = "E-VAULT-LEASE-403", "Vault does not let this login renew or revoke the credential", causes: ["no policy of the token grants update on sys/leases/renew, sys/leases/revoke or auth/token/revoke-accessor"], fixes: ["let a policy of the token have: path \"sys/leases/revoke\" { capabilities = [\"update\"] }"];
     VAULT_RATE = "E-VAULT-RATE", "Vault limits the rate of requests", causes: ["a rate limit quota of the server, or of a proxy before it, is used up"], fixes: ["wait, then try again"];
 
     // --- AWS
