@@ -735,6 +735,8 @@ fn oidc_from_the_list_of_providers() {
     eventually("the browser shows the page", || page().contains("<h1>Logged in</h1>"));
 
     terminal.keys(&["Enter"]);
+    terminal.wait("● ok");
+    terminal.keys(&["2"]);
     let screen = terminal.wait("oidc, policies");
     assert!(!screen.contains("E-VAULT-LOGIN-NEEDED"), "{screen}");
     terminal.keys(&["1"]);
