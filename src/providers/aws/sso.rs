@@ -309,7 +309,7 @@ async fn confirmed(sso: &Sso, aws: &Aws, body: &serde_json::Value, started: &Sta
             at_login(Problem::new(&catalogue::AWS_EXPIRED_SSO, what))
                 .causes(vec!["nobody confirmed the code in a browser".to_owned()])
         };
-        match post(sso, aws, "/token", &body).await {
+        match post(sso, aws, "/token", body).await {
             Ok(issued) => return Ok(issued),
             Err(Failure::Refused(refusal)) => match refusal.code.as_str() {
                 "authorization_pending" | "AuthorizationPendingException" if Instant::now() < end => {}
