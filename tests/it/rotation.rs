@@ -10,12 +10,15 @@ use crate::servers::{servers, unique};
 use crate::tmux::Tmux;
 use crate::{aws, azure, gcp, k8s};
 
+/// Gives the secret another value.
+type Change = Box<dyn Fn(&Sandbox, &str)>;
+
 /// A secret of the test's own in some store.
 struct Rotating {
     /// A home that is logged in to the store.
     sandbox: Sandbox,
     reference: String,
-    change: Box<dyn Fn(&Sandbox, &str)>,
+    change: Change,
 }
 
 const FIRST: &str = "the-first-of-two";
