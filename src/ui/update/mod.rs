@@ -246,7 +246,7 @@ fn keep_in_view(model: &mut Model) {
         Screen::Sessions | Screen::Session => {
             let sessions = &mut model.sessions;
             sessions.selected = sessions.selected.min(sessions.tabs.len().saturating_sub(1));
-            return;
+            (sessions.selected, sessions.tabs.len(), &mut sessions.top)
         }
     };
     *top = (*top).min(count.saturating_sub(height)).min(selected);
