@@ -42,6 +42,7 @@ mod option_file;
 mod provider_command;
 mod rds;
 mod readme;
+mod rotation;
 mod session;
 mod tabs;
 mod terminal;
