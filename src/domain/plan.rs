@@ -6,6 +6,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use crate::domain::lease::Held;
+use crate::domain::limits::Limits;
 use crate::domain::reference::SecretRef;
 use crate::domain::secret::ChildEnv;
 
@@ -20,10 +21,14 @@ pub struct LaunchPlan {
     pub args: Vec<String>,
     pub cwd: PathBuf,
     pub env: ChildEnv,
+    /// When the session ends at the latest.
+    pub limits: Limits,
     /// Which secrets were read for it, in the role's order. No values.
     pub secrets: Vec<SecretUse>,
     /// What is given back when this is dropped. Whoever starts the session takes them out and keeps them until it ends.
     pub leases: Vec<Held>,
+    /// Whether the program may set the person's clipboard where nobody can be asked.
+    pub sets_clipboard: bool,
     /// What the person should know, without any value: a secret too short to be masked, an empty one …
     pub warnings: Vec<String>,
 }

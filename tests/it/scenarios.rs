@@ -6,7 +6,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use regex_lite::Regex;
+use regex::Regex;
 use serde::Deserialize;
 use serde_json::{Value, json};
 

@@ -137,6 +137,12 @@ impl Tmux {
         self.tmux(&["send-keys", "-t", "t", "-l", "--", &text]);
     }
 
+    /// Pastes text as a terminal does, bracketed where the program asked for that.
+    pub fn paste(&self, text: &str) {
+        self.tmux(&["set-buffer", "--", text]);
+        self.tmux(&["paste-buffer", "-p", "-r", "-t", "t"]);
+    }
+
     /// Types a line and presses Enter.
     pub fn line(&self, text: &str) {
         self.type_text(text);
@@ -162,6 +168,20 @@ impl Tmux {
     /// Every byte that reached the terminal so far.
     pub fn bytes(&self) -> Vec<u8> {
         fs::read(&self.bytes).unwrap()
+    }
+
+    /// What tmux's newest buffer holds.
+    pub fn buffer(&self) -> String {
+        self.tmux(&["show-buffer"])
+    }
+
+    /// All buffers, one a line; none if nothing was ever copied.
+    pub fn buffers(&self) -> String {
+        self.tmux(&["list-buffers"])
+    }
+
+    pub fn set_buffer(&self, text: &str) {
+        self.tmux(&["set-buffer", text]);
     }
 
     /// Column and row of the cursor, from 0.

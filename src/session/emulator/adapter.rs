@@ -15,7 +15,7 @@ use alacritty_terminal::vte::ansi::{
 };
 use unicode_width::UnicodeWidthChar as _;
 
-use super::{Size, title};
+use super::{Size, clipboard, title};
 
 /// Marks over one cell; a stream can pile up any number of them.
 const MARKS_PER_CELL: usize = 8;
@@ -57,11 +57,16 @@ pub(super) struct Adapter {
     pub(super) answers: Answers,
     pub(super) title: Option<String>,
     pub(super) bell: bool,
+    /// What the child wants on the clipboard.
+    pub(super) clipboard: Option<String>,
     titles: Vec<Option<String>>,
     /// First and last line of the scrolling region; the library keeps its own to itself.
-    margins: (i32, i32),
+    pub(super) margins: (i32, i32),
     /// DECOM as DECSC saved it, of the main and of the alternate screen.
-    saved_origin: [bool; 2],
+    pub(super) saved_origin: [bool; 2],
+    /// The character set that is in use, and the last character that was printed; the library and its parser keep theirs to themselves.
+    pub(super) charset: CharsetIndex,
+    pub(super) printed: Option<char>,
     /// How many keyboard modes are put aside, on both screens.
     keyboard_modes: [usize; 2],
 }
@@ -90,9 +95,12 @@ impl Adapter {
             answers,
             title: None,
             bell: false,
+            clipboard: None,
             titles: Vec::new(),
             margins: (0, i32::from(size.rows) - 1),
             saved_origin: [false; 2],
+            charset: CharsetIndex::G0,
+            printed: None,
             keyboard_modes: [0; 2],
         }
     }
@@ -195,7 +203,7 @@ impl Adapter {
         for index in [CharsetIndex::G0, CharsetIndex::G1, CharsetIndex::G2, CharsetIndex::G3] {
             self.term.configure_charset(index, StandardCharset::Ascii);
         }
-        self.term.set_active_charset(CharsetIndex::G0);
+        self.set_active_charset(CharsetIndex::G0);
         // What DECRC restores from now on is the home position.
         self.term.goto(0, 0);
         self.save_cursor_position();
@@ -236,7 +244,7 @@ macro_rules! as_the_library_does {
     };
 }
 
-// Not delegated, so without effect: clipboard, colours and their queries, hyperlinks, the size in pixels.
+// Not delegated, so without effect: reading the clipboard, colours and their queries, hyperlinks, the size in pixels.
 impl Handler for Adapter {
     as_the_library_does! {
         set_cursor_style(style: Option<CursorStyle>);
@@ -267,7 +275,6 @@ impl Handler for Adapter {
         report_mode(mode: Mode);
         set_keypad_application_mode();
         unset_keypad_application_mode();
-        set_active_charset(index: CharsetIndex);
         configure_charset(index: CharsetIndex, charset: StandardCharset);
         text_area_size_chars();
         report_keyboard_mode();
@@ -275,10 +282,16 @@ impl Handler for Adapter {
     }
 
     fn input(&mut self, c: char) {
+        self.printed = Some(c);
         if !c.is_ascii() && c.width() == Some(0) && self.marks_under_cursor() >= MARKS_PER_CELL {
             return;
         }
         self.term.input(c);
+    }
+
+    fn set_active_charset(&mut self, index: CharsetIndex) {
+        self.charset = index;
+        self.term.set_active_charset(index);
     }
 
     fn goto_col(&mut self, column: usize) {
@@ -366,6 +379,7 @@ impl Handler for Adapter {
     fn reset_state(&mut self) {
         self.term.reset_state();
         self.full_margins();
+        self.charset = CharsetIndex::G0;
         self.saved_origin = [false; 2];
         self.keyboard_modes = [0; 2];
         self.title = None;
@@ -428,6 +442,10 @@ impl Handler for Adapter {
             }
             _ => {}
         }
+    }
+
+    fn clipboard_store(&mut self, _which: u8, coded: &[u8]) {
+        self.clipboard = clipboard::decode(coded).or(self.clipboard.take());
     }
 
     fn set_title(&mut self, text: Option<String>) {

@@ -3,9 +3,9 @@
 use super::{dialog, session};
 use crate::domain::catalogue;
 use crate::domain::lease::Lease;
-use crate::domain::limits::Limits;
 use crate::domain::problem::Problem;
 use crate::launch::Request;
+use crate::ui::clipboard::Requests;
 use crate::ui::effects::Effect;
 use crate::ui::layout;
 use crate::ui::message::Opened;
@@ -138,12 +138,14 @@ fn new_tab(model: &Model, request: Request, opened: Opened) -> Tab {
             opened.program
         },
         emulator: opened.emulator,
+        copy: None,
+        clipboard: Requests::new(role.and_then(|role| role.policy.clipboard), is_prod(env)),
         size: opened.size,
         state: TabState::Live,
         news: News::None,
         started: model.now,
         typed: model.now,
-        limits: Limits::default(),
+        limits: opened.limits,
         warned: 0,
         secrets: opened.secrets,
         leases: opened.leases.into_iter().map(held).collect(),

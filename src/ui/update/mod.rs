@@ -2,9 +2,12 @@
 
 mod browse;
 mod checks;
+mod clipboard;
+mod copy_mode;
 mod dialog;
 mod launch;
 mod lease;
+mod limits;
 mod mouse;
 mod palette;
 mod paste;
@@ -54,6 +57,7 @@ pub fn update(model: &mut Model, message: Message) -> Vec<Effect> {
         }
         Message::Signal(code) => leave(model, code),
     };
+    effects.extend(clipboard::serve(model));
     keep_in_view(model);
     if let Some((_, code)) = model.leaving
         && model.sessions.live() == 0
@@ -73,6 +77,9 @@ pub fn contexts(model: &Model) -> Vec<Context> {
         Screen::Providers => vec![Context::Providers, Context::List, Context::Global],
         Screen::Sessions => vec![Context::Sessions, Context::List, Context::Global],
         Screen::Session if model.sessions.prefix => vec![Context::Prefix],
+        Screen::Session if model.sessions.active_tab().is_some_and(|tab| tab.copy_mode().is_some()) => {
+            copy_mode::contexts(model)
+        }
         Screen::Session => vec![Context::Ended],
     }
 }
@@ -208,7 +215,9 @@ fn tick(model: &mut Model) -> Vec<Effect> {
         }
         return Vec::new();
     }
-    checks::due(model)
+    let mut effects = limits::warn(model);
+    effects.extend(checks::due(model));
+    effects
 }
 
 fn reloaded(model: &mut Model, config: std::sync::Arc<crate::config::Config>) -> Vec<Effect> {
@@ -243,7 +252,7 @@ fn keep_in_view(model: &mut Model) {
         Screen::Sessions | Screen::Session => {
             let sessions = &mut model.sessions;
             sessions.selected = sessions.selected.min(sessions.tabs.len().saturating_sub(1));
-            return;
+            (sessions.selected, sessions.tabs.len(), &mut sessions.top)
         }
     };
     *top = (*top).min(count.saturating_sub(height)).min(selected);

@@ -3,8 +3,10 @@
 use crossterm::event::KeyCode;
 use zeroize::Zeroizing;
 
+use super::copy_mode;
 use super::dialog::{Answer, answer};
-use super::session::{self, with_emulator};
+use super::limits;
+use super::session::with_emulator;
 use crate::session::keys;
 use crate::ui::effects::Effect;
 use crate::ui::keymap::Chord;
@@ -20,6 +22,9 @@ pub(super) fn into_session(model: &mut Model, text: &str) -> Vec<Effect> {
     let Some(tab) = model.sessions.active_tab() else {
         return Vec::new();
     };
+    if tab.copy_mode().is_some() && !model.sessions.prefix {
+        return copy_mode::paste(model, text);
+    }
     if !tab.is_live() || model.sessions.prefix {
         return Vec::new();
     }
@@ -47,9 +52,8 @@ fn send(model: &mut Model, id: u64, text: &str) -> Vec<Effect> {
     let Some(tab) = model.sessions.tabs.iter_mut().find(|tab| tab.id == id && tab.is_live()) else {
         return Vec::new();
     };
-    tab.typed = model.now;
     let bytes = with_emulator(tab, |emulator| keys::encode_paste(text, emulator.modes()));
-    session::send(tab, bytes)
+    limits::typed(tab, model.now, bytes)
 }
 
 pub(super) fn key(model: &mut Model, chord: Chord, dialog: Dialog) -> Vec<Effect> {
