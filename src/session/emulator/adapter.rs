@@ -15,7 +15,13 @@ use alacritty_terminal::vte::ansi::{
 };
 use unicode_width::UnicodeWidthChar as _;
 
-use super::{Size, title};
+use super::scrollback::Scrollback;
+use super::{Size, cells, title};
+
+/// Lines above the screen that the engine holds as cells; past them the older half is moved to the scrollback.
+const LINES_AS_CELLS: usize = 256;
+/// What the engine is told to keep where the scrollback does it: wrapped anew, few long lines become many.
+const LINES_UNLIMITED: usize = 200_000;
 
 /// Marks over one cell; a stream can pile up any number of them.
 const MARKS_PER_CELL: usize = 8;
@@ -54,6 +60,12 @@ impl EventListener for Answers {
 
 pub(super) struct Adapter {
     pub(super) term: Term<Answers>,
+    /// The older lines of the main screen.
+    pub(super) scrollback: Scrollback,
+    /// [`LINES_AS_CELLS`], but in a test.
+    lines_as_cells: usize,
+    most_lines: usize,
+    most_bytes: usize,
     pub(super) answers: Answers,
     pub(super) title: Option<String>,
     pub(super) bell: bool,
@@ -82,11 +94,14 @@ impl alacritty_terminal::grid::Dimensions for Cells {
 }
 
 impl Adapter {
-    pub(super) fn new(size: Size, scrollback_lines: usize) -> Self {
+    pub(super) fn new(size: Size, most_lines: usize, most_bytes: usize) -> Self {
         let answers = Answers::default();
-        let term = Term::new(configuration(scrollback_lines), &Cells(size), answers.clone());
-        Self {
-            term,
+        let mut adapter = Self {
+            term: Term::new(configuration(0), &Cells(size), answers.clone()),
+            scrollback: Scrollback::new(size.columns.into()),
+            lines_as_cells: LINES_AS_CELLS,
+            most_lines,
+            most_bytes,
             answers,
             title: None,
             bell: false,
@@ -94,17 +109,106 @@ impl Adapter {
             margins: (0, i32::from(size.rows) - 1),
             saved_origin: [false; 2],
             keyboard_modes: [0; 2],
+        };
+        adapter.apply_limits();
+        adapter
+    }
+
+    pub(super) fn resize(&mut self, size: Size) {
+        self.term.resize(Cells(size));
+        self.scrollback.resize(size.columns.into());
+        self.margins = (0, i32::from(size.rows) - 1);
+        self.apply_limits();
+    }
+
+    pub(super) fn limit_bytes(&mut self, most_bytes: usize) {
+        if most_bytes != self.most_bytes {
+            self.most_bytes = most_bytes;
+            self.apply_limits();
         }
     }
 
-    pub(super) fn resize(&mut self, size: Size, scrollback_lines: usize) {
-        self.term.resize(Cells(size));
-        self.keep_lines(scrollback_lines);
-        self.margins = (0, i32::from(size.rows) - 1);
+    /// Lines that the limits allow as cells.
+    fn most_as_cells(&self) -> usize {
+        self.most_lines
+            .min(self.most_bytes / (self.term.columns() * size_of::<Cell>()))
     }
 
-    pub(super) fn keep_lines(&mut self, scrollback_lines: usize) {
-        self.term.set_options(configuration(scrollback_lines));
+    #[cfg(test)]
+    pub(super) fn hold_as_cells(&mut self, lines: usize) {
+        self.lines_as_cells = lines;
+        self.apply_limits();
+    }
+
+    fn apply_limits(&mut self) {
+        let most = self.most_as_cells();
+        let most = if most > self.lines_as_cells {
+            LINES_UNLIMITED
+        } else {
+            most
+        };
+        self.term.set_options(configuration(most));
+        while self.make_room() {}
+        self.trim();
+    }
+
+    /// Moves the older half of the engine's history to the scrollback, if it is long; says whether it did. To be asked before a line is added.
+    fn make_room(&mut self) -> bool {
+        self.term.history_size() >= self.lines_as_cells
+            && self.most_as_cells() > self.lines_as_cells
+            && self.move_lines()
+    }
+
+    #[cold]
+    fn move_lines(&mut self) -> bool {
+        let history = self.term.history_size();
+        let most = max(history - self.lines_as_cells / 2, 1);
+        let grid = self.term.grid_mut();
+        let row = |at: usize| Line(clamp_count(at) - clamp_count(history));
+        // Whole lines, or the next size would break one at this place; one that is longer than all there is room for is broken.
+        let whole = (1..=most)
+            .rev()
+            .find(|count| cells::wraps_after(&grid[row(count - 1)]).is_none());
+        let count = whole.unwrap_or(most);
+        let mut text = String::new();
+        for at in 0..count {
+            cells::keep(&grid[row(at)], &mut self.scrollback, &mut text);
+        }
+        if whole.is_none() {
+            self.scrollback.end_line(true);
+        }
+        // The engine takes a thousand rows when it needs one; they are given back here, once.
+        grid.truncate();
+        grid.update_history(history - count);
+        grid.update_history(LINES_UNLIMITED);
+        true
+    }
+
+    /// Drops what is beyond the limits.
+    pub(super) fn trim(&mut self) {
+        let history = self.term.history_size();
+        let as_cells = history * self.term.columns() * size_of::<Cell>();
+        if self.most_as_cells() > self.lines_as_cells {
+            let (lines, bytes) = (self.most_lines, self.most_bytes);
+            self.scrollback
+                .trim(lines.saturating_sub(history), bytes.saturating_sub(as_cells));
+        } else {
+            self.scrollback.clear();
+        }
+    }
+
+    /// Rows of the scrollback above the engine's own; the alternate screen has none.
+    pub(super) fn rows_kept(&self) -> usize {
+        if self.on(TermMode::ALT_SCREEN) {
+            0
+        } else {
+            self.scrollback.rows()
+        }
+    }
+
+    /// Rows that ever left the screen at its top, at the width of now.
+    pub(super) fn rows_ever(&self) -> usize {
+        self.scrollback.end() + self.term.history_size()
     }
 
     fn on(&self, mode: TermMode) -> bool {
@@ -249,15 +353,12 @@ impl Handler for Adapter {
         backspace();
         carriage_return();
         substitute();
-        newline();
         set_horizontal_tabstop();
-        scroll_up(lines: usize);
         scroll_down(lines: usize);
         insert_blank_lines(lines: usize);
         delete_lines(lines: usize);
         move_backward_tabs(count: u16);
         move_forward_tabs(count: u16);
-        clear_screen(mode: ClearMode);
         clear_tabs(mode: TabulationClearMode);
         set_tabs(interval: u16);
         reverse_index();
@@ -277,6 +378,9 @@ impl Handler for Adapter {
     fn input(&mut self, c: char) {
         if !c.is_ascii() && c.width() == Some(0) && self.marks_under_cursor() >= MARKS_PER_CELL {
             return;
+        }
+        if self.term.grid().cursor.input_needs_wrap || !c.is_ascii() {
+            self.make_room();
         }
         self.term.input(c);
     }
@@ -306,7 +410,26 @@ impl Handler for Adapter {
         self.term.carriage_return();
     }
 
+    fn newline(&mut self) {
+        self.make_room();
+        self.term.newline();
+    }
+
+    fn scroll_up(&mut self, lines: usize) {
+        self.make_room();
+        self.term.scroll_up(lines);
+    }
+
+    fn clear_screen(&mut self, mode: ClearMode) {
+        self.make_room();
+        if matches!(mode, ClearMode::Saved) && !self.on(TermMode::ALT_SCREEN) {
+            self.scrollback.clear();
+        }
+        self.term.clear_screen(mode);
+    }
+
     fn linefeed(&mut self) {
+        self.make_room();
         self.term.linefeed();
         if self.on(TermMode::LINE_FEED_NEW_LINE) {
             self.term.carriage_return();
@@ -365,6 +488,7 @@ impl Handler for Adapter {
 
     fn reset_state(&mut self) {
         self.term.reset_state();
+        self.scrollback.clear();
         self.full_margins();
         self.saved_origin = [false; 2];
         self.keyboard_modes = [0; 2];
@@ -463,23 +587,5 @@ impl Handler for Adapter {
     fn set_keyboard_mode(&mut self, mode: KeyboardModes, behaviour: KeyboardModesApplyBehavior) {
         // By name: the library has a private method of the same name with other arguments.
         Handler::set_keyboard_mode(&mut self.term, mode & KEYBOARD_FLAGS, behaviour);
-    }
-}
-
-/// The text of a cell as ratatui must see it: as wide as the cell, whatever marks are piled on it.
-pub(super) fn cell_text(cell: &Cell, wide: bool, out: &mut String) {
-    out.clear();
-    // A tab leaves itself in its first cell.
-    if cell.c.is_control() {
-        out.push(' ');
-        return;
-    }
-    out.push(cell.c);
-    let Some(marks) = cell.zerowidth() else { return };
-    let bare = out.len();
-    out.extend(marks);
-    let width = if wide { 2 } else { 1 };
-    if unicode_width::UnicodeWidthStr::width(out.as_str()) != width {
-        out.truncate(bare);
     }
 }

@@ -185,7 +185,10 @@ fn draw_screen(emulator: &Emulator, buf: &mut Buffer, area: Rect) {
 }
 
 fn look(style: CellStyle) -> Style {
-    let mut out = Style::new().fg(paint(style.foreground)).bg(paint(style.background));
+    let mut out = Style::new()
+        .fg(paint(style.foreground))
+        .bg(paint(style.background))
+        .underline_color(paint(style.underline_color));
     let attributes = [
         (style.bold, Modifier::BOLD),
         (style.dim, Modifier::DIM),
