@@ -541,7 +541,7 @@ mod tests {
         #![proptest_config(proptest::prelude::ProptestConfig::with_cases(128))]
         #[test]
         fn what_is_kept_as_text_is_what_the_cells_said(
-            pieces in proptest::collection::vec(piece(), 0..80), columns in 2u16..12, rows in 1u16..6, later in 2u16..12
+            pieces in proptest::collection::vec(piece(), 0..80), columns in 2u16..12, rows in 1u16..6
         ) {
             let size = Size { columns, rows };
             let mut as_text = Emulator::new(size, 5000);
