@@ -1,10 +1,14 @@
 //! The screen of a child: what its output has drawn. Knows no process, no window and no ratatui.
 
 mod adapter;
+mod boundary;
 #[cfg(test)]
 mod cases;
 mod cells;
+mod keyframe;
 mod scrollback;
+#[cfg(test)]
+mod streams;
 mod title;
 
 use std::time::Instant;
@@ -17,6 +21,8 @@ use alacritty_terminal::vte::ansi::Processor;
 use unicode_width::UnicodeWidthStr as _;
 
 use adapter::Adapter;
+pub use boundary::Boundary;
+pub use keyframe::Keyframe;
 
 /// Size in cells.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -333,6 +339,12 @@ impl Emulator {
         let history = self.adapter.term.history_size();
         let line = i32::try_from(line - kept).unwrap_or(i32::MAX) - i32::try_from(history).unwrap_or(0);
         Place::Grid(&self.adapter.term.grid()[Line(line)])
+    }
+
+    /// Whether a visible row was wrapped: its text goes on in the next one.
+    pub fn row_wraps(&self, row: u16) -> bool {
+        let line = self.scrollback() - self.scrolled() + usize::from(row);
+        row < self.size().rows && self.wraps_after(line).is_some()
     }
 
     /// The text of a visible row without trailing blanks, concealed text too.

@@ -7,6 +7,7 @@ use unicode_width::UnicodeWidthChar as _;
 
 use super::CellStyle;
 
+#[derive(Clone)]
 pub(super) struct Scrollback {
     /// The oldest first.
     lines: VecDeque<Line>,
@@ -20,6 +21,7 @@ pub(super) struct Scrollback {
 }
 
 /// One line, however many rows it takes.
+#[derive(Clone)]
 struct Line {
     text: Box<str>,
     /// Empty if nothing about the line is special.
@@ -117,6 +119,11 @@ impl Scrollback {
     /// Rows that ever came in, at the width of now.
     pub(super) fn end(&self) -> usize {
         self.lines.back().map_or(self.dropped, |line| line.end)
+    }
+
+    /// What it takes in memory, about.
+    pub(super) fn bytes(&self) -> usize {
+        self.bytes
     }
 
     /// Takes a piece of the line that comes in: whole glyphs of one look.
