@@ -17,7 +17,7 @@ use alacritty_terminal::grid::{Dimensions as _, Row};
 use alacritty_terminal::index::Line;
 use alacritty_terminal::term::TermMode;
 use alacritty_terminal::term::cell::Cell;
-use alacritty_terminal::vte::ansi::Processor;
+use alacritty_terminal::vte::ansi::{self, Processor};
 use unicode_width::UnicodeWidthStr as _;
 
 use adapter::Adapter;
@@ -63,6 +63,20 @@ pub struct CellStyle {
     pub underline: bool,
     pub reverse: bool,
     pub strike: bool,
+}
+
+/// How the cursor looks (DECSCUSR); none is the terminal's own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CursorLook {
+    pub shape: CursorShape,
+    pub blinking: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CursorShape {
+    Block,
+    Underline,
+    Bar,
 }
 
 /// What the child asked of the terminal that changes how keys and the mouse are sent to it.
@@ -217,6 +231,22 @@ impl Emulator {
             return None;
         }
         self.cursor_place()
+    }
+
+    /// How the child wants its cursor to look.
+    pub fn cursor_look(&self) -> Option<CursorLook> {
+        let style = self.adapter.term.cursor_style();
+        let shape = match style.shape {
+            ansi::CursorShape::Block => CursorShape::Block,
+            ansi::CursorShape::Underline => CursorShape::Underline,
+            ansi::CursorShape::Beam => CursorShape::Bar,
+            // No stream asks for these: the first is how the adapter says that none was asked for.
+            ansi::CursorShape::HollowBlock | ansi::CursorShape::Hidden => return None,
+        };
+        Some(CursorLook {
+            shape,
+            blinking: style.blinking,
+        })
     }
 
     /// The cursor's place in the view, shown or not.
@@ -434,6 +464,36 @@ mod tests {
     }
 
     #[test]
+    fn the_cursor_looks_as_the_child_asked_until_it_resets_it() {
+        let look = |shape, blinking| Some(CursorLook { shape, blinking });
+        let mut emulator = fed(b"");
+        let cases: [(&[u8], _); 6] = [
+            (b"", None),
+            (b"\x1b[5 q", look(CursorShape::Bar, true)),
+            (b"\x1b[4 q", look(CursorShape::Underline, false)),
+            (b"\x1b[2 q", look(CursorShape::Block, false)),
+            (b"\x1b[0 q", None),
+            (b"\x1b[6 q\x1bc", None),
+        ];
+        for (bytes, expected) in cases {
+            emulator.feed(bytes);
+            assert_eq!(emulator.cursor_look(), expected, "{bytes:?}");
+        }
+    }
+
+    #[test]
+    fn another_number_of_columns_clears_the_screen_where_it_is_allowed() {
+        let mut emulator = fed(b"one\x1b[2;3r\x1b[?3h");
+        assert_eq!(emulator.row_text(0), "one");
+        emulator.feed(b"\x1b[?40h\x1b[?3lA\x1b[4;1HB\nC");
+        assert_eq!(
+            (emulator.row_text(0).as_str(), emulator.row_text(3).as_str()),
+            ("", " C")
+        );
+        assert_eq!(emulator.size().columns, 20);
+    }
+
+    #[test]
     fn half_a_wide_character_is_a_blank() {
         let emulator = fed("字字\x1b[1;2Hx".as_bytes());
         assert_eq!(emulator.row_text(0), " x字");
@@ -541,7 +601,12 @@ mod tests {
                 emulator.wraps_after(at).is_some(),
             )
         };
-        (0..emulator.line_count()).map(line).collect()
+        let mut lines: Vec<(String, bool)> = (0..emulator.line_count()).map(line).collect();
+        for at in 1..lines.len() {
+            // Nothing goes on in an empty line.
+            lines[at - 1].1 &= !lines[at].0.is_empty();
+        }
+        lines
     }
 
     fn words(emulator: &Emulator) -> String {

@@ -5,6 +5,7 @@ use std::mem::ManuallyDrop;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use base64::Engine as _;
+use crossterm::cursor::SetCursorStyle;
 use crossterm::event::{
     DisableBracketedPaste, DisableFocusChange, DisableMouseCapture, EnableBracketedPaste, EnableFocusChange,
     EnableMouseCapture,
@@ -33,6 +34,7 @@ pub(super) struct Screen {
     /// Never dropped: its own clean-up, which ours makes superfluous, prints an error where the terminal is gone, and panics over that.
     terminal: ManuallyDrop<Terminal<CrosstermBackend<BufWriter<Stdout>>>>,
     title: String,
+    cursor: SetCursorStyle,
 }
 
 impl Screen {
@@ -48,6 +50,7 @@ impl Screen {
         Ok(Self {
             terminal: ManuallyDrop::new(terminal),
             title: String::new(),
+            cursor: SetCursorStyle::DefaultUserShape,
         })
     }
 
@@ -62,6 +65,11 @@ impl Screen {
         if title != self.title {
             execute!(stdout(), SetTitle(&title)).map_err(no_terminal)?;
             self.title = title;
+        }
+        let cursor = view::cursor_style(model);
+        if cursor != self.cursor {
+            queue!(self.terminal.backend_mut(), cursor).map_err(no_terminal)?;
+            self.cursor = cursor;
         }
         queue!(self.terminal.backend_mut(), BeginSynchronizedUpdate).map_err(no_terminal)?;
         self.terminal
@@ -85,6 +93,7 @@ impl Screen {
         let done = during();
         enter().map_err(no_terminal)?;
         self.title.clear();
+        self.cursor = SetCursorStyle::DefaultUserShape;
         self.forget()?;
         Ok(done)
     }
@@ -134,7 +143,7 @@ pub(super) fn give_back() {
         DisableBracketedPaste,
         LeaveAlternateScreen,
         Print(RESTORE_TITLE),
-        cursor::SetCursorStyle::DefaultUserShape,
+        SetCursorStyle::DefaultUserShape,
         cursor::Show
     );
     let _ = disable_raw_mode();

@@ -6,6 +6,7 @@ Programs run in namespaces of their own (host name, processes) and in a home tha
 import json
 import os
 import shutil
+import socket
 import subprocess
 import sys
 import tempfile
@@ -33,11 +34,11 @@ PROGRAMS = {
     "less": (["less", "-N", "-R", "long.txt"], [("", "long.txt"), (" ", None), ("/line 99\r", "99"), ("n", None), ("G", "END"), ("gbj" + DOWN * 4, None), ("?wide\r", None), ("q", None)]),
     "more-colour": (["less", "-R", "-S", "colour.txt"], [("", "colour.txt"), ("\x1b[C", None), (" ", None), ("&blue\r", None), ("q", None)]),
     "htop": (["htop", "--delay=600"], [("", "F10"), (DOWN * 2, None), ("\x1b[15~", None), ("h", None), (" ", None), ("q", None)]),
-    "mc": (["mc", "-u", "-S", "default"], [("", "notes.txt"), (DOWN * 3, None), ("\t\x1b[20~", None), ("\x1b\x1b", None), ("\x1b[13~", None), ("\x1b[21~", None), (DOWN + "\x1b[15~", None), ("\x1b\x1b", None), (F10, None)]),
+    "mc": (["mc", "-u"], [("", "notes.txt"), ("\x1bOB" * 3, None), ("\t" + "\x1bOB" * 4, None), ("\x1b[20~", None), ("\x1bOB\x1bOB", None), ("\x1b[20~\x1b[21~", None), ("\x1b[21~", None)]),
     "psql": (["psql", "-X", "-h", HOME, "-U", "desk", "postgres"], [
         ("", "postgres"), ("\\pset linestyle unicode\r\\pset border 2\r", "2."), (f"{SQL} generate_series(1, 200) AS n;\r", ":"), (" ", None), ("/150\r", None), ("q", "postgres=#"), ("\\x\r\\l\r", None), ("q", None), ("\x03", None), ("\\q\r", None)]),
     "mysql": (["mysql", "-S", f"{HOME}/mysql.sock", "--no-auto-rehash", "-u", "root", "--prompt=mysql> "], [
-        ("", "mysql>"), ("SELECT 'wide 字', 'plain', NULL;\r", "1 row"), ("SHOW VARIABLES LIKE 'character%';\r", "mysql>"), (UP + "\x01\x0b", None), ("SELECT * FROM nothing.here;\r", "ERROR"), ("exit\r", None)]),
+        ("", "mysql>"), ("SELECT 'wide 字', 'plain', NULL;\r", "1 row"), ("SHOW VARIABLES LIKE 'collation%';\r", "mysql>"), (UP + "\x01\x0b", None), ("SELECT * FROM nothing.here;\r", "ERROR"), ("exit\r", None)]),
     "redis-cli": (["redis-cli", "-s", f"{HOME}/redis.sock"], [
         ("", ">"), ("SET key value\r", "OK"), ("HSE", None), ("T h a 1\r", "integer"), ("HGETALL h\r", "2)"), ("\x12SET", None), ("\x03", None), ("exit\r", None)]),
     "tmux": (["tmux", "-S", f"{HOME}/tmux", "-f", f"{HOME}/tmux.conf", "new-session"], [
@@ -59,6 +60,8 @@ def desk():
         file.write("".join(f"\x1b[{31 + n % 7}m{('red', 'green', 'yellow', 'blue', 'magenta', 'cyan', 'white')[n % 7]}\x1b[0m \x1b[1;4m{n}\x1b[0m \x1b[48;5;{n}m{'#' * 90}\x1b[0m\n" for n in range(120)))
     with open(f"{HOME}/program.c", "w") as file:
         file.write("#include <stdio.h>\n\n" + "".join(f"/* function {n} */\nint f{n}(int x)\n{{\n\tif (x > {n})\n\t\treturn x * {n};\n\treturn f{max(n - 1, 0)}(x);\n}}\n\n" for n in range(12)))
+    os.makedirs(f"{HOME}/.servers", mode=0o755)
+    os.symlink(f"{os.environ['HP_PREFIX']}/usr/share/mc", f"{HOME}/.servers/mc")  # mc says where it looked
     os.makedirs(f"{HOME}/.config/htop")
     with open(f"{HOME}/.config/htop/htoprc", "w") as file:
         file.write("show_program_path=0\n")
@@ -68,7 +71,7 @@ def desk():
 
 def environment():
     return {"HOME": HOME, "PATH": f"{BIN}:/usr/bin:/bin", "TERM": "xterm-256color", "LANG": "C.UTF-8", "LC_ALL": "C.UTF-8", "SHELL": "/bin/bash", "PS1": "$ ", "PAGER": "less",
-            "USER": "desk", "LOGNAME": "desk", "LESSHISTFILE": "-", "PSQL_HISTORY": "/dev/null", "MYSQL_HISTFILE": "/dev/null", "REDISCLI_HISTFILE": "/dev/null", "HISTFILE": "", "LESS": "", "TZ": "UTC", "MC_DATADIR": f"{os.environ['HP_PREFIX']}/usr/share/mc", "MC_PROFILE_ROOT": HOME}
+            "USER": "desk", "LOGNAME": "desk", "LESSHISTFILE": "-", "PSQL_HISTORY": "/dev/null", "MYSQL_HISTFILE": "/dev/null", "REDISCLI_HISTFILE": "/dev/null", "HISTFILE": "", "LESS": "", "TZ": "UTC", "MC_DATADIR": f"{HOME}/.servers/mc", "MC_PROFILE_ROOT": HOME}
 
 
 def servers():
@@ -89,7 +92,6 @@ def servers():
             time.sleep(0.1)
 
     daemon([f"{BIN}/redis-server", "--port", "0", "--unixsocket", f"{HOME}/redis.sock", "--save", "", "--dir", HOME])
-    os.makedirs(f"{HOME}/.servers", mode=0o755)
     nobody = {"user": "nobody", "group": "nogroup"} if os.getuid() == 0 else {}
     subprocess.run(["chown", "nobody", HOME, f"{HOME}/.servers"], check=os.getuid() == 0)
     subprocess.run([f"{BIN}/initdb", "-D", f"{HOME}/.servers/pg", "-U", "desk", "-A", "trust", "--locale=C.UTF-8"], check=True, **quiet, **nobody)
@@ -105,9 +107,15 @@ def servers():
         file.write(f"ListenAddress 127.0.0.1\nPort 2022\nHostKey {HOME}/.servers/key\nAuthorizedKeysFile {HOME}/.servers/authorized\nStrictModes no\nUsePAM no\nPidFile none\nPrintMotd no\nPrintLastLog no\nPermitRootLogin yes\n")
     with open(f"{HOME}/ssh.conf", "w") as file:
         file.write(f"Host desk\nHostName 127.0.0.1\nPort 2022\nUser {me}\nIdentityFile {HOME}/.servers/key\nStrictHostKeyChecking no\nUserKnownHostsFile /dev/null\nLogLevel ERROR\nRequestTTY force\n")
-    sshd = os.path.realpath(f"{BIN}/sshd")
-    daemon([sshd, "-D", "-f", f"{HOME}/.servers/sshd.conf"])
-    eventually("the servers", lambda: all(os.path.exists(f"{HOME}/{name}") for name in ("redis.sock", "mysql.sock", ".s.PGSQL.5432")))
+    # The user and the folder that it wants exist in its own view of the machine only.
+    view = 'mount -t tmpfs tmpfs /run && mkdir -m 755 /run/sshd && (cat /etc/passwd; echo sshd:x:65533:65534::/run/sshd:/bin/false) >"$1" && mount --bind "$1" /etc/passwd && shift && exec "$@"'
+    daemon(["unshare", "--mount", "sh", "-c", view, "sh", f"{HOME}/.servers/passwd", f"{BIN}/sshd", "-D", "-f", f"{HOME}/.servers/sshd.conf"])
+
+    def listens():
+        with socket.socket() as tried:
+            return tried.connect_ex(("127.0.0.1", 2022)) == 0
+
+    eventually("the servers", lambda: listens() and all(os.path.exists(f"{HOME}/{name}") for name in ("redis.sock", "mysql.sock", ".s.PGSQL.5432")))
     return ends
 
 

@@ -13,9 +13,8 @@ use alacritty_terminal::vte::ansi::{
     Attr, CharsetIndex, ClearMode, CursorShape, CursorStyle, Handler, KeyboardModes, KeyboardModesApplyBehavior,
     LineClearMode, Mode, NamedMode, NamedPrivateMode, PrivateMode, StandardCharset, TabulationClearMode,
 };
-use unicode_width::UnicodeWidthChar as _;
 
-use super::scrollback::Scrollback;
+use super::scrollback::{Scrollback, is_mark, is_sound_mark};
 use super::{Size, cells, title};
 
 /// Lines above the screen that the engine holds as cells; past them the older half is moved to the scrollback.
@@ -72,6 +71,8 @@ pub(super) struct Adapter {
     titles: Vec<Option<String>>,
     /// First and last line of the scrolling region; the library keeps its own to itself.
     pub(super) margins: (i32, i32),
+    /// ?40: DECCOLM has an effect.
+    column_mode: bool,
     /// DECOM as DECSC saved it, of the main and of the alternate screen.
     pub(super) saved_origin: [bool; 2],
     /// The character set that is in use, and the last character that was printed; the library and its parser keep theirs to themselves.
@@ -110,6 +111,7 @@ impl Adapter {
             bell: false,
             titles: Vec::new(),
             margins: (0, i32::from(size.rows) - 1),
+            column_mode: false,
             saved_origin: [false; 2],
             charset: CharsetIndex::G0,
             printed: None,
@@ -177,7 +179,7 @@ impl Adapter {
         let count = whole.unwrap_or(most);
         let mut text = String::new();
         for at in 0..count {
-            cells::keep(&grid[row(at)], &mut self.scrollback, &mut text);
+            cells::keep(&grid[row(at)], &grid[row(at + 1)], &mut self.scrollback, &mut text);
         }
         if whole.is_none() {
             self.scrollback.end_line(true);
@@ -279,6 +281,17 @@ impl Adapter {
         }
     }
 
+    /// DECCOLM, to 80 or to 132 columns: the pane's size is not the child's to choose, so what is left of it is the clean screen, and that
+    /// only where ?40 allows it, as in xterm.
+    fn change_columns(&mut self) {
+        if self.column_mode {
+            self.full_margins();
+            self.term.set_scrolling_region(1, None);
+            self.clear_screen(ClearMode::All);
+            self.term.goto(0, 0);
+        }
+    }
+
     /// ?47 and ?1047: the other screen with the same cursor.
     fn show_screen(&mut self, alternate: bool) {
         if self.on(TermMode::ALT_SCREEN) == alternate {
@@ -330,6 +343,11 @@ fn configuration(scrollback_lines: usize) -> Config {
         scrolling_history: scrollback_lines,
         kitty_keyboard: true,
         osc52: Osc52::Disabled,
+        // Not to be asked for by a stream, so it says that none was.
+        default_cursor_style: CursorStyle {
+            shape: CursorShape::HollowBlock,
+            blinking: false,
+        },
         ..Config::default()
     }
 }
@@ -381,11 +399,20 @@ impl Handler for Adapter {
 
     fn input(&mut self, c: char) {
         self.printed = Some(c);
-        if !c.is_ascii() && c.width() == Some(0) && self.marks_under_cursor() >= MARKS_PER_CELL {
+        if is_mark(c) && self.marks_under_cursor() >= MARKS_PER_CELL {
             return;
         }
         if self.term.grid().cursor.input_needs_wrap || !c.is_ascii() {
             self.make_room();
+        }
+        if is_sound_mark(c) {
+            // The library takes it for a mark over the character before.
+            self.term.input(' ');
+            let cursor = &self.term.grid().cursor;
+            let (line, column) = (cursor.point.line, cursor.point.column);
+            let column = if cursor.input_needs_wrap { column } else { column - 1 };
+            self.term.grid_mut()[line][column].c = c;
+            return;
         }
         self.term.input(c);
     }
@@ -501,6 +528,7 @@ impl Handler for Adapter {
         self.scrollback.clear();
         self.full_margins();
         self.charset = CharsetIndex::G0;
+        self.column_mode = false;
         self.saved_origin = [false; 2];
         self.keyboard_modes = [0; 2];
         self.title = None;
@@ -519,8 +547,8 @@ impl Handler for Adapter {
 
     fn set_private_mode(&mut self, mode: PrivateMode) {
         match mode {
-            // 132 columns: the pane's size is not the child's to choose.
-            PrivateMode::Named(NamedPrivateMode::ColumnMode) => {}
+            PrivateMode::Named(NamedPrivateMode::ColumnMode) => self.change_columns(),
+            PrivateMode::Unknown(40) => self.column_mode = true,
             PrivateMode::Unknown(47 | 1047) => self.show_screen(true),
             PrivateMode::Unknown(1048) => self.save_cursor_position(),
             mode => self.term.set_private_mode(mode),
@@ -529,7 +557,8 @@ impl Handler for Adapter {
 
     fn unset_private_mode(&mut self, mode: PrivateMode) {
         match mode {
-            PrivateMode::Named(NamedPrivateMode::ColumnMode) => {}
+            PrivateMode::Named(NamedPrivateMode::ColumnMode) => self.change_columns(),
+            PrivateMode::Unknown(40) => self.column_mode = false,
             PrivateMode::Unknown(47 | 1047) => self.show_screen(false),
             PrivateMode::Unknown(1048) => self.restore_cursor_position(),
             mode => self.term.unset_private_mode(mode),

@@ -84,12 +84,18 @@ pub(super) fn wraps_after(row: &Row<Cell>) -> Option<usize> {
     flags.contains(Flags::WRAPLINE).then_some(last + 1 - unused)
 }
 
-/// Keeps a row as text.
-pub(super) fn keep(row: &Row<Cell>, scrollback: &mut Scrollback, text: &mut String) {
-    let wraps = wraps_after(row);
+/// Keeps a row, which another one follows, as text. `text` is a place to work in.
+pub(super) fn keep(row: &Row<Cell>, next: &Row<Cell>, scrollback: &mut Scrollback, text: &mut String) {
+    // Where the wide character has been overwritten that found no room in this row, the column that it left is a blank like others.
+    let waits = next[Column(0)].flags.contains(Flags::WIDE_CHAR);
+    let wraps = wraps_after(row).map(|columns| if waits { columns } else { row.len() });
     let all = &row[..];
     let length = wraps.or_else(|| Some(all.iter().rposition(|cell| !cell.is_empty())? + 1));
     let mut rest = &all[..length.unwrap_or(0)];
+    if rest.is_empty() {
+        // What wraps into nothing has ended, and the empty row stays one.
+        scrollback.end_pending();
+    }
     text.clear();
     // Most rows are letters in long runs of one look.
     while let Some((first, _)) = rest.split_first() {

@@ -87,12 +87,22 @@ impl Line {
     }
 }
 
+/// Whether a character is drawn over the one before it. The two sound marks of half width take a column of their own in terminals, though
+/// they extend a grapheme.
+pub(super) fn is_mark(c: char) -> bool {
+    !c.is_ascii() && c.width() == Some(0) && !is_sound_mark(c)
+}
+
+pub(super) fn is_sound_mark(c: char) -> bool {
+    matches!(c, '\u{ff9e}' | '\u{ff9f}')
+}
+
 /// What one cell, or two for a wide character, shows, and its columns: a character and the marks on it.
 fn glyphs(text: &str) -> impl Iterator<Item = (&str, usize)> {
     let mut rest = text;
     std::iter::from_fn(move || {
         let first = rest.chars().next()?;
-        let marks = rest[first.len_utf8()..].find(|c: char| c.is_ascii() || c.width() != Some(0));
+        let marks = rest[first.len_utf8()..].find(|c: char| !is_mark(c));
         let (glyph, after) = rest.split_at(marks.map_or(rest.len(), |at| first.len_utf8() + at));
         rest = after;
         Some((glyph, first.width().unwrap_or(1).clamp(1, 2)))
@@ -137,6 +147,13 @@ impl Scrollback {
                 style,
                 concealed,
             }),
+        }
+    }
+
+    /// The line that comes in has ended, if there is one.
+    pub(super) fn end_pending(&mut self) {
+        if !self.text.is_empty() {
+            self.end_line(false);
         }
     }
 

@@ -29,10 +29,16 @@ const PROGRAMS: &[(&str, &str)] = &[
     ("htop", include_str!("../../../tests/fixtures/streams/htop.json")),
     ("less", include_str!("../../../tests/fixtures/streams/less.json")),
     ("mc", include_str!("../../../tests/fixtures/streams/mc.json")),
-    ("more-colour", include_str!("../../../tests/fixtures/streams/more-colour.json")),
+    (
+        "more-colour",
+        include_str!("../../../tests/fixtures/streams/more-colour.json"),
+    ),
     ("mysql", include_str!("../../../tests/fixtures/streams/mysql.json")),
     ("psql", include_str!("../../../tests/fixtures/streams/psql.json")),
-    ("redis-cli", include_str!("../../../tests/fixtures/streams/redis-cli.json")),
+    (
+        "redis-cli",
+        include_str!("../../../tests/fixtures/streams/redis-cli.json"),
+    ),
     ("ssh", include_str!("../../../tests/fixtures/streams/ssh.json")),
     ("tmux", include_str!("../../../tests/fixtures/streams/tmux.json")),
     ("vim", include_str!("../../../tests/fixtures/streams/vim.json")),
@@ -48,8 +54,12 @@ fn difference(emulator: &Emulator, frame: &Frame) -> Option<String> {
     }
     let (column, row) = emulator.cursor_place()?;
     let (ours, visible) = ((row, column), emulator.cursor().is_some());
-    ((ours, visible) != (frame.cursor, frame.visible))
-        .then(|| format!("the cursor is at {ours:?}, shown {visible}; not {:?}, {}", frame.cursor, frame.visible))
+    ((ours, visible) != (frame.cursor, frame.visible)).then(|| {
+        format!(
+            "the cursor is at {ours:?}, shown {visible}; not {:?}, {}",
+            frame.cursor, frame.visible
+        )
+    })
 }
 
 #[test]

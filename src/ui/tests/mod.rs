@@ -7,3 +7,4 @@ mod keys;
 mod screens;
 mod speed;
 mod tabs;
+mod widths;
