@@ -5,10 +5,12 @@ mod boundary;
 #[cfg(test)]
 mod cases;
 mod cells;
+mod clipboard;
 mod keyframe;
 mod scrollback;
 #[cfg(test)]
 mod streams;
+pub mod text;
 mod title;
 
 use std::time::Instant;
@@ -286,6 +288,11 @@ impl Emulator {
         std::mem::take(&mut self.adapter.bell)
     }
 
+    /// The newest text that the child wants on the clipboard since the last call.
+    pub fn take_clipboard(&mut self) -> Option<String> {
+        self.adapter.clipboard.take()
+    }
+
     /// Scrolls the view into the scrollback by this many lines (positive is back in time), clamped.
     pub fn scroll(&mut self, lines: i32) {
         let distance = usize::try_from(lines.unsigned_abs()).unwrap_or(usize::MAX);
@@ -325,13 +332,13 @@ impl Emulator {
     }
 
     /// Lines of the scrollback and the screen together.
-    pub fn line_count(&self) -> usize {
+    fn line_count(&self) -> usize {
         self.scrollback() + usize::from(self.size().rows)
     }
 
     /// Where a line, 0 being the oldest one, goes on in the next one: how many of its columns hold text, all but one that a wide character
     /// found no room in.
-    pub fn wraps_after(&self, line: usize) -> Option<u16> {
+    fn wraps_after(&self, line: usize) -> Option<u16> {
         match self.place(line) {
             Place::Kept(row) => self.adapter.scrollback.wraps_after(row),
             Place::Grid(row) => cells::wraps_after(row).map(|columns| u16::try_from(columns).unwrap_or(u16::MAX)),
@@ -339,13 +346,7 @@ impl Emulator {
     }
 
     /// Visits a line, 0 being the oldest one of the scrollback.
-    pub fn visit_line(
-        &self,
-        line: usize,
-        conceal: bool,
-        text: &mut String,
-        visit: &mut dyn FnMut(u16, &str, CellStyle),
-    ) {
+    fn visit_line(&self, line: usize, conceal: bool, text: &mut String, visit: &mut dyn FnMut(u16, &str, CellStyle)) {
         let mut visit = |column: u16, text: &str, style: CellStyle, concealed: bool| {
             if concealed && conceal {
                 for half in 0..u16::try_from(text.width()).unwrap_or(1) {

@@ -15,7 +15,7 @@ use alacritty_terminal::vte::ansi::{
 };
 
 use super::scrollback::{Scrollback, is_mark, is_sound_mark};
-use super::{Size, cells, title};
+use super::{Size, cells, clipboard, title};
 
 /// Lines above the screen that the engine holds as cells; past them the older half is moved to the scrollback.
 const LINES_AS_CELLS: usize = 256;
@@ -68,6 +68,8 @@ pub(super) struct Adapter {
     pub(super) answers: Answers,
     pub(super) title: Option<String>,
     pub(super) bell: bool,
+    /// What the child wants on the clipboard.
+    pub(super) clipboard: Option<String>,
     titles: Vec<Option<String>>,
     /// First and last line of the scrolling region; the library keeps its own to itself.
     pub(super) margins: (i32, i32),
@@ -109,6 +111,7 @@ impl Adapter {
             answers,
             title: None,
             bell: false,
+            clipboard: None,
             titles: Vec::new(),
             margins: (0, i32::from(size.rows) - 1),
             column_mode: false,
@@ -363,7 +366,7 @@ macro_rules! as_the_library_does {
     };
 }
 
-// Not delegated, so without effect: clipboard, colours and their queries, hyperlinks, the size in pixels.
+// Not delegated, so without effect: reading the clipboard, colours and their queries, hyperlinks, the size in pixels.
 impl Handler for Adapter {
     as_the_library_does! {
         set_cursor_style(style: Option<CursorStyle>);
@@ -592,6 +595,10 @@ impl Handler for Adapter {
             }
             _ => {}
         }
+    }
+
+    fn clipboard_store(&mut self, _which: u8, coded: &[u8]) {
+        self.clipboard = clipboard::decode(coded).or(self.clipboard.take());
     }
 
     fn set_title(&mut self, text: Option<String>) {
