@@ -6,6 +6,7 @@ pub mod filter;
 pub mod lease;
 pub mod placeholder;
 pub mod plan;
+pub mod prefix;
 pub mod printable;
 pub mod problem;
 pub mod reference;

@@ -3,6 +3,7 @@
 mod adapter;
 #[cfg(test)]
 mod cases;
+pub mod keyboard;
 mod title;
 
 use std::time::Instant;
@@ -63,16 +64,22 @@ pub struct Modes {
     pub bracketed_paste: bool,
     pub focus_events: bool,
     pub alternate_screen: bool,
+    /// Presses of the mouse are wanted, and more unless [`Modes::mouse_presses`].
     pub mouse: bool,
+    /// Nothing but presses is wanted, without modifiers (?9).
+    pub mouse_presses: bool,
     /// The mouse's way is wanted while a button is down (?1002).
     pub mouse_drag: bool,
     /// The mouse's way is wanted always (?1003).
     pub mouse_motion: bool,
     pub sgr_mouse: bool,
+    pub utf8_mouse: bool,
     /// On the alternate screen the wheel is to send arrow keys (?1007).
     pub alternate_scroll: bool,
-    /// The kitty keyboard flags that the child pushed; 0 for none.
+    /// The kitty keyboard flags in force, see [`keyboard`]; 0 for none.
     pub kitty_flags: u8,
+    /// xterm's level, 0 to 2.
+    pub modify_other_keys: u8,
 }
 
 /// Most bytes that the cells of one session's scrollback take.
@@ -219,12 +226,15 @@ impl Emulator {
             bracketed_paste: mode.contains(TermMode::BRACKETED_PASTE),
             focus_events: mode.contains(TermMode::FOCUS_IN_OUT),
             alternate_screen: mode.contains(TermMode::ALT_SCREEN),
-            mouse: mode.intersects(TermMode::MOUSE_MODE),
+            mouse: mode.intersects(TermMode::MOUSE_MODE) || self.adapter.mouse_presses,
+            mouse_presses: self.adapter.mouse_presses,
             mouse_drag: mode.contains(TermMode::MOUSE_DRAG),
             mouse_motion: mode.contains(TermMode::MOUSE_MOTION),
             sgr_mouse: mode.contains(TermMode::SGR_MOUSE),
+            utf8_mouse: mode.contains(TermMode::UTF8_MOUSE),
             alternate_scroll: mode.contains(TermMode::ALTERNATE_SCROLL),
-            kitty_flags: u8::from(mode.contains(TermMode::DISAMBIGUATE_ESC_CODES)),
+            kitty_flags: self.adapter.keyboard_flags(),
+            modify_other_keys: self.adapter.keyboard.modify_other_keys,
         }
     }
 

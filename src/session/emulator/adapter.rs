@@ -11,20 +11,25 @@ use alacritty_terminal::term::cell::{Cell, Flags};
 use alacritty_terminal::term::{Config, Osc52, Term, TermMode};
 use alacritty_terminal::vte::ansi::{
     Attr, CharsetIndex, ClearMode, CursorShape, CursorStyle, Handler, KeyboardModes, KeyboardModesApplyBehavior,
-    LineClearMode, Mode, NamedMode, NamedPrivateMode, PrivateMode, StandardCharset, TabulationClearMode,
+    LineClearMode, Mode, ModifyOtherKeys, NamedMode, NamedPrivateMode, PrivateMode, StandardCharset,
+    TabulationClearMode,
 };
 use unicode_width::UnicodeWidthChar as _;
 
+use super::keyboard::{Apply, Keyboard};
 use super::{Size, title};
 
 /// Marks over one cell; a stream can pile up any number of them.
 const MARKS_PER_CELL: usize = 8;
 /// Titles that a child may put aside.
 const TITLES_KEPT: usize = 8;
-/// Keyboard modes that a child may put aside; the library panics past 4,096.
-const KEYBOARD_MODES_KEPT: usize = 64;
-/// The kitty keyboard flags that the key encoder honours; no others are granted.
-const KEYBOARD_FLAGS: KeyboardModes = KeyboardModes::DISAMBIGUATE_ESC_CODES;
+
+/// The ways of following the mouse that the library knows.
+const MOUSE: [NamedPrivateMode; 3] = [
+    NamedPrivateMode::ReportMouseClicks,
+    NamedPrivateMode::ReportCellMouseMotion,
+    NamedPrivateMode::ReportAllMouseMotion,
+];
 
 /// What the library has to say while it parses: the answers to queries. Everything else it could ask of us (the clipboard, colours, a
 /// title) is ignored.
@@ -62,8 +67,10 @@ pub(super) struct Adapter {
     margins: (i32, i32),
     /// DECOM as DECSC saved it, of the main and of the alternate screen.
     saved_origin: [bool; 2],
-    /// How many keyboard modes are put aside, on both screens.
-    keyboard_modes: [usize; 2],
+    /// Our own: the library forgets what was set without a push.
+    pub(super) keyboard: Keyboard,
+    /// Presses of the mouse alone are wanted (?9), which the library does not know.
+    pub(super) mouse_presses: bool,
 }
 
 /// The library's way of taking a size.
@@ -93,7 +100,8 @@ impl Adapter {
             titles: Vec::new(),
             margins: (0, i32::from(size.rows) - 1),
             saved_origin: [false; 2],
-            keyboard_modes: [0; 2],
+            keyboard: Keyboard::default(),
+            mouse_presses: false,
         }
     }
 
@@ -114,6 +122,10 @@ impl Adapter {
     /// Index of the screen that is shown into what is kept for each.
     fn screen(&self) -> usize {
         usize::from(self.on(TermMode::ALT_SCREEN))
+    }
+
+    pub(super) fn keyboard_flags(&self) -> u8 {
+        self.keyboard.flags(self.screen())
     }
 
     fn cursor_line(&self) -> i32 {
@@ -180,6 +192,13 @@ impl Adapter {
         self.term.grid_mut().cursor = cursor;
     }
 
+    /// The mouse's modes exclude each other.
+    fn mouse_is_unwanted(&mut self) {
+        for mode in MOUSE {
+            self.term.unset_private_mode(mode.into());
+        }
+    }
+
     /// DECSTR.
     pub(super) fn soft_reset(&mut self) {
         let cursor = self.term.grid().cursor.point;
@@ -219,7 +238,6 @@ impl Adapter {
 fn configuration(scrollback_lines: usize) -> Config {
     Config {
         scrolling_history: scrollback_lines,
-        kitty_keyboard: true,
         osc52: Osc52::Disabled,
         ..Config::default()
     }
@@ -270,7 +288,6 @@ impl Handler for Adapter {
         set_active_charset(index: CharsetIndex);
         configure_charset(index: CharsetIndex, charset: StandardCharset);
         text_area_size_chars();
-        report_keyboard_mode();
         report_private_mode(mode: PrivateMode);
     }
 
@@ -367,7 +384,8 @@ impl Handler for Adapter {
         self.term.reset_state();
         self.full_margins();
         self.saved_origin = [false; 2];
-        self.keyboard_modes = [0; 2];
+        self.keyboard = Keyboard::default();
+        self.mouse_presses = false;
         self.title = None;
         self.titles.clear();
     }
@@ -387,8 +405,15 @@ impl Handler for Adapter {
             // 132 columns: the pane's size is not the child's to choose.
             PrivateMode::Named(NamedPrivateMode::ColumnMode) => {}
             PrivateMode::Unknown(47 | 1047) => self.show_screen(true),
+            PrivateMode::Unknown(9) => {
+                self.mouse_is_unwanted();
+                self.mouse_presses = true;
+            }
             PrivateMode::Unknown(1048) => self.save_cursor_position(),
-            mode => self.term.set_private_mode(mode),
+            mode => {
+                self.mouse_presses &= !MOUSE.into_iter().any(|mouse| mode == mouse.into());
+                self.term.set_private_mode(mode);
+            }
         }
     }
 
@@ -396,6 +421,7 @@ impl Handler for Adapter {
         match mode {
             PrivateMode::Named(NamedPrivateMode::ColumnMode) => {}
             PrivateMode::Unknown(47 | 1047) => self.show_screen(false),
+            PrivateMode::Unknown(9) => self.mouse_presses = false,
             PrivateMode::Unknown(1048) => self.restore_cursor_position(),
             mode => self.term.unset_private_mode(mode),
         }
@@ -447,22 +473,32 @@ impl Handler for Adapter {
     }
 
     fn push_keyboard_mode(&mut self, mode: KeyboardModes) {
-        let screen = self.screen();
-        if self.keyboard_modes[screen] < KEYBOARD_MODES_KEPT {
-            self.keyboard_modes[screen] += 1;
-            self.term.push_keyboard_mode(mode & KEYBOARD_FLAGS);
-        }
+        self.keyboard.push(self.screen(), mode.bits());
     }
 
     fn pop_keyboard_modes(&mut self, count: u16) {
-        let screen = self.screen();
-        self.keyboard_modes[screen] = self.keyboard_modes[screen].saturating_sub(usize::from(count));
-        self.term.pop_keyboard_modes(count);
+        self.keyboard.pop(self.screen(), count);
     }
 
     fn set_keyboard_mode(&mut self, mode: KeyboardModes, behaviour: KeyboardModesApplyBehavior) {
-        // By name: the library has a private method of the same name with other arguments.
-        Handler::set_keyboard_mode(&mut self.term, mode & KEYBOARD_FLAGS, behaviour);
+        let how = match behaviour {
+            KeyboardModesApplyBehavior::Replace => Apply::Replace,
+            KeyboardModesApplyBehavior::Union => Apply::Add,
+            KeyboardModesApplyBehavior::Difference => Apply::Remove,
+        };
+        self.keyboard.set(self.screen(), mode.bits(), how);
+    }
+
+    fn report_keyboard_mode(&mut self) {
+        self.answers.push(&self.keyboard.answer(self.screen()));
+    }
+
+    fn set_modify_other_keys(&mut self, mode: ModifyOtherKeys) {
+        self.keyboard.modify_other_keys = mode as u8;
+    }
+
+    fn report_modify_other_keys(&mut self) {
+        self.answers.push(&self.keyboard.answer_modify_other_keys());
     }
 }
 

@@ -27,7 +27,7 @@ pub(super) fn key(model: &mut Model, chord: Chord, key: KeyEvent) -> Vec<Effect>
         model.screen = Screen::Roles;
         return Vec::new();
     };
-    if chord == model.prefix {
+    if model.is_prefix(chord) {
         model.sessions.prefix = true;
         return Vec::new();
     }
@@ -59,7 +59,7 @@ fn send(tab: &Tab, bytes: Vec<u8>) -> Vec<Effect> {
 fn prefix_key(model: &mut Model, chord: Chord, key: KeyEvent) -> Vec<Effect> {
     let contexts = contexts(model);
     model.sessions.prefix = false;
-    if chord == model.prefix {
+    if model.is_prefix(chord) {
         return match model.sessions.active_tab() {
             Some(tab) if tab.is_live() => send_key(tab, key),
             _ => Vec::new(),
