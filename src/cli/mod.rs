@@ -234,7 +234,9 @@ pub fn main(run_tui: RunTui) -> ExitCode {
 
 /// Runs one command line in this process, with this environment. `demo` comes back through here with its own folders.
 pub(crate) fn run(args: Vec<OsString>, env: &BTreeMap<String, OsString>, run_tui: RunTui) -> u8 {
-    let wraps_child = args.get(1).is_some_and(|word| word == "connect" || word == "exec");
+    // Global options may stand before the command.
+    let mut words = args.iter().skip(1).take_while(|word| *word != "--");
+    let wraps_child = words.any(|word| word == "connect" || word == "exec");
     // A monitoring system reads one line on stdout, whatever goes wrong.
     let nagios = check::nagios::is_asked_for(&args);
     let unknown = |why: &str| {
@@ -248,6 +250,7 @@ pub(crate) fn run(args: Vec<OsString>, env: &BTreeMap<String, OsString>, run_tui
         Err(error) => return usage(&error, wraps_child),
     };
     let quiet = cli.global.quiet;
+    let wraps_child = matches!(cli.command, Some(Command::Connect(_) | Command::Exec(_)));
     let done = dispatch(cli, env, run_tui);
     leases::settle(quiet);
     match done {

@@ -156,6 +156,9 @@ fn a_guard_that_was_killed_is_replaced() {
     kill_hard(guard_of(hallpass).unwrap().parse().unwrap());
     eventually("no guard", || guard_of(hallpass).is_none_or(|guard| !alive(&guard)));
     terminal.keys(&["C-\\", "r"]);
+    terminal.wait("1 of 2");
+    // The filter stays.
+    terminal.keys(&["Escape"]);
     open_role(&terminal, "leaver");
     eventually("the second session", || pids(&sandbox).len() == 5);
     eventually("another guard", || {

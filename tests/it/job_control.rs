@@ -4,7 +4,7 @@
 use std::process::Command;
 
 use crate::databases::open_role;
-use crate::sandbox::{Sandbox, eventually};
+use crate::sandbox::Sandbox;
 use crate::servers::{servers, unique};
 use crate::tmux::Tmux;
 
@@ -38,7 +38,8 @@ fn signal_hallpass(terminal: &Tmux, signal: &str) {
 /// In a shell inside, the key stops what that shell has in front, and neither the shell nor hallpass.
 #[test]
 fn the_key_stops_the_job_inside() {
-    let terminal = shell(&sandbox());
+    let sandbox = sandbox();
+    let terminal = shell(&sandbox);
     terminal.line("hallpass connect shell; echo code:$?");
     terminal.wait("in$");
     terminal.line("sleep 300");
@@ -55,7 +56,7 @@ fn the_key_stops_the_job_inside() {
 fn a_stopped_connect_comes_back() {
     let sandbox = sandbox();
     let terminal = shell(&sandbox);
-    terminal.line("hallpass connect pager; echo code:$?");
+    terminal.line("hallpass connect pager");
     terminal.wait("line 20");
     assert_eq!(terminal.ask("#{alternate_on}"), "1");
     signal_hallpass(&terminal, "TSTP");
@@ -73,6 +74,8 @@ fn a_stopped_connect_comes_back() {
     terminal.keys(&["G"]);
     terminal.wait("line 199");
     terminal.keys(&["q"]);
+    terminal.prompt();
+    terminal.line("echo code:$?");
     terminal.wait("code:0");
 }
 
@@ -80,9 +83,9 @@ fn a_stopped_connect_comes_back() {
 fn a_stopped_session_view_comes_back() {
     let sandbox = sandbox();
     let terminal = shell(&sandbox);
-    terminal.line("hallpass; echo code:$?");
+    terminal.line("hallpass");
     open_role(&terminal, "shell");
-    terminal.wait("in$");
+    terminal.wait("│in$");
     signal_hallpass(&terminal, "TSTP");
     terminal.wait("Stopped");
     assert_eq!(terminal.ask("#{alternate_on}"), "0");
@@ -92,6 +95,8 @@ fn a_stopped_session_view_comes_back() {
     terminal.wait("inside 42");
     // The key, on the list of roles.
     terminal.keys(&["C-\\", "r"]);
+    terminal.wait("1 of 2");
+    terminal.keys(&["Escape"]);
     terminal.wait("pager");
     terminal.keys(&["C-z"]);
     terminal.wait("Stopped");
@@ -108,7 +113,7 @@ fn without_a_shell_the_key_stops_nothing() {
     terminal.keys(&["C-z"]);
     terminal.wait("nobody is there to continue");
     terminal.keys(&["?"]);
-    terminal.wait("EVERYWHERE");
+    terminal.wait("Help");
 }
 
 /// Within tmux, within hallpass: each level takes its own key.
@@ -116,7 +121,7 @@ fn without_a_shell_the_key_stops_nothing() {
 fn hallpass_in_hallpass_in_tmux() {
     let sandbox = sandbox();
     let socket = sandbox.home().join("inner");
-    let terminal = shell(&sandbox);
+    let terminal = Tmux::shell(&sandbox, (120, 50));
     terminal.line(&format!(
         "tmux -f /dev/null -S {} new 'env PS1=tmux$ bash --norc'",
         socket.display()
@@ -173,7 +178,7 @@ fn half_typed_lines_are_not_executed() {
     ] {
         let terminal = Tmux::hallpass(&sandbox, (100, 30), &[]);
         open_role(&terminal, role);
-        terminal.wait(prompt);
+        terminal.wait(&format!("│{prompt}"));
         terminal.type_text(&line);
         terminal.wait(&line);
         terminal.keys(&["C-\\", "x"]);
@@ -204,28 +209,28 @@ fn too_few_descriptors_are_a_clear_error() {
     // Many tabs until there is no room for one more.
     let terminal = Tmux::start(&sandbox, (100, 30), &["bash", "-c", "ulimit -n 60; exec hallpass"]);
     open_role(&terminal, "shell");
-    terminal.wait("in$");
+    terminal.wait("│in$");
+    terminal.keys(&["C-\\", "r"]);
+    terminal.wait("1 of 2");
+    terminal.keys(&["Escape"]);
+    terminal.wait("pager");
     let mut refused = false;
-    for _ in 0..30 {
-        terminal.keys(&["C-\\", "r"]);
-        terminal.wait("pager");
+    for tabs in 2..30 {
+        // Opens behind the list.
         terminal.keys(&["o"]);
         let screen = terminal.wait_until("another session, or why not", |screen| {
-            screen.contains("in$") || screen.contains("E-CLIENT-START")
+            screen.contains(&format!("Sessions·{tabs}")) || screen.contains("E-CLIENT-START")
         });
         if screen.contains("E-CLIENT-START") {
-            assert!(screen.contains("open"), "{screen}");
+            assert!(screen.contains("ulimit -n"), "{screen}");
             refused = true;
             break;
         }
     }
     assert!(refused, "{}", terminal.screen());
-    terminal.keys(&["Escape", "C-\\"]);
-    terminal.keys(&["3"]);
-    eventually("the first session goes on", || {
-        terminal.keys(&["Enter"]);
-        terminal.screen().contains("in$")
-    });
+    // The sessions that run go on.
+    terminal.keys(&["Escape", "3", "g", "Enter"]);
+    terminal.wait("│in$");
     terminal.line("echo alive $((6 * 7))");
     terminal.wait("alive 42");
 }
