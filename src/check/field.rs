@@ -257,6 +257,7 @@ mod tests {
             args: Vec::new(),
             cwd: None,
             inherit: Vec::new(),
+            policy: crate::domain::policy::SessionPolicy::default(),
             at: crate::domain::problem::Location {
                 file: "roles.toml".into(),
                 line: 1,

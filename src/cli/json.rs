@@ -1,8 +1,11 @@
 //! The documents of `--json`. Fields are only ever added; no document ever holds a value of a secret.
 
+use std::time::Duration;
+
 use serde_json::{Map, Value, json};
 
 use crate::check::{Checked, Report};
+use crate::domain::policy::SessionPolicy;
 use crate::domain::problem::Problem;
 use crate::domain::reference::{Pin, SecretRef};
 use crate::domain::role::{Field, Role, Source};
@@ -29,9 +32,22 @@ pub(crate) fn role(role: &Role) -> Value {
         "owner": role.owner,
         "tags": role.tags,
         "exposure": exposure(role),
+        "policy": policy(&role.policy),
         "fields": role.fields.iter().map(field).collect::<Vec<_>>(),
         "file": role.at.file,
         "line": role.at.line,
+    })
+}
+
+/// What holds for its sessions; times in seconds, null where there is no limit.
+fn policy(policy: &SessionPolicy) -> Value {
+    let seconds = |time: Option<Duration>| time.map(|time| time.as_secs());
+    json!({
+        "record": policy.record.word(),
+        "record_input": policy.record_input,
+        "keep_s": seconds(policy.keep),
+        "idle_timeout_s": seconds(policy.idle_timeout),
+        "max_duration_s": seconds(policy.max_duration),
     })
 }
 

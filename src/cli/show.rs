@@ -40,6 +40,8 @@ pub(super) fn run(show: &Show, frame: &Frame) -> Result<u8, Problem> {
         ("Command", Some(launch::preview(&frame.config, role))),
         ("Lease", role.is_leased().then(|| LEASED.to_owned())),
         ("Exposure", Some(exposure(role).to_owned())),
+        ("Record", Some(role.policy.record_words())),
+        ("Limits", role.policy.limit_words()),
         ("Defined", Some(role.at.to_string())),
         ("Checked", Some(check_words(role, checked.as_ref()))),
     ]

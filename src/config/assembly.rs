@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::dangerous::is_dangerous;
 use super::fields::{WrittenField, not_a_reference, wrong_name};
+use super::policy;
 use super::report::{Place, Scope};
 use super::roles::{World, Written};
 use super::source::names_a_secret;
@@ -11,6 +12,7 @@ use super::walk::{Entry, unknown_name};
 use crate::domain::catalogue;
 use crate::domain::connector::{Connector, ConnectorField};
 use crate::domain::placeholder;
+use crate::domain::policy::SessionPolicy;
 use crate::domain::printable::printable;
 use crate::domain::problem::Problem;
 use crate::domain::reference::{SecretRef, is_variable_name, parse_canonical};
@@ -49,6 +51,7 @@ impl<'a> Assembly<'_, 'a> {
             args: self.texts("args").unwrap_or_default(),
             cwd: self.text("cwd"),
             inherit: self.texts("inherit").unwrap_or_default(),
+            policy: self.policy(),
             at: self.layers[0].entry.key_place().location(),
         };
         self.check_command(&role, connector);
@@ -56,6 +59,16 @@ impl<'a> Assembly<'_, 'a> {
         self.check_inherited(&role);
         self.warn(&role);
         role
+    }
+
+    /// What the role's layers say, then its environment, then the defaults.
+    fn policy(&self) -> SessionPolicy {
+        let own = self.layers.iter().map(|layer| policy::layer(&layer.table));
+        let behind = self
+            .world
+            .policies
+            .behind(self.get("env").and_then(|env| env.text()), self.scope);
+        SessionPolicy::of(&own.chain(behind).collect::<Vec<_>>())
     }
 
     /// The nearest layer's value of a key.

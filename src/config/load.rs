@@ -82,6 +82,7 @@ pub fn load(options: &LoadOptions) -> Config {
         connectors: &connectors,
         broken_connectors: &broken_connectors,
         connector_names: connectors::all_names(&connectors),
+        policies: &settings.policies,
     };
     let (roles, broken) = read_roles(&world, &roots);
     roles::warn_environments(&report, &roles, &settings.environments.keys().map(String::as_str));

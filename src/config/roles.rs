@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use super::BrokenRole;
 use super::assembly::Assembly;
 use super::fields::{WrittenField, read_fields};
+use super::policy::{IDLE_TIMEOUT, KEEP, MAX_DURATION, Policies, RECORD, RECORD_INPUT};
 use super::report::{ProblemId, Report, Scope};
-use super::settings::{ACCESS_MODES, CONFIRM, IDLE_TIMEOUT, MAX_DURATION, RECORD, REQUIRE_REASON};
+use super::settings::{ACCESS_MODES, CONFIRM, REQUIRE_REASON};
 use super::source::shown;
 use super::walk::{Entry, Key, Table, Takes, check_name, unknown_name};
 use crate::domain::catalogue;
@@ -42,6 +43,8 @@ const ROLE_KEYS: &[Key] = &[
     CONFIRM,
     REQUIRE_REASON,
     RECORD,
+    RECORD_INPUT,
+    KEEP,
     IDLE_TIMEOUT,
     MAX_DURATION,
     Key::later("on_exit", Takes::OneOf(&["stay", "return", "quit"]), "\"stay\""),
@@ -83,6 +86,7 @@ pub(super) struct World<'w> {
     pub(super) broken_connectors: &'w BTreeMap<String, Vec<ProblemId>>,
     /// Names and aliases of connectors.
     pub(super) connector_names: BTreeMap<&'w str, &'w str>,
+    pub(super) policies: &'w Policies,
 }
 
 impl<'a> Declared<'a> {

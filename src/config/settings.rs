@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use super::policy::{IDLE_TIMEOUT, KEEP, MAX_DURATION, Policies, RECORD, RECORD_INPUT};
 use super::report::Scope;
 use super::walk::{Entry, Key, Table, Takes, check_name, duplicate};
-use super::{ConnectMode, Environment, SessionSettings, UiSettings};
+use super::{ConnectMode, Environment, Hints, OnExit, SessionSettings, UiSettings};
 use crate::domain::problem::{Location, Problem};
 use crate::domain::{catalogue, prefix};
 
@@ -24,35 +25,46 @@ const COLORS: Takes = Takes::OneOf(&[
     "black", "red", "green", "yellow", "blue", "magenta", "cyan", "white", "gray",
 ]);
 
+const HINTS: Takes = Takes::OneOf(&["full", "short", "off"]);
+
 const UI_KEYS: &[Key] = &[
     Key::later("theme", Takes::Text, "\"auto\""),
     Key::now("ascii", Takes::Switch, "true"),
     Key::now("symbols", Takes::OneOf(&["unicode", "ascii"]), "\"ascii\""),
     Key::now("mouse", Takes::Switch, "false"),
-    Key::later("prefix_hint", Takes::OneOf(&["full", "short", "off"]), "\"full\""),
+    Key::now("hints", HINTS, "\"full\""),
+    // The same, by another name.
+    Key::now("prefix_hint", HINTS, "\"full\""),
 ];
 
 const SESSION_KEYS: &[Key] = &[
     Key::now("prefix", Takes::Text, "\"ctrl-\\\\\""),
     Key::now("prefix2", Takes::Text, "\"f12\""),
     Key::now("scrollback", Takes::Number(0, 1_000_000), "10000"),
+    Key::now("on_exit", Takes::OneOf(&["stay", "return", "quit"]), "\"stay\""),
+    Key::now("confirm_paste", Takes::OneOf(&["prod", "all"]), "\"prod\""),
 ];
 
 const CONNECT_KEYS: &[Key] = &[Key::now("mode", Takes::OneOf(&["plain", "tui"]), "\"plain\"")];
 
-// What an environment, the defaults and a role say alike; none of it works yet.
+// What an environment, the defaults and a role say alike and does not work yet; what does is in `policy`.
 pub(super) const CONFIRM: Key = Key::later(
     "confirm",
     Takes::OneOf(&["none", "enter", "yes", "type-name"]),
     "\"type-name\"",
 );
 pub(super) const REQUIRE_REASON: Key = Key::later("require_reason", Takes::Switch, "true");
-pub(super) const RECORD: Key = Key::later("record", Takes::Switch, "true");
-pub(super) const IDLE_TIMEOUT: Key = Key::later("idle_timeout", Takes::Duration, "\"15m\"");
-pub(super) const MAX_DURATION: Key = Key::later("max_duration", Takes::Duration, "\"4h\"");
 pub(super) const ACCESS_MODES: Takes = Takes::OneOf(&["read-only", "read-write"]);
 
-const DEFAULTS_KEYS: &[Key] = &[CONFIRM, REQUIRE_REASON, RECORD, IDLE_TIMEOUT, MAX_DURATION];
+const DEFAULTS_KEYS: &[Key] = &[
+    CONFIRM,
+    REQUIRE_REASON,
+    RECORD,
+    RECORD_INPUT,
+    KEEP,
+    IDLE_TIMEOUT,
+    MAX_DURATION,
+];
 
 const ENVIRONMENT_KEYS: &[Key] = &[
     Key::now("label", Takes::Text, "\"PROD\""),
@@ -61,6 +73,8 @@ const ENVIRONMENT_KEYS: &[Key] = &[
     CONFIRM,
     REQUIRE_REASON,
     RECORD,
+    RECORD_INPUT,
+    KEEP,
     IDLE_TIMEOUT,
     MAX_DURATION,
 ];
@@ -78,6 +92,7 @@ pub(super) struct Settings {
     pub(super) connect: ConnectMode,
     pub(super) environments: BTreeMap<String, Environment>,
     pub(super) profiles: Vec<String>,
+    pub(super) policies: Policies,
     declared: BTreeMap<String, (usize, Location)>,
 }
 
@@ -92,6 +107,13 @@ impl Settings {
             let symbols = ui.text("symbols").map(|symbols| symbols == "ascii");
             self.ui.ascii = ui.switch("ascii").or(symbols).unwrap_or(self.ui.ascii);
             self.ui.mouse = ui.switch("mouse").unwrap_or(self.ui.mouse);
+            let hints = ui.text("hints").or(ui.text("prefix_hint"));
+            self.ui.hints = match hints.as_deref() {
+                Some("full") => Hints::Full,
+                Some("short") => Hints::Short,
+                Some("off") => Hints::Off,
+                _ => self.ui.hints,
+            };
         }
         if let Some(session) = open("session", SESSION_KEYS) {
             if let Some(key) = read_prefix(scope, &session, "prefix") {
@@ -102,6 +124,14 @@ impl Settings {
                 .number("scrollback")
                 .and_then(|lines| usize::try_from(lines).ok());
             self.session.scrollback = lines.unwrap_or(self.session.scrollback);
+            self.session.on_exit = match session.text("on_exit").as_deref() {
+                Some("stay") => OnExit::Stay,
+                Some("return") => OnExit::Return,
+                Some("quit") => OnExit::Quit,
+                _ => self.session.on_exit,
+            };
+            let asks = session.text("confirm_paste").map(|which| which == "all");
+            self.session.ask_every_paste = asks.unwrap_or(self.session.ask_every_paste);
         }
         if let Some(connect) = open("connect", CONNECT_KEYS) {
             match connect.text("mode").as_deref() {
@@ -110,7 +140,13 @@ impl Settings {
                 _ => {}
             }
         }
-        open("defaults", DEFAULTS_KEYS);
+        if let Some(entry) = root.get("defaults") {
+            let own = Scope::new(scope.report, scope.muted);
+            if let Some(table) = Table::open(&own, &entry, "[defaults]", DEFAULTS_KEYS) {
+                self.policies.add_defaults(&table, own.problems());
+            }
+            scope.adopt(&own.into_problems());
+        }
         for entry in sections(scope, root, "environments") {
             self.read_environment(scope, &entry);
         }
@@ -127,9 +163,11 @@ impl Settings {
             return;
         }
         let what = format!("environment \"{}\"", entry.name);
-        let Some(table) = Table::open(scope, entry, &what, ENVIRONMENT_KEYS) else {
-            return;
-        };
+        let own = Scope::new(scope.report, scope.muted);
+        let table = Table::open(&own, entry, &what, ENVIRONMENT_KEYS);
+        scope.adopt(&own.problems());
+        let Some(table) = table else { return };
+        self.policies.add_environment(entry.name, &table, own.into_problems());
         let place = entry.key_place();
         if let Some((file, first)) = self.declared.get(entry.name)
             && *file == place.file.index

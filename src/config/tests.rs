@@ -480,10 +480,88 @@ fn the_settings_example_loads_and_says_what_is_not_in_force() {
     );
     let keys: Vec<&str> = config.not_in_force.iter().map(|key| key.key.as_str()).collect();
     assert!(
-        keys.contains(&"environments.prod.confirm") && keys.contains(&"defaults.record"),
+        keys.contains(&"environments.prod.confirm") && !keys.contains(&"defaults.record"),
         "{keys:?}"
     );
     assert!(!keys.contains(&"environments.prod.color"));
+}
+
+#[test]
+fn the_policy_of_a_role_is_its_own_then_its_environments_then_the_defaults() {
+    let home = Home::new();
+    home.file(
+        "config.toml",
+        "[defaults]\nidle_timeout = \"15m\"\nkeep = \"forever\"\n\
+         [environments.prod]\nrecord = \"required\"\nmax_duration = \"4h\"\n[environments.dev]\nrecord = false\n",
+    );
+    home.file(
+        "roles.toml",
+        "[templates.t]\ncommand = [\"sh\"]\nenv = \"prod\"\nkeep = \"30d\"\n[roles.a]\nextends = \"t\"\n\
+         [roles.b]\nextends = \"t\"\nrecord = true\nrecord_input = true\nidle_timeout = \"none\"\nmax_duration = \"90m\"\n\
+         [roles.c]\ncommand = [\"sh\"]\nenv = \"dev\"\n[roles.d]\ncommand = [\"sh\"]\nenv = \"stage\"\n",
+    );
+    let config = home.load();
+    assert!(config.problems.is_empty(), "{}", home.said(&config));
+    let words = |name| {
+        let policy = &role(&config, name).policy;
+        format!(
+            "{}; {}",
+            policy.record_words(),
+            policy.limit_words().unwrap_or_default()
+        )
+    };
+    assert_eq!(
+        words("a"),
+        "required, kept 30d; ends after 15m without a key, after 4h in any case"
+    );
+    assert_eq!(
+        words("b"),
+        "on, with what is typed, kept 30d; ends after 90m in any case"
+    );
+    assert_eq!(words("c"), "off; ends after 15m without a key");
+    assert_eq!(words("d"), "on, kept for ever; ends after 15m without a key");
+}
+
+#[test]
+fn a_role_whose_policy_cannot_be_read_is_not_opened() {
+    let home = Home::new();
+    home.file(
+        "config.toml",
+        "[environments.prod]\nrecord = \"requierd\"\nkeep = \"0s\"\nmax_duraton = \"4h\"\n[environments.dev]\n",
+    );
+    home.file(
+        "roles.toml",
+        "[roles.a]\ncommand = [\"sh\"]\nenv = \"prod\"\n[roles.b]\ncommand = [\"sh\"]\nenv = \"dev\"\n",
+    );
+    let said = home.said(&home.load());
+    insta::assert_snapshot!(said, @r#"
+    error[E-CONFIG-TYPE]: `record` in environment "prod" takes true, false or "required", and here is another text
+      --> ~/.config/hallpass/config.toml:2:10
+       |
+     2 | record = "requierd"
+       |          ^^^^^^^^^^
+       = more: hallpass help E-CONFIG-TYPE
+       = fix: write it like this: record = true
+
+    error[E-CONFIG-TYPE]: `keep` in environment "prod" takes a length of time, a number and one of s, m, h, d, w, or "forever", and here is another text
+      --> ~/.config/hallpass/config.toml:3:8
+       |
+     3 | keep = "0s"
+       |        ^^^^
+       = more: hallpass help E-CONFIG-TYPE
+       = fix: write it like this: keep = "90d"
+
+    error[E-CONFIG-UNKNOWN-KEY]: unknown key `max_duraton` in environment "prod"
+      --> ~/.config/hallpass/config.toml:4:1
+       |
+     4 | max_duraton = "4h"
+       | ^^^^^^^^^^^ did you mean `max_duration`?
+       = more: hallpass help E-CONFIG-UNKNOWN-KEY
+       = fix: correct or remove the key, then: hallpass config check
+
+    broken: a (Some("prod"), None) by E-CONFIG-TYPE
+    roles: b
+    "#);
 }
 
 #[test]

@@ -3,6 +3,7 @@
 use std::ops::Range;
 use std::path::PathBuf;
 use std::rc::Rc;
+use std::time::Duration;
 
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
@@ -20,6 +21,8 @@ use crate::domain::suggest;
 pub(super) enum Takes {
     Text,
     Switch,
+    /// True, false, or this word.
+    SwitchOr(&'static str),
     /// A whole number within these bounds.
     Number(i64, i64),
     Texts,
@@ -29,6 +32,8 @@ pub(super) enum Takes {
     NumberMap(i64, i64),
     /// A length of time: `15m`, `4h`, `5s`.
     Duration,
+    /// A length of time of at least a second, or this word.
+    DurationOr(&'static str),
     OneOf(&'static [&'static str]),
     /// One of these words, or one of these numbers.
     Choice(&'static [&'static str]),
@@ -305,7 +310,9 @@ fn check_type(scope: &Scope<'_>, entry: &Entry<'_>, what: &str, key: &Key) {
     let here = match value {
         DeValue::Array(_) | DeValue::Table(_) if place.span != entry.value.span() => "something else in it".to_owned(),
         other => match key.takes {
-            Takes::OneOf(_) | Takes::Duration if other.is_str() => "another text".to_owned(),
+            Takes::OneOf(_) | Takes::Duration | Takes::DurationOr(_) | Takes::SwitchOr(_) if other.is_str() => {
+                "another text".to_owned()
+            }
             Takes::Choice(_) | Takes::Number(..) if other.is_integer() => "another number".to_owned(),
             _ => noun(other),
         },
@@ -335,6 +342,10 @@ fn fits(takes: Takes, value: &DeValue<'_>) -> Result<(), String> {
         Takes::Anything | Takes::NotHere => (true, String::new()),
         Takes::Text => (value.is_str(), "a text in quotes".to_owned()),
         Takes::Switch => (value.is_bool(), "true or false".to_owned()),
+        Takes::SwitchOr(word) => (
+            value.is_bool() || value.as_str() == Some(word),
+            format!("true, false or \"{word}\""),
+        ),
         Takes::Number(low, high) if low == high => (within(value, low, high), format!("the number {low}")),
         Takes::Number(low, high) => (within(value, low, high), format!("a whole number from {low} to {high}")),
         Takes::Texts => (
@@ -358,6 +369,12 @@ fn fits(takes: Takes, value: &DeValue<'_>) -> Result<(), String> {
         Takes::Duration => (
             value.as_str().is_some_and(|text| duration::parse(text).is_some()),
             "a length of time, a number and one of ms, s, m, h, d".to_owned(),
+        ),
+        Takes::DurationOr(word) => (
+            value
+                .as_str()
+                .is_some_and(|text| text == word || duration::parse(text) >= Some(Duration::from_secs(1))),
+            format!("a length of time, a number and one of s, m, h, d, w, or \"{word}\""),
         ),
         Takes::OneOf(words) => (value.as_str().is_some_and(|text| words.contains(&text)), one_of(words)),
         Takes::Choice(words) => {

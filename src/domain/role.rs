@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::domain::policy::SessionPolicy;
 use crate::domain::problem::Location;
 use crate::domain::reference::{Kind, SecretRef};
 
@@ -151,5 +152,6 @@ pub struct Role {
     pub cwd: Option<String>,
     /// Names of variables of hallpass itself that the child gets too.
     pub inherit: Vec<String>,
+    pub policy: SessionPolicy,
     pub at: Location,
 }

@@ -5,6 +5,7 @@ use ratatui::text::{Line, Span};
 
 use super::roles::frame_style;
 use super::{panel, put};
+use crate::domain::policy::{self, SessionPolicy};
 use crate::domain::problem::Location;
 use crate::domain::reference::{Kind, SecretRef};
 use crate::domain::role::{Field, LEASED, Role, Source};
@@ -312,10 +313,22 @@ fn fact_lines(model: &Model, role: &Role, width: usize, lines: &mut Vec<Line<'st
     for (i, part) in parts.enumerate() {
         fact(if i == 0 { "Lease" } else { "" }, part);
     }
+    fact("Record", policy_words(&role.policy));
     if let Some(safer) = &role.safer {
         fact("Safer", format!("{safer} can do less"));
     }
     fact("Defined", place(model, &role.at));
+}
+
+/// `on, kept 90d    Idle 15m   Max 4h`
+fn policy_words(policy: &SessionPolicy) -> String {
+    let mut words = policy.record_words();
+    for (name, limit) in [("Idle", policy.idle_timeout), ("Max", policy.max_duration)] {
+        if let Some(limit) = limit {
+            words += &format!("   {name} {}", policy::length(limit));
+        }
+    }
+    words
 }
 
 /// A place in a file, relative to the configuration folder where it lies there.
