@@ -1,6 +1,7 @@
 //! Hallpass among the jobs of a shell: stopped, in the background, in front again; in a terminal within a terminal; at the limits of the
 //! system.
 
+use std::path::PathBuf;
 use std::process::Command;
 
 use crate::databases::open_role;
@@ -116,6 +117,16 @@ fn without_a_shell_the_key_stops_nothing() {
     terminal.wait("Help");
 }
 
+/// A tmux server that a test's shell started; ends with this.
+struct InnerTmux(PathBuf);
+
+impl Drop for InnerTmux {
+    fn drop(&mut self) {
+        let tmux = Command::new("tmux").arg("-S").arg(&self.0).arg("kill-server").output();
+        drop(tmux);
+    }
+}
+
 /// Within tmux, within hallpass: each level takes its own key.
 #[test]
 fn hallpass_in_hallpass_in_tmux() {
@@ -126,9 +137,10 @@ fn hallpass_in_hallpass_in_tmux() {
         "tmux -f /dev/null -S {} new 'env PS1=tmux$ bash --norc'",
         socket.display()
     ));
+    let _inner = InnerTmux(socket);
     terminal.wait("tmux$");
     terminal.line("hallpass connect --tui shell");
-    terminal.wait("in$");
+    terminal.wait("│in$");
     // Inside, the same configuration: the environment of a session does not hold the test's folders.
     let folders = ["config", "data", "state"].map(|name| format!("--{name}-dir {}/{name}", sandbox.home().display()));
     terminal.line(&format!(
@@ -148,11 +160,6 @@ fn hallpass_in_hallpass_in_tmux() {
     terminal.wait_until("no menu", |screen| !screen.contains("pick a key"));
     terminal.line("exit");
     terminal.wait("back");
-    drop(
-        Command::new("tmux")
-            .args(["-S", socket.to_str().unwrap(), "kill-server"])
-            .output(),
-    );
 }
 
 /// A half-typed line is not executed because its tab is closed: neither in a shell nor in psql.

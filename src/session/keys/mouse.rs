@@ -119,7 +119,7 @@ mod tests {
         // What is done, in old bytes, in SGR; `""` where nothing is sent.
         let table = [
             (none, Down(right), "", ""),
-            (presses, Down(right), "\\x1b[M\"*%", "\\x1b[<2;10;5M"),
+            (presses, Down(right), "\\x1b[M\\\"*%", "\\x1b[<2;10;5M"),
             (presses, Up(right), "", ""),
             (presses, ScrollUp, "", ""),
             (normal, Down(right), "\\x1b[M2*%", "\\x1b[<18;10;5M"),
