@@ -45,6 +45,7 @@ mod provider_command;
 mod rds;
 mod readme;
 mod session;
+mod tabs;
 mod terminal;
 mod vault;
 mod vault_failures;

@@ -64,9 +64,12 @@ pub(super) struct Adapter {
     pub(super) bell: bool,
     titles: Vec<Option<String>>,
     /// First and last line of the scrolling region; the library keeps its own to itself.
-    margins: (i32, i32),
+    pub(super) margins: (i32, i32),
     /// DECOM as DECSC saved it, of the main and of the alternate screen.
-    saved_origin: [bool; 2],
+    pub(super) saved_origin: [bool; 2],
+    /// The character set that is in use, and the last character that was printed; the library and its parser keep theirs to themselves.
+    pub(super) charset: CharsetIndex,
+    pub(super) printed: Option<char>,
     /// Our own: the library forgets what was set without a push.
     pub(super) keyboard: Keyboard,
     /// Presses of the mouse alone are wanted (?9), which the library does not know.
@@ -100,6 +103,8 @@ impl Adapter {
             titles: Vec::new(),
             margins: (0, i32::from(size.rows) - 1),
             saved_origin: [false; 2],
+            charset: CharsetIndex::G0,
+            printed: None,
             keyboard: Keyboard::default(),
             mouse_presses: false,
         }
@@ -214,7 +219,7 @@ impl Adapter {
         for index in [CharsetIndex::G0, CharsetIndex::G1, CharsetIndex::G2, CharsetIndex::G3] {
             self.term.configure_charset(index, StandardCharset::Ascii);
         }
-        self.term.set_active_charset(CharsetIndex::G0);
+        self.set_active_charset(CharsetIndex::G0);
         // What DECRC restores from now on is the home position.
         self.term.goto(0, 0);
         self.save_cursor_position();
@@ -285,17 +290,22 @@ impl Handler for Adapter {
         report_mode(mode: Mode);
         set_keypad_application_mode();
         unset_keypad_application_mode();
-        set_active_charset(index: CharsetIndex);
         configure_charset(index: CharsetIndex, charset: StandardCharset);
         text_area_size_chars();
         report_private_mode(mode: PrivateMode);
     }
 
     fn input(&mut self, c: char) {
+        self.printed = Some(c);
         if !c.is_ascii() && c.width() == Some(0) && self.marks_under_cursor() >= MARKS_PER_CELL {
             return;
         }
         self.term.input(c);
+    }
+
+    fn set_active_charset(&mut self, index: CharsetIndex) {
+        self.charset = index;
+        self.term.set_active_charset(index);
     }
 
     fn goto_col(&mut self, column: usize) {
@@ -383,6 +393,7 @@ impl Handler for Adapter {
     fn reset_state(&mut self) {
         self.term.reset_state();
         self.full_margins();
+        self.charset = CharsetIndex::G0;
         self.saved_origin = [false; 2];
         self.keyboard = Keyboard::default();
         self.mouse_presses = false;
