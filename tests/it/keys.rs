@@ -10,6 +10,7 @@ use std::io::{Read as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use hallpass::domain::limits::Limits;
 use hallpass::domain::plan::LaunchPlan;
 use hallpass::domain::secret::ChildEnv;
 use hallpass::session::Session;
@@ -169,6 +170,7 @@ impl Plain {
             secrets: Vec::new(),
             leases: Vec::new(),
             warnings: Vec::new(),
+            limits: Limits::default(),
         };
         let size = Size { columns: 100, rows: 30 };
         let plain = Self(Session::start(plan, size, 0, Path::new(HALLPASS), Box::new(|_| ())).unwrap());
