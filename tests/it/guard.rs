@@ -30,7 +30,7 @@ fn sandbox() -> Sandbox {
     sandbox.program("family", FAMILY);
     sandbox.program(
         "leaver",
-        "#!/bin/sh\nsetsid sh -c 'echo $$ >>pids; sleep 300' >/dev/null 2>&1 </dev/null &\nuntil [ -s pids ]; do sleep 0.05; done\n",
+        "#!/bin/sh\nrm -f left\nsetsid sh -c 'echo $$ >>pids; : >left; sleep 300' >/dev/null 2>&1 </dev/null &\nuntil [ -e left ]; do sleep 0.05; done\n",
     );
     sandbox.roles(
         "[roles.family]\ncommand = ['family']\nenv = 'dev'\nfields.TOKEN = '_envs/HP_GUARD_TOKEN'\n\
