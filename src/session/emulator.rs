@@ -5,6 +5,7 @@ mod boundary;
 #[cfg(test)]
 mod cases;
 mod keyframe;
+mod long_command;
 mod title;
 
 use std::time::Instant;
@@ -18,6 +19,7 @@ use alacritty_terminal::vte::ansi::{self, Processor};
 use adapter::Adapter;
 pub use boundary::Boundary;
 pub use keyframe::Keyframe;
+use long_command::LongCommand;
 
 /// Size in cells.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -87,6 +89,7 @@ pub struct Emulator {
     adapter: Adapter,
     parser: Processor,
     soft_reset: SoftReset,
+    long_command: LongCommand,
     scrollback_lines: usize,
     scrollback_bytes: usize,
 }
@@ -136,6 +139,7 @@ impl Emulator {
             adapter: Adapter::new(size, lines_kept(size, scrollback_lines, MOST_SCROLLBACK_BYTES)),
             parser: Processor::new(),
             soft_reset: SoftReset::default(),
+            long_command: LongCommand::default(),
             scrollback_lines,
             scrollback_bytes: MOST_SCROLLBACK_BYTES,
         }
@@ -160,7 +164,8 @@ impl Emulator {
 
     /// Takes (already redacted) output of the child.
     pub fn feed(&mut self, bytes: &[u8]) {
-        let mut rest = bytes;
+        let bytes = self.long_command.kept(bytes);
+        let mut rest = &*bytes;
         // The parser does not know DECSTR, so it is looked for here. No string can hide it: an escape ends every one.
         while let Some(end) = self.soft_reset.find(rest) {
             self.parser.advance(&mut self.adapter, &rest[..end]);
