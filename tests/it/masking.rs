@@ -5,7 +5,6 @@ use hallpass::domain::secret::{ChildEnv, Redactor, SecretValue};
 use hallpass::session::emulator::{Emulator, Size};
 
 use crate::canary::Canary;
-use crate::databases::open_role;
 use crate::sandbox::Sandbox;
 use crate::terminal::masked;
 use crate::tmux::Tmux;
@@ -137,7 +136,7 @@ for label, command in {
     "bash-q": 'printf %q "$TOKEN"', "bash-at-q": 'printf %s "${TOKEN@Q}"', "bash-declare": "declare -p TOKEN", "bash-set": "set | grep -a ^TOKEN=",
     "bash-trace": '(set -x; : "$TOKEN") 2>&1', "bash-export": "export -p | grep -a TOKEN",
     "cat-v": 'printf %s "$TOKEN" | cat -v', "od": 'printf %s "$TOKEN" | od -An -v -tx1 -w64', "od-octal": 'printf %s "$TOKEN" | od -An -v -to1 -w64',
-    "base64-tool": 'printf %s "$TOKEN" | base64', "openssl": 'printf %s "$TOKEN" | openssl base64', "sed-l": "printf '%s\\n' \"$TOKEN\" | sed -n l",
+    "base64-tool": 'printf %s "$TOKEN" | base64', "openssl": 'printf %s "$TOKEN" | openssl base64', "sed-l": "printf '%s\\n' \"$TOKEN\" | sed -n 'l 0'",
     "awk": 'printf %s "$TOKEN" | awk \'{ for (i = 1; i <= length($0); i++) printf "%s", substr($0, i, 1) }\'',
 }.items():
     way(label, subprocess.run(["bash", "-c", command], capture_output=True).stdout.strip())
@@ -241,8 +240,7 @@ fn masked_while_readline_edits_it() {
     );
     for columns in [40, 80, 81, 132] {
         let connected = Tmux::hallpass(&sandbox, (columns, 24), &["connect", "held"]);
-        let tui = Tmux::hallpass(&sandbox, (columns + 2, 24), &[]);
-        open_role(&tui, "held");
+        let tui = Tmux::hallpass(&sandbox, (columns + 2, 24), &["connect", "held", "--tui"]);
         for terminal in [connected, tui] {
             terminal.prompt();
             let filler = usize::from(columns) - 2 - ": ".len() - canary.value().len() / 2;

@@ -16,6 +16,8 @@ pub const SEQUENCES: &[(&str, &str)] = &[
     ("\x1b[?1015#", "the mouse: how it is written, of old"),
     ("\x1b[?1004#", "focus"),
     ("\x1b[?2004#", "a paste is marked"),
+    ("\x1b[>5u", "keys told apart: these flags, no others"),
+    ("\x1b[<1u", "and no more"),
     ("\x1b[22;0t", "the window's title put aside"),
     ("\x1b[23;0t", "and taken again"),
     ("\x1b]0;*\x07", "the window's title: ours"),

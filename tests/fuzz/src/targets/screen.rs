@@ -82,7 +82,9 @@ fn show(redactor: &mut Redactor, values: &[Vec<u8>], mut emulator: Emulator, inp
         if matches!(order, Order::Pause) {
             paused = true;
             redactor.idle(&mut clear);
-            assert!(!redactor.holds(), "a pause releases once");
+            // What stands behind a mask that has left may come with the next one, and nothing after that.
+            redactor.idle(&mut clear);
+            assert!(!redactor.holds(), "a pause lets go of ever more");
         }
         emulator.feed(&clear);
         shown.append(&mut clear);
