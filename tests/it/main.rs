@@ -28,6 +28,7 @@ mod canary;
 mod checks;
 mod cli;
 mod contract;
+mod copy;
 mod databases;
 mod dynamic;
 mod faults;
