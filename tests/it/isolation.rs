@@ -106,7 +106,7 @@ answers = b""
 while not answers.endswith(b"\x1b[0n"):
     answers += os.read(0, 4096)
 termios.tcsetattr(0, termios.TCSANOW, before)
-print("answers", answers[:-4].hex() or "none", "size", *os.get_terminal_size(1), "over")
+print("answers", answers[:-4].replace(b"\x1b", b"^").decode() or "none", "size", *os.get_terminal_size(1), "over")
 "#;
 
 /// A shell in the pane of a production role, where nothing is copied or opened without being asked.
@@ -152,11 +152,10 @@ fn asked(terminal: &Tmux, name: &str) -> (String, String) {
     (answers.to_owned(), rest.split_once(" over").unwrap().0.to_owned())
 }
 
-fn hex(bytes: &[u8]) -> String {
-    if bytes.is_empty() {
-        return "none".to_owned();
-    }
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+/// As `ask` prints them, in one line of the pane.
+fn printable(answers: &[u8]) -> String {
+    let text = String::from_utf8(answers.to_vec()).unwrap().replace('\x1b', "^");
+    if text.is_empty() { "none".to_owned() } else { text }
 }
 
 /// Only what hallpass itself sends reached the terminal, and every title is its own.
@@ -179,7 +178,12 @@ fn no_byte_of_the_child_reaches_the_terminal_but_as_drawn_cells() {
     for case in CASES {
         payload(&sandbox, case.name, case.printed);
         let (answers, its_size) = asked(&terminal, case.name);
-        assert_eq!(answers, hex(case.answers), "{}: what the child was told", case.name);
+        assert_eq!(
+            answers,
+            printable(case.answers),
+            "{}: what the child was told",
+            case.name
+        );
         assert_eq!(its_size, size, "{}: the pane's size", case.name);
         isolated(&terminal, case.name);
         cleared(&terminal, case.name);
