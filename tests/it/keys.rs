@@ -10,8 +10,6 @@ use std::io::{Read as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use hallpass::domain::limits::Limits;
-use hallpass::domain::plan::LaunchPlan;
 use hallpass::domain::secret::ChildEnv;
 use hallpass::session::Session;
 use hallpass::session::emulator::Size;
@@ -160,18 +158,8 @@ impl Plain {
             env.insert_plain(name, value);
         }
         let args = [&["connect", "--tui", "keys"], args].concat();
-        let plan = LaunchPlan {
-            session_id: "plain".to_owned(),
-            role: "plain".to_owned(),
-            program: PathBuf::from(HALLPASS),
-            args: args.into_iter().map(str::to_owned).collect(),
-            cwd: reader.sandbox.home().to_owned(),
-            env,
-            secrets: Vec::new(),
-            leases: Vec::new(),
-            warnings: Vec::new(),
-            limits: Limits::default(),
-        };
+        let mut plan = crate::session::plan(HALLPASS, &args, env);
+        plan.cwd = reader.sandbox.home().to_owned();
         let size = Size { columns: 100, rows: 30 };
         let plain = Self(Session::start(plan, size, 0, Path::new(HALLPASS), Box::new(|_| ())).unwrap());
         plain.wait("ready for keys");

@@ -25,7 +25,8 @@ fn env() -> ChildEnv {
     env
 }
 
-fn plan(program: &str, args: &[&str], env: ChildEnv) -> LaunchPlan {
+/// What starts this program in `/`, with nothing of a role.
+pub fn plan(program: &str, args: &[&str], env: ChildEnv) -> LaunchPlan {
     LaunchPlan {
         session_id: "test".to_owned(),
         role: "test".to_owned(),
