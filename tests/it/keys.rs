@@ -354,7 +354,7 @@ fn the_childs_modes_are_followed() {
         reader.set_modes(&plain, modes);
         for (key, expected) in *keys {
             let bytes = reader.bytes_of(&plain, key);
-            assert_eq!(bytes, *expected, "{:?} after {:?}", key, modes);
+            assert_eq!(bytes, *expected, "{key:?} after {modes:?}");
         }
     }
 }
