@@ -6,7 +6,9 @@ mod boundary;
 mod cases;
 mod cells;
 mod clipboard;
+pub mod keyboard;
 mod keyframe;
+mod long_command;
 mod scrollback;
 #[cfg(test)]
 mod streams;
@@ -25,6 +27,7 @@ use unicode_width::UnicodeWidthStr as _;
 use adapter::Adapter;
 pub use boundary::Boundary;
 pub use keyframe::Keyframe;
+use long_command::LongCommand;
 
 /// Size in cells.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -89,16 +92,22 @@ pub struct Modes {
     pub bracketed_paste: bool,
     pub focus_events: bool,
     pub alternate_screen: bool,
+    /// Presses of the mouse are wanted, and more unless [`Modes::mouse_presses`].
     pub mouse: bool,
+    /// Nothing but presses is wanted, without modifiers (?9).
+    pub mouse_presses: bool,
     /// The mouse's way is wanted while a button is down (?1002).
     pub mouse_drag: bool,
     /// The mouse's way is wanted always (?1003).
     pub mouse_motion: bool,
     pub sgr_mouse: bool,
+    pub utf8_mouse: bool,
     /// On the alternate screen the wheel is to send arrow keys (?1007).
     pub alternate_scroll: bool,
-    /// The kitty keyboard flags that the child pushed; 0 for none.
+    /// The kitty keyboard flags in force, see [`keyboard`]; 0 for none.
     pub kitty_flags: u8,
+    /// xterm's level, 0 to 2.
+    pub modify_other_keys: u8,
 }
 
 /// Most bytes that one session's scrollback takes.
@@ -109,6 +118,7 @@ pub struct Emulator {
     adapter: Adapter,
     parser: Processor,
     soft_reset: SoftReset,
+    long_command: LongCommand,
     /// Lines that the view is scrolled back.
     scrolled: usize,
 }
@@ -158,6 +168,7 @@ impl Emulator {
             adapter: Adapter::new(size, scrollback_lines, MOST_SCROLLBACK_BYTES),
             parser: Processor::new(),
             soft_reset: SoftReset::default(),
+            long_command: LongCommand::default(),
             scrolled: 0,
         }
     }
@@ -178,7 +189,8 @@ impl Emulator {
     /// Takes (already redacted) output of the child.
     pub fn feed(&mut self, bytes: &[u8]) {
         let before = self.adapter.rows_ever();
-        let mut rest = bytes;
+        let bytes = self.long_command.kept(bytes);
+        let mut rest = &*bytes;
         // The parser does not know DECSTR, so it is looked for here. No string can hide it: an escape ends every one.
         while let Some(end) = self.soft_reset.find(rest) {
             self.parser.advance(&mut self.adapter, &rest[..end]);
@@ -269,12 +281,15 @@ impl Emulator {
             bracketed_paste: mode.contains(TermMode::BRACKETED_PASTE),
             focus_events: mode.contains(TermMode::FOCUS_IN_OUT),
             alternate_screen: mode.contains(TermMode::ALT_SCREEN),
-            mouse: mode.intersects(TermMode::MOUSE_MODE),
+            mouse: mode.intersects(TermMode::MOUSE_MODE) || self.adapter.mouse_presses,
+            mouse_presses: self.adapter.mouse_presses,
             mouse_drag: mode.contains(TermMode::MOUSE_DRAG),
             mouse_motion: mode.contains(TermMode::MOUSE_MOTION),
             sgr_mouse: mode.contains(TermMode::SGR_MOUSE),
+            utf8_mouse: mode.contains(TermMode::UTF8_MOUSE),
             alternate_scroll: mode.contains(TermMode::ALTERNATE_SCROLL),
-            kitty_flags: u8::from(mode.contains(TermMode::DISAMBIGUATE_ESC_CODES)),
+            kitty_flags: self.adapter.keyboard_flags(),
+            modify_other_keys: self.adapter.keyboard.modify_other_keys,
         }
     }
 

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use crossterm::cursor::SetCursorStyle;
 use crossterm::event::{
     DisableBracketedPaste, DisableFocusChange, DisableMouseCapture, EnableBracketedPaste, EnableFocusChange,
-    EnableMouseCapture,
+    EnableMouseCapture, KeyboardEnhancementFlags, PopKeyboardEnhancementFlags, PushKeyboardEnhancementFlags,
 };
 use crossterm::style::Print;
 use crossterm::terminal::{
@@ -112,6 +112,11 @@ fn no_terminal(_: io::Error) -> Problem {
 const KEEP_TITLE: &str = "\x1b[22;0t";
 const RESTORE_TITLE: &str = "\x1b[23;0t";
 
+/// What is asked of a terminal that speaks the kitty protocol, of its alternate screen; others ignore it. Escape and Ctrl-i come as what they
+/// are, and with Shift the character that it makes. Not the releases of keys: no child is promised them.
+const KEYBOARD: KeyboardEnhancementFlags =
+    KeyboardEnhancementFlags::DISAMBIGUATE_ESCAPE_CODES.union(KeyboardEnhancementFlags::REPORT_ALTERNATE_KEYS);
+
 fn enter() -> io::Result<()> {
     enable_raw_mode()?;
     TAKEN.store(true, Ordering::SeqCst);
@@ -119,6 +124,7 @@ fn enter() -> io::Result<()> {
         stdout(),
         Print(KEEP_TITLE),
         EnterAlternateScreen,
+        PushKeyboardEnhancementFlags(KEYBOARD),
         EnableBracketedPaste,
         EnableFocusChange
     );
@@ -140,6 +146,7 @@ pub(super) fn give_back() {
         DisableMouseCapture,
         DisableFocusChange,
         DisableBracketedPaste,
+        PopKeyboardEnhancementFlags,
         LeaveAlternateScreen,
         Print(RESTORE_TITLE),
         SetCursorStyle::DefaultUserShape,

@@ -11,9 +11,11 @@ use alacritty_terminal::term::cell::{Cell, Flags};
 use alacritty_terminal::term::{Config, Osc52, Term, TermMode};
 use alacritty_terminal::vte::ansi::{
     Attr, CharsetIndex, ClearMode, CursorShape, CursorStyle, Handler, KeyboardModes, KeyboardModesApplyBehavior,
-    LineClearMode, Mode, NamedMode, NamedPrivateMode, PrivateMode, StandardCharset, TabulationClearMode,
+    LineClearMode, Mode, ModifyOtherKeys, NamedMode, NamedPrivateMode, PrivateMode, StandardCharset,
+    TabulationClearMode,
 };
 
+use super::keyboard::{Apply, Keyboard};
 use super::scrollback::{Scrollback, is_mark, is_sound_mark};
 use super::{Size, cells, clipboard, title};
 
@@ -26,10 +28,13 @@ const LINES_UNLIMITED: usize = 200_000;
 const MARKS_PER_CELL: usize = 8;
 /// Titles that a child may put aside.
 const TITLES_KEPT: usize = 8;
-/// Keyboard modes that a child may put aside; the library panics past 4,096.
-const KEYBOARD_MODES_KEPT: usize = 64;
-/// The kitty keyboard flags that the key encoder honours; no others are granted.
-const KEYBOARD_FLAGS: KeyboardModes = KeyboardModes::DISAMBIGUATE_ESC_CODES;
+
+/// The ways of following the mouse that the library knows.
+const MOUSE: [NamedPrivateMode; 3] = [
+    NamedPrivateMode::ReportMouseClicks,
+    NamedPrivateMode::ReportCellMouseMotion,
+    NamedPrivateMode::ReportAllMouseMotion,
+];
 
 /// What the library has to say while it parses: the answers to queries. Everything else it could ask of us (the clipboard, colours, a
 /// title) is ignored.
@@ -80,8 +85,10 @@ pub(super) struct Adapter {
     /// The character set that is in use, and the last character that was printed; the library and its parser keep theirs to themselves.
     pub(super) charset: CharsetIndex,
     pub(super) printed: Option<char>,
-    /// How many keyboard modes are put aside, on both screens.
-    keyboard_modes: [usize; 2],
+    /// Our own: the library forgets what was set without a push.
+    pub(super) keyboard: Keyboard,
+    /// Presses of the mouse alone are wanted (?9), which the library does not know.
+    pub(super) mouse_presses: bool,
 }
 
 /// The library's way of taking a size.
@@ -118,7 +125,8 @@ impl Adapter {
             saved_origin: [false; 2],
             charset: CharsetIndex::G0,
             printed: None,
-            keyboard_modes: [0; 2],
+            keyboard: Keyboard::default(),
+            mouse_presses: false,
         };
         adapter.apply_limits();
         adapter
@@ -230,6 +238,10 @@ impl Adapter {
         usize::from(self.on(TermMode::ALT_SCREEN))
     }
 
+    pub(super) fn keyboard_flags(&self) -> u8 {
+        self.keyboard.flags(self.screen())
+    }
+
     fn cursor_line(&self) -> i32 {
         self.term.grid().cursor.point.line.0
     }
@@ -305,6 +317,13 @@ impl Adapter {
         self.term.grid_mut().cursor = cursor;
     }
 
+    /// The mouse's modes exclude each other.
+    fn mouse_is_unwanted(&mut self) {
+        for mode in MOUSE {
+            self.term.unset_private_mode(mode.into());
+        }
+    }
+
     /// DECSTR.
     pub(super) fn soft_reset(&mut self) {
         let cursor = self.term.grid().cursor.point;
@@ -344,7 +363,6 @@ impl Adapter {
 fn configuration(scrollback_lines: usize) -> Config {
     Config {
         scrolling_history: scrollback_lines,
-        kitty_keyboard: true,
         osc52: Osc52::Disabled,
         // Not to be asked for by a stream, so it says that none was.
         default_cursor_style: CursorStyle {
@@ -396,7 +414,6 @@ impl Handler for Adapter {
         unset_keypad_application_mode();
         configure_charset(index: CharsetIndex, charset: StandardCharset);
         text_area_size_chars();
-        report_keyboard_mode();
         report_private_mode(mode: PrivateMode);
     }
 
@@ -533,7 +550,8 @@ impl Handler for Adapter {
         self.charset = CharsetIndex::G0;
         self.column_mode = false;
         self.saved_origin = [false; 2];
-        self.keyboard_modes = [0; 2];
+        self.keyboard = Keyboard::default();
+        self.mouse_presses = false;
         self.title = None;
         self.titles.clear();
     }
@@ -553,8 +571,15 @@ impl Handler for Adapter {
             PrivateMode::Named(NamedPrivateMode::ColumnMode) => self.change_columns(),
             PrivateMode::Unknown(40) => self.column_mode = true,
             PrivateMode::Unknown(47 | 1047) => self.show_screen(true),
+            PrivateMode::Unknown(9) => {
+                self.mouse_is_unwanted();
+                self.mouse_presses = true;
+            }
             PrivateMode::Unknown(1048) => self.save_cursor_position(),
-            mode => self.term.set_private_mode(mode),
+            mode => {
+                self.mouse_presses &= !MOUSE.into_iter().any(|mouse| mode == mouse.into());
+                self.term.set_private_mode(mode);
+            }
         }
     }
 
@@ -563,6 +588,7 @@ impl Handler for Adapter {
             PrivateMode::Named(NamedPrivateMode::ColumnMode) => self.change_columns(),
             PrivateMode::Unknown(40) => self.column_mode = false,
             PrivateMode::Unknown(47 | 1047) => self.show_screen(false),
+            PrivateMode::Unknown(9) => self.mouse_presses = false,
             PrivateMode::Unknown(1048) => self.restore_cursor_position(),
             mode => self.term.unset_private_mode(mode),
         }
@@ -618,21 +644,31 @@ impl Handler for Adapter {
     }
 
     fn push_keyboard_mode(&mut self, mode: KeyboardModes) {
-        let screen = self.screen();
-        if self.keyboard_modes[screen] < KEYBOARD_MODES_KEPT {
-            self.keyboard_modes[screen] += 1;
-            self.term.push_keyboard_mode(mode & KEYBOARD_FLAGS);
-        }
+        self.keyboard.push(self.screen(), mode.bits());
     }
 
     fn pop_keyboard_modes(&mut self, count: u16) {
-        let screen = self.screen();
-        self.keyboard_modes[screen] = self.keyboard_modes[screen].saturating_sub(usize::from(count));
-        self.term.pop_keyboard_modes(count);
+        self.keyboard.pop(self.screen(), count);
     }
 
     fn set_keyboard_mode(&mut self, mode: KeyboardModes, behaviour: KeyboardModesApplyBehavior) {
-        // By name: the library has a private method of the same name with other arguments.
-        Handler::set_keyboard_mode(&mut self.term, mode & KEYBOARD_FLAGS, behaviour);
+        let how = match behaviour {
+            KeyboardModesApplyBehavior::Replace => Apply::Replace,
+            KeyboardModesApplyBehavior::Union => Apply::Add,
+            KeyboardModesApplyBehavior::Difference => Apply::Remove,
+        };
+        self.keyboard.set(self.screen(), mode.bits(), how);
+    }
+
+    fn report_keyboard_mode(&mut self) {
+        self.answers.push(&self.keyboard.answer(self.screen()));
+    }
+
+    fn set_modify_other_keys(&mut self, mode: ModifyOtherKeys) {
+        self.keyboard.modify_other_keys = mode as u8;
+    }
+
+    fn report_modify_other_keys(&mut self) {
+        self.answers.push(&self.keyboard.answer_modify_other_keys());
     }
 }

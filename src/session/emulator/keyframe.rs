@@ -155,6 +155,7 @@ impl Emulator {
             adapter,
             parser,
             soft_reset: SoftReset::default(),
+            long_command: super::long_command::LongCommand::default(),
             scrolled: 0,
         }
     }

@@ -98,7 +98,10 @@ fn draw_frame(model: &Model, tab: &Tab, child_title: Option<&str>, buf: &mut Buf
         title.push(Span::raw(" · "));
     }
     let program = program_name(tab);
-    title.push(Span::styled(format!("{} · {program} ", tab.role), theme::BOLD));
+    title.push(Span::styled(
+        format!("{} · {program} ", model.path_of(&tab.role)),
+        theme::BOLD,
+    ));
     let short: String = tab.session_id.chars().take(12).collect();
     let mut below = vec![Span::raw(format!("{dash} session {short} "))];
     if is_outdated(model, tab) {
