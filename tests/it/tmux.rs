@@ -149,12 +149,6 @@ impl Tmux {
         self.keys(&["Enter"]);
     }
 
-    /// Pastes text as the terminal's own paste does: between marks where the program asked for them.
-    pub fn paste(&self, text: &str) {
-        self.tmux(&["set-buffer", "--", text]);
-        self.tmux(&["paste-buffer", "-p", "-t", "t"]);
-    }
-
     /// The visible screen, row by row without trailing blanks (a prompt's last blank is not there).
     pub fn screen(&self) -> String {
         self.tmux(&["capture-pane", "-p", "-t", "t"])
