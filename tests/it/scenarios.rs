@@ -467,15 +467,27 @@ fn many_roles(sandbox: &mut Sandbox, canary: &Canary, policy: &str, secret: &str
     }
 }
 
-/// A session of 30 s, as hallpass would have written it: told by its own words and marks, so that nobody waits for it.
+/// A session that hallpass recorded, its time stretched to 30 s.
 fn record(sandbox: &Sandbox) {
-    let terminal = Tmux::hallpass(sandbox, (100, 30), &["connect", "dev-orders"]);
-    terminal.wait("orders=>");
+    let terminal = Tmux::hallpass(sandbox, (100, 30), &["connect", "--tui", "dev-orders"]);
+    terminal.wait("orders=> ");
     for line in ["select 1;", "select 2;", "select 3;"] {
         terminal.line(line);
         terminal.wait(&format!("you said {line}"));
     }
-    terminal.resize((98, 26));
+    terminal.resize((120, 30));
+    terminal.wait("118x26");
     terminal.line("\\q");
+    terminal.wait("exited 0");
+    terminal.keys(&["Enter"]);
     assert_eq!(terminal.exit_code(), 0);
+    let path = sandbox.run(&["replay", "--last", "--print-path"]).expect_code(0).stdout;
+    let text = fs::read_to_string(path.trim()).unwrap();
+    let (header, events) = text.split_once('\n').unwrap();
+    let events: Vec<(f64, String, String)> = events.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let took: f64 = events.iter().map(|(time, ..)| time).sum();
+    let stretched = events
+        .iter()
+        .map(|(time, code, data)| format!("{}\n", json!([time * 30.0 / took, code, data])));
+    fs::write(path.trim(), format!("{header}\n{}", stretched.collect::<String>())).unwrap();
 }
