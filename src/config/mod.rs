@@ -67,6 +67,18 @@ pub struct UiSettings {
     /// ASCII symbols only.
     pub ascii: bool,
     pub mouse: bool,
+    pub hints: Hints,
+}
+
+/// `[ui] hints`: how much a session's last row says about the prefix key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Hints {
+    /// In words, until the key was used a few times.
+    #[default]
+    Full,
+    /// The key alone.
+    Short,
+    Off,
 }
 
 impl Default for UiSettings {
@@ -74,6 +86,7 @@ impl Default for UiSettings {
         Self {
             ascii: false,
             mouse: true,
+            hints: Hints::default(),
         }
     }
 }
@@ -85,6 +98,21 @@ pub struct SessionSettings {
     pub prefix: String,
     /// Lines of scrollback a session.
     pub scrollback: usize,
+    pub on_exit: OnExit,
+    /// Whether a paste of several lines asks in every environment, not in production alone.
+    pub ask_every_paste: bool,
+}
+
+/// `[session] on_exit`: what the TUI does when a session has ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum OnExit {
+    /// Its last screen stays.
+    #[default]
+    Stay,
+    /// Back to the roles.
+    Return,
+    /// Back to the roles; with the last session hallpass ends as well.
+    Quit,
 }
 
 impl Default for SessionSettings {
@@ -92,6 +120,8 @@ impl Default for SessionSettings {
         Self {
             prefix: "ctrl-\\".to_owned(),
             scrollback: 10_000,
+            on_exit: OnExit::default(),
+            ask_every_paste: false,
         }
     }
 }

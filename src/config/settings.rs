@@ -6,7 +6,7 @@ use super::policy::{IDLE_TIMEOUT, KEEP, MAX_DURATION, Policies, RECORD, RECORD_I
 use super::report::Scope;
 use super::source::shown;
 use super::walk::{Entry, Key, Table, Takes, check_name, duplicate};
-use super::{ConnectMode, Environment, SessionSettings, UiSettings};
+use super::{ConnectMode, Environment, Hints, OnExit, SessionSettings, UiSettings};
 use crate::domain::catalogue;
 use crate::domain::policy::RecordingSettings;
 use crate::domain::problem::{Location, Problem};
@@ -28,17 +28,23 @@ const COLORS: Takes = Takes::OneOf(&[
     "black", "red", "green", "yellow", "blue", "magenta", "cyan", "white", "gray",
 ]);
 
+const HINTS: Takes = Takes::OneOf(&["full", "short", "off"]);
+
 const UI_KEYS: &[Key] = &[
     Key::later("theme", Takes::Text, "\"auto\""),
     Key::now("ascii", Takes::Switch, "true"),
     Key::now("symbols", Takes::OneOf(&["unicode", "ascii"]), "\"ascii\""),
     Key::now("mouse", Takes::Switch, "false"),
-    Key::later("prefix_hint", Takes::OneOf(&["full", "short", "off"]), "\"full\""),
+    Key::now("hints", HINTS, "\"full\""),
+    // The same, by another name.
+    Key::now("prefix_hint", HINTS, "\"full\""),
 ];
 
 const SESSION_KEYS: &[Key] = &[
     Key::now("prefix", Takes::Text, "\"ctrl-\\\\\""),
     Key::now("scrollback", Takes::Number(0, 1_000_000), "10000"),
+    Key::now("on_exit", Takes::OneOf(&["stay", "return", "quit"]), "\"stay\""),
+    Key::now("confirm_paste", Takes::OneOf(&["prod", "all"]), "\"prod\""),
 ];
 
 const CONNECT_KEYS: &[Key] = &[Key::now("mode", Takes::OneOf(&["plain", "tui"]), "\"plain\"")];
@@ -109,6 +115,13 @@ impl Settings {
             let symbols = ui.text("symbols").map(|symbols| symbols == "ascii");
             self.ui.ascii = ui.switch("ascii").or(symbols).unwrap_or(self.ui.ascii);
             self.ui.mouse = ui.switch("mouse").unwrap_or(self.ui.mouse);
+            let hints = ui.text("hints").or(ui.text("prefix_hint"));
+            self.ui.hints = match hints.as_deref() {
+                Some("full") => Hints::Full,
+                Some("short") => Hints::Short,
+                Some("off") => Hints::Off,
+                _ => self.ui.hints,
+            };
         }
         if let Some(session) = open("session", SESSION_KEYS) {
             if let Some(prefix) = session.get("prefix") {
@@ -118,6 +131,14 @@ impl Settings {
                 .number("scrollback")
                 .and_then(|lines| usize::try_from(lines).ok());
             self.session.scrollback = lines.unwrap_or(self.session.scrollback);
+            self.session.on_exit = match session.text("on_exit").as_deref() {
+                Some("stay") => OnExit::Stay,
+                Some("return") => OnExit::Return,
+                Some("quit") => OnExit::Quit,
+                _ => self.session.on_exit,
+            };
+            let asks = session.text("confirm_paste").map(|which| which == "all");
+            self.session.ask_every_paste = asks.unwrap_or(self.session.ask_every_paste);
         }
         if let Some(connect) = open("connect", CONNECT_KEYS) {
             match connect.text("mode").as_deref() {

@@ -4,6 +4,7 @@ pub mod catalogue;
 pub mod connector;
 pub mod filter;
 pub mod lease;
+pub mod limits;
 pub mod placeholder;
 pub mod plan;
 pub mod policy;

@@ -77,6 +77,7 @@ pub enum Action {
     NextTab,
     PreviousTab,
     LastTab,
+    TabList,
     NewSession,
     CloseSession,
     Reconnect,
@@ -97,7 +98,8 @@ pub struct Binding {
     /// The name in the palette.
     pub name: &'static str,
     pub help: &'static str,
-    /// One word for the last row; empty where the key is not shown there.
+    /// One word for the last row; for a key after the prefix, the words in their menu, which has two columns: `&` where it stands with
+    /// the key above. Empty where the key is not shown there.
     pub hint: &'static str,
 }
 
@@ -164,30 +166,31 @@ keymap! {
         ["ctrl-l"] Action::Redraw, "redraw", "draw everything again", "";
     }
     Prefix {
-        ["1"] Action::Tab(1), "tab.1", "go to tab 1; 2 to 9 likewise", "";
-        ["2"] Action::Tab(2), "tab.2", "", "";
-        ["3"] Action::Tab(3), "tab.3", "", "";
-        ["4"] Action::Tab(4), "tab.4", "", "";
-        ["5"] Action::Tab(5), "tab.5", "", "";
-        ["6"] Action::Tab(6), "tab.6", "", "";
-        ["7"] Action::Tab(7), "tab.7", "", "";
-        ["8"] Action::Tab(8), "tab.8", "", "";
-        ["9"] Action::Tab(9), "tab.9", "", "";
-        ["n"] Action::NextTab, "tab.next", "next tab", "";
-        ["p"] Action::PreviousTab, "tab.previous", "previous tab", "";
-        ["\\"] Action::LastTab, "tab.last", "last tab", "";
-        ["r"] Action::ShowRoles, "session.roles", "roles (keep running)", "";
-        ["c"] Action::NewSession, "session.new", "new session …", "";
-        ["z"] Action::ToggleFrame, "frame", "hide / show frame", "";
-        ["y"] Action::CopyScreen, "screen.copy", "copy screen (OSC 52)", "";
-        ["m"] Action::ToggleMouse, "mouse", "mouse on / off", "";
-        ["i"] Action::SessionInfo, "session.info", "session info", "";
-        ["pgup", "["] Action::ScrollUp, "scroll.up", "scroll back", "";
-        ["pgdn", "]"] Action::ScrollDown, "scroll.down", "scroll forward", "";
-        ["R"] Action::Reconnect, "session.reconnect", "reconnect", "";
-        ["x"] Action::CloseSession, "session.close", "close session …", "";
-        [":"] Action::Palette, "session.palette", "command palette", "";
-        ["?"] Action::Help, "session.help", "all keys", "";
+        ["1"] Action::Tab(1), "tab.1", "go to tab 1; 2 to 9 likewise", "go to tab";
+        ["2"] Action::Tab(2), "tab.2", "", "&";
+        ["3"] Action::Tab(3), "tab.3", "", "&";
+        ["4"] Action::Tab(4), "tab.4", "", "&";
+        ["5"] Action::Tab(5), "tab.5", "", "&";
+        ["6"] Action::Tab(6), "tab.6", "", "&";
+        ["7"] Action::Tab(7), "tab.7", "", "&";
+        ["8"] Action::Tab(8), "tab.8", "", "&";
+        ["9"] Action::Tab(9), "tab.9", "", "&";
+        ["n"] Action::NextTab, "tab.next", "next tab", "next / previous tab";
+        ["p"] Action::PreviousTab, "tab.previous", "previous tab", "&";
+        ["\\"] Action::LastTab, "tab.last", "last tab", "last tab";
+        ["r"] Action::ShowRoles, "session.roles", "roles (keep running)", "roles (keep running)";
+        ["c"] Action::NewSession, "session.new", "new session …", "new session …";
+        ["w"] Action::TabList, "tab.list", "list of all tabs", "list of tabs …";
+        ["z"] Action::ToggleFrame, "frame", "hide / show the frame", "hide/show chrome";
+        ["?"] Action::Help, "session.help", "all keys", "all keys";
+        ["[", "pgup"] Action::ScrollUp, "scroll.up", "scroll back", "scroll back";
+        ["]", "pgdn"] Action::ScrollDown, "scroll.down", "scroll forward", "scroll forward";
+        ["m"] Action::ToggleMouse, "mouse", "mouse on / off", "mouse: app / select";
+        ["y"] Action::CopyScreen, "screen.copy", "copy screen (OSC 52)", "copy screen (OSC 52)";
+        ["i"] Action::SessionInfo, "session.info", "session info", "session info";
+        ["R"] Action::Reconnect, "session.reconnect", "reconnect", "reconnect";
+        ["x"] Action::CloseSession, "session.close", "close session …", "close session …";
+        [":"] Action::Palette, "session.palette", "command palette", "command palette";
     }
     Ended {
         ["enter", "q"] Action::Back, "ended.back", "back", "back";
@@ -291,6 +294,16 @@ impl Chord {
             other => other.to_owned(),
         };
         Self::parse(&key)
+    }
+}
+
+impl Chord {
+    /// `^\\`: as those know it who need no more.
+    pub fn short(&self) -> String {
+        match self.code {
+            KeyCode::Char(c) if self.ctrl && !self.alt => format!("^{c}"),
+            _ => self.to_string(),
+        }
     }
 }
 

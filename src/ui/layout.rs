@@ -199,7 +199,7 @@ pub fn session_parts((columns, rows): (u16, u16), bare: bool) -> SessionParts {
             screen: row(1, rows - 2),
             status: row(rows - 1, 1),
         },
-        (_, 4..) => SessionParts {
+        (_, 2..) => SessionParts {
             tabs: row(0, 1),
             screen: row(1, rows - 1),
             ..SessionParts::default()

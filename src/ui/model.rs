@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
@@ -10,6 +11,7 @@ use zeroize::Zeroizing;
 use crate::config::Config;
 use crate::domain::filter::{Filter, Index};
 use crate::domain::lease::Lease;
+use crate::domain::limits::{Limit, Limits};
 use crate::domain::plan::SecretUse;
 use crate::domain::problem::Problem;
 use crate::domain::role::Role;
@@ -65,6 +67,19 @@ pub enum Dialog {
         problem: Option<String>,
         /// The answer to this request is on its way, since then.
         waiting: Option<(u64, Timestamp)>,
+    },
+    /// All tabs, to go to one of them.
+    Tabs {
+        filter: Input,
+        /// Index into those that the filter leaves.
+        selected: usize,
+    },
+    /// Something to paste that could do harm; `paste` is the marked answer.
+    Paste {
+        tab: u64,
+        text: Zeroizing<String>,
+        paste: bool,
+        since: Timestamp,
     },
     /// A text to read: about a session, or a list of configuration problems.
     Text {
@@ -287,6 +302,15 @@ pub enum TabState {
     Ended(Ending),
 }
 
+/// What happened in a session since it was last in front; what is more is last.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub enum News {
+    #[default]
+    None,
+    Output,
+    Bell,
+}
+
 /// A credential that was made for a session.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TabLease {
@@ -308,16 +332,24 @@ pub struct Tab {
     pub id: u64,
     pub session_id: String,
     pub role: String,
+    /// `PROD`
     pub label: String,
+    /// The colour's name that the configuration gives the environment.
+    pub color: Option<String>,
     pub prod: bool,
     pub access: String,
     pub program: String,
     pub emulator: Arc<Mutex<Emulator>>,
     pub size: Size,
     pub state: TabState,
-    /// Output or a bell since it was last looked at.
-    pub unseen: bool,
+    /// What happened in it since it was last in front.
+    pub news: News,
     pub started: Timestamp,
+    /// When a key was last typed in it, or something pasted.
+    pub typed: Timestamp,
+    pub limits: Limits,
+    /// How many of the warnings before its end were given.
+    pub warned: usize,
     pub secrets: Vec<SecretUse>,
     pub leases: Vec<TabLease>,
     pub warnings: Vec<String>,
@@ -328,6 +360,21 @@ pub struct Tab {
 impl Tab {
     pub fn is_live(&self) -> bool {
         self.state == TabState::Live
+    }
+
+    /// How long it has run.
+    pub fn ran(&self, now: Timestamp) -> Duration {
+        Duration::try_from(now.duration_since(self.started)).unwrap_or_default()
+    }
+
+    /// How long nothing was typed in it.
+    pub fn idle(&self, now: Timestamp) -> Duration {
+        Duration::try_from(now.duration_since(self.typed)).unwrap_or_default()
+    }
+
+    /// What is left of each of its limits, the one that is reached first comes first.
+    pub fn left(&self, now: Timestamp) -> impl Iterator<Item = (Limit, Duration)> {
+        self.limits.left(self.ran(now), self.idle(now))
     }
 
     /// The secrets of which a check has found another version since the session was opened, with that version.
@@ -359,6 +406,8 @@ pub struct Sessions {
     pub selected: usize,
     /// The prefix key was pressed: the next key is ours.
     pub prefix: bool,
+    /// How often it was pressed: who knows it needs less of a hint.
+    pub prefix_uses: u32,
     /// The frame is hidden on request.
     pub bare: bool,
 }
@@ -370,6 +419,10 @@ impl Sessions {
 
     pub fn active_tab(&self) -> Option<&Tab> {
         self.tabs.get(self.active)
+    }
+
+    pub fn active_tab_mut(&mut self) -> Option<&mut Tab> {
+        self.tabs.get_mut(self.active)
     }
 }
 

@@ -141,6 +141,16 @@ pub fn brief(seconds: i64) -> String {
     }
 }
 
+/// A clock that counts: `0:12`, `15:00`, `3:41:08`.
+pub fn clock(seconds: u64) -> String {
+    let (hours, minutes, seconds) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
+    if hours == 0 {
+        format!("{minutes}:{seconds:02}")
+    } else {
+        format!("{hours}:{minutes:02}:{seconds:02}")
+    }
+}
+
 /// Whole seconds from one moment to another.
 pub fn seconds_between(from: Timestamp, to: Timestamp) -> i64 {
     to.as_second() - from.as_second()

@@ -27,6 +27,8 @@ pub const OK: Style = Style::new().fg(Color::Green);
 pub const WARN: Style = Style::new().fg(Color::Yellow);
 pub const FAIL: Style = Style::new().fg(Color::Red).add_modifier(Modifier::BOLD);
 pub const PROD: Style = Style::new().fg(Color::Red).add_modifier(Modifier::BOLD);
+/// The mark of a bell that rang.
+pub const BELL: Style = Style::new().fg(Color::Yellow).add_modifier(Modifier::BOLD);
 pub const MATCH: Style = Style::new()
     .add_modifier(Modifier::BOLD)
     .add_modifier(Modifier::UNDERLINED);
@@ -115,7 +117,7 @@ fn ascii_twin(symbol: &str) -> &'static str {
         '◒' => "|",
         '✗' => "x",
         '▌' | '›' | '→' | '▸' => ">",
-        '←' => "<",
+        '←' | '‹' => "<",
         '↑' => "^",
         '↓' => "v",
         '…' => "~",

@@ -6,3 +6,4 @@ mod fuzz;
 mod keys;
 mod screens;
 mod speed;
+mod tabs;

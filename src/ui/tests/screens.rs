@@ -8,11 +8,16 @@ const PSQL: &str = "psql (16.4, server 15.8)\r\nType \"help\" for help.\r\n\r\no
 
 /// Draws what `play` leads to at every size.
 fn snapshots(name: &str, play: impl Fn(&mut Fixture)) {
+    snapshots_at(SIZES, name, play);
+}
+
+/// The same at other sizes.
+pub(super) fn snapshots_at(sizes: &[(u16, u16)], name: &str, play: impl Fn(&mut Fixture)) {
     let mut settings = insta::Settings::clone_current();
     settings.set_snapshot_path("../../../tests/snapshots/ui");
     settings.set_prepend_module_to_snapshot(false);
     settings.bind(|| {
-        for (columns, rows) in SIZES {
+        for (columns, rows) in sizes {
             let mut fixture = Fixture::checked(*columns, *rows);
             play(&mut fixture);
             insta::assert_snapshot!(format!("{name}-{columns}x{rows}"), fixture.picture());

@@ -3,7 +3,7 @@
 use crossterm::event::KeyCode;
 use secrecy::SecretString;
 
-use super::{checks, launch, leave, palette};
+use super::{checks, launch, leave, palette, paste, tab_list};
 use crate::domain::catalogue;
 use crate::domain::problem::Problem;
 use crate::launch::Request;
@@ -21,7 +21,9 @@ pub(super) fn key(model: &mut Model, chord: Chord) -> Vec<Effect> {
         return Vec::new();
     };
     match dialog {
+        Dialog::Paste { .. } => return paste::key(model, chord, dialog),
         _ if escape => return closed(model, dialog),
+        Dialog::Tabs { filter, selected } => return tab_list::key(model, chord, filter, selected),
         Dialog::Help { mut filter, mut scroll } => {
             if chord.code == KeyCode::Enter || chord.code == KeyCode::F(1) {
                 return Vec::new();
@@ -166,7 +168,7 @@ fn run_palette(model: &mut Model, typed: &str, found: Vec<palette::Command>, sel
 }
 
 /// What a key means for a question with two answers.
-enum Answer {
+pub(super) enum Answer {
     Yes,
     No,
     /// Nothing yet; whether yes is the marked answer now.
@@ -174,7 +176,7 @@ enum Answer {
 }
 
 /// Enter takes the marked answer; an arrow marks the other one.
-fn answer(chord: Chord, marked: bool, yes: char, no: &[char]) -> Answer {
+pub(super) fn answer(chord: Chord, marked: bool, yes: char, no: &[char]) -> Answer {
     match chord.code {
         KeyCode::Char(c) if c == yes => Answer::Yes,
         KeyCode::Enter if marked => Answer::Yes,

@@ -3,12 +3,13 @@
 use super::{dialog, session};
 use crate::domain::catalogue;
 use crate::domain::lease::Lease;
+use crate::domain::limits::Limits;
 use crate::domain::problem::Problem;
 use crate::launch::Request;
 use crate::ui::effects::Effect;
 use crate::ui::layout;
 use crate::ui::message::Opened;
-use crate::ui::model::{Dialog, LeaseState, Model, Opening, RowOf, Screen, Tab, TabLease, TabState};
+use crate::ui::model::{Dialog, LeaseState, Model, News, Opening, RowOf, Screen, Tab, TabLease, TabState};
 use crate::ui::rows::{is_prod, kind_of, label};
 
 /// Starts opening a role. `behind` leaves the list in front when the session is there.
@@ -128,6 +129,7 @@ fn new_tab(model: &Model, request: Request, opened: Opened) -> Tab {
         session_id: opened.session_id,
         role: request.role.clone(),
         label: label(&model.config, env),
+        color: env.and_then(|env| model.config.environments.get(env)?.color.clone()),
         prod: is_prod(env),
         access: role.and_then(|role| role.access_mode.clone()).unwrap_or_default(),
         program: if opened.program.is_empty() {
@@ -138,8 +140,11 @@ fn new_tab(model: &Model, request: Request, opened: Opened) -> Tab {
         emulator: opened.emulator,
         size: opened.size,
         state: TabState::Live,
-        unseen: false,
+        news: News::None,
         started: model.now,
+        typed: model.now,
+        limits: Limits::default(),
+        warned: 0,
         secrets: opened.secrets,
         leases: opened.leases.into_iter().map(held).collect(),
         warnings: opened.warnings,

@@ -7,7 +7,9 @@ mod launch;
 mod lease;
 mod mouse;
 mod palette;
+mod paste;
 mod session;
+mod tab_list;
 
 use crate::ui::effects::Effect;
 use crate::ui::keymap::{Chord, Context};
@@ -18,6 +20,7 @@ use crate::ui::text::seconds_between;
 
 pub use launch::{failure_code, open};
 pub use palette::commands as palette_commands;
+pub use tab_list::rows as tab_list_rows;
 
 /// Twice within this many seconds, Ctrl-C asks to leave.
 const INTERRUPT_TWICE: i64 = 2;
@@ -168,7 +171,13 @@ fn pasted(model: &mut Model, text: &str) -> Vec<Effect> {
             filter.insert(text);
             *scroll = 0;
         }
-        Some(Dialog::Palette { input, selected }) => {
+        Some(
+            Dialog::Palette { input, selected }
+            | Dialog::Tabs {
+                filter: input,
+                selected,
+            },
+        ) => {
             input.insert(text);
             *selected = 0;
         }
@@ -177,7 +186,7 @@ fn pasted(model: &mut Model, text: &str) -> Vec<Effect> {
         }) => input.push_str(text.trim_end_matches(['\r', '\n'])),
         Some(_) => {}
         None if model.opening.is_some() || model.leaving.is_some() => {}
-        None if model.screen == Screen::Session => return session::paste(model, text),
+        None if model.screen == Screen::Session => return paste::into_session(model, text),
         None if model.roles.editing => {
             model.roles.filter.insert(text);
             crate::ui::search::refilter(model, None);

@@ -106,13 +106,11 @@ fn click(model: &mut Model, at: Position) -> Vec<Effect> {
 /// The tabs are ours; the rest belongs to the program where it asked for the mouse, else the wheel scrolls back.
 fn in_session(model: &mut Model, event: MouseEvent, at: Position) -> Vec<Effect> {
     let parts = layout::session_parts(model.size, model.sessions.bare);
-    if parts.tabs.contains(at) {
-        if event.kind == MouseEventKind::Down(MouseButton::Left)
-            && let Some(index) = view::tab_at(model, at.x)
-        {
-            session::show_index(model, index);
-        }
-        return Vec::new();
+    if parts.tabs.contains(at) || parts.status.contains(at) {
+        return match event.kind {
+            MouseEventKind::Down(MouseButton::Left) => session::click(model, at),
+            _ => Vec::new(),
+        };
     }
     let Some(tab) = model.sessions.active_tab() else {
         return Vec::new();

@@ -3,16 +3,17 @@
 use std::sync::PoisonError;
 
 use crossterm::event::{Event, KeyEvent};
+use ratatui::layout::Position;
 
-use super::{browse, checks, contexts, launch};
+use super::{browse, checks, contexts, launch, tab_list};
 use crate::session::SessionEvent;
 use crate::session::emulator::Emulator;
 use crate::session::keys;
 use crate::ui::effects::Effect;
 use crate::ui::keymap::{self, Action, Chord};
 use crate::ui::layout;
-use crate::ui::model::{Dialog, Model, Screen, Tab, TabState};
-use crate::ui::view;
+use crate::ui::model::{Dialog, Model, News, Screen, Tab, TabState};
+use crate::ui::view::{self, BarTarget};
 
 /// Runs something on a tab's emulator; the lock is held as briefly as that takes.
 pub(super) fn with_emulator<T>(tab: &Tab, f: impl FnOnce(&mut Emulator) -> T) -> T {
@@ -28,16 +29,27 @@ pub(super) fn key(model: &mut Model, chord: Chord, key: KeyEvent) -> Vec<Effect>
         return Vec::new();
     };
     if chord == model.prefix {
-        model.sessions.prefix = true;
-        return Vec::new();
+        return open_menu(model);
     }
     if !tab.is_live() {
         return ended_key(model, chord);
     }
-    send_key(tab, key)
+    send_key(model, key)
 }
 
-fn send_key(tab: &Tab, key: KeyEvent) -> Vec<Effect> {
+/// The next key is ours.
+fn open_menu(model: &mut Model) -> Vec<Effect> {
+    model.sessions.prefix = true;
+    model.sessions.prefix_uses = model.sessions.prefix_uses.saturating_add(1);
+    Vec::new()
+}
+
+fn send_key(model: &mut Model, key: KeyEvent) -> Vec<Effect> {
+    let now = model.now;
+    let Some(tab) = model.sessions.active_tab_mut().filter(|tab| tab.is_live()) else {
+        return Vec::new();
+    };
+    tab.typed = now;
     let bytes = with_emulator(tab, |emulator| {
         // Typing means looking at what is typed.
         let back = i32::try_from(emulator.scrolled()).unwrap_or(i32::MAX);
@@ -47,7 +59,7 @@ fn send_key(tab: &Tab, key: KeyEvent) -> Vec<Effect> {
     send(tab, bytes)
 }
 
-fn send(tab: &Tab, bytes: Vec<u8>) -> Vec<Effect> {
+pub(super) fn send(tab: &Tab, bytes: Vec<u8>) -> Vec<Effect> {
     if bytes.is_empty() {
         Vec::new()
     } else {
@@ -60,10 +72,7 @@ fn prefix_key(model: &mut Model, chord: Chord, key: KeyEvent) -> Vec<Effect> {
     let contexts = contexts(model);
     model.sessions.prefix = false;
     if chord == model.prefix {
-        return match model.sessions.active_tab() {
-            Some(tab) if tab.is_live() => send_key(tab, key),
-            _ => Vec::new(),
-        };
+        return send_key(model, key);
     }
     if chord.code == crossterm::event::KeyCode::Esc {
         return Vec::new();
@@ -92,6 +101,7 @@ pub(super) fn act(model: &mut Model, action: Action) -> Vec<Effect> {
             Some(id) if model.sessions.tabs.iter().any(|tab| tab.id == id) => show(model, id),
             _ => model.complain("there is no other tab"),
         },
+        Action::TabList => tab_list::open(model),
         Action::NewSession => {
             model.screen = Screen::Roles;
             return browse::act(model, Action::Filter);
@@ -158,7 +168,7 @@ pub(super) fn show_index(model: &mut Model, index: usize) {
     sessions.selected = index;
     sessions.prefix = false;
     if let Some(tab) = sessions.tabs.get_mut(index) {
-        tab.unseen = false;
+        tab.news = News::None;
         model.screen = Screen::Session;
         model.roles.editing = false;
     }
@@ -174,6 +184,21 @@ fn reconnect(model: &mut Model, index: usize) -> Vec<Effect> {
         Some(_) => launch::reopen(model, index),
         None => Vec::new(),
     }
+}
+
+/// A click on the first or the last row of a session.
+pub(super) fn click(model: &mut Model, at: Position) -> Vec<Effect> {
+    let parts = layout::session_parts(model.size, model.sessions.bare);
+    if parts.status.contains(at) {
+        return open_menu(model);
+    }
+    match view::bar_target_at(model, at.x) {
+        Some(BarTarget::Tab(index)) => show_index(model, index),
+        Some(BarTarget::New) => return act(model, Action::NewSession),
+        Some(BarTarget::List) => tab_list::open(model),
+        None => {}
+    }
+    Vec::new()
 }
 
 /// Closes a tab: at once where the session has ended, else it asks.
@@ -208,10 +233,10 @@ pub(super) fn event(model: &mut Model, id: u64, event: SessionEvent) -> Vec<Effe
     let Some(tab) = model.sessions.tabs.iter_mut().find(|tab| tab.id == id) else {
         return Vec::new();
     };
+    let rang = with_emulator(tab, Emulator::take_bell);
     if !in_front {
-        tab.unseen = true;
+        tab.news = tab.news.max(if rang { News::Bell } else { News::Output });
     }
-    let _ = with_emulator(tab, Emulator::take_bell);
     if let SessionEvent::Ended(ending) = event {
         tab.state = TabState::Ended(ending);
         let login = tab.request.login.clone();
@@ -243,16 +268,6 @@ pub(super) fn resize_all(model: &mut Model) -> Vec<Effect> {
             Effect::Resize { tab: tab.id, size }
         })
         .collect()
-}
-
-pub(super) fn paste(model: &mut Model, text: &str) -> Vec<Effect> {
-    match model.sessions.active_tab() {
-        Some(tab) if tab.is_live() && !model.sessions.prefix => {
-            let bytes = with_emulator(tab, |emulator| keys::encode_paste(text, emulator.modes()));
-            send(tab, bytes)
-        }
-        _ => Vec::new(),
-    }
 }
 
 pub(super) fn focus_changed(model: &mut Model, gained: bool) -> Vec<Effect> {

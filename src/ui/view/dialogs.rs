@@ -58,6 +58,13 @@ pub(super) fn draw(model: &Model, buf: &mut Buffer, area: Rect) -> Option<Option
             draw_quit(model, *leave, buf, area);
             None
         }
+        Dialog::Tabs { filter, selected } => Some(super::tab_list::draw(model, filter, *selected, buf, area)),
+        Dialog::Paste { tab, text, paste, .. } => {
+            if let Some(tab) = model.sessions.tabs.iter().find(|t| t.id == *tab) {
+                super::paste::draw(tab, text, *paste, buf, area);
+            }
+            None
+        }
         Dialog::Close { tab, close } => {
             if let Some(tab) = model.sessions.tabs.iter().find(|t| t.id == *tab) {
                 draw_close(model, tab, *close, buf, area);
@@ -156,7 +163,7 @@ fn draw_palette(model: &Model, input: &Input, selected: usize, buf: &mut Buffer,
 }
 
 /// Two answers, the safe one first; the marked one is what Enter does.
-fn answers(safe: &str, other: &str, other_marked: bool) -> Line<'static> {
+pub(super) fn answers(safe: &str, other: &str, other_marked: bool) -> Line<'static> {
     let style = |marked: bool| if marked { theme::SELECTED } else { theme::PLAIN };
     Line::from(vec![
         Span::raw("   "),

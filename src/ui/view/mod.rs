@@ -8,11 +8,16 @@ mod header;
 mod help;
 mod hints;
 mod lease;
+mod paste;
 mod prefix_menu;
 mod providers;
 mod roles;
 mod session;
+mod session_info;
 mod sessions;
+mod status;
+mod tab_list;
+mod tabs;
 
 use ratatui::Frame;
 use ratatui::buffer::Buffer;
@@ -30,8 +35,9 @@ pub use failure::report as failure_report;
 pub use header::screen_at;
 pub use lease::clock;
 pub use providers::report as provider_report;
-pub use session::{info as session_info, tab_at};
+pub use session_info::info as session_info;
 pub use sessions::ending_words;
+pub use tabs::{Target as BarTarget, target_at as bar_target_at};
 
 /// How far the detail of the selected role can be scrolled.
 pub fn detail_scroll_limit(model: &Model) -> usize {

@@ -1,28 +1,42 @@
 //! The menu that the prefix key opens: every key that may follow, from the keymap, and that nothing reaches the program.
+//!
+//! ```text
+//! ┌─ Ctrl-\ … pick a key ────────────────────────────────┐
+//! │ 1-9  go to tab            [    scroll / copy mode    │
+//! │ n p  next / previous tab  /    search scrollback     │
+//! │                                                      │
+//! │ Ctrl-\   send a literal Ctrl-\ to the shell          │
+//! └─ Esc cancel · nothing is sent to the shell ──────────┘
+//! ```
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 
 use super::{dialog_box, put};
-use crate::ui::keymap::{Action, Context, KEYMAP, key_text};
+use crate::ui::keymap::{Context, KEYMAP, key_text};
 use crate::ui::model::Model;
 use crate::ui::{text, theme};
 
+/// Columns of a key, and of the words of the left column.
+const KEY: usize = 4;
+const LEFT: usize = 20;
+/// With its frame.
+const WIDTH: u16 = 56;
+/// Under so few rows of a terminal it would be nothing but its frame; the status line says `PREFIX` as well.
+const LEAST: u16 = 6;
+
 pub(super) fn draw(model: &Model, buf: &mut Buffer, area: Rect) {
-    let items: Vec<(String, &str)> = KEYMAP
-        .iter()
-        .filter(|b| b.context == Context::Prefix && !b.help.is_empty())
-        .map(|b| match b.action {
-            Action::Tab(_) => ("1-9".to_owned(), "go to tab"),
-            _ => (key_text(b.keys[0]), b.help),
-        })
-        .collect();
-    let wide = area.width >= 58;
+    if area.height < LEAST {
+        return;
+    }
+    let items = items();
+    let wide = area.width >= WIDTH;
     let rows = if wide { items.len().div_ceil(2) } else { items.len() };
-    let height = u16::try_from(rows + 4).unwrap_or(u16::MAX);
-    // At the bottom, so that the line that the person was typing on stays in sight as long as there is room.
+    let height = u16::try_from(rows + 5).unwrap_or(u16::MAX);
+    // At the bottom, so that the line that the person was typing on stays in sight as long as there is room; never over the first row.
     let room = Rect {
+        y: area.y + 1,
         height: area.height.saturating_sub(2),
         ..area
     };
@@ -32,27 +46,43 @@ pub(super) fn draw(model: &Model, buf: &mut Buffer, area: Rect) {
         ..room
     };
     let title = format!("{} … pick a key", model.prefix);
-    let size = (if wide { 62 } else { 36 }, height);
-    let inside = dialog_box(
-        buf,
-        place,
-        &title,
-        "Esc cancel · nothing is sent to the program",
-        size,
-        false,
-    );
-    let width = usize::from(inside.width);
-    let column = if wide { width / 2 } else { width };
-    for row in 0..rows {
-        let mut spans = Vec::new();
-        for i in [row, row + rows] {
-            if let Some((key, help)) = items.get(i).filter(|_| i == row || wide) {
-                spans.push(Span::styled(format!(" {} ", text::fit(key, 5)), theme::KEY));
-                spans.push(Span::raw(text::fit(help, column.saturating_sub(7))));
-            }
+    let footer = "Esc cancel · nothing is sent to the shell";
+    let inside = dialog_box(buf, place, &title, footer, (WIDTH, height), false);
+    for (row, (keys, words)) in items.iter().take(rows).enumerate() {
+        let mut spans = item(keys, words);
+        if let Some((keys, words)) = items.get(row + rows).filter(|_| wide) {
+            spans.extend(item(keys, words));
         }
         put(buf, inside, row, Line::from(spans));
     }
-    let last = format!(" {}  sends a literal {} to the program", model.prefix, model.prefix);
-    put(buf, inside, rows + 1, Line::raw(last));
+    let literal = Line::from(vec![
+        Span::styled(format!(" {}", model.prefix), theme::KEY),
+        Span::raw(format!("   send a literal {} to the shell", model.prefix)),
+    ]);
+    put(buf, inside, rows + 1, literal);
+}
+
+/// Keys and words, column after column.
+fn items() -> Vec<(String, &'static str)> {
+    let mut items: Vec<(Vec<String>, &str)> = Vec::new();
+    for binding in KEYMAP.iter().filter(|b| b.context == Context::Prefix) {
+        let key = key_text(binding.keys[0]);
+        match (binding.hint, items.last_mut()) {
+            ("", _) => {}
+            ("&", Some((keys, _))) => keys.push(key),
+            (words, _) => items.push((vec![key], words)),
+        }
+    }
+    let range = |keys: Vec<String>| match keys.as_slice() {
+        [first, _, .., last] => format!("{first}-{last}"),
+        few => few.join(" "),
+    };
+    items.into_iter().map(|(keys, words)| (range(keys), words)).collect()
+}
+
+fn item(keys: &str, words: &str) -> Vec<Span<'static>> {
+    vec![
+        Span::styled(format!(" {} ", text::fit(keys, KEY)), theme::KEY),
+        Span::raw(text::fit(words, LEFT)),
+    ]
 }

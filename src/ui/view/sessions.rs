@@ -5,7 +5,7 @@ use ratatui::text::{Line, Span};
 
 use super::{panel, put};
 use crate::ui::layout::{self, Parts};
-use crate::ui::model::{Model, Tab, TabState};
+use crate::ui::model::{Model, News, Tab, TabState};
 use crate::ui::{text, theme};
 
 pub(super) fn draw(model: &Model, buf: &mut Buffer, parts: Parts) {
@@ -71,7 +71,7 @@ pub(super) fn draw(model: &Model, buf: &mut Buffer, parts: Parts) {
                 String::new()
             }),
             Span::styled(mark, style),
-            Span::raw(format!(" {state}{}", if tab.unseen { "  ! new output" } else { "" })),
+            Span::raw(format!(" {state}{}", news_words(tab))),
         ]);
         if selected {
             line = theme::selected(line);
@@ -80,12 +80,21 @@ pub(super) fn draw(model: &Model, buf: &mut Buffer, parts: Parts) {
     }
 }
 
+/// What happened in it that nobody has seen.
+pub(super) fn news_words(tab: &Tab) -> &'static str {
+    match tab.news {
+        News::None => "",
+        News::Output => "  ! new output",
+        News::Bell => "  ! bell",
+    }
+}
+
 /// The program without its folder.
 pub(super) fn program_name(tab: &Tab) -> &str {
     tab.program.rsplit('/').next().unwrap_or(&tab.program)
 }
 
-/// `exited 3 after 11m32s`, `ended by signal 15 after 9s`.
+/// `exited 3 after 11m32s`, `exited 143 (signal 15) after 9s`, `ended: idle 15m after 31m02s`.
 pub fn ending_words(tab: &Tab) -> String {
     let TabState::Ended(ending) = &tab.state else {
         return String::new();
@@ -94,5 +103,13 @@ pub fn ending_words(tab: &Tab) -> String {
     match ending.signal {
         Some(signal) => format!("exited {} (signal {signal}) after {after}", ending.code),
         None => format!("exited {} after {after}", ending.code),
+    }
+}
+
+/// `exited 3`, for columns.
+pub(super) fn short_ending(tab: &Tab) -> String {
+    match &tab.state {
+        TabState::Live => String::new(),
+        TabState::Ended(ending) => format!("exited {}", ending.code),
     }
 }

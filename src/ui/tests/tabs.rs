@@ -1,0 +1,285 @@
+//! Tabs, their marks and their list; the status line; the guard before a paste.
+
+use super::fixture::Fixture;
+use super::screens::snapshots_at;
+use crate::session::SessionEvent;
+use crate::ui::effects::Effect;
+use crate::ui::message::Message;
+use crate::ui::model::{Dialog, News, Screen};
+
+const SIZES: &[(u16, u16)] = &[(60, 15), (80, 24), (100, 30), (300, 80)];
+const ROLES: [&str; 5] = [
+    "prod-postgres",
+    "stage-redis",
+    "dev-orders",
+    "dev-shell",
+    "prod-postgres-replica",
+];
+
+fn open(fixture: &mut Fixture, role: &str, output: &str) -> u64 {
+    fixture.press(&format!(r#"ctrl-\ : "connect_{role}" enter"#));
+    fixture.started(output)
+}
+
+/// As many tabs as wanted, the last one in front.
+fn with_tabs(count: usize) -> Fixture {
+    let mut fixture = Fixture::checked(100, 30);
+    open_many(&mut fixture, count);
+    fixture
+}
+
+fn open_many(fixture: &mut Fixture, count: usize) {
+    fixture.press(&format!(r#": "connect_{}" enter"#, ROLES[0]));
+    fixture.started("first of all\r\n\r\norders=> ");
+    for i in 1..count {
+        open(fixture, ROLES[i % ROLES.len()], &format!("line of {i}\r\n$ "));
+    }
+}
+
+fn first_row(fixture: &Fixture) -> String {
+    fixture.picture().lines().next().unwrap().to_owned()
+}
+
+fn output(fixture: &mut Fixture, tab: u64, bytes: &[u8]) {
+    let known = fixture
+        .model
+        .sessions
+        .tabs
+        .iter()
+        .find(|known| known.id == tab)
+        .unwrap();
+    known.emulator.lock().unwrap().feed(bytes);
+    let event = SessionEvent::Output;
+    fixture.send(Message::Session { tab, event });
+}
+
+fn sent(fixture: &mut Fixture) -> Vec<u8> {
+    let sent = fixture.take(|effect| match effect {
+        Effect::Send { bytes, .. } => Some(bytes.clone()),
+        _ => None,
+    });
+    sent.concat()
+}
+
+#[test]
+fn bars_of_many_tabs() {
+    snapshots_at(SIZES, "tabs-many", |fixture| {
+        open_many(fixture, 20);
+        fixture.press(r"ctrl-\ 7");
+        output(fixture, 2, b"more");
+        output(fixture, 8, b"\x07");
+        fixture.ended(6, 1);
+        fixture.press("space");
+    });
+}
+
+#[test]
+fn list_of_tabs() {
+    snapshots_at(SIZES, "tabs-list", |fixture| {
+        open_many(fixture, 5);
+        fixture.later(3_700_000);
+        output(fixture, 1, b"\x07");
+        output(fixture, 3, b"ready");
+        fixture.ended(4, 3);
+        fixture.press(r"space ctrl-\ w");
+    });
+}
+
+#[test]
+fn however_many_tabs_the_active_one_can_be_seen_and_clicked() {
+    for columns in [20, 40, 60, 80, 100, 300] {
+        let mut fixture = with_tabs(25);
+        fixture.send(Message::Resize { columns, rows: 24 });
+        for active in 0..25 {
+            fixture.press(r"ctrl-\ n");
+            let row = first_row(&fixture);
+            let title = format!("{}:{}", active + 1, &ROLES[active % ROLES.len()][..1]);
+            assert!(row.contains(&title), "{title} in {columns} columns: {row}");
+            let column = row.split(&title).next().unwrap().chars().count();
+            let target = crate::ui::view::bar_target_at(&fixture.model, u16::try_from(column).unwrap());
+            assert_eq!(target, Some(crate::ui::view::BarTarget::Tab(active)), "{row}");
+        }
+    }
+}
+
+#[test]
+fn production_is_named_at_every_size_that_has_two_rows() {
+    for (columns, rows) in [(20, 2), (30, 3), (40, 9), (60, 10), (60, 15), (80, 24), (300, 80)] {
+        let mut fixture = Fixture::checked(100, 30);
+        open_many(&mut fixture, 1);
+        fixture.send(Message::Resize { columns, rows });
+        for keys in ["space", r"ctrl-\", r"esc ctrl-\ z", r"ctrl-\ Q"] {
+            fixture.press(keys);
+            let row = first_row(&fixture);
+            assert!(row.contains("PROD"), "{columns}x{rows} after {keys}: {row}");
+        }
+        fixture.model.notice = None;
+        fixture.ended(1, 3);
+        let picture = fixture.picture();
+        assert!(picture.contains("PROD") && picture.contains("exited 3"), "{picture}");
+    }
+}
+
+#[test]
+fn a_bell_is_more_than_output_and_looking_takes_both_away() {
+    let mut fixture = with_tabs(3);
+    output(&mut fixture, 1, b"x\x07");
+    output(&mut fixture, 1, b"y");
+    output(&mut fixture, 2, b"y");
+    output(&mut fixture, 3, b"\x07");
+    let news: Vec<News> = fixture.model.sessions.tabs.iter().map(|tab| tab.news).collect();
+    assert_eq!(news, [News::Bell, News::Output, News::None]);
+    fixture.press(r"ctrl-\ 1");
+    assert_eq!(fixture.model.sessions.tabs[0].news, News::None);
+}
+
+#[test]
+fn the_list_goes_to_a_tab_by_its_number_or_a_part_of_its_name() {
+    let mut fixture = with_tabs(12);
+    fixture.press(r#"ctrl-\ w "12" enter"#);
+    assert_eq!(fixture.model.sessions.active, 11);
+    fixture.press(r#"ctrl-\ w "redis" down enter"#);
+    assert_eq!(fixture.model.sessions.active, 6);
+    fixture.press(r#"ctrl-\ w "nothing_like_it" enter"#);
+    assert!(fixture.picture().contains("no tab is called that"));
+    fixture.press("esc");
+    assert!(fixture.model.dialog.is_none());
+    assert_eq!(
+        (fixture.model.screen, fixture.model.sessions.active),
+        (Screen::Session, 6)
+    );
+    assert!(fixture.picture().contains("line of 6"));
+}
+
+#[test]
+fn the_childs_title_is_quoted_in_our_frame_and_cannot_look_like_it() {
+    let mut fixture = Fixture::checked(100, 30);
+    open_many(&mut fixture, 1);
+    output(
+        &mut fixture,
+        1,
+        "\x1b]2;DEV · x” ━━┛ \u{202e}evil\x1b[31m\x07".as_bytes(),
+    );
+    let picture = fixture.picture();
+    let frame = picture.lines().nth(28).unwrap();
+    assert!(
+        frame.contains("· “DEV · x' ··· evil” ━") && frame.ends_with('┛'),
+        "{frame}"
+    );
+    assert_eq!(crate::ui::view::window_title(&fixture.model), "PROD prod-postgres");
+}
+
+#[test]
+fn the_hint_shrinks_for_who_knows_the_key() {
+    let mut fixture = Fixture::checked(100, 30);
+    open_many(&mut fixture, 1);
+    for _ in 0..10 {
+        assert!(
+            fixture.last_row().starts_with(r" Ctrl-\ menu · Ctrl-\ Ctrl-\ sends it"),
+            "{}",
+            fixture.last_row()
+        );
+        fixture.press(r"ctrl-\");
+        assert!(fixture.last_row().starts_with(" PREFIX"), "{}", fixture.last_row());
+        fixture.press("esc");
+    }
+    assert!(fixture.last_row().starts_with(r" ^\  "), "{}", fixture.last_row());
+    for (setting, hint) in [("short", r" ^\  "), ("off", "    ")] {
+        let config = format!("[ui]\nhints = \"{setting}\"\n");
+        let role = "[roles.prod-postgres]\nenv = \"dev\"\ncommand = [\"sh\"]\n";
+        let mut fixture = Fixture::with(&[("config.toml", &config), ("roles.toml", role)], 100, 30);
+        open_many(&mut fixture, 1);
+        assert!(fixture.last_row().starts_with(hint), "{}", fixture.last_row());
+    }
+}
+
+mod pasting {
+    use super::*;
+
+    const LINES: &str = "delete from payments\nwhere id = 3;\n";
+
+    fn asked(fixture: &Fixture) -> bool {
+        matches!(fixture.model.dialog, Some(Dialog::Paste { .. }))
+    }
+
+    fn paste(fixture: &mut Fixture, text: &str) {
+        fixture.send(Message::Paste(text.to_owned()));
+    }
+
+    #[test]
+    fn question() {
+        snapshots_at(SIZES, "paste", |fixture| {
+            open_many(fixture, 1);
+            let text: String = (1..=40).map(|n| format!("update t set n = {n};\r\n")).collect();
+            paste(fixture, &text);
+        });
+    }
+
+    #[test]
+    fn lines_into_production_ask_and_enter_pastes_nothing() {
+        let mut fixture = Fixture::checked(100, 30);
+        open_many(&mut fixture, 1);
+        paste(&mut fixture, LINES);
+        assert!(asked(&fixture) && fixture.picture().contains("delete from payments"));
+        fixture.later(300);
+        fixture.press("enter");
+        assert!(!asked(&fixture));
+        assert_eq!(sent(&mut fixture), b"");
+        paste(&mut fixture, LINES);
+        fixture.later(300);
+        fixture.press("right enter");
+        assert_eq!(sent(&mut fixture), b"delete from payments\rwhere id = 3;\r");
+    }
+
+    #[test]
+    fn keys_that_were_typed_ahead_answer_nothing() {
+        let mut fixture = Fixture::checked(100, 30);
+        open_many(&mut fixture, 1);
+        paste(&mut fixture, LINES);
+        fixture.press(r#"right enter P "ls" enter esc"#);
+        assert!(asked(&fixture), "they were meant for the program");
+        assert_eq!(sent(&mut fixture), b"");
+        fixture.later(300);
+        fixture.press("P");
+        assert!(!asked(&fixture) && !sent(&mut fixture).is_empty());
+    }
+
+    #[test]
+    fn a_leading_line_break_counts_and_one_line_does_not_ask() {
+        let mut fixture = Fixture::checked(100, 30);
+        open_many(&mut fixture, 1);
+        paste(&mut fixture, "select 1;");
+        assert!(!asked(&fixture));
+        paste(&mut fixture, "\nselect 1;");
+        assert!(asked(&fixture));
+    }
+
+    #[test]
+    fn a_program_that_brackets_pastes_is_asked_for_only_when_they_are_big() {
+        let mut fixture = Fixture::checked(100, 30);
+        open_many(&mut fixture, 1);
+        output(&mut fixture, 1, b"\x1b[?2004h");
+        paste(&mut fixture, LINES);
+        assert!(!asked(&fixture));
+        assert!(sent(&mut fixture).starts_with(b"\x1b[200~delete"));
+        paste(&mut fixture, &"x".repeat(5_001));
+        assert!(asked(&fixture));
+    }
+
+    #[test]
+    fn elsewhere_only_what_is_big_asks_unless_all_environments_are_guarded() {
+        let mut fixture = Fixture::checked(100, 30);
+        fixture.press(r#": "connect_dev-orders" enter"#);
+        fixture.started("$ ");
+        paste(&mut fixture, LINES);
+        assert!(!asked(&fixture));
+        paste(&mut fixture, &"x".repeat(5_001));
+        assert!(asked(&fixture));
+        let role = "[roles.prod-postgres]\nenv = \"dev\"\ncommand = [\"sh\"]\n";
+        let config = "[session]\nconfirm_paste = \"all\"\n";
+        let mut fixture = Fixture::with(&[("config.toml", config), ("roles.toml", role)], 100, 30);
+        open_many(&mut fixture, 1);
+        paste(&mut fixture, LINES);
+        assert!(asked(&fixture));
+    }
+}
