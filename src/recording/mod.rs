@@ -4,11 +4,13 @@
 //! would begin with a screen that nobody knows.
 
 pub mod cast;
+mod export;
 pub mod seal;
 mod sink;
 pub mod store;
 mod write;
 
+pub use export::{export, source};
 pub use store::{Begin, open};
 pub use write::{Recorder, Tee, wait_for_writers};
 

@@ -21,6 +21,7 @@ use crate::session::Ending;
 use crate::session::emulator::{Emulator, Size};
 use crate::ui::input::Input;
 use crate::ui::keymap::Chord;
+use crate::ui::recorded::Recorded;
 use crate::ui::rows::{provider_rows, role_rows};
 use crate::ui::theme::Look;
 
@@ -353,6 +354,7 @@ pub struct Tab {
     pub secrets: Vec<SecretUse>,
     pub leases: Vec<TabLease>,
     pub warnings: Vec<String>,
+    pub recorded: Recorded,
     /// What it was opened with, to open it again.
     pub request: Request,
 }

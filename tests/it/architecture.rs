@@ -11,7 +11,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("providers", &["domain"]),
     ("recording", &["domain"]),
     ("session", &["domain", "recording"]),
-    ("launch", &["domain", "config", "providers"]),
+    ("launch", &["domain", "config", "providers", "recording"]),
     ("check", &["domain", "config", "providers", "launch"]),
     (
         "ui",

@@ -226,6 +226,7 @@ impl Fixture {
             size,
             secrets: Vec::new(),
             warnings: Vec::new(),
+            recorded: crate::ui::recorded::Recorded::To("recordings/20261122T120000Z-01JD8Z4Q.cast".into()),
             told: Arc::new(AtomicBool::new(false)),
         };
         self.send(Message::Opened { generation, opened });

@@ -25,6 +25,9 @@ pub fn info(model: &Model, tab: &Tab) -> Vec<String> {
     if !tab.access.is_empty() {
         lines.push(format!("Access     {}", tab.access));
     }
+    if let Some(words) = tab.recorded.words() {
+        lines.push(format!("Recording  {words}"));
+    }
     if let TabState::Ended(_) = tab.state {
         lines.push(format!("Ended      {}", ending_words(tab)));
     }
