@@ -9,6 +9,7 @@
 //! | [`providers`] | one file a secret store, behind one small trait, listed once in `PROVIDERS` |
 //! | [`recording`] | recordings of sessions: written, sealed, kept; the asciicast format |
 //! | [`session`] | a child process: PTY, emulator, key encoding, pass-through, how it starts and ends |
+//! | [`replay`] | recordings played again: where the player is, search, transcript |
 //! | [`launch`] | a role's references resolved into a plan that a session can start |
 //! | [`check`] | which roles and providers are ready, and what to do about the rest |
 //! | [`doctor`] | what this machine offers: clients, folders, network, memory, terminal |
@@ -23,7 +24,8 @@
 //!                +-----------------> session -> recording -> domain
 //!                +-----------------> config -------> domain, and the plain data of providers
 //!          check, launch ----------> config
-//!          cli, ui, launch --------> recording
+//!          cli, ui ----------------> recording, replay -> session, recording
+//!          launch -----------------> recording
 //!          cli -> doctor ----------> check, launch, config, providers
 //! ```
 //!
@@ -44,5 +46,6 @@ pub mod domain;
 pub mod launch;
 pub mod providers;
 pub mod recording;
+pub mod replay;
 pub mod session;
 pub mod ui;

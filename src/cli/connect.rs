@@ -67,7 +67,7 @@ pub(super) fn run(connect: Connect, frame: &Frame) -> Result<u8, Vec<Problem>> {
     let recorder = recording::begin(frame, &mut request).map_err(|problem| vec![problem])?;
     let plan = plan(&request, frame)?;
     if !frame.quiet {
-        note_connected(&plan);
+        note_connected(&plan, frame);
     }
     run_here(plan, in_terminal, frame.quiet, recorder.as_ref()).map_err(|problem| vec![problem])
 }
@@ -160,8 +160,12 @@ fn unlock(problems: &[Problem], request: &Request, frame: &Frame, runtime: &Runt
     Ok(true)
 }
 
-fn note_connected(plan: &LaunchPlan) {
-    let _ = writeln!(std::io::stderr(), "Connected to {}", plan.role);
+/// What there is to say before the client has the terminal: afterwards nothing of ours is put among what it prints.
+fn note_connected(plan: &LaunchPlan, frame: &Frame) {
+    let role = frame.config.roles.iter().find(|role| role.name == plan.role);
+    let limits = role.and_then(|role| role.policy.limit_words());
+    let limits = limits.map_or_else(String::new, |words| format!(" ({words})"));
+    let _ = writeln!(std::io::stderr(), "Connected to {}{limits}", plan.role);
 }
 
 /// Runs the plan where we stand: on a PTY of its own if there is a terminal, else through pipes.
@@ -181,6 +185,9 @@ pub(super) fn run_here(
     };
     leases.end(quiet);
     let ending = ending?;
+    if let Some(limit) = ending.limit.filter(|_| !quiet) {
+        note(&format!("the session was ended: {limit}"));
+    }
     let code = u8::try_from(ending.code).unwrap_or(u8::MAX);
     Ok(recording::report(recorder, code))
 }

@@ -157,6 +157,7 @@ mod tests {
         let lease = |left: i64| Lease {
             provider: "vault".to_owned(),
             id: "database/creds/reader/4oTf".to_owned(),
+            accessor: None,
             renewable: true,
             ttl: Duration::from_secs(60),
             expires: Timestamp::from_second(now.as_second() + left).unwrap(),

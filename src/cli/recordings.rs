@@ -17,6 +17,7 @@ use crate::domain::catalogue;
 use crate::domain::printable::printable;
 use crate::domain::problem::Problem;
 use crate::recording::cast::Format;
+use crate::recording::read::Reader;
 use crate::recording::seal::Identities;
 use crate::recording::store::{self, Entry, State};
 use crate::recording::{export, source};
@@ -236,32 +237,32 @@ fn agreed(what: &str, frame: &Frame) -> Result<bool, Problem> {
 }
 
 fn write_out(action: &Export, folder: &Path, frame: &Frame) -> Result<u8, Problem> {
-    let entry = find(&action.recording, folder)?;
+    let file = find(&action.recording, folder)?;
     let identities = action.identity.as_deref().map(Identities::read).transpose()?;
-    let from = source(&entry, identities)?;
+    let from = Reader::open(source(&file, identities)?, &file.display().to_string())?;
     let format = match action.format {
         Version::V2 => Format::V2,
         Version::V3 => Format::V3,
     };
-    let unread = |error: io::Error| {
-        let what = format!("{} cannot be exported: {}", entry.path.display(), error.kind());
-        Problem::new(&catalogue::REC_READ, what)
+    let unwritten = |error: io::Error| {
+        let what = format!("{} cannot be written out: {}", file.display(), error.kind());
+        Problem::new(&catalogue::IO, what)
     };
     let Some(output) = &action.output else {
         return match export(from, format, io::stdout().lock()) {
             // `| head` has seen enough.
-            Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(unread(error)),
+            Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(unwritten(error)),
             _ => Ok(0),
         };
     };
-    let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(output);
-    let file = file.map_err(|error| {
+    let made = OpenOptions::new().write(true).create_new(true).mode(0o600).open(output);
+    let made = made.map_err(|error| {
         let what = format!("{} cannot be written: {}", output.display(), error.kind());
         Problem::new(&catalogue::IO, what).fix("name a file that is not there yet, in a folder that is")
     })?;
-    export(from, format, io::BufWriter::new(file)).map_err(unread)?;
+    export(from, format, io::BufWriter::new(made)).map_err(unwritten)?;
     if frame.json {
-        say(&json::document(json!({ "session": entry.session, "output": output })));
+        say(&json::document(json!({ "recording": file, "output": output })));
     } else if !frame.quiet {
         note(&format!("{} written", output.display()));
     }
@@ -269,17 +270,12 @@ fn write_out(action: &Export, folder: &Path, frame: &Frame) -> Result<u8, Proble
 }
 
 /// By file where there is one of that name, else by session.
-fn find(wanted: &str, folder: &Path) -> Result<Entry, Problem> {
+fn find(wanted: &str, folder: &Path) -> Result<PathBuf, Problem> {
     let file = Path::new(wanted);
-    if !file.is_file() {
-        return store::find(folder, wanted);
+    if file.is_file() {
+        return Ok(file.to_owned());
     }
-    store::entry(file).map_err(|_| {
-        Problem::new(
-            &catalogue::REC_READ,
-            format!("{wanted} is no recording that hallpass has made"),
-        )
-    })
+    store::find(folder, wanted).map(|entry| entry.path)
 }
 
 #[cfg(test)]

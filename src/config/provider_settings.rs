@@ -53,6 +53,7 @@ const VAULT_KEYS: &[Key] = &[
     Key::now("kv", Takes::Choice(&["1", "2", "auto"]), "2"),
     Key::now("mounts", Takes::NumberMap(1, 2), "{ \"team/kv\" = 2 }"),
     Key::now("token", Takes::Credential, "{ secret = \"env:MY_TOKEN\" }"),
+    Key::now("token_role", Takes::Text, "\"hallpass-sessions\""),
     Key::now("client_cert", Takes::Credential, "\"/etc/hallpass/client.pem\""),
     Key::now("client_key", Takes::Credential, "\"/etc/hallpass/client.key\""),
     Key::now(

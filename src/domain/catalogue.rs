@@ -233,6 +233,9 @@ catalogue! {
     FILTER = "E-FILTER", "a filter names a field or a value that is not there", causes: [], fixes: ["hallpass help filters"];
     USAGE = "E-USAGE", "the command cannot be used like this", causes: [], fixes: ["hallpass --help"];
     IO = "E-IO", "the system refused a file or a process", causes: [], fixes: [];
+
+    // --- recordings that are read
+    REC_FORMAT = "E-REC-FORMAT", "the file is no recording that can be played", causes: ["it is not an asciicast (v1, v2 or v3), or something else was written into its first line"], fixes: ["head -c 200 FILE   (the first line of an asciicast is a JSON object with \"version\")"];
 }
 
 /// The entry with this id, in any case.

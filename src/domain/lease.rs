@@ -10,8 +10,11 @@ use jiff::Timestamp;
 pub struct Lease {
     /// The provider's name in the configuration.
     pub provider: String,
-    /// The provider's own name for it: `database/creds/reader/4oTf…`.
+    /// The provider's own name for it: `database/creds/reader/4oTf…`. While it is being made only what is asked for is known:
+    /// `database/creds/reader/`.
     pub id: String,
+    /// The name of the token that was made for it alone, and takes it along when it is ended. Nobody can log in with it.
+    pub accessor: Option<String>,
     /// Whether it can be made to last longer.
     pub renewable: bool,
     /// How long it lasted when it was made or last renewed.
@@ -24,6 +27,16 @@ impl Lease {
     /// What it was made from: `database/creds/reader`. The rest of its name tells a person nothing.
     pub fn path(&self) -> &str {
         self.id.rsplit_once('/').map_or(&self.id, |(path, _)| path)
+    }
+
+    /// By what it is kept: known before it is made wherever there can be such a name.
+    pub fn key(&self) -> &str {
+        self.accessor.as_deref().unwrap_or(&self.id)
+    }
+
+    /// Whether the provider's name for it is known.
+    pub fn is_named(&self) -> bool {
+        !self.id.ends_with('/')
     }
 
     /// Seconds until it ends; none are left of one that is over.
@@ -50,6 +63,11 @@ impl Held {
             warning: None,
             give_back: Some(Box::new(give_back)),
         }
+    }
+
+    /// It is made now, and this is what is known of it. It keeps its key.
+    pub fn made(&mut self, lease: Lease) {
+        self.lease = lease;
     }
 
     /// As it was when it was made.

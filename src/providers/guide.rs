@@ -22,7 +22,9 @@ pub(super) const VAULT: Guide = Guide {
         "token of the block",
         "provider vault alone: VAULT_TOKEN, else VAULT_APP_ROLE_ID with VAULT_APP_ROLE_SECRET_ID, else ~/.vault-token",
     ],
-    remark: "",
+    remark: "a database credential is safe from a kill -9 in every moment where the policy grants update on auth/token/create and \
+             auth/token/revoke-accessor (or token_role of the block, and update on auth/token/create/ROLE): it is then made with a token of its \
+             own. Elsewhere one whose answer is under way at that moment stays until it expires",
     reference: "_envs/vault/secret/databases/orders#password",
     example: "\
 [providers.vault-eu]

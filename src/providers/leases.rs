@@ -46,7 +46,7 @@ pub enum News {
 }
 
 type Listener = Box<dyn Fn(News) + Send + Sync>;
-/// A provider's name and its name for the lease.
+/// A provider's name and the lease's key.
 type Key = (String, String);
 
 /// The thread's view of a lease.
@@ -153,21 +153,9 @@ impl Making {
 
     /// Writes the lease down and keeps it from now on. `endpoint` is where the provider is.
     pub(super) fn hold(&self, lease: Lease, endpoint: String) -> Held {
-        let entry = Entry {
-            provider: lease.provider.clone(),
-            endpoint,
-            lease: lease.id.clone(),
-            expires: lease.expires,
-        };
         let folder = folder(&self.registry);
-        let written = enter(&folder, entry);
-        send(Order::Keep(Kept {
-            due: due(&lease),
-            lease: lease.clone(),
-            registry: Arc::clone(&self.registry),
-            given_back: false,
-        }));
-        let key = (lease.provider.clone(), lease.id.clone());
+        let written = self.keep(&lease, endpoint);
+        let key = key(&lease);
         let path = lease.path().to_owned();
         let mut held = Held::new(lease, move || {
             let work = Work::new(|counts| &mut counts.revoking);
@@ -182,6 +170,28 @@ impl Making {
         }
         held
     }
+
+    /// The lease that was held before it was made has a name now, and an end.
+    pub(super) fn made(&self, held: &mut Held, lease: Lease, endpoint: String) {
+        // Not written, the line before it does as well: it names the token.
+        let _ = self.keep(&lease, endpoint);
+        held.made(lease);
+    }
+
+    fn keep(&self, lease: &Lease, endpoint: String) -> std::io::Result<()> {
+        let written = enter(&folder(&self.registry), Entry::of(lease, endpoint));
+        send(Order::Keep(Kept {
+            due: due(lease),
+            lease: lease.clone(),
+            registry: Arc::clone(&self.registry),
+            given_back: false,
+        }));
+        written
+    }
+}
+
+fn key(lease: &Lease) -> Key {
+    (lease.provider.clone(), lease.key().to_owned())
 }
 
 fn folder(registry: &Registry) -> PathBuf {
@@ -267,8 +277,7 @@ impl Keeping {
     fn obey(&mut self, order: Order) {
         match order {
             Order::Keep(kept) => {
-                let key = (kept.lease.provider.clone(), kept.lease.id.clone());
-                self.kept.insert(key, kept);
+                self.kept.insert(key(&kept.lease), kept);
             }
             Order::GiveBack(key, work) => {
                 if let Some(kept) = self.kept.get_mut(&key) {
@@ -333,15 +342,9 @@ impl Keeping {
             Ok(lease) => {
                 kept.due = due(&lease);
                 kept.lease = lease.clone();
-                let entry = |endpoint| Entry {
-                    provider: lease.provider.clone(),
-                    endpoint,
-                    lease: lease.id.clone(),
-                    expires: lease.expires,
-                };
                 if let Ok(provider) = Registry::get(&kept.registry, &key.0) {
                     // The old line names the lease as well; it only says too early when it ends.
-                    let _ = enter(&folder(&kept.registry), entry(provider.endpoint()));
+                    let _ = enter(&folder(&kept.registry), Entry::of(&lease, provider.endpoint()));
                 }
                 tell(News::Renewed(lease));
             }
@@ -431,7 +434,7 @@ fn enter(folder: &Path, entry: Entry) -> std::io::Result<()> {
 
 fn strike(folder: &Path, lease: &Lease) {
     if let Some(journal) = lock(&SHARED.journals).get_mut(folder) {
-        journal.strike(&lease.id);
+        journal.strike(lease.key());
     }
 }
 
@@ -455,13 +458,7 @@ async fn sweep_all(registry: &Arc<Registry>) {
 /// Gives back what one run left. What fails stays in its journal until it has ended by itself.
 async fn sweep_one(mut leftover: Leftover, registry: &Arc<Registry>) {
     for entry in leftover.entries.clone() {
-        let lease = Lease {
-            provider: entry.provider,
-            id: entry.lease,
-            renewable: false,
-            ttl: Duration::ZERO,
-            expires: entry.expires,
-        };
+        let lease = entry.lease();
         let result = match Registry::get(registry, &lease.provider) {
             Ok(provider) if provider.endpoint() == entry.endpoint => provider.revoke(&lease).await,
             // Another server would say of any name that there is no such lease.
@@ -473,12 +470,11 @@ async fn sweep_one(mut leftover: Leftover, registry: &Arc<Registry>) {
         };
         let over = lease.left(Timestamp::now()) == 0;
         match result {
-            Ok(()) => leftover.strike(&lease.id),
-            Err(_) if over => leftover.strike(&lease.id),
+            Ok(()) => leftover.strike(lease.key()),
+            Err(_) if over => leftover.strike(lease.key()),
             Err(problem) if is_final(&problem) => {
-                leftover.strike(&lease.id);
-                let key = (lease.provider.clone(), lease.id.clone());
-                lock(&SHARED.owed).insert(key, (lease.clone(), problem.clone()));
+                leftover.strike(lease.key());
+                lock(&SHARED.owed).insert(key(&lease), (lease.clone(), problem.clone()));
                 tell(News::NotRevoked(lease, problem));
             }
             Err(_) => {}

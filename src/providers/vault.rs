@@ -9,6 +9,7 @@ mod kept;
 mod lease;
 mod login;
 mod loopback;
+mod maker;
 mod method;
 mod path;
 mod person;
@@ -58,7 +59,7 @@ struct Vault {
     /// The mounts that were found out. Held while one is asked for, so that ten secrets of one mount ask once.
     mounts: Shared<BTreeMap<String, Engine>>,
     /// How each lease that lives was made.
-    leases: lease::Made,
+    leases: maker::Made,
 }
 
 struct Connection {
@@ -82,7 +83,7 @@ pub(super) fn open(
         connection: OnceCell::new(),
         session: Session::default(),
         mounts: Shared::default(),
-        leases: lease::Made::default(),
+        leases: maker::Made::default(),
     }))
 }
 

@@ -1,43 +1,48 @@
-//! A recording of ours read again: what is sealed opened, and written as v2 or v3 for other players.
+//! A recording read again: what is sealed opened, and written as v2 or v3 for other players.
 
 use std::fs::File;
-use std::io::{self, BufRead, BufReader, Read, Write};
-use std::time::Duration;
+use std::io::{self, BufRead, BufReader, Read, Seek as _, Write};
+use std::path::Path;
 
-use super::cast::{Encoder, Event, Format, Header, Kind, Origin, Size};
+use super::cast::{Encoder, Format};
+use super::read::Reader;
 use super::seal::{Identities, SEALED};
-use super::store::Entry;
 use crate::domain::catalogue;
 use crate::domain::problem::Problem;
 
-/// The text of a recording, sealed or not: the lines of an asciicast.
+/// A longer first line is no header of ours.
+const MAX_HEADER: u64 = 64 << 10;
+
+/// The text of a recording, whoever made it: its lines as they are, sealed ones opened.
 ///
 /// # Errors
 /// `E-REC-READ`; `E-REC-SEALED`: it is sealed and there is no identity; `E-REC-IDENTITY`: none of them is a recipient's.
-pub fn source(entry: &Entry, identities: Option<Identities>) -> Result<Box<dyn BufRead + Send>, Problem> {
-    let name = entry.path.display();
+pub fn source(file: &Path, identities: Option<Identities>) -> Result<Box<dyn BufRead + Send>, Problem> {
+    let name = file.display();
     let unreadable =
         |error: io::Error| Problem::new(&catalogue::REC_READ, format!("{name} cannot be read: {}", error.kind()));
-    let file = BufReader::new(File::open(&entry.path).map_err(unreadable)?);
-    if !entry.sealed {
-        return Ok(Box::new(file));
+    let mut lines = BufReader::new(File::open(file).map_err(unreadable)?);
+    let mut header = Vec::new();
+    let read = (&mut lines).take(MAX_HEADER).read_until(b'\n', &mut header);
+    read.map_err(unreadable)?;
+    if !lines.fill_buf().map_err(unreadable)?.starts_with(SEALED.as_bytes()) {
+        lines.rewind().map_err(unreadable)?;
+        return Ok(Box::new(lines));
     }
     let Some(identities) = identities else {
         return Err(Problem::new(&catalogue::REC_SEALED, format!("{name} is sealed")));
     };
     let mut opened = Opened {
-        lines: file,
+        lines,
         identities,
         text: Vec::new(),
         read: 0,
         sealed: 0,
         closed: 0,
     };
-    // The header is in the clear; what follows it shows whose the identity is.
-    let mut header = Vec::new();
-    opened.read_until(b'\n', &mut header).map_err(unreadable)?;
+    // The first events show whose the identity is.
     opened.fill_buf().map_err(unreadable)?;
-    if opened.sealed > 0 && opened.sealed == opened.closed {
+    if opened.sealed == opened.closed {
         let what = format!("{name} is sealed for somebody else");
         return Err(Problem::new(&catalogue::REC_IDENTITY, what));
     }
@@ -109,67 +114,18 @@ impl<R: BufRead> BufRead for Opened<R> {
     }
 }
 
-/// Writes a recording of ours, up to where it is torn. The facts of hallpass in its header stay.
+/// Writes a recording in a format that other players know, up to where it is torn. The facts of hallpass in a header of ours stay.
 ///
 /// # Errors
-/// Of reading, of writing, and `InvalidData` where the header is none of ours.
-pub fn export(mut source: impl BufRead, format: Format, mut to: impl Write) -> io::Result<()> {
-    let mut line = String::new();
-    source.read_line(&mut line)?;
-    let header = header(&line).ok_or(io::ErrorKind::InvalidData)?;
+/// Of writing.
+pub fn export(recording: Reader, format: Format, mut to: impl Write) -> io::Result<()> {
     let mut encoder = Encoder::new(format);
-    to.write_all(encoder.header(&header).as_bytes())?;
-    let mut time = Duration::ZERO;
-    let mut lines = String::new();
-    loop {
+    to.write_all(encoder.header(recording.header()).as_bytes())?;
+    let mut line = String::new();
+    for event in recording {
+        encoder.event(&event, &mut line);
+        to.write_all(line.as_bytes())?;
         line.clear();
-        let read = source.read_line(&mut line);
-        // A torn line is the end, also where it is cut inside a character.
-        if !read.is_ok_and(|count| count > 0) || !line.ends_with('\n') {
-            return to.flush();
-        }
-        let Some(event) = event(&line, &mut time) else { continue };
-        encoder.event(&event, &mut lines);
-        to.write_all(lines.as_bytes())?;
-        lines.clear();
     }
-}
-
-fn header(line: &str) -> Option<Header> {
-    let header: serde_json::Value = serde_json::from_str(line).ok()?;
-    let term = header.get("term")?;
-    let cells = |name| u16::try_from(term.get(name)?.as_u64()?).ok();
-    let text = |value: Option<&serde_json::Value>| value?.as_str().map(str::to_owned);
-    let origin: Origin = serde_json::from_value(header.get("hallpass")?.clone()).ok()?;
-    Some(Header {
-        size: Size {
-            columns: cells("cols")?,
-            rows: cells("rows")?,
-        },
-        timestamp: header.get("timestamp").and_then(serde_json::Value::as_i64),
-        title: text(header.get("title")),
-        term: text(term.get("type")),
-        idle_time_limit: None,
-        origin: Some(origin),
-    })
-}
-
-fn event(line: &str, time: &mut Duration) -> Option<Event> {
-    let (interval, code, data): (f64, String, String) = serde_json::from_str(line).ok()?;
-    *time += Duration::try_from_secs_f64(interval).ok()?;
-    let kind = match code.as_str() {
-        "o" => Kind::Output(data),
-        "i" => Kind::Input(data),
-        "m" => Kind::Mark(data),
-        "x" => Kind::Exit(data.parse().ok()?),
-        "r" => {
-            let (columns, rows) = data.split_once('x')?;
-            Kind::Resize(Size {
-                columns: columns.parse().ok()?,
-                rows: rows.parse().ok()?,
-            })
-        }
-        _ => return None,
-    };
-    Some(Event { time: *time, kind })
+    to.flush()
 }

@@ -5,6 +5,7 @@
 
 pub mod cast;
 mod export;
+pub mod read;
 pub mod seal;
 mod sink;
 pub mod store;

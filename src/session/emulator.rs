@@ -1,8 +1,10 @@
 //! The screen of a child: what its output has drawn. Knows no process, no window and no ratatui.
 
 mod adapter;
+mod boundary;
 #[cfg(test)]
 mod cases;
+mod keyframe;
 mod title;
 
 use std::time::Instant;
@@ -14,6 +16,8 @@ use alacritty_terminal::term::cell::{Cell, Flags};
 use alacritty_terminal::vte::ansi::{self, Processor};
 
 use adapter::Adapter;
+pub use boundary::Boundary;
+pub use keyframe::Keyframe;
 
 /// Size in cells.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -295,6 +299,14 @@ impl Emulator {
             }
             column += 1;
         }
+    }
+
+    /// Whether a visible row was wrapped: its text goes on in the next one.
+    pub fn row_wraps(&self, row: u16) -> bool {
+        let size = self.size();
+        let line = Line(i32::from(row) - i32::try_from(self.scrolled()).unwrap_or(i32::MAX));
+        let last = Column(usize::from(size.columns) - 1);
+        row < size.rows && self.adapter.term.grid()[line][last].flags.contains(Flags::WRAPLINE)
     }
 
     /// The text of a visible row without trailing blanks, concealed text too.

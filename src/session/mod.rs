@@ -9,6 +9,7 @@ pub mod harden;
 pub mod keys;
 mod leftovers;
 mod lifetime;
+mod limits;
 mod output;
 mod parcel;
 pub mod passthrough;
@@ -22,12 +23,14 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use crate::domain::limits::Limit;
 use crate::domain::plan::LaunchPlan;
 use crate::domain::problem::Problem;
 use crate::recording::Recorder;
 use emulator::{Emulator, Size};
 use lifetime::Lifetime;
 pub use lifetime::wait_for_children;
+use limits::Watch;
 use pty::{Outgoing, Pty};
 use rustix::process::Signal;
 use start::system_problem;
@@ -43,6 +46,8 @@ pub struct Ending {
     pub ran: Duration,
     /// How many values were masked in its output.
     pub masked: u64,
+    /// The limit of its session that has ended it.
+    pub limit: Option<Limit>,
 }
 
 /// What a session tells whoever shows it. Sent from its threads; coalesced.
@@ -62,6 +67,7 @@ pub type Notify = Box<dyn Fn(SessionEvent) + Send + Sync>;
 pub struct Session {
     emulator: Arc<Mutex<Emulator>>,
     lifetime: Arc<Lifetime>,
+    watch: Arc<Watch>,
     outgoing: Arc<Outgoing>,
     recorder: Option<Recorder>,
     /// Until the child has ended.
@@ -100,6 +106,7 @@ impl Session {
     ) -> Result<Self, Problem> {
         let size = size.clamped();
         let redactor = plan.env.redactor();
+        let limits = plan.limits;
         let (pty, stdio) = Pty::open(size)?;
         let end = Arc::clone(&pty.end);
         let typed = Typed::new(recorder.as_ref(), || plan.env.redactor(), &end);
@@ -108,6 +115,7 @@ impl Session {
         let lifetime = Lifetime::new(started, Some(Arc::clone(&end))).map_err(no_thread)?;
         let session = Self {
             emulator: Arc::new(Mutex::new(Emulator::new(size, scrollback))),
+            watch: Watch::new(limits),
             lifetime,
             outgoing: Arc::default(),
             recorder,
@@ -122,6 +130,7 @@ impl Session {
         let outgoing = Arc::clone(&session.outgoing);
         let writing_end = Arc::clone(&end);
         thread("writer", move || outgoing.run(&writing_end)).map_err(no_thread)?;
+        session.watch.start(&session.lifetime).map_err(no_thread)?;
         let reader = output::Reader::new(&session, end, ended, redactor, notify);
         thread("reader", move || reader.run()).map_err(no_thread)?;
         Ok(session)
@@ -138,6 +147,11 @@ impl Session {
         if let Some(typed) = &mut *self.typed.lock().unwrap_or_else(PoisonError::into_inner) {
             typed.push(bytes);
         }
+    }
+
+    /// A person has typed what was sent: the session is not idle.
+    pub fn typed(&self) {
+        self.watch.typed();
     }
 
     /// Gives the screen and the child a new size, the nearest one that is possible.

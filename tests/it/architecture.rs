@@ -11,6 +11,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("providers", &["domain"]),
     ("recording", &["domain"]),
     ("session", &["domain", "recording"]),
+    ("replay", &["domain", "recording", "session"]),
     ("launch", &["domain", "config", "providers", "recording"]),
     ("check", &["domain", "config", "providers", "launch"]),
     (
@@ -20,6 +21,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "config",
             "providers",
             "recording",
+            "replay",
             "session",
             "launch",
             "check",
@@ -33,6 +35,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "config",
             "providers",
             "recording",
+            "replay",
             "session",
             "launch",
             "check",

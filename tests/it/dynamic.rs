@@ -275,7 +275,12 @@ fn a_user_for_each_session(database: &'static Database) {
             "{role}: {said}\n{}",
             outcome.stderr
         );
-        assert_eq!(said.matches("\"lease\"").count(), 1, "both fields are one read: {said}");
+        // Written down twice: before it is made, and with its name.
+        let named = said
+            .lines()
+            .filter(|line| line.contains("\"lease\"") && !line.contains("/\",\"accessor\""));
+        assert_eq!(named.count(), 1, "both fields are one read: {said}");
+        assert_eq!(said.matches("\"lease\"").count(), 2, "{said}");
         for (place, bytes) in [("stdout", &outcome.stdout), ("stderr", &outcome.stderr)] {
             assert_eq!(password.in_bytes(place, bytes.as_bytes()), []);
         }
@@ -575,6 +580,109 @@ fn given_up_while_it_is_made() {
     line.hold(false);
     assert_eq!(slow.wait().unwrap().code(), Some(125));
     fixture.is_clean();
+}
+
+/// A kill in the worst moment: the user is there, and the answer with its name is on its way. The name of the token that it hangs on was
+/// written down before, and is enough.
+#[track_caller]
+fn killed_while_it_is_made(fixture: &mut Fixture, times: usize) {
+    let line = Line::new();
+    fixture.sandbox.set("VAULT_ADDR", &line.address);
+    for _ in 0..times {
+        line.hold(true);
+        let mut child = fixture.start("reader", "touch started");
+        fixture.has_users(1);
+        let journals = fixture.journals().concat();
+        let unnamed = format!("\"lease\":\"{}/creds/{}/\"", fixture.mount, fixture.role);
+        assert!(
+            journals.contains(&unnamed) && journals.contains("\"accessor\""),
+            "{journals}"
+        );
+        signal(child.id(), "KILL");
+        child.wait().unwrap();
+        // The answer comes to nobody.
+        line.hold(false);
+        assert_eq!(fixture.users().len(), 1);
+        let outcome = fixture.sandbox.run(&["exec", "plain", "--", "true"]).expect_code(0);
+        assert_eq!(outcome.stderr, "");
+        fixture.is_clean();
+        assert!(!fixture.sandbox.home().join("started").exists());
+    }
+}
+
+#[test]
+fn killed_while_postgres_makes_it() {
+    killed_while_it_is_made(&mut Fixture::new(&POSTGRES), 20);
+}
+
+#[test]
+fn killed_while_mariadb_makes_it() {
+    killed_while_it_is_made(&mut Fixture::new(&MARIADB), 5);
+}
+
+const MAY_MAKE_AND_END: &str = "path \"auth/token/create\" { capabilities = [\"update\"] }\n\
+                                path \"auth/token/revoke-accessor\" { capabilities = [\"update\"] }";
+
+/// All that it takes are two rules, and none on leases.
+#[test]
+fn killed_with_a_small_policy() {
+    let mut fixture = Fixture::new(&POSTGRES);
+    let token = fixture.token(MAY_MAKE_AND_END);
+    fixture.sandbox.set("VAULT_TOKEN", &token);
+    killed_while_it_is_made(&mut fixture, 2);
+    // And in a session's midst, and at its end.
+    let mut child = fixture.start("reader", "sleep 60");
+    fixture.has_users(1);
+    eventually("its name is written down", || {
+        fixture.journals().concat().lines().count() == 2
+    });
+    signal(child.id(), "KILL");
+    child.wait().unwrap();
+    fixture.sandbox.run(&["exec", "plain", "--", "true"]).expect_code(0);
+    fixture.is_clean();
+    fixture.exec("reader", (POSTGRES.who)().as_str()).expect_code(0);
+    fixture.is_clean();
+    alive(&token);
+}
+
+/// Where a policy lets a role make tokens, and nothing else.
+#[test]
+fn killed_with_a_token_role() {
+    let mut fixture = Fixture::new(&POSTGRES);
+    let made = unique("sessions");
+    let inner = fixture.policy("");
+    servers().vault(
+        "POST",
+        &format!("auth/token/roles/{made}"),
+        &json!({ "orphan": true, "allowed_policies": [inner], "token_period": 0 }),
+    );
+    let token = fixture.token(&format!(
+        "path \"auth/token/create/{made}\" {{ capabilities = [\"update\"] }}\n\
+         path \"auth/token/revoke-accessor\" {{ capabilities = [\"update\"] }}"
+    ));
+    fixture.sandbox.set("VAULT_TOKEN", &token);
+    fixture
+        .sandbox
+        .config(&format!("[providers.vault]\ntoken_role = '{made}'\n"));
+    killed_while_it_is_made(&mut fixture, 2);
+    // One that is not there is said, and the session opens all the same.
+    fixture.sandbox.config("[providers.vault]\ntoken_role = 'nobody'\n");
+    let outcome = fixture.exec("reader", "true").expect_code(0);
+    assert!(outcome.stderr.contains("token_role `nobody`"), "{}", outcome.stderr);
+}
+
+/// An answer that never comes, and a hallpass that lives on: what was made is taken back although nobody ever heard its name.
+#[test]
+fn an_answer_that_never_comes() {
+    let line = Line::new();
+    let mut fixture = Fixture::new(&POSTGRES);
+    fixture.sandbox.set("VAULT_ADDR", &line.address);
+    fixture.sandbox.config("[providers.vault]\ntimeout = '1s'\n");
+    line.hold(true);
+    let outcome = fixture.exec("reader", "touch started").expect_code(125);
+    assert!(outcome.stderr.contains("error[E-NET-TIMEOUT]"), "{}", outcome.stderr);
+    fixture.is_clean();
+    assert!(!fixture.sandbox.home().join("started").exists());
 }
 
 /// Vault is away when the session ends: it is said, and the next start that reaches it does the work.

@@ -43,6 +43,7 @@ mod rds;
 mod readme;
 mod recordings;
 mod session;
+mod tabs;
 mod terminal;
 mod vault;
 mod vault_failures;

@@ -7,16 +7,27 @@
 //! {"provider":"vault","endpoint":"https://vault:8200","lease":"database/creds/reader/4oTf…","expires":"2026-11-22T12:00:00Z"}
 //! {"struck":"database/creds/reader/4oTf…"}
 //! ```
+//!
+//! Where a token is made for the lease alone, its accessor stands beside it, from before the lease is asked for: its name may never come.
+//!
+//! ```text
+//! {"provider":"vault","endpoint":"https://vault:8200","lease":"database/creds/reader/","accessor":"8fXb…","expires":"2026-11-23T11:00:00Z"}
+//! {"provider":"vault","endpoint":"https://vault:8200","lease":"database/creds/reader/4oTf…","accessor":"8fXb…","expires":"2026-11-22T12:00:00Z"}
+//! {"struck":"8fXb…"}
+//! ```
 
 use std::collections::BTreeMap;
 use std::fs::{self, DirBuilder, File};
 use std::io::{self, Read as _, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use jiff::Timestamp;
 use rustix::fs::{FlockOperation, OFlags, flock};
 use serde::{Deserialize, Serialize};
+
+use crate::domain::lease::Lease;
 
 /// Larger files were not written by us.
 const MAX_SIZE: u64 = 4 << 20;
@@ -34,7 +45,38 @@ pub(super) struct Entry {
     /// Where that provider was: the same name may stand for another server by the next start.
     pub(super) endpoint: String,
     pub(super) lease: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) accessor: Option<String>,
     pub(super) expires: Timestamp,
+}
+
+impl Entry {
+    /// A lease of a provider that is there now.
+    pub(super) fn of(lease: &Lease, endpoint: String) -> Self {
+        Self {
+            provider: lease.provider.clone(),
+            endpoint,
+            lease: lease.id.clone(),
+            accessor: lease.accessor.clone(),
+            expires: lease.expires,
+        }
+    }
+
+    /// What has to be given back, as far as a lease of an earlier run is known.
+    pub(super) fn lease(&self) -> Lease {
+        Lease {
+            provider: self.provider.clone(),
+            id: self.lease.clone(),
+            accessor: self.accessor.clone(),
+            renewable: false,
+            ttl: Duration::ZERO,
+            expires: self.expires,
+        }
+    }
+
+    fn key(&self) -> &str {
+        self.accessor.as_deref().unwrap_or(&self.lease)
+    }
 }
 
 #[derive(Serialize, Deserialize)]
@@ -62,7 +104,7 @@ struct Open {
     path: PathBuf,
     /// Locked.
     file: File,
-    /// What is open, by its name.
+    /// What is open, by its key.
     entries: BTreeMap<String, Entry>,
     size: u64,
     /// The size at which it is written anew.
@@ -110,7 +152,7 @@ impl Journal {
             None => self.open.insert(create(folder)?),
         };
         open.add(&Line::Entry(entry.clone()))?;
-        let is_new = open.entries.insert(entry.lease.clone(), entry).is_none();
+        let is_new = open.entries.insert(entry.key().to_owned(), entry).is_none();
         if is_new {
             open.file.sync_data()?;
         }
@@ -121,15 +163,15 @@ impl Journal {
     }
 
     /// The lease is over; the last one takes the file with it.
-    pub(super) fn strike(&mut self, lease: &str) {
+    pub(super) fn strike(&mut self, key: &str) {
         let Some(open) = &mut self.open else { return };
-        open.entries.remove(lease);
+        open.entries.remove(key);
         if open.entries.is_empty() {
             // Still locked: nobody reads it in between.
             let _ = fs::remove_file(&open.path);
             self.open = None;
         } else {
-            let struck = lease.to_owned();
+            let struck = key.to_owned();
             // A line too few is a lease that is revoked twice, which does no harm.
             let _ = open.add(&Line::Struck { struck });
         }
@@ -173,12 +215,12 @@ pub(super) struct Leftover {
 
 impl Leftover {
     /// The lease needs no further try.
-    pub(super) fn strike(&mut self, lease: &str) {
-        self.entries.retain(|entry| entry.lease != lease);
+    pub(super) fn strike(&mut self, key: &str) {
+        self.entries.retain(|entry| entry.key() != key);
         if self.entries.is_empty() {
             let _ = fs::remove_file(&self.path);
         } else {
-            let struck = lease.to_owned();
+            let struck = key.to_owned();
             let _ = write(&self.file, &Line::Struck { struck });
         }
     }
@@ -237,7 +279,7 @@ fn read(bytes: &[u8]) -> Vec<Entry> {
     let mut open: BTreeMap<String, Entry> = BTreeMap::new();
     for line in bytes.split(|byte| *byte == b'\n') {
         match serde_json::from_slice(line) {
-            Ok(Line::Entry(entry)) => drop(open.insert(entry.lease.clone(), entry)),
+            Ok(Line::Entry(entry)) => drop(open.insert(entry.key().to_owned(), entry)),
             Ok(Line::Struck { struck }) => drop(open.remove(&struck)),
             Err(_) => {}
         }
@@ -255,6 +297,7 @@ mod tests {
             provider: "vault".to_owned(),
             endpoint: "http://127.0.0.1:8200".to_owned(),
             lease: lease.to_owned(),
+            accessor: None,
             expires: Timestamp::from_second(2_000_000_000).unwrap(),
         }
     }
@@ -290,6 +333,23 @@ mod tests {
         assert!(leftovers(&folder).is_empty(), "one start at a time");
         found[0].strike("b");
         assert_eq!(names(&folder), 0);
+    }
+
+    #[test]
+    fn a_lease_whose_token_is_known_keeps_its_place() {
+        let home = tempfile::tempdir().unwrap();
+        let mut journal = Journal::default();
+        let of = |lease: &str| Entry {
+            accessor: Some("accessor".to_owned()),
+            ..entry(lease)
+        };
+        journal.enter(home.path(), of("db/creds/a/")).unwrap();
+        journal.enter(home.path(), of("db/creds/a/1")).unwrap();
+        drop(journal);
+        let mut found = leftovers(home.path());
+        assert_eq!(found[0].entries, [of("db/creds/a/1")]);
+        found[0].strike("accessor");
+        assert_eq!(names(home.path()), 0);
     }
 
     #[test]

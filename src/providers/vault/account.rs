@@ -5,9 +5,8 @@ use serde_json::{Map, Value};
 
 use super::Vault;
 use super::api::{LoggedIn, Remarks, parse};
-use super::login::{Life, Origin, Token};
+use super::login::{Origin, Token};
 use super::method::{Account, Part, Place};
-use super::settings::is_header_text;
 use crate::domain::catalogue::{self, Code};
 use crate::domain::problem::Problem;
 use crate::providers::net::http::Answer;
@@ -118,11 +117,7 @@ impl Vault {
             let problem = Problem::new(&catalogue::VAULT_LOGIN_MFA, what);
             return Some(Err(problem.steps(stages_until("login", self.settings.https))));
         }
-        if !is_header_text(auth.client_token.expose_secret()) {
-            return None;
-        }
-        let life = Life::of(&auth);
-        let token = Token::of(auth.client_token, origin, life);
+        let token = Token::brought(auth, origin)?;
         self.worked(&token);
         Some(Ok(token))
     }

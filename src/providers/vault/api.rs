@@ -384,6 +384,11 @@ pub(super) struct LoggedIn {
 #[derive(Deserialize)]
 pub(super) struct Auth {
     pub(super) client_token: SecretString,
+    #[serde(default, deserialize_with = "or_default")]
+    pub(super) accessor: String,
+    /// It does not end with the token that it was made from.
+    #[serde(default)]
+    pub(super) orphan: bool,
     #[serde(default)]
     pub(super) lease_duration: u64,
     #[serde(default)]

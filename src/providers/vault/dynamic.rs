@@ -9,8 +9,8 @@ use serde::de::IgnoredAny;
 
 use super::Vault;
 use super::api::{Envelope, Remarks, parse};
-use super::lease::How;
 use super::login::Token;
+use super::maker::How;
 use super::path::Target;
 use super::read::Read;
 use super::refusal::may;
@@ -45,6 +45,7 @@ impl Leased {
         let lease = Lease {
             provider,
             id: self.lease_id,
+            accessor: how.accessor().map(str::to_owned),
             renewable: self.renewable,
             ttl: how.ttl,
             expires: end.unwrap_or(Timestamp::MAX),
@@ -53,30 +54,56 @@ impl Leased {
     }
 }
 
+/// A lease that will be asked for; none where nothing is known of it beforehand.
+fn awaited(provider: &str, target: &Target, how: &How) -> Option<Lease> {
+    Some(Lease {
+        provider: provider.to_owned(),
+        id: format!("{}/", target.api().trim_end_matches('/')),
+        accessor: Some(how.accessor()?.to_owned()),
+        renewable: false,
+        ttl: Duration::ZERO,
+        expires: how.end().unwrap_or(Timestamp::MAX),
+    })
+}
+
 impl Vault {
     /// Reads what the read makes. Never twice, and never given up half-way: an answer that nobody waits for any more is given back.
     pub(super) async fn make(&self, target: Target, login: &Arc<Token>) -> Result<Read, Problem> {
-        let mut how = self.how_to_give_back(login).await?;
+        let client = self.connection().await?.client.clone();
+        let ending = || Problem::new(&catalogue::PROVIDER_CANCELLED, "hallpass is ending");
+        let making = self.credentials.making().ok_or_else(ending)?;
+        let mut how = self.how_to_make(login).await?;
+        let (provider, endpoint) = (self.name.clone(), Provider::endpoint(self));
+        // From here on a kill leaves nothing that the next start could not take back.
+        let begun = awaited(&provider, &target, &how).map(|lease| {
+            self.leases.insert(lease.key(), how.clone());
+            making.hold(lease, endpoint.clone())
+        });
         let token = Arc::clone(&how.token);
         let question = self.asker(Some(&token)).get(target.api());
         let question = match question {
             Ok(question) => question,
             Err(fault) => return Err(self.unanswered(&fault, "the request").await),
         };
-        let client = self.connection().await?.client.clone();
-        let ending = || Problem::new(&catalogue::PROVIDER_CANCELLED, "hallpass is ending");
-        let making = self.credentials.making().ok_or_else(ending)?;
-        let (provider, endpoint) = (self.name.clone(), Provider::endpoint(self));
         let (made, line) = (self.leases.clone(), question.line);
         let asked = to_the_end(async move {
             let answer = http::send(&client, question.request).await;
             let leased = answer.as_ref().ok().and_then(Leased::of);
-            let lease = leased.map(|leased| {
+            let held = leased.map(|leased| {
                 let lease = leased.lease(provider, &mut how);
-                made.insert(&lease.id, how);
-                making.hold(lease, endpoint)
+                let warning = how.warning.clone();
+                made.insert(lease.key(), how);
+                let mut held = match begun {
+                    Some(mut held) => {
+                        making.made(&mut held, lease, endpoint);
+                        held
+                    }
+                    None => making.hold(lease, endpoint),
+                };
+                held.warning = held.warning.take().or(warning);
+                held
             });
-            (answer, lease)
+            (answer, held)
         });
         let (answer, lease) = asked.await.ok_or_else(ending)?;
         let answer = match answer {

@@ -19,6 +19,8 @@ use crate::providers::shared::Shared;
 pub(super) struct Token {
     pub(super) value: SecretString,
     pub(super) origin: Origin,
+    /// Its name, by which it can be ended; where it was made here.
+    pub(super) accessor: Option<String>,
     life: Mutex<Life>,
 }
 
@@ -76,8 +78,18 @@ impl Token {
         Self {
             value,
             origin,
+            accessor: None,
             life: Mutex::new(life),
         }
+    }
+
+    /// What an answer brings; none where no request could carry it.
+    pub(super) fn brought(auth: Auth, origin: Origin) -> Option<Self> {
+        let life = Life::of(&auth);
+        is_header_text(auth.client_token.expose_secret()).then(|| Self {
+            accessor: Some(auth.accessor).filter(|accessor| !accessor.is_empty()),
+            ..Self::of(auth.client_token, origin, life)
+        })
     }
 
     pub(super) fn life(&self) -> Life {

@@ -61,6 +61,8 @@ pub(super) struct VaultSettings {
     /// The version of single mounts; the key has no slash at its ends.
     pub(super) mounts: BTreeMap<String, Kv>,
     pub(super) login: Login,
+    /// The token role that makes the tokens of sessions, instead of the login itself.
+    pub(super) token_role: Option<String>,
     /// All but the client's certificate.
     pub(super) tls: TlsSettings,
     /// Certificate and key of the client.
@@ -138,6 +140,7 @@ impl VaultSettings {
             kv: kv(&settings)?,
             mounts: mounts(&settings)?,
             login,
+            token_role: token_role(&settings)?,
             tls: TlsSettings {
                 ca: pem("ca_cert", "VAULT_CACERT")?,
                 ca_folder: from_env("VAULT_CAPATH").map(|folder| path(folder, world)),
@@ -234,6 +237,14 @@ fn mounts(settings: &Settings<'_>) -> Result<BTreeMap<String, Kv>, Problem> {
         Ok((mount.trim_matches('/').to_owned(), version))
     };
     table.entries().map(version).collect()
+}
+
+fn token_role(settings: &Settings<'_>) -> Result<Option<String>, Problem> {
+    let role = settings.text("token_role")?;
+    if role.is_some_and(|role| !is_header_text(role) || role.contains(['/', '?', '#', '%'])) {
+        return Err(settings.wrong("token_role", "is no name of a token role"));
+    }
+    Ok(role.map(str::to_owned))
 }
 
 fn login(config: &ProviderConfig, settings: &Settings<'_>, world: &World) -> Result<Login, Problem> {

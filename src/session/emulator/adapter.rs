@@ -59,9 +59,12 @@ pub(super) struct Adapter {
     pub(super) bell: bool,
     titles: Vec<Option<String>>,
     /// First and last line of the scrolling region; the library keeps its own to itself.
-    margins: (i32, i32),
+    pub(super) margins: (i32, i32),
     /// DECOM as DECSC saved it, of the main and of the alternate screen.
-    saved_origin: [bool; 2],
+    pub(super) saved_origin: [bool; 2],
+    /// The character set that is in use, and the last character that was printed; the library and its parser keep theirs to themselves.
+    pub(super) charset: CharsetIndex,
+    pub(super) printed: Option<char>,
     /// How many keyboard modes are put aside, on both screens.
     keyboard_modes: [usize; 2],
 }
@@ -93,6 +96,8 @@ impl Adapter {
             titles: Vec::new(),
             margins: (0, i32::from(size.rows) - 1),
             saved_origin: [false; 2],
+            charset: CharsetIndex::G0,
+            printed: None,
             keyboard_modes: [0; 2],
         }
     }
@@ -195,7 +200,7 @@ impl Adapter {
         for index in [CharsetIndex::G0, CharsetIndex::G1, CharsetIndex::G2, CharsetIndex::G3] {
             self.term.configure_charset(index, StandardCharset::Ascii);
         }
-        self.term.set_active_charset(CharsetIndex::G0);
+        self.set_active_charset(CharsetIndex::G0);
         // What DECRC restores from now on is the home position.
         self.term.goto(0, 0);
         self.save_cursor_position();
@@ -267,7 +272,6 @@ impl Handler for Adapter {
         report_mode(mode: Mode);
         set_keypad_application_mode();
         unset_keypad_application_mode();
-        set_active_charset(index: CharsetIndex);
         configure_charset(index: CharsetIndex, charset: StandardCharset);
         text_area_size_chars();
         report_keyboard_mode();
@@ -275,10 +279,16 @@ impl Handler for Adapter {
     }
 
     fn input(&mut self, c: char) {
+        self.printed = Some(c);
         if !c.is_ascii() && c.width() == Some(0) && self.marks_under_cursor() >= MARKS_PER_CELL {
             return;
         }
         self.term.input(c);
+    }
+
+    fn set_active_charset(&mut self, index: CharsetIndex) {
+        self.charset = index;
+        self.term.set_active_charset(index);
     }
 
     fn goto_col(&mut self, column: usize) {
@@ -366,6 +376,7 @@ impl Handler for Adapter {
     fn reset_state(&mut self) {
         self.term.reset_state();
         self.full_margins();
+        self.charset = CharsetIndex::G0;
         self.saved_origin = [false; 2];
         self.keyboard_modes = [0; 2];
         self.title = None;

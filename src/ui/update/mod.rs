@@ -5,6 +5,7 @@ mod checks;
 mod dialog;
 mod launch;
 mod lease;
+mod limits;
 mod mouse;
 mod palette;
 mod paste;
@@ -208,7 +209,9 @@ fn tick(model: &mut Model) -> Vec<Effect> {
         }
         return Vec::new();
     }
-    checks::due(model)
+    let mut effects = limits::warn(model);
+    effects.extend(checks::due(model));
+    effects
 }
 
 fn reloaded(model: &mut Model, config: std::sync::Arc<crate::config::Config>) -> Vec<Effect> {

@@ -94,15 +94,16 @@ pub(super) fn program_name(tab: &Tab) -> &str {
     tab.program.rsplit('/').next().unwrap_or(&tab.program)
 }
 
-/// `exited 3 after 11m32s`, `exited 143 (signal 15) after 9s`, `ended: idle 15m after 31m02s`.
+/// `exited 3 after 11m32s`, `exited 143 (signal 15) after 9s`, `ended: idle 15m, after 31m02s`.
 pub fn ending_words(tab: &Tab) -> String {
     let TabState::Ended(ending) = &tab.state else {
         return String::new();
     };
     let after = text::duration(i64::try_from(ending.ran.as_secs()).unwrap_or(i64::MAX));
-    match ending.signal {
-        Some(signal) => format!("exited {} (signal {signal}) after {after}", ending.code),
-        None => format!("exited {} after {after}", ending.code),
+    match (ending.limit, ending.signal) {
+        (Some(limit), _) => format!("ended: {limit}, after {after}"),
+        (None, Some(signal)) => format!("exited {} (signal {signal}) after {after}", ending.code),
+        (None, None) => format!("exited {} after {after}", ending.code),
     }
 }
 
@@ -110,6 +111,9 @@ pub fn ending_words(tab: &Tab) -> String {
 pub(super) fn short_ending(tab: &Tab) -> String {
     match &tab.state {
         TabState::Live => String::new(),
-        TabState::Ended(ending) => format!("exited {}", ending.code),
+        TabState::Ended(ending) => match ending.limit {
+            Some(limit) => format!("ended {limit}"),
+            None => format!("exited {}", ending.code),
+        },
     }
 }
