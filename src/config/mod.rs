@@ -67,7 +67,19 @@ pub struct UiSettings {
     /// ASCII symbols only.
     pub ascii: bool,
     pub mouse: bool,
+    /// Whose keys copy mode has where vi and emacs do not agree.
+    pub copy_keys: CopyKeys,
+    /// The program, with its arguments, that gets what is copied on its standard input; empty for the usual ways.
+    pub clipboard: Vec<String>,
     pub hints: Hints,
+}
+
+/// `[ui] copy_keys`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum CopyKeys {
+    #[default]
+    Vi,
+    Emacs,
 }
 
 /// `[ui] hints`: how much a session's last row says about the prefix key.
@@ -86,6 +98,8 @@ impl Default for UiSettings {
         Self {
             ascii: false,
             mouse: true,
+            copy_keys: CopyKeys::default(),
+            clipboard: Vec::new(),
             hints: Hints::default(),
         }
     }

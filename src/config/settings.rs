@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use super::policy::{IDLE_TIMEOUT, KEEP, MAX_DURATION, Policies, RECORD, RECORD_INPUT};
+use super::policy::{CLIPBOARD, IDLE_TIMEOUT, KEEP, MAX_DURATION, Policies, RECORD, RECORD_INPUT};
 use super::report::Scope;
 use super::source::shown;
 use super::walk::{Entry, Key, Table, Takes, check_name, duplicate};
-use super::{ConnectMode, Environment, Hints, OnExit, SessionSettings, UiSettings};
+use super::{ConnectMode, CopyKeys, Environment, Hints, OnExit, SessionSettings, UiSettings};
 use crate::domain::catalogue;
 use crate::domain::policy::RecordingSettings;
 use crate::domain::problem::{Location, Problem};
@@ -35,6 +35,8 @@ const UI_KEYS: &[Key] = &[
     Key::now("ascii", Takes::Switch, "true"),
     Key::now("symbols", Takes::OneOf(&["unicode", "ascii"]), "\"ascii\""),
     Key::now("mouse", Takes::Switch, "false"),
+    Key::now("copy_keys", Takes::OneOf(&["vi", "emacs"]), "\"emacs\""),
+    Key::now("clipboard", Takes::Texts, "[\"xclip\", \"-selection\", \"clipboard\"]"),
     Key::now("hints", HINTS, "\"full\""),
     // The same, by another name.
     Key::now("prefix_hint", HINTS, "\"full\""),
@@ -71,6 +73,7 @@ const DEFAULTS_KEYS: &[Key] = &[
     KEEP,
     IDLE_TIMEOUT,
     MAX_DURATION,
+    CLIPBOARD,
 ];
 
 const ENVIRONMENT_KEYS: &[Key] = &[
@@ -84,6 +87,7 @@ const ENVIRONMENT_KEYS: &[Key] = &[
     KEEP,
     IDLE_TIMEOUT,
     MAX_DURATION,
+    CLIPBOARD,
 ];
 
 const PROFILE_KEYS: &[Key] = &[
@@ -115,6 +119,14 @@ impl Settings {
             let symbols = ui.text("symbols").map(|symbols| symbols == "ascii");
             self.ui.ascii = ui.switch("ascii").or(symbols).unwrap_or(self.ui.ascii);
             self.ui.mouse = ui.switch("mouse").unwrap_or(self.ui.mouse);
+            self.ui.copy_keys = match ui.text("copy_keys").as_deref() {
+                Some("emacs") => CopyKeys::Emacs,
+                Some("vi") => CopyKeys::Vi,
+                _ => self.ui.copy_keys,
+            };
+            if let Some(command) = ui.texts("clipboard") {
+                self.ui.clipboard = command;
+            }
             let hints = ui.text("hints").or(ui.text("prefix_hint"));
             self.ui.hints = match hints.as_deref() {
                 Some("full") => Hints::Full,

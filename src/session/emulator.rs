@@ -4,12 +4,14 @@ mod adapter;
 mod boundary;
 #[cfg(test)]
 mod cases;
+mod clipboard;
 mod keyframe;
+pub mod text;
 mod title;
 
 use std::time::Instant;
 
-use alacritty_terminal::grid::{Dimensions as _, Scroll};
+use alacritty_terminal::grid::{Dimensions as _, Row, Scroll};
 use alacritty_terminal::index::{Column, Line};
 use alacritty_terminal::term::TermMode;
 use alacritty_terminal::term::cell::{Cell, Flags};
@@ -242,6 +244,11 @@ impl Emulator {
         std::mem::take(&mut self.adapter.bell)
     }
 
+    /// The newest text that the child wants on the clipboard since the last call.
+    pub fn take_clipboard(&mut self) -> Option<String> {
+        self.adapter.clipboard.take()
+    }
+
     /// Scrolls the view into the scrollback by this many lines (positive is back in time), clamped.
     pub fn scroll(&mut self, lines: i32) {
         let lines = lines.clamp(-1_000_000, 1_000_000);
@@ -267,12 +274,37 @@ impl Emulator {
     }
 
     fn visit_row(&self, row: u16, conceal: bool, text: &mut String, visit: &mut dyn FnMut(u16, u16, &str, CellStyle)) {
-        let size = self.size();
-        if row >= size.rows {
-            return;
+        if row < self.size().rows {
+            let line = self.scrollback() - self.scrolled() + usize::from(row);
+            self.visit_line(line, conceal, text, &mut |column, text, style| {
+                visit(column, row, text, style);
+            });
         }
-        let line = Line(i32::from(row) - i32::try_from(self.scrolled()).unwrap_or(i32::MAX));
-        let cells = &self.adapter.term.grid()[line];
+    }
+
+    /// Lines of the scrollback and the screen together.
+    fn line_count(&self) -> usize {
+        self.adapter.term.total_lines()
+    }
+
+    /// A line of the scrollback or the screen, 0 being the oldest one; none of more than [`Emulator::line_count`].
+    fn cells(&self, line: usize) -> &Row<Cell> {
+        let from_screen = i32::try_from(line).unwrap_or(i32::MAX) - i32::try_from(self.scrollback()).unwrap_or(0);
+        &self.adapter.term.grid()[Line(from_screen)]
+    }
+
+    /// Where a line goes on in the next one: how many of its columns hold text, all but one that a wide character found no room in.
+    fn wraps_after(&self, line: usize) -> Option<u16> {
+        let columns = self.size().columns;
+        let last = &self.cells(line)[Column(usize::from(columns) - 1)];
+        let wraps = last.flags.contains(Flags::WRAPLINE);
+        let unused = last.flags.contains(Flags::LEADING_WIDE_CHAR_SPACER);
+        wraps.then_some(if unused { columns - 1 } else { columns })
+    }
+
+    fn visit_line(&self, line: usize, conceal: bool, text: &mut String, visit: &mut dyn FnMut(u16, &str, CellStyle)) {
+        let size = self.size();
+        let cells = self.cells(line);
         let spacer = |column: u16| {
             column < size.columns
                 && cells[Column(usize::from(column))]
@@ -287,15 +319,15 @@ impl Emulator {
             let concealed = conceal && cell.flags.contains(Flags::HIDDEN);
             if cell.flags.contains(Flags::WIDE_CHAR) && spacer(column + 1) && !concealed {
                 adapter::cell_text(cell, true, text);
-                visit(column, row, text, style);
+                visit(column, text, style);
                 column += 2;
                 continue;
             }
             if concealed || cell.flags.intersects(Flags::WIDE_CHAR | Flags::WIDE_CHAR_SPACER) {
-                visit(column, row, " ", style);
+                visit(column, " ", style);
             } else {
                 adapter::cell_text(cell, false, text);
-                visit(column, row, text, style);
+                visit(column, text, style);
             }
             column += 1;
         }

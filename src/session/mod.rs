@@ -3,6 +3,7 @@
 #[cfg(feature = "net")]
 pub mod browser;
 pub mod child_start;
+pub mod clipboard;
 pub mod editor;
 pub mod emulator;
 pub mod harden;
@@ -10,6 +11,7 @@ pub mod keys;
 mod leftovers;
 mod lifetime;
 mod limits;
+mod osc52;
 mod output;
 mod parcel;
 pub mod passthrough;

@@ -19,6 +19,7 @@ use super::emulator::Size;
 use super::leftovers::Leftovers;
 use super::lifetime::{self, Lifetime};
 use super::limits::Watch;
+use super::osc52::ClipboardFilter;
 use super::output::{DRAIN, IDLE};
 use super::pipe::write_all;
 use super::pty::{self, Pty, Read};
@@ -52,6 +53,7 @@ pub fn connect(plan: LaunchPlan, starter: &Path, recorder: Option<&Recorder>) ->
     }
     let failed = |error: io::Error| system_problem("the terminal cannot be passed on", &error);
     let redactor = plan.env.redactor();
+    let clipboard = (!plan.sets_clipboard).then(ClipboardFilter::default);
     let keyboard = rustix::io::fcntl_dupfd_cloexec(rustix::stdio::stdin(), 3).map_err(|error| failed(error.into()))?;
     let signals = [SIGWINCH, SIGTERM, SIGHUP, SIGINT, SIGQUIT, SIGTSTP, SIGCONT];
     let signals = Signals::new(&signals).map_err(failed)?;
@@ -81,6 +83,7 @@ pub fn connect(plan: LaunchPlan, starter: &Path, recorder: Option<&Recorder>) ->
         redactor,
         tap: Tap::new(recorder),
         typed,
+        clipboard,
         printed: Instant::now(),
         clear: Vec::with_capacity(READ),
         leftovers: Leftovers::default(),
@@ -104,6 +107,8 @@ struct Bridge {
     redactor: Redactor,
     tap: Tap,
     typed: Option<Typed>,
+    /// None if the child may set the clipboard.
+    clipboard: Option<ClipboardFilter>,
     printed: Instant,
     clear: Vec<u8>,
     leftovers: Leftovers,
@@ -180,6 +185,10 @@ impl Bridge {
 
     fn finish(mut self) -> Result<Ending, Problem> {
         self.redactor.finish(&mut self.clear);
+        if let Some(mut clipboard) = self.clipboard.take() {
+            clipboard.take_out(&mut self.clear);
+            clipboard.finish(&mut self.clear);
+        }
         self.show();
         let off = self.leftovers.switch_off();
         if !self.screen_is_gone {
@@ -227,6 +236,9 @@ impl Bridge {
     }
 
     fn show(&mut self) {
+        if let Some(clipboard) = &mut self.clipboard {
+            clipboard.take_out(&mut self.clear);
+        }
         self.tap.output(&self.clear);
         self.leftovers.watch(&self.clear);
         if !self.screen_is_gone && write_all(rustix::stdio::stdout(), &self.clear).is_err() {

@@ -19,6 +19,8 @@ use crate::domain::status::{ProviderStatus, RoleStatus, State};
 use crate::launch::Request;
 use crate::session::Ending;
 use crate::session::emulator::{Emulator, Size};
+use crate::ui::clipboard::{Answer as ClipboardAnswer, Requests};
+use crate::ui::copy_mode::{CopyMode, Press};
 use crate::ui::input::Input;
 use crate::ui::keymap::Chord;
 use crate::ui::recorded::Recorded;
@@ -68,6 +70,13 @@ pub enum Dialog {
         problem: Option<String>,
         /// The answer to this request is on its way, since then.
         waiting: Option<(u64, Timestamp)>,
+    },
+    /// The program in a session wants to set the clipboard to this text.
+    Clipboard {
+        tab: u64,
+        text: String,
+        answer: ClipboardAnswer,
+        since: Timestamp,
     },
     /// All tabs, to go to one of them.
     Tabs {
@@ -341,6 +350,9 @@ pub struct Tab {
     pub access: String,
     pub program: String,
     pub emulator: Arc<Mutex<Emulator>>,
+    /// Its text is looked through, searched or copied.
+    pub copy: Option<Box<CopyMode>>,
+    pub clipboard: Requests,
     pub size: Size,
     pub state: TabState,
     /// What happened in it since it was last in front.
@@ -362,6 +374,11 @@ pub struct Tab {
 impl Tab {
     pub fn is_live(&self) -> bool {
         self.state == TabState::Live
+    }
+
+    /// Copy mode while it takes the keys; what the mouse has selected does not.
+    pub fn copy_mode(&self) -> Option<&CopyMode> {
+        self.copy.as_deref().filter(|copy| !copy.by_mouse)
     }
 
     /// How long it has run.
@@ -406,6 +423,8 @@ pub struct Sessions {
     pub previous: Option<u64>,
     /// Selected row of the list of sessions.
     pub selected: usize,
+    /// Its first visible row.
+    pub top: usize,
     /// The prefix key was pressed: the next key is ours.
     pub prefix: bool,
     /// How often it was pressed: who knows it needs less of a hint.
@@ -470,6 +489,8 @@ pub struct Model {
     pub interrupted: Option<Timestamp>,
     /// The last click: when, and on which row.
     pub clicked: Option<(Timestamp, usize)>,
+    /// The last click on a session.
+    pub press: Option<Press>,
     /// Started for one role alone: leaving its session leaves hallpass.
     pub single: bool,
     pub prefix: Chord,
@@ -507,6 +528,7 @@ impl Model {
             next_tab: 1,
             interrupted: None,
             clicked: None,
+            press: None,
             single: false,
             prefix,
             mouse,

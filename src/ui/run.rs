@@ -250,6 +250,10 @@ impl Loop {
                 }
                 self.take(message).await
             }
+            Reply::Copy(copying) => {
+                let said = self.runner.copy_by_terminal(&copying);
+                self.take(said).await
+            }
             Reply::Started {
                 generation,
                 session,

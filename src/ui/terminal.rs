@@ -4,7 +4,6 @@ use std::io::{self, BufWriter, Stdout, Write as _, stdout};
 use std::mem::ManuallyDrop;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use base64::Engine as _;
 use crossterm::event::{
     DisableBracketedPaste, DisableFocusChange, DisableMouseCapture, EnableBracketedPaste, EnableFocusChange,
     EnableMouseCapture,
@@ -161,11 +160,10 @@ pub(super) fn set_mouse(on: bool) {
     };
 }
 
-/// Puts a text on the terminal's clipboard (OSC 52). Written only, never read.
-pub(super) fn copy(text: &str) -> io::Result<()> {
-    let coded = base64::engine::general_purpose::STANDARD.encode(text);
+/// Sends a sequence to the terminal, whole. Between two pictures only.
+pub(super) fn write(sequence: &str) -> io::Result<()> {
     let mut out = stdout().lock();
-    write!(out, "\x1b]52;c;{coded}\x07")?;
+    out.write_all(sequence.as_bytes())?;
     out.flush()
 }
 

@@ -36,6 +36,7 @@ fn plan(program: &str, args: &[&str], env: ChildEnv) -> LaunchPlan {
         limits: Limits::default(),
         secrets: Vec::new(),
         leases: Vec::new(),
+        sets_clipboard: false,
         warnings: Vec::new(),
     }
 }

@@ -15,7 +15,7 @@ use alacritty_terminal::vte::ansi::{
 };
 use unicode_width::UnicodeWidthChar as _;
 
-use super::{Size, title};
+use super::{Size, clipboard, title};
 
 /// Marks over one cell; a stream can pile up any number of them.
 const MARKS_PER_CELL: usize = 8;
@@ -57,6 +57,8 @@ pub(super) struct Adapter {
     pub(super) answers: Answers,
     pub(super) title: Option<String>,
     pub(super) bell: bool,
+    /// What the child wants on the clipboard.
+    pub(super) clipboard: Option<String>,
     titles: Vec<Option<String>>,
     /// First and last line of the scrolling region; the library keeps its own to itself.
     pub(super) margins: (i32, i32),
@@ -93,6 +95,7 @@ impl Adapter {
             answers,
             title: None,
             bell: false,
+            clipboard: None,
             titles: Vec::new(),
             margins: (0, i32::from(size.rows) - 1),
             saved_origin: [false; 2],
@@ -241,7 +244,7 @@ macro_rules! as_the_library_does {
     };
 }
 
-// Not delegated, so without effect: clipboard, colours and their queries, hyperlinks, the size in pixels.
+// Not delegated, so without effect: reading the clipboard, colours and their queries, hyperlinks, the size in pixels.
 impl Handler for Adapter {
     as_the_library_does! {
         set_cursor_style(style: Option<CursorStyle>);
@@ -439,6 +442,10 @@ impl Handler for Adapter {
             }
             _ => {}
         }
+    }
+
+    fn clipboard_store(&mut self, _which: u8, coded: &[u8]) {
+        self.clipboard = clipboard::decode(coded).or(self.clipboard.take());
     }
 
     fn set_title(&mut self, text: Option<String>) {

@@ -193,6 +193,100 @@ fn the_hint_shrinks_for_who_knows_the_key() {
     }
 }
 
+#[test]
+fn the_first_and_the_last_row_are_those_of_the_design() {
+    const ROLES: &str = "[roles.prod-postgres]\nenv = \"prod\"\ncommand = [\"psql\"]\naccess_mode = \"read-write\"\n\
+                         [roles.stage-redis]\nenv = \"stage\"\ncommand = [\"sh\"]\n\
+                         [roles.bastion-eu]\nenv = \"prod\"\ncommand = [\"ssh\"]\n";
+    let mut fixture = Fixture::with(&[("roles.toml", ROLES)], 100, 30);
+    open_many(&mut fixture, 2);
+    open(&mut fixture, "bastion-eu", "$ ");
+    fixture.press(r"ctrl-\ 1");
+    output(&mut fixture, 3, b"more");
+    let tab = &mut fixture.model.sessions.tabs[0];
+    tab.limits = crate::domain::limits::Limits {
+        idle: Some(std::time::Duration::from_secs(900)),
+        longest: Some(std::time::Duration::from_secs(14_400)),
+    };
+    tab.secrets.push(crate::domain::plan::SecretUse {
+        field: "PGPASSWORD".to_owned(),
+        reference: None,
+        version: Some("7".to_owned()),
+        expires: None,
+        took: std::time::Duration::ZERO,
+    });
+    fixture.later(1_120_000);
+    fixture.press("a");
+    fixture.later(12_000);
+    let row = first_row(&fixture);
+    assert!(
+        row.starts_with(" 1:prod-postgres* ▏2:stage-redis ▏3:bastion-eu !▏ +"),
+        "{row}"
+    );
+    assert!(row.contains("PROD  read-write"), "{row}");
+    assert_eq!(
+        fixture.last_row(),
+        r" Ctrl-\ menu · Ctrl-\ Ctrl-\ sends it   idle 0:12/15:00 · left 3:41:08 · 98x26 · secrets v7 @ 09:41"
+    );
+}
+
+#[test]
+fn tabs_and_the_status_line_are_clicked() {
+    use crossterm::event::{KeyModifiers, MouseButton, MouseEvent, MouseEventKind};
+    let mut fixture = with_tabs(3);
+    let click = |fixture: &mut Fixture, text: &str| {
+        let picture = fixture.picture();
+        let (row, line) = picture
+            .lines()
+            .enumerate()
+            .find(|(_, line)| line.contains(text))
+            .unwrap_or_else(|| panic!("{text} is not there:\n{picture}"));
+        let column = line.split(text).next().unwrap().chars().count();
+        fixture.send(Message::Mouse(MouseEvent {
+            kind: MouseEventKind::Down(MouseButton::Left),
+            column: u16::try_from(column).unwrap(),
+            row: u16::try_from(row).unwrap(),
+            modifiers: KeyModifiers::NONE,
+        }));
+    };
+    click(&mut fixture, "2:stage");
+    assert_eq!(fixture.model.sessions.active, 1);
+    click(&mut fixture, r"Ctrl-\ menu");
+    assert!(fixture.picture().contains("pick a key"));
+    fixture.press("esc");
+    click(&mut fixture, "+ ");
+    assert_eq!(fixture.model.screen, Screen::Roles);
+    assert!(fixture.model.roles.editing);
+    let mut fixture = with_tabs(25);
+    click(&mut fixture, "‹");
+    assert!(matches!(fixture.model.dialog, Some(Dialog::Tabs { .. })));
+}
+
+#[test]
+fn ascii_twins() {
+    snapshots_at(&[(80, 24)], "tabs-ascii", |fixture| {
+        fixture.model.look.ascii = true;
+        open_many(fixture, 20);
+        fixture.press(r"ctrl-\ 7");
+        output(fixture, 2, "\x07\x1b]2;a “title”\x07".as_bytes());
+        fixture.press(r"space ctrl-\");
+    });
+}
+
+#[test]
+fn long_lists_of_sessions_scroll() {
+    let mut fixture = with_tabs(40);
+    fixture.press(r"ctrl-\ r 3 G");
+    let picture = fixture.picture();
+    assert!(picture.contains("▌40 ") && !picture.contains(" 1  prod"), "{picture}");
+    fixture.press("g");
+    assert!(fixture.picture().contains("▌1 "), "{}", fixture.picture());
+    fixture.press("1 q");
+    let picture = fixture.picture();
+    assert!(picture.contains("Quit with 40 sessions open?"), "{picture}");
+    assert!(picture.contains("more") && picture.contains("Stay"), "{picture}");
+}
+
 mod pasting {
     use super::*;
 

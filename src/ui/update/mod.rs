@@ -2,6 +2,8 @@
 
 mod browse;
 mod checks;
+mod clipboard;
+mod copy_mode;
 mod dialog;
 mod launch;
 mod lease;
@@ -55,6 +57,7 @@ pub fn update(model: &mut Model, message: Message) -> Vec<Effect> {
         }
         Message::Signal(code) => leave(model, code),
     };
+    effects.extend(clipboard::serve(model));
     keep_in_view(model);
     if let Some((_, code)) = model.leaving
         && model.sessions.live() == 0
@@ -74,6 +77,9 @@ pub fn contexts(model: &Model) -> Vec<Context> {
         Screen::Providers => vec![Context::Providers, Context::List, Context::Global],
         Screen::Sessions => vec![Context::Sessions, Context::List, Context::Global],
         Screen::Session if model.sessions.prefix => vec![Context::Prefix],
+        Screen::Session if model.sessions.active_tab().is_some_and(|tab| tab.copy_mode().is_some()) => {
+            copy_mode::contexts(model)
+        }
         Screen::Session => vec![Context::Ended],
     }
 }
@@ -246,7 +252,7 @@ fn keep_in_view(model: &mut Model) {
         Screen::Sessions | Screen::Session => {
             let sessions = &mut model.sessions;
             sessions.selected = sessions.selected.min(sessions.tabs.len().saturating_sub(1));
-            return;
+            (sessions.selected, sessions.tabs.len(), &mut sessions.top)
         }
     };
     *top = (*top).min(count.saturating_sub(height)).min(selected);

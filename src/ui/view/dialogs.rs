@@ -90,6 +90,12 @@ pub(super) fn draw(model: &Model, buf: &mut Buffer, area: Rect) -> Option<Option
                 area,
             ))
         }
+        Dialog::Clipboard { tab, text, answer, .. } => {
+            if let Some(tab) = model.sessions.tabs.iter().find(|t| t.id == *tab) {
+                super::clipboard::draw(tab, text, *answer, buf, area);
+            }
+            None
+        }
         Dialog::Text { title, lines, scroll } => {
             draw_text(title, lines, *scroll, buf, area);
             None
@@ -196,8 +202,17 @@ fn draw_quit(model: &Model, leave: bool, buf: &mut Buffer, area: Rect) {
         }),
     );
     let room = usize::from(inside.height).saturating_sub(5);
-    for (y, tab) in live.iter().take(room).enumerate() {
+    let more = if live.len() > room { live.len() + 1 - room } else { 0 };
+    for (y, tab) in live.iter().take(live.len() - more).enumerate() {
         put(buf, inside, y + 2, session_line(model, tab));
+    }
+    if more > 0 {
+        put(
+            buf,
+            inside,
+            room + 1,
+            Line::styled(format!("   … and {more} more"), theme::QUIET),
+        );
     }
     put(
         buf,

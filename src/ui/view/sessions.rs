@@ -47,8 +47,10 @@ pub(super) fn draw(model: &Model, buf: &mut Buffer, parts: Parts) {
         );
         put(buf, inside, 0, Line::styled(heading, theme::HEADING));
     }
-    for (y, tab) in sessions.tabs.iter().enumerate() {
-        let selected = y == sessions.selected;
+    let rows = layout::list_rows(model);
+    let shown = sessions.tabs.iter().enumerate().skip(sessions.top);
+    for (y, (i, tab)) in shown.take(rows.height.into()).enumerate() {
+        let selected = i == sessions.selected;
         let (mark, style) = match tab.state {
             TabState::Live => ("●", theme::OK),
             TabState::Ended(_) => ("✗", theme::QUIET),
@@ -63,7 +65,7 @@ pub(super) fn draw(model: &Model, buf: &mut Buffer, parts: Parts) {
         let name = text::fit(&tab.role, if parts.framed { 27 } else { 22 });
         let mut line = Line::from(vec![
             Span::styled(if selected { theme::CURSOR } else { " " }, theme::KEY),
-            Span::raw(format!("{:<2} {name} ", y + 1)),
+            Span::raw(format!("{:<2} {name} ", i + 1)),
             Span::styled(text::fit(&tab.label, 7) + " ", theme::environment(None, tab.prod)),
             Span::raw(if parts.framed {
                 text::fit(program_name(tab), 13) + " "
@@ -76,7 +78,7 @@ pub(super) fn draw(model: &Model, buf: &mut Buffer, parts: Parts) {
         if selected {
             line = theme::selected(line);
         }
-        put(buf, layout::list_rows(model), y, line);
+        put(buf, rows, y, line);
     }
 }
 
@@ -90,7 +92,7 @@ pub(super) fn news_words(tab: &Tab) -> &'static str {
 }
 
 /// The program without its folder.
-pub(super) fn program_name(tab: &Tab) -> &str {
+pub fn program_name(tab: &Tab) -> &str {
     tab.program.rsplit('/').next().unwrap_or(&tab.program)
 }
 
