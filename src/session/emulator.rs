@@ -6,6 +6,7 @@ mod boundary;
 mod cases;
 mod clipboard;
 mod keyframe;
+mod long_command;
 pub mod text;
 mod title;
 
@@ -20,6 +21,7 @@ use alacritty_terminal::vte::ansi::{self, Processor};
 use adapter::Adapter;
 pub use boundary::Boundary;
 pub use keyframe::Keyframe;
+use long_command::LongCommand;
 
 /// Size in cells.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -89,6 +91,7 @@ pub struct Emulator {
     adapter: Adapter,
     parser: Processor,
     soft_reset: SoftReset,
+    long_command: LongCommand,
     scrollback_lines: usize,
     scrollback_bytes: usize,
 }
@@ -138,6 +141,7 @@ impl Emulator {
             adapter: Adapter::new(size, lines_kept(size, scrollback_lines, MOST_SCROLLBACK_BYTES)),
             parser: Processor::new(),
             soft_reset: SoftReset::default(),
+            long_command: LongCommand::default(),
             scrollback_lines,
             scrollback_bytes: MOST_SCROLLBACK_BYTES,
         }
@@ -162,7 +166,8 @@ impl Emulator {
 
     /// Takes (already redacted) output of the child.
     pub fn feed(&mut self, bytes: &[u8]) {
-        let mut rest = bytes;
+        let bytes = self.long_command.kept(bytes);
+        let mut rest = &*bytes;
         // The parser does not know DECSTR, so it is looked for here. No string can hide it: an escape ends every one.
         while let Some(end) = self.soft_reset.find(rest) {
             self.parser.advance(&mut self.adapter, &rest[..end]);

@@ -361,7 +361,7 @@ pub struct Tab {
     /// When a key was last typed in it, or something pasted.
     pub typed: Timestamp,
     pub limits: Limits,
-    /// How many of the warnings before its end were given.
+    /// Up to which of the warnings before its end has come; 0 before the first.
     pub warned: usize,
     pub secrets: Vec<SecretUse>,
     pub leases: Vec<TabLease>,

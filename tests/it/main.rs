@@ -12,6 +12,8 @@
 
 mod liar;
 mod library;
+mod outer;
+mod random;
 mod request;
 mod sandbox;
 mod servers;
@@ -29,15 +31,19 @@ mod checks;
 mod cli;
 mod contract;
 mod copy;
+mod corpus;
 mod databases;
 mod dynamic;
 mod faults;
 mod gcp;
 mod hostile;
+mod identity;
+mod isolation;
 mod k8s;
 mod leaks;
 mod lifecycle;
 mod local_store;
+mod masking;
 mod option_file;
 mod provider_command;
 mod rds;
