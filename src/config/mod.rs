@@ -107,8 +107,10 @@ impl Default for UiSettings {
 /// `[session]`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SessionSettings {
-    /// The prefix key as written: `ctrl-\`, `ctrl-b`, or a preset's name (`tmux`, `screen`, `zellij`, `telnet`).
+    /// The prefix key, as [`crate::domain::prefix::parse`] gives it.
     pub prefix: String,
+    /// A second one.
+    pub prefix2: Option<String>,
     /// Lines of scrollback a session.
     pub scrollback: usize,
     pub on_exit: OnExit,
@@ -132,6 +134,7 @@ impl Default for SessionSettings {
     fn default() -> Self {
         Self {
             prefix: "ctrl-\\".to_owned(),
+            prefix2: None,
             scrollback: 10_000,
             on_exit: OnExit::default(),
             ask_every_paste: false,

@@ -6,8 +6,8 @@ use super::policy::{CLIPBOARD, IDLE_TIMEOUT, KEEP, MAX_DURATION, Policies, RECOR
 use super::report::Scope;
 use super::walk::{Entry, Key, Table, Takes, check_name, duplicate};
 use super::{ConnectMode, CopyKeys, Environment, Hints, OnExit, SessionSettings, UiSettings};
-use crate::domain::catalogue;
 use crate::domain::problem::{Location, Problem};
+use crate::domain::{catalogue, prefix};
 
 /// Sections that only `config.toml` has; their tables are read by the functions below and in `provider_settings`.
 pub(super) const SETTINGS_KEYS: &[Key] = &[
@@ -41,6 +41,7 @@ const UI_KEYS: &[Key] = &[
 
 const SESSION_KEYS: &[Key] = &[
     Key::now("prefix", Takes::Text, "\"ctrl-\\\\\""),
+    Key::now("prefix2", Takes::Text, "\"f12\""),
     Key::now("scrollback", Takes::Number(0, 1_000_000), "10000"),
     Key::now("on_exit", Takes::OneOf(&["stay", "return", "quit"]), "\"stay\""),
     Key::now("confirm_paste", Takes::OneOf(&["prod", "all"]), "\"prod\""),
@@ -127,9 +128,10 @@ impl Settings {
             };
         }
         if let Some(session) = open("session", SESSION_KEYS) {
-            if let Some(prefix) = session.get("prefix") {
-                self.read_prefix(scope, &prefix);
+            if let Some(key) = read_prefix(scope, &session, "prefix") {
+                self.session.prefix = key;
             }
+            self.session.prefix2 = read_prefix(scope, &session, "prefix2").or(self.session.prefix2.take());
             let lines = session
                 .number("scrollback")
                 .and_then(|lines| usize::try_from(lines).ok());
@@ -168,18 +170,6 @@ impl Settings {
         }
     }
 
-    fn read_prefix(&mut self, scope: &Scope<'_>, entry: &Entry<'_>) {
-        let Some(text) = entry.text() else { return };
-        if is_prefix(text) {
-            text.clone_into(&mut self.session.prefix);
-            return;
-        }
-        let message = "`prefix` in [session] is ctrl- and one character, or tmux, screen, zellij, telnet";
-        let problem = Problem::new(&catalogue::CONFIG_TYPE, message)
-            .fixes(vec!["write it like this: prefix = \"ctrl-\\\\\"".to_owned()]);
-        scope.problem(&entry.place(), problem);
-    }
-
     fn read_environment(&mut self, scope: &Scope<'_>, entry: &Entry<'_>) {
         if !check_name(scope, entry, "environment") {
             return;
@@ -211,11 +201,20 @@ pub(super) fn sections<'a>(scope: &Scope<'_>, root: &Table<'a>, name: &str) -> V
         .unwrap_or_default()
 }
 
-fn is_prefix(text: &str) -> bool {
-    if ["tmux", "screen", "zellij", "telnet"].contains(&text) {
-        return true;
+/// The key that `prefix` or `prefix2` names.
+fn read_prefix(scope: &Scope<'_>, session: &Table<'_>, name: &str) -> Option<String> {
+    let entry = session.get(name)?;
+    let text = entry.text()?;
+    match prefix::parse(text) {
+        Ok(key) => Some(key),
+        Err(why) => {
+            let problem = Problem::new(
+                &catalogue::CONFIG_TYPE,
+                format!("`{name}` in [session]: `{text}` {why}"),
+            )
+            .fixes(vec![format!("write it like this: {name} = \"ctrl-\\\\\"")]);
+            scope.problem(&entry.place(), problem);
+            None
+        }
     }
-    let mut rest = text.strip_prefix("ctrl-").unwrap_or_default().chars();
-    let key = |c: char| c.is_ascii_lowercase() || "\\]^_@[ ".contains(c);
-    rest.next().is_some_and(key) && matches!(rest.as_str(), "") || text == "ctrl-space"
 }

@@ -212,6 +212,29 @@ impl Bridge {
         self.clear.clear();
     }
 
+    /// Gives the terminal back as it was and stops. The child does not stop: once its terminal is full it waits for us.
+    fn suspend(&mut self) {
+        let off = self.leftovers.switch_off();
+        // A terminal that is gone is noticed when something is shown.
+        let _ = write_all(rustix::stdio::stdout(), &off);
+        self.raw.leave();
+        // Stops here until somebody continues us.
+        let _ = rustix::process::kill_process(rustix::process::getpid(), Signal::STOP);
+    }
+
+    /// Takes the terminal again, with what the child had switched on, and has it drawn anew. In the background this stops us once more,
+    /// until we are in front.
+    fn resume(&mut self) {
+        self.raw.enter_again();
+        let on = self.leftovers.switch_on();
+        let _ = write_all(rustix::stdio::stdout(), &on);
+        self.pty.resize(terminal_size());
+        if let Ok(group) = rustix::termios::tcgetpgrp(&*self.end) {
+            // The size may be what it was, of which the kernel tells nobody.
+            let _ = rustix::process::kill_process_group(group, Signal::WINCH);
+        }
+    }
+
     fn take_signals(&mut self) {
         for signal in self.signals.take() {
             self.take_signal(signal);
@@ -223,15 +246,8 @@ impl Bridge {
             SIGWINCH => self.pty.resize(terminal_size()),
             // Not from the keyboard, which sends the key itself to the child: somebody wants us to end.
             SIGTERM | SIGHUP | SIGINT | SIGQUIT => self.lifetime.hang_up(Signal::HUP),
-            SIGTSTP => {
-                self.raw.leave();
-                // Stops here until somebody continues us.
-                let _ = rustix::process::kill_process(rustix::process::getpid(), Signal::STOP);
-            }
-            SIGCONT => {
-                self.raw.enter_again();
-                self.pty.resize(terminal_size());
-            }
+            SIGTSTP => self.suspend(),
+            SIGCONT => self.resume(),
             _ => {}
         }
     }

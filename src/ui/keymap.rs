@@ -5,6 +5,8 @@ use std::sync::LazyLock;
 
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
+use crate::domain::prefix;
+use crate::session::keys::layout;
 use crate::ui::copy_mode::{Motion, Shape};
 
 /// Where a key means something. Several apply at once: the screen's own, then `List`, then `Global`.
@@ -279,7 +281,7 @@ pub struct Chord {
 
 impl Chord {
     /// The chord of a key press. Terminals send the byte of `Ctrl-\` for `Ctrl-4` too, and crossterm names it the second way:
-    /// those four are folded into the names that people use.
+    /// those and their like are folded into the names that people use. With Ctrl a key counts by its place, whatever script is typed.
     pub fn of(key: KeyEvent) -> Self {
         let ctrl = key.modifiers.contains(KeyModifiers::CONTROL);
         let mut shift = key.modifiers.contains(KeyModifiers::SHIFT);
@@ -287,8 +289,9 @@ impl Chord {
             KeyCode::Char('4') if ctrl => KeyCode::Char('\\'),
             KeyCode::Char('5') if ctrl => KeyCode::Char(']'),
             KeyCode::Char('6') if ctrl => KeyCode::Char('^'),
-            KeyCode::Char('7') if ctrl => KeyCode::Char('_'),
-            KeyCode::Char(c) if ctrl => KeyCode::Char(c.to_ascii_lowercase()),
+            KeyCode::Char('7' | '/') if ctrl => KeyCode::Char('_'),
+            KeyCode::Char('@') if ctrl => KeyCode::Char(' '),
+            KeyCode::Char(c) if ctrl => KeyCode::Char(layout::latin(c).unwrap_or(c).to_ascii_lowercase()),
             KeyCode::BackTab => {
                 shift = true;
                 KeyCode::Tab
@@ -347,14 +350,7 @@ impl Chord {
 
     /// The prefix key that `[session] prefix` names: a key, or the preset of another program.
     pub fn parse_prefix(text: &str) -> Option<Self> {
-        let key = match text.trim().to_ascii_lowercase().as_str() {
-            "tmux" => "ctrl-b".to_owned(),
-            "screen" => "ctrl-a".to_owned(),
-            "zellij" => "ctrl-g".to_owned(),
-            "telnet" => "ctrl-]".to_owned(),
-            other => other.to_owned(),
-        };
-        Self::parse(&key)
+        Self::parse(&prefix::parse(text).ok()?)
     }
 }
 

@@ -492,6 +492,10 @@ pub struct Model {
     /// Started for one role alone: leaving its session leaves hallpass.
     pub single: bool,
     pub prefix: Chord,
+    /// A second one, which no hint names.
+    pub prefix2: Option<Chord>,
+    /// The role in whose session we run ourselves.
+    pub inside: Option<String>,
     pub mouse: bool,
     pub look: Look,
     /// Set once: the loop ends and the process exits with it.
@@ -507,6 +511,7 @@ impl Model {
             shift: false,
         };
         let prefix = Chord::parse_prefix(&config.session.prefix).unwrap_or(default_prefix);
+        let prefix2 = config.session.prefix2.as_deref().and_then(Chord::parse_prefix);
         let mouse = config.ui.mouse;
         let mut model = Self {
             config,
@@ -529,12 +534,28 @@ impl Model {
             press: None,
             single: false,
             prefix,
+            prefix2,
+            inside: None,
             mouse,
             look,
             exit: None,
         };
         model.take_config();
         model
+    }
+
+    /// Whether this key opens the menu of a session.
+    pub fn is_prefix(&self, chord: Chord) -> bool {
+        chord == self.prefix || self.prefix2 == Some(chord)
+    }
+
+    /// A role's name, behind that of the role in whose session we run.
+    pub fn path_of(&self, role: &str) -> String {
+        match &self.inside {
+            Some(outer) if self.look.ascii => format!("{outer} > {role}"),
+            Some(outer) => format!("{outer} › {role}"),
+            None => role.to_owned(),
+        }
     }
 
     /// Rebuilds what is made from the configuration; what is known of roles and providers that are still there stays.

@@ -4,9 +4,10 @@ use std::io::{self, BufWriter, Stdout, Write as _, stdout};
 use std::mem::ManuallyDrop;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use crossterm::cursor::SetCursorStyle;
 use crossterm::event::{
     DisableBracketedPaste, DisableFocusChange, DisableMouseCapture, EnableBracketedPaste, EnableFocusChange,
-    EnableMouseCapture,
+    EnableMouseCapture, KeyboardEnhancementFlags, PopKeyboardEnhancementFlags, PushKeyboardEnhancementFlags,
 };
 use crossterm::style::Print;
 use crossterm::terminal::{
@@ -32,6 +33,7 @@ pub(super) struct Screen {
     /// Never dropped: its own clean-up, which ours makes superfluous, prints an error where the terminal is gone, and panics over that.
     terminal: ManuallyDrop<Terminal<CrosstermBackend<BufWriter<Stdout>>>>,
     title: String,
+    cursor: SetCursorStyle,
 }
 
 impl Screen {
@@ -47,6 +49,7 @@ impl Screen {
         Ok(Self {
             terminal: ManuallyDrop::new(terminal),
             title: String::new(),
+            cursor: SetCursorStyle::DefaultUserShape,
         })
     }
 
@@ -61,6 +64,11 @@ impl Screen {
         if title != self.title {
             execute!(stdout(), SetTitle(&title)).map_err(no_terminal)?;
             self.title = title;
+        }
+        let cursor = view::cursor_style(model);
+        if cursor != self.cursor {
+            queue!(self.terminal.backend_mut(), cursor).map_err(no_terminal)?;
+            self.cursor = cursor;
         }
         queue!(self.terminal.backend_mut(), BeginSynchronizedUpdate).map_err(no_terminal)?;
         self.terminal
@@ -84,6 +92,7 @@ impl Screen {
         let done = during();
         enter().map_err(no_terminal)?;
         self.title.clear();
+        self.cursor = SetCursorStyle::DefaultUserShape;
         self.forget()?;
         Ok(done)
     }
@@ -103,6 +112,11 @@ fn no_terminal(_: io::Error) -> Problem {
 const KEEP_TITLE: &str = "\x1b[22;0t";
 const RESTORE_TITLE: &str = "\x1b[23;0t";
 
+/// What is asked of a terminal that speaks the kitty protocol, of its alternate screen; others ignore it. Escape and Ctrl-i come as what they
+/// are, and with Shift the character that it makes. Not the releases of keys: no child is promised them.
+const KEYBOARD: KeyboardEnhancementFlags =
+    KeyboardEnhancementFlags::DISAMBIGUATE_ESCAPE_CODES.union(KeyboardEnhancementFlags::REPORT_ALTERNATE_KEYS);
+
 fn enter() -> io::Result<()> {
     enable_raw_mode()?;
     TAKEN.store(true, Ordering::SeqCst);
@@ -110,6 +124,7 @@ fn enter() -> io::Result<()> {
         stdout(),
         Print(KEEP_TITLE),
         EnterAlternateScreen,
+        PushKeyboardEnhancementFlags(KEYBOARD),
         EnableBracketedPaste,
         EnableFocusChange
     );
@@ -131,9 +146,10 @@ pub(super) fn give_back() {
         DisableMouseCapture,
         DisableFocusChange,
         DisableBracketedPaste,
+        PopKeyboardEnhancementFlags,
         LeaveAlternateScreen,
         Print(RESTORE_TITLE),
-        cursor::SetCursorStyle::DefaultUserShape,
+        SetCursorStyle::DefaultUserShape,
         cursor::Show
     );
     let _ = disable_raw_mode();

@@ -29,7 +29,7 @@ pub(super) fn key(model: &mut Model, chord: Chord, key: KeyEvent) -> Vec<Effect>
         model.screen = Screen::Roles;
         return Vec::new();
     };
-    if chord == model.prefix {
+    if model.is_prefix(chord) {
         return open_menu(model);
     }
     if tab.copy_mode().is_some() {
@@ -76,7 +76,7 @@ pub(super) fn send(tab: &Tab, bytes: Vec<u8>) -> Vec<Effect> {
 fn prefix_key(model: &mut Model, chord: Chord, key: KeyEvent) -> Vec<Effect> {
     let contexts = contexts(model);
     model.sessions.prefix = false;
-    if chord == model.prefix {
+    if model.is_prefix(chord) {
         return send_key(model, key);
     }
     if chord.code == crossterm::event::KeyCode::Esc {
