@@ -6,7 +6,9 @@
 mod v1;
 
 use std::fmt;
-use std::io::{self, BufRead, Read as _};
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, Read as _};
+use std::path::Path;
 use std::time::Duration;
 
 use serde::Deserialize;
@@ -53,7 +55,38 @@ pub struct Unread {
     pub torn: bool,
 }
 
+impl Unread {
+    /// What a person should know of it; none if all was read.
+    pub fn words(self) -> Option<String> {
+        let first = self.first;
+        match self.lines {
+            0 => None,
+            1 if self.torn => Some(format!(
+                "the recording is torn off in line {first}: it plays up to there"
+            )),
+            1 => Some(format!("line {first} of the recording is no event, it was passed over")),
+            lines => Some(format!(
+                "{lines} lines of the recording are no events, they were passed over; the first is line {first}"
+            )),
+        }
+    }
+}
+
 impl Reader {
+    /// Opens a file and reads its header.
+    ///
+    /// # Errors
+    /// `E-REC-READ`, `E-REC-FORMAT`
+    pub fn file(path: &Path) -> Result<Self, Problem> {
+        let name = path.display().to_string();
+        let unreadable = |why: &str| Problem::new(&catalogue::REC_READ, format!("{name} cannot be read: {why}"));
+        if path.is_dir() {
+            return Err(unreadable("it is a folder"));
+        }
+        let file = File::open(path).map_err(|error| unreadable(&error.kind().to_string()))?;
+        Self::open(BufReader::with_capacity(1 << 16, file), &name)
+    }
+
     /// Reads the header. `name` is what problems call the file.
     ///
     /// # Errors

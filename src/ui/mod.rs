@@ -12,6 +12,7 @@ pub mod keymap;
 pub mod layout;
 pub mod message;
 pub mod model;
+pub mod replay;
 pub mod rows;
 mod run;
 pub mod search;

@@ -41,6 +41,7 @@ mod option_file;
 mod provider_command;
 mod rds;
 mod readme;
+mod replay;
 mod session;
 mod terminal;
 mod vault;

@@ -4,6 +4,7 @@ mod checks;
 mod fixture;
 mod fuzz;
 mod keys;
+mod replay;
 mod screens;
 mod speed;
 mod tabs;
