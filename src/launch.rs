@@ -22,6 +22,7 @@ use std::time::Duration;
 
 use crate::config::Config;
 use crate::domain::catalogue;
+use crate::domain::limits::Limits;
 use crate::domain::plan::LaunchPlan;
 use crate::domain::problem::Problem;
 use crate::domain::role::Role;
@@ -95,7 +96,8 @@ pub async fn resolve(
     let session_id = session_id().map_err(|problem| vec![problem])?;
     let mut built = environment::build(role, config, world, request, &session_id, values)?;
     token::add(role, connector, providers, deadline, limit, &mut built).await?;
-    environment::say_until_when(&mut built);
+    let limits = Limits::of(&role.policy, request.command.is_none());
+    environment::say_until_when(&mut built, limits.longest);
     let args = match &request.command {
         Some(words) => words.iter().skip(1).cloned().collect(),
         None => {
@@ -112,6 +114,7 @@ pub async fn resolve(
         args,
         cwd,
         env: built.env,
+        limits,
         secrets: built.secrets,
         warnings: built
             .warnings

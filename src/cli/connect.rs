@@ -61,7 +61,7 @@ pub(super) fn run(connect: Connect, frame: &Frame) -> Result<u8, Vec<Problem>> {
     }
     let plan = plan(&request, frame)?;
     if !frame.quiet {
-        note_connected(&plan);
+        note_connected(&plan, frame);
     }
     run_here(plan, in_terminal, frame.quiet).map_err(|problem| vec![problem])
 }
@@ -154,8 +154,12 @@ fn unlock(problems: &[Problem], request: &Request, frame: &Frame, runtime: &Runt
     Ok(true)
 }
 
-fn note_connected(plan: &LaunchPlan) {
-    let _ = writeln!(std::io::stderr(), "Connected to {}", plan.role);
+/// What there is to say before the client has the terminal: afterwards nothing of ours is put among what it prints.
+fn note_connected(plan: &LaunchPlan, frame: &Frame) {
+    let role = frame.config.roles.iter().find(|role| role.name == plan.role);
+    let limits = role.and_then(|role| role.policy.limit_words());
+    let limits = limits.map_or_else(String::new, |words| format!(" ({words})"));
+    let _ = writeln!(std::io::stderr(), "Connected to {}{limits}", plan.role);
 }
 
 /// Runs the plan where we stand: on a PTY of its own if there is a terminal, else through pipes.
@@ -170,5 +174,8 @@ pub(super) fn run_here(mut plan: LaunchPlan, in_terminal: bool, quiet: bool) -> 
     };
     leases.end(quiet);
     let ending = ending?;
+    if let Some(limit) = ending.limit.filter(|_| !quiet) {
+        note(&format!("the session was ended: {limit}"));
+    }
     Ok(u8::try_from(ending.code).unwrap_or(u8::MAX))
 }

@@ -28,6 +28,26 @@ pub(crate) fn is_possible() -> bool {
 /// # Errors
 /// There is no terminal, or what was typed is no text.
 pub(crate) fn ask_secret(question: &str) -> Result<Option<SecretString>, Problem> {
+    match ask_secret_unless(question, &|| false)? {
+        Answer::Line(text) => Ok(Some(text)),
+        Answer::GaveUp | Answer::Over => Ok(None),
+    }
+}
+
+/// What came of a question.
+pub(crate) enum Answer {
+    Line(SecretString),
+    /// Ctrl-C, Ctrl-D on an empty line, a signal.
+    GaveUp,
+    /// Nothing needs to be asked any more.
+    Over,
+}
+
+/// The same, as long as `over` does not say that the question has settled itself; it is asked ten times a second.
+///
+/// # Errors
+/// As above.
+pub(crate) fn ask_secret_unless(question: &str, over: &(dyn Fn() -> bool + Sync)) -> Result<Answer, Problem> {
     let tty = File::options().read(true).write(true).open("/dev/tty").map_err(|_| {
         Problem::new(&catalogue::TTY_REQUIRED, "there is no terminal to ask on")
             .causes(vec![
@@ -36,7 +56,7 @@ pub(crate) fn ask_secret(question: &str) -> Result<Option<SecretString>, Problem
             .fixes(Vec::new())
     })?;
     // On a thread of its own: a runtime cannot be started where one runs already.
-    std::thread::scope(|scope| scope.spawn(|| ask_on(&tty, question)).join())
+    std::thread::scope(|scope| scope.spawn(|| ask_on(&tty, question, over)).join())
         .unwrap_or_else(|_| Err(Problem::new(&catalogue::IO, "the terminal could not be read")))
 }
 
@@ -74,7 +94,7 @@ enum Step {
     GaveUp,
 }
 
-fn ask_on(tty: &File, question: &str) -> Result<Option<SecretString>, Problem> {
+fn ask_on(tty: &File, question: &str, over: &dyn Fn() -> bool) -> Result<Answer, Problem> {
     let failed = |_| Problem::new(&catalogue::IO, "the terminal could not be read");
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -85,16 +105,18 @@ fn ask_on(tty: &File, question: &str) -> Result<Option<SecretString>, Problem> {
         let signals = Signals::new()?;
         let quiet = Quiet::new(tty)?;
         write!(&mut &*tty, "{question}")?;
-        let line = read_line(tty, signals).await;
+        let line = read_line(tty, signals, over).await;
         drop(quiet);
         writeln!(&mut &*tty)?;
         line
     });
-    let Some(line) = line.map_err(failed)? else {
-        return Ok(None);
+    let line = match line.map_err(failed)? {
+        End::Line(line) => line,
+        End::GaveUp => return Ok(Answer::GaveUp),
+        End::Over => return Ok(Answer::Over),
     };
     match std::str::from_utf8(&line) {
-        Ok(text) => Ok(Some(SecretString::from(Box::<str>::from(text)))),
+        Ok(text) => Ok(Answer::Line(SecretString::from(Box::<str>::from(text)))),
         Err(_) => Err(Problem::new(
             &catalogue::USAGE,
             "what was typed is not UTF-8 text; give bytes on standard input",
@@ -127,7 +149,14 @@ impl Signals {
     }
 }
 
-async fn read_line(tty: &File, mut signals: Signals) -> std::io::Result<Option<Zeroizing<Vec<u8>>>> {
+/// How reading a line ended.
+enum End {
+    Line(Zeroizing<Vec<u8>>),
+    GaveUp,
+    Over,
+}
+
+async fn read_line(tty: &File, mut signals: Signals, over: &dyn Fn() -> bool) -> std::io::Result<End> {
     let mut line = Zeroizing::new(Vec::with_capacity(LONGEST));
     let mut chunk = Zeroizing::new([0; 256]);
     let mut quick = 0;
@@ -136,7 +165,7 @@ async fn read_line(tty: &File, mut signals: Signals) -> std::io::Result<Option<Z
         let count = match (&mut &*tty).read(&mut *chunk) {
             Ok(count) => count,
             Err(e) if e.kind() == std::io::ErrorKind::Interrupted => 0,
-            Err(_) => return Ok(None),
+            Err(_) => return Ok(End::GaveUp),
         };
         // A terminal that hung up answers at once, for ever.
         quick = if count == 0 && begun.elapsed() < Duration::from_millis(20) {
@@ -145,18 +174,21 @@ async fn read_line(tty: &File, mut signals: Signals) -> std::io::Result<Option<Z
             0
         };
         if quick > 20 {
-            return Ok(None);
+            return Ok(End::GaveUp);
         }
         for byte in chunk.iter().take(count) {
             match press(*byte, &mut line) {
                 Step::Typing => {}
-                Step::Done => return Ok(Some(line)),
-                Step::GaveUp => return Ok(None),
+                Step::Done => return Ok(End::Line(line)),
+                Step::GaveUp => return Ok(End::GaveUp),
             }
         }
         chunk.zeroize();
+        if over() {
+            return Ok(End::Over);
+        }
         tokio::select! {
-            () = signals.any() => return Ok(None),
+            () = signals.any() => return Ok(End::GaveUp),
             () = tokio::time::sleep(Duration::from_millis(1)) => {}
         }
     }
@@ -206,11 +238,19 @@ mod tests {
 
     /// What the terminal showed, and what came of it.
     fn typed(keys: &[u8]) -> (String, Option<String>) {
+        match ended(keys, &|| false) {
+            (screen, Answer::Line(text)) => (screen, Some(text.expose_secret().to_owned())),
+            (screen, Answer::GaveUp) => (screen, None),
+            (_, Answer::Over) => unreachable!("nothing said so"),
+        }
+    }
+
+    fn ended(keys: &[u8], over: &(dyn Fn() -> bool + Sync)) -> (String, Answer) {
         let (mut ours, theirs) = terminal();
         let before = tcgetattr(&theirs).unwrap();
         let mut screen = Vec::new();
         let answer = std::thread::scope(|scope| {
-            let asking = scope.spawn(|| ask_on(&theirs, "Value? ").unwrap());
+            let asking = scope.spawn(|| ask_on(&theirs, "Value? ", over).unwrap());
             while !screen.ends_with(b"Value? ") {
                 let mut byte = [0];
                 ours.read_exact(&mut byte).unwrap();
@@ -225,10 +265,14 @@ mod tests {
         let mut rest = [0; 256];
         let count = ours.read(&mut rest).unwrap();
         screen.extend_from_slice(&rest[..count]);
-        (
-            String::from_utf8(screen).unwrap(),
-            answer.map(|answer| answer.expose_secret().to_owned()),
-        )
+        (String::from_utf8(screen).unwrap(), answer)
+    }
+
+    #[test]
+    fn a_question_that_has_settled_itself_waits_for_nobody() {
+        let (screen, answer) = ended(b"half a li", &|| true);
+        assert!(matches!(answer, Answer::Over));
+        assert_eq!(screen, "Value? \r\n");
     }
 
     #[test]

@@ -7,6 +7,7 @@ use toml::de::DeValue;
 use super::fields::not_a_reference;
 use super::report::{Place, Report, Scope};
 use super::walk::{Entry, Key, Table, Takes, check_name, duplicate, number, unknown_name};
+use crate::domain::address::is_in_the_clear;
 use crate::domain::catalogue;
 use crate::domain::problem::Problem;
 use crate::domain::reference::{Kind, ProviderKind, ProviderNames, parse_canonical};
@@ -14,7 +15,7 @@ use crate::providers::{ProviderConfig, Setting};
 
 const COMMON_KEYS: &[Key] = &[
     Key::now("kind", Takes::Text, "\"vault\""),
-    Key::now("timeout", Takes::Duration, "\"5s\""),
+    Key::now("timeout", Takes::Limit, "\"5s\""),
     Key::now("ca_cert", Takes::Text, "\"/etc/ssl/company-ca.pem\""),
     Key::now("description", Takes::Text, "\"The company's Vault\""),
     Key::now("rotation_warn", Takes::Duration, "\"90d\""),
@@ -293,7 +294,16 @@ pub(super) fn finish(
 /// A value whose type was checked already.
 fn setting(scope: &Scope<'_>, entry: &Entry<'_>, provider: &str, names: &ProviderNames) -> Option<Setting> {
     match entry.value.get_ref() {
-        DeValue::String(text) => Some(Setting::Text(text.to_string())),
+        DeValue::String(text) => {
+            if is_in_the_clear(text) && ["address", "endpoint"].contains(&entry.name) {
+                let place = entry.place().location();
+                scope.report.warn(format!(
+                    "{place}: provider \"{provider}\" is at another machine and without TLS: tokens and secrets can be read on the way \
+                     (E-NET-CLEAR)"
+                ));
+            }
+            Some(Setting::Text(text.to_string()))
+        }
         DeValue::Boolean(switch) => Some(Setting::Switch(*switch)),
         DeValue::Table(table) if table.len() == 1 && table.contains_key("secret") => {
             let secret = entry.members().into_iter().next()?;

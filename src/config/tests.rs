@@ -565,6 +565,42 @@ fn a_role_whose_policy_cannot_be_read_is_not_opened() {
 }
 
 #[test]
+fn a_provider_without_tls_at_another_machine_is_a_warning() {
+    let home = Home::new();
+    home.file(
+        "config.toml",
+        "[providers.far]\nkind = 'vault'\naddress = 'http://vault.corp:8200'\n\
+         [providers.near]\nkind = 'vault'\naddress = 'http://127.0.0.1:8200'\n\
+         [providers.aws]\nendpoint = 'http://10.0.0.7:4566'\n",
+    );
+    let config = home.load();
+    assert!(config.problems.is_empty(), "{}", home.said(&config));
+    let said = config.warnings.join("\n");
+    assert_eq!(config.warnings.len(), 2, "{said}");
+    assert!(
+        said.contains("config.toml:3:") && said.contains("\"far\"") && said.contains("\"aws\""),
+        "{said}"
+    );
+}
+
+#[test]
+fn a_time_limit_that_no_provider_takes_is_refused() {
+    for limit in ["99h", "11m", "0s", "soon"] {
+        let home = Home::new();
+        home.file("config.toml", format!("[providers.vault]\ntimeout = '{limit}'\n"));
+        let config = home.load();
+        let said = home.said(&config);
+        assert!(
+            said.contains("10 minutes at most") && said.contains("timeout = \"5s\""),
+            "{limit}: {said}"
+        );
+    }
+    let home = Home::new();
+    home.file("config.toml", "[providers.vault]\ntimeout = '10m'\n");
+    assert!(home.load().problems.is_empty());
+}
+
+#[test]
 fn own_connectors_extend_ours() {
     let home = Home::new();
     home.file("connectors/cockroach.toml", "extends = \"postgres\"\ncommand = [\"cockroach\", \"sql\"]\n[fields.PGPORT]\nlabel = \"Port\"\ndefault = \"26257\"\n");

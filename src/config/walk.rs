@@ -34,6 +34,8 @@ pub(super) enum Takes {
     Duration,
     /// A length of time of at least a second, or this word.
     DurationOr(&'static str),
+    /// How long one answer of a server may take: `500ms`, `5s`, `1m`.
+    Limit,
     OneOf(&'static [&'static str]),
     /// One of these words, or one of these numbers.
     Choice(&'static [&'static str]),
@@ -46,6 +48,9 @@ pub(super) enum Takes {
     /// Nothing: the key stands in `config.toml` only.
     NotHere,
 }
+
+/// A server that takes longer to answer is not waited for.
+const LONGEST_LIMIT: Duration = Duration::from_secs(600);
 
 /// A key that may stand in a table.
 #[derive(Debug, Clone, Copy)]
@@ -310,7 +315,9 @@ fn check_type(scope: &Scope<'_>, entry: &Entry<'_>, what: &str, key: &Key) {
     let here = match value {
         DeValue::Array(_) | DeValue::Table(_) if place.span != entry.value.span() => "something else in it".to_owned(),
         other => match key.takes {
-            Takes::OneOf(_) | Takes::Duration | Takes::DurationOr(_) | Takes::SwitchOr(_) if other.is_str() => {
+            Takes::OneOf(_) | Takes::Duration | Takes::DurationOr(_) | Takes::Limit | Takes::SwitchOr(_)
+                if other.is_str() =>
+            {
                 "another text".to_owned()
             }
             Takes::Choice(_) | Takes::Number(..) if other.is_integer() => "another number".to_owned(),
@@ -375,6 +382,13 @@ fn fits(takes: Takes, value: &DeValue<'_>) -> Result<(), String> {
                 .as_str()
                 .is_some_and(|text| text == word || duration::parse(text) >= Some(Duration::from_secs(1))),
             format!("a length of time, a number and one of s, m, h, d, w, or \"{word}\""),
+        ),
+        Takes::Limit => (
+            value
+                .as_str()
+                .and_then(duration::parse)
+                .is_some_and(|limit| !limit.is_zero() && limit <= LONGEST_LIMIT),
+            "a time limit such as \"5s\" or \"500ms\", of 10 minutes at most".to_owned(),
         ),
         Takes::OneOf(words) => (value.as_str().is_some_and(|text| words.contains(&text)), one_of(words)),
         Takes::Choice(words) => {

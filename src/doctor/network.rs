@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 use super::{Doctor, Finding};
+use crate::domain::address::is_in_the_clear;
 use crate::domain::reference::ProviderKind;
 use crate::domain::status::State;
 
@@ -24,6 +25,7 @@ pub(super) async fn all(doctor: &Doctor<'_>) -> Vec<Finding> {
         .filter(|name| doctor.config.names.kind_of(name).is_some_and(ProviderKind::is_remote))
         .collect();
     let mut found = proxies(doctor, &remote);
+    found.extend(remote.iter().filter_map(|name| clear_text(doctor, name)));
     found.push(time_zone(doctor));
     let clocks = join_all(remote.iter().map(|name| clock(doctor, name))).await;
     found.extend(clocks.into_iter().flatten());
@@ -36,8 +38,24 @@ pub(super) async fn of(doctor: &Doctor<'_>, name: &str) -> Vec<Finding> {
         return Vec::new();
     }
     let mut found = proxies(doctor, &[name.to_owned()]);
+    found.extend(clear_text(doctor, name));
     found.extend(clock(doctor, name).await);
     found
+}
+
+/// A provider at another machine without TLS.
+fn clear_text(doctor: &Doctor<'_>, name: &str) -> Option<Finding> {
+    let endpoint = doctor.providers.get(name).ok()?.endpoint();
+    let what = format!("spoken to in the clear: {endpoint}");
+    is_in_the_clear(&endpoint).then(|| {
+        Finding::warn(
+            AREA,
+            format!("TLS, {name}"),
+            what,
+            "whoever sits on the way can read tokens and secrets (E-NET-CLEAR)",
+        )
+        .fix("hallpass help E-NET-CLEAR")
+    })
 }
 
 /// This machine's clock beside that of a provider's server.

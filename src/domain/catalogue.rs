@@ -66,6 +66,7 @@ catalogue! {
     NET_TIMEOUT = "E-NET-TIMEOUT", "no answer within the time limit", causes: ["the server is slow or overloaded", "a firewall drops the packets", "the VPN is down"], fixes: ["try again, or raise timeout in the provider's configuration"];
     NET_TLS = "E-NET-TLS", "no trusted TLS connection", causes: ["the server's certificate is not signed by a CA that is trusted here"], fixes: ["set ca_cert in the provider's configuration to the CA's file"];
     NET_CERT = "E-NET-CERT", "a certificate or key cannot be used", causes: ["the file is missing, cannot be read, or is not PEM"], fixes: ["correct ca_cert, client_cert or client_key of the provider, or the variables that stand for them"];
+    NET_CLEAR = "E-NET-CLEAR", "the way to the server is not encrypted: whoever sits on it can read tokens and secrets", causes: ["the address begins with http:// and is that of another machine"], fixes: ["set the address to https://…", "where the server has no TLS: ssh -L 8200:127.0.0.1:8200 HOST   and http://127.0.0.1:8200 as the address"];
     NET_REDIRECT = "E-NET-REDIRECT", "the server sent a redirect, which is not followed: a token must not travel", causes: ["the address is that of a standby or of a proxy"], fixes: ["set the address to the one the redirect names, if you trust it"];
 
     // --- env, envjson
@@ -119,7 +120,7 @@ catalogue! {
     VAULT_DB_CREATE = "E-VAULT-DB-CREATE", "Vault could not make a user in the database", causes: ["the database is down, or Vault cannot reach it", "the account that Vault has in the database was changed, or may not make users", "the role's creation_statements fail in this database"], fixes: ["vault read MOUNT/config/NAME   (which database it is)", "vault read MOUNT/creds/ROLE   (shows the whole error to an administrator)"];
     VAULT_DB_ROLE = "E-VAULT-DB-ROLE", "the secrets engine has no such role", causes: ["a typo in the role", "the role is in another mount"], fixes: ["vault list MOUNT/roles"];
     VAULT_LEASE_ENDED = "E-VAULT-LEASE-ENDED", "the credential is over: Vault no longer knows its lease", causes: ["it reached its end, or somebody revoked it", "the token that it was made with has expired, and everything made with it ended too"], fixes: ["open the role again"];
-    VAULT_LEASE_403 = "E-VAULT-LEASE-403", "Vault does not let this login renew or revoke the credential", causes: ["no policy of the token grants update on sys/leases/renew or sys/leases/revoke"], fixes: ["let a policy of the token have: path \"sys/leases/revoke\" { capabilities = [\"update\"] }"];
+    VAULT_LEASE_403 = "E-VAULT-LEASE-403", "Vault does not let this login renew or revoke the credential", causes: ["no policy of the token grants update on sys/leases/renew, sys/leases/revoke or auth/token/revoke-accessor"], fixes: ["let a policy of the token have: path \"sys/leases/revoke\" { capabilities = [\"update\"] }"];
     VAULT_RATE = "E-VAULT-RATE", "Vault limits the rate of requests", causes: ["a rate limit quota of the server, or of a proxy before it, is used up"], fixes: ["wait, then try again"];
 
     // --- AWS

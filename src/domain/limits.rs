@@ -1,6 +1,9 @@
 //! When a session must end: how long it may stand without a typed key, how long it may take at all, and what is left of both.
 
+use std::fmt;
 use std::time::Duration;
+
+use crate::domain::policy::{SessionPolicy, length};
 
 /// Before the end, a person is told when less than this is left, and then less than this.
 pub const WARNINGS: [Duration; 2] = [Duration::from_secs(300), Duration::from_secs(60)];
@@ -22,6 +25,17 @@ impl Limit {
     }
 }
 
+impl fmt::Display for Limit {
+    /// `idle 15m`, `max 4h`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let word = match self {
+            Self::Idle(_) => "idle",
+            Self::Longest(_) => "max",
+        };
+        write!(f, "{word} {}", length(self.length()))
+    }
+}
+
 /// The limits of a session; none: it has no such limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Limits {
@@ -30,6 +44,14 @@ pub struct Limits {
 }
 
 impl Limits {
+    /// What a policy sets. A command that nobody types at (`exec`) is never idle.
+    pub fn of(policy: &SessionPolicy, typed_at: bool) -> Self {
+        Self {
+            idle: policy.idle_timeout.filter(|_| typed_at),
+            longest: policy.max_duration,
+        }
+    }
+
     /// What is left of each limit for a session that has run so long and stood idle so long; the shorter one first.
     pub fn left(self, ran: Duration, idle: Duration) -> impl Iterator<Item = (Limit, Duration)> {
         let idle = self.idle.map(|limit| (Limit::Idle(limit), limit.saturating_sub(idle)));

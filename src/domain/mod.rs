@@ -1,5 +1,6 @@
 //! The words of the product as data. Pure: nothing in here touches files, processes, clocks, the network, threads or terminals.
 
+pub mod address;
 pub mod catalogue;
 pub mod connector;
 pub mod filter;

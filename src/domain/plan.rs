@@ -6,6 +6,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use crate::domain::lease::Held;
+use crate::domain::limits::Limits;
 use crate::domain::reference::SecretRef;
 use crate::domain::secret::ChildEnv;
 
@@ -20,6 +21,8 @@ pub struct LaunchPlan {
     pub args: Vec<String>,
     pub cwd: PathBuf,
     pub env: ChildEnv,
+    /// When the session ends at the latest.
+    pub limits: Limits,
     /// Which secrets were read for it, in the role's order. No values.
     pub secrets: Vec<SecretUse>,
     /// What is given back when this is dropped. Whoever starts the session takes them out and keeps them until it ends.

@@ -1,5 +1,7 @@
 //! The child's environment: an allow-list, the role's fields, and who we are; never a credential of a provider.
 
+use std::time::Duration;
+
 use jiff::Timestamp;
 
 use super::Request;
@@ -70,9 +72,12 @@ pub(super) fn build(
     if problems.is_empty() { Ok(built) } else { Err(problems) }
 }
 
-/// Tells the child when the first of its values stops working. What is open then stays open: nothing new can be opened with the value.
-pub(super) fn say_until_when(built: &mut Built) {
-    if let Some(first) = built.secrets.iter().filter_map(|used| used.expires).min() {
+/// Tells the child when the first of its values stops working – what is open then stays open: nothing new can be opened with the value –
+/// or when its session is ended, if that is earlier.
+pub(super) fn say_until_when(built: &mut Built, longest: Option<Duration>) {
+    let end = longest.and_then(|longest| Timestamp::now().checked_add(longest).ok());
+    let values = built.secrets.iter().filter_map(|used| used.expires);
+    if let Some(first) = values.chain(end).min() {
         // To the second: shells and their `date -d` read no more.
         let first = Timestamp::from_second(first.as_second()).unwrap_or(first);
         built.env.insert_plain("HALLPASS_EXPIRES_AT", first.to_string());

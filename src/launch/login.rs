@@ -6,6 +6,7 @@ use std::path::Path;
 use super::session_id;
 use crate::config::Config;
 use crate::domain::catalogue;
+use crate::domain::limits::Limits;
 use crate::domain::plan::LaunchPlan;
 use crate::domain::problem::Problem;
 use crate::domain::secret::ChildEnv;
@@ -50,6 +51,7 @@ pub fn login(
         args,
         cwd: std::env::current_dir().unwrap_or_else(|_| "/".into()),
         env,
+        limits: Limits::default(),
         secrets: Vec::new(),
         leases: Vec::new(),
         warnings: Vec::new(),

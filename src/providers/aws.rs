@@ -28,6 +28,7 @@ use self::endpoint::Service;
 use self::login::{Login, Session, at_login};
 use self::settings::AwsSettings;
 use self::transport::{Failure, Transport};
+use super::climb::warn_of_clear_text;
 use super::net::ladder::Ladder;
 use super::{Credentials, DatabaseLogin, Fetched, Inspected, Person, Provider, ProviderConfig, World};
 use crate::domain::catalogue;
@@ -183,7 +184,12 @@ impl Provider for Aws {
     async fn probe(&self) -> ProviderStatus {
         let (mut ladder, mut status) = (Ladder::new(), ProviderStatus::new(&self.name, "aws", self.endpoint()));
         let climbed = self.climb(&mut ladder, &mut status).await;
-        ladder.ended(status, climbed)
+        let mut status = ladder.ended(status, climbed);
+        // It may come from the environment or a profile, which the endpoint in words does not tell.
+        if let Ok(Some(given)) = self.endpoint_of(Service::SecretsManager).await {
+            warn_of_clear_text(&mut status, &given);
+        }
+        status
     }
 
     async fn inspect(&self, secret: &SecretId, keys: &[&str]) -> Result<Inspected, Problem> {

@@ -6,6 +6,7 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep_until};
 
 use super::{Provider, patience};
+use crate::domain::address::is_in_the_clear;
 use crate::domain::catalogue;
 use crate::domain::problem::Problem;
 use crate::domain::status::{ProviderStatus, Stage, State};
@@ -94,7 +95,12 @@ async fn probe_within(name: &str, provider: &dyn Provider, limits: Limits) -> Re
     loop {
         tokio::select! {
             biased;
-            status = &mut probe => return status.ok_or_else(|| stuck(name, &climb, limits.whole)),
+            status = &mut probe => {
+                let mut status = status.ok_or_else(|| stuck(name, &climb, limits.whole))?;
+                let endpoint = status.endpoint.clone();
+                warn_of_clear_text(&mut status, &endpoint);
+                return Ok(status);
+            }
             () = sleep_until(climb.given_up()) => {
                 // A rung that was left meanwhile is not the one that hangs.
                 if climb.given_up() <= Instant::now() {
@@ -102,6 +108,18 @@ async fn probe_within(name: &str, provider: &dyn Provider, limits: Limits) -> Re
                 }
             }
         }
+    }
+}
+
+/// A server that is well and spoken to in the clear is a warning.
+pub(super) fn warn_of_clear_text(status: &mut ProviderStatus, address: &str) {
+    if status.state == State::Ok && status.problem.is_none() && is_in_the_clear(address) {
+        let what = format!(
+            "provider `{}` is spoken to without TLS, at another machine",
+            status.name
+        );
+        status.state = State::Warn;
+        status.problem = Some(Problem::new(&catalogue::NET_CLEAR, what).steps(status.stages.clone()));
     }
 }
 
@@ -189,6 +207,20 @@ mod tests {
         assert!(climbed(&[1, 150, 150, 150, 1, 1]).await.is_ok(), "none takes 300 ms");
         let problem = climbed(&[250, 250, 250, 250, 1, 1]).await.unwrap_err();
         assert!(problem.what.contains("within 600 ms"), "{}", problem.what);
+    }
+
+    #[test]
+    fn clear_text_is_a_warning_of_what_is_well() {
+        let warned = |state, address: &str| {
+            let mut status = ProviderStatus::new("far", "vault", address.to_owned());
+            status.state = state;
+            warn_of_clear_text(&mut status, address);
+            (status.state, status.problem.map(|problem| problem.code.id))
+        };
+        let far = "http://vault.corp:8200, namespace team";
+        assert_eq!(warned(State::Ok, far), (State::Warn, Some("E-NET-CLEAR")));
+        assert_eq!(warned(State::Fail, far), (State::Fail, None));
+        assert_eq!(warned(State::Ok, "http://127.0.0.1:8200"), (State::Ok, None));
     }
 
     #[tokio::test]

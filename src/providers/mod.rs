@@ -178,6 +178,10 @@ pub trait Person: Send + Sync {
     fn tell(&self, line: &str);
     /// Asks for something that is not shown while it is typed.
     fn ask(&self, prompt: &str) -> Result<SecretString, Problem>;
+    /// The same, unless `over` says meanwhile that no answer is needed any more: none then.
+    fn ask_unless(&self, prompt: &str, _over: &(dyn Fn() -> bool + Sync)) -> Result<Option<SecretString>, Problem> {
+        self.ask(prompt).map(Some)
+    }
     /// Opens a page in their browser; false if there is none or they want none, and the address has to be told instead.
     fn browse(&self, address: &str) -> bool;
 }

@@ -11,6 +11,7 @@ use rustix::process::{Pid, Signal, WaitId, WaitIdOptions};
 
 use super::Ending;
 use super::start::Started;
+use crate::domain::limits::Limit;
 
 /// Time a child has to end on a signal before the next, harder one.
 const GRACE: Duration = Duration::from_secs(3);
@@ -30,6 +31,8 @@ struct State {
     child: Started,
     ended: Option<(ExitStatus, Duration)>,
     hanging_up: bool,
+    /// The limit of the session that has brought the end about.
+    limit: Option<Limit>,
     /// The PTY's other end, until the child has ended.
     terminal: Option<Arc<OwnedFd>>,
     /// The terminal's foreground group when the hang-up began: a pager, say.
@@ -51,6 +54,7 @@ impl Lifetime {
                 child,
                 ended: None,
                 hanging_up: false,
+                limit: None,
                 terminal,
                 foreground: None,
             }),
@@ -92,15 +96,41 @@ impl Lifetime {
         self.signal(&self.lock(), Signal::KILL);
     }
 
+    /// Waits for the child's end, at most this long; whether it has ended.
+    pub(super) fn ends_within(&self, time: Duration) -> bool {
+        let (state, _) = self
+            .changed
+            .wait_timeout_while(self.lock(), time, |state| state.ended.is_none())
+            .unwrap_or_else(PoisonError::into_inner);
+        state.ended.is_some()
+    }
+
+    /// Hangs the child up because its session has reached this limit.
+    pub(super) fn reach(self: &Arc<Self>, limit: Limit) {
+        let mut state = self.lock();
+        if !state.hanging_up && state.ended.is_none() {
+            state.limit = Some(limit);
+        }
+        drop(state);
+        self.hang_up(Signal::HUP);
+    }
+
+    /// The limit that has brought the end about, or does so now.
+    pub(super) fn limit(&self) -> Option<Limit> {
+        self.lock().limit
+    }
+
     /// How it ended; none while it runs.
     pub(super) fn ending(&self, masked: u64) -> Option<Ending> {
-        self.lock().ended.map(|(status, ran)| Ending {
+        let state = self.lock();
+        state.ended.map(|(status, ran)| Ending {
             code: status
                 .code()
                 .unwrap_or_else(|| 128 + status.signal().unwrap_or_default()),
             signal: status.signal(),
             ran,
             masked,
+            limit: state.limit,
         })
     }
 

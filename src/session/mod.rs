@@ -9,6 +9,7 @@ pub mod harden;
 pub mod keys;
 mod leftovers;
 mod lifetime;
+mod limits;
 mod output;
 mod parcel;
 pub mod passthrough;
@@ -21,11 +22,13 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use crate::domain::limits::Limit;
 use crate::domain::plan::LaunchPlan;
 use crate::domain::problem::Problem;
 use emulator::{Emulator, Size};
 use lifetime::Lifetime;
 pub use lifetime::wait_for_children;
+use limits::Watch;
 use pty::{Outgoing, Pty};
 use rustix::process::Signal;
 use start::system_problem;
@@ -40,6 +43,8 @@ pub struct Ending {
     pub ran: Duration,
     /// How many values were masked in its output.
     pub masked: u64,
+    /// The limit of its session that has ended it.
+    pub limit: Option<Limit>,
 }
 
 /// What a session tells whoever shows it. Sent from its threads; coalesced.
@@ -57,6 +62,7 @@ pub type Notify = Box<dyn Fn(SessionEvent) + Send + Sync>;
 pub struct Session {
     emulator: Arc<Mutex<Emulator>>,
     lifetime: Arc<Lifetime>,
+    watch: Arc<Watch>,
     outgoing: Arc<Outgoing>,
     /// Given up by the session's thread when the child has ended.
     pty: Arc<Mutex<Option<Pty>>>,
@@ -76,6 +82,7 @@ impl Session {
     ) -> Result<Self, Problem> {
         let size = size.clamped();
         let redactor = plan.env.redactor();
+        let limits = plan.limits;
         let (pty, stdio) = Pty::open(size)?;
         let end = Arc::clone(&pty.end);
         let started = start::start(plan, stdio, true, starter)?;
@@ -83,6 +90,7 @@ impl Session {
         let lifetime = Lifetime::new(started, Some(Arc::clone(&end))).map_err(no_thread)?;
         let session = Self {
             emulator: Arc::new(Mutex::new(Emulator::new(size, scrollback))),
+            watch: Watch::new(limits),
             lifetime,
             outgoing: Arc::default(),
             pty: Arc::new(Mutex::new(Some(pty))),
@@ -92,6 +100,7 @@ impl Session {
         let outgoing = Arc::clone(&session.outgoing);
         let writing_end = Arc::clone(&end);
         thread("writer", move || outgoing.run(&writing_end)).map_err(no_thread)?;
+        session.watch.start(&session.lifetime).map_err(no_thread)?;
         let reader = output::Reader::new(&session, end, ended, redactor, notify);
         thread("reader", move || reader.run()).map_err(no_thread)?;
         Ok(session)
@@ -105,6 +114,11 @@ impl Session {
     /// Bytes for the child. Never blocks. A child that reads nothing gets no more than 4 MiB ahead.
     pub fn send(&self, bytes: &[u8]) {
         self.outgoing.push(bytes);
+    }
+
+    /// A person has typed what was sent: the session is not idle.
+    pub fn typed(&self) {
+        self.watch.typed();
     }
 
     /// Gives the screen and the child a new size, the nearest one that is possible.

@@ -18,6 +18,7 @@ use super::Ending;
 use super::emulator::Size;
 use super::leftovers::Leftovers;
 use super::lifetime::{self, Lifetime};
+use super::limits::Watch;
 use super::output::{DRAIN, IDLE};
 use super::pipe::write_all;
 use super::pty::{self, Pty, Read};
@@ -48,11 +49,12 @@ pub fn connect(plan: LaunchPlan, starter: &Path) -> Result<Ending, Problem> {
     let keyboard = rustix::io::fcntl_dupfd_cloexec(rustix::stdio::stdin(), 3).map_err(|error| failed(error.into()))?;
     let signals = [SIGWINCH, SIGTERM, SIGHUP, SIGINT, SIGQUIT, SIGTSTP, SIGCONT];
     let signals = Signals::new(&signals).map_err(failed)?;
+    let watch = Watch::new(plan.limits);
     let (pty, stdio) = Pty::open(terminal_size())?;
     let started = start::start(plan, stdio, true, starter)?;
     let lifetime = Lifetime::new(started, Some(Arc::clone(&pty.end))).map_err(failed)?;
     let ended = lifetime::waiting_thread(&lifetime).map_err(failed)?;
-    let raw = match RawMode::enter() {
+    let raw = match watch.start(&lifetime).and_then(|()| RawMode::enter()) {
         Ok(raw) => raw,
         Err(error) => {
             lifetime.hang_up(Signal::HUP);
@@ -63,6 +65,7 @@ pub fn connect(plan: LaunchPlan, starter: &Path) -> Result<Ending, Problem> {
         end: Arc::clone(&pty.end),
         pty,
         lifetime,
+        watch,
         keyboard: Some(keyboard),
         to_child: VecDeque::new(),
         redactor,
@@ -82,6 +85,7 @@ struct Bridge {
     pty: Pty,
     end: Arc<OwnedFd>,
     lifetime: Arc<Lifetime>,
+    watch: Arc<Watch>,
     /// None once it has ended.
     keyboard: Option<OwnedFd>,
     to_child: VecDeque<u8>,
@@ -165,6 +169,7 @@ impl Bridge {
         match rustix::io::read(keyboard, &mut *buffer) {
             Ok(0) => false,
             Ok(count) => {
+                self.watch.typed();
                 self.to_child.extend(&buffer[..count]);
                 true
             }

@@ -12,6 +12,7 @@ use rustix::process::Signal;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM};
 
 use super::lifetime::{self, Lifetime};
+use super::limits::Watch;
 use super::output::{DRAIN, IDLE};
 use super::signals::Signals;
 use super::start::{self, system_problem};
@@ -47,10 +48,15 @@ pub fn run(plan: LaunchPlan, starter: &Path) -> Result<Ending, Problem> {
     // Before the child is there: from its first moment on an interrupt is its business.
     let mut signals = Signals::new(&[SIGINT, SIGQUIT, SIGTERM, SIGHUP]).map_err(failed)?;
     let stdio = [input, child_output.into(), child_errors.into()];
+    let watch = Watch::new(plan.limits);
     let started = start::start(plan, stdio, false, starter)?;
     let lifetime = Lifetime::new(started, None).map_err(failed)?;
     let ended = lifetime::waiting_thread(&lifetime).map_err(failed)?;
 
+    if let Err(error) = watch.start(&lifetime) {
+        lifetime.hang_up(Signal::HUP);
+        return Err(failed(error));
+    }
     let [output_redactor, errors_redactor] = redactors;
     let mut streams = [
         Stream::new(Some(output.into()), rustix::stdio::stdout(), output_redactor).map_err(failed)?,
@@ -104,6 +110,7 @@ fn pass_on(streams: &mut [Stream; 2], lifetime: &std::sync::Arc<Lifetime>, ended
         for signal in signals.take() {
             told_to_end |= end_on(signal, lifetime);
         }
+        told_to_end |= lifetime.limit().is_some();
         if ready[3] && drain_until.is_none() && lifetime.has_ended() {
             drain_until = Some(Instant::now() + DRAIN);
             for stream in streams.iter_mut() {

@@ -58,6 +58,10 @@ pub enum Effect {
         tab: u64,
         bytes: Vec<u8>,
     },
+    /// What was sent to the tab was typed or pasted by a person.
+    Typed {
+        tab: u64,
+    },
     Resize {
         tab: u64,
         size: Size,
@@ -94,6 +98,8 @@ pub enum Effect {
     Suspend,
     Redraw,
     Mouse(bool),
+    /// The terminal's bell.
+    Bell,
 }
 
 /// What comes back to the loop. A session is no part of a message: it stays with the runner, the model gets its screen.
@@ -205,6 +211,7 @@ impl Runner {
                 passphrase,
             } => self.unlock(generation, provider, passphrase),
             Effect::Send { tab, bytes } => self.with(tab, |session| session.send(&bytes)),
+            Effect::Typed { tab } => self.with(tab, Session::typed),
             Effect::Resize { tab, size } => drop(self.sizes.insert(tab, size)),
             Effect::HangUp { tab } => self.with(tab, Session::hang_up),
             Effect::Forget { tab } => {
@@ -234,6 +241,7 @@ impl Runner {
             Effect::Copy(text) => self.copy(&text),
             Effect::Reload => self.reload(),
             Effect::Mouse(on) => terminal::set_mouse(on),
+            Effect::Bell => terminal::ring(),
             Effect::Edit(at) => return Some(Request4Loop::Edit(at)),
             Effect::Suspend => return Some(Request4Loop::Suspend),
             Effect::Redraw => return Some(Request4Loop::Redraw),
@@ -465,6 +473,7 @@ fn start(
         program: plan.program.display().to_string(),
         emulator: Arc::new(std::sync::Mutex::new(Emulator::new(Size { columns: 2, rows: 1 }, 0))),
         size,
+        limits: plan.limits,
         secrets: plan.secrets.clone(),
         leases,
         warnings: plan.warnings.clone(),

@@ -8,6 +8,7 @@ use crossterm::event::{KeyEvent, MouseEvent};
 
 use crate::config::Config;
 use crate::domain::lease::Lease;
+use crate::domain::limits::Limits;
 use crate::domain::plan::SecretUse;
 use crate::domain::problem::Problem;
 use crate::domain::status::{ProviderStatus, RoleStatus};
@@ -23,6 +24,7 @@ pub struct Opened {
     pub program: String,
     pub emulator: Arc<Mutex<Emulator>>,
     pub size: Size,
+    pub limits: Limits,
     pub secrets: Vec<SecretUse>,
     pub leases: Vec<Lease>,
     pub warnings: Vec<String>,

@@ -405,6 +405,8 @@ pub struct Sessions {
     pub previous: Option<u64>,
     /// Selected row of the list of sessions.
     pub selected: usize,
+    /// Its first visible row.
+    pub top: usize,
     /// The prefix key was pressed: the next key is ours.
     pub prefix: bool,
     /// How often it was pressed: who knows it needs less of a hint.

@@ -171,9 +171,10 @@ impl Loop {
                 _ = hangup.recv() => Woken::Signal(128 + 1),
                 _ = interrupt.recv() => Woken::Signal(128 + 2),
                 () = until(self.runner.sizes_due()) => Woken::Sizes,
+                // Before what sessions print: there is no end to that.
+                () = sleep_until(next_tick) => Woken::Tick,
                 () = sleep_until(due), if self.changed && !self.gone => Woken::Draw,
                 reply = self.replies.recv() => Woken::Reply(reply),
-                () = sleep_until(next_tick) => Woken::Tick,
             };
             self.model.now = Timestamp::now();
             match woken {
@@ -278,7 +279,10 @@ impl Loop {
     async fn take(&mut self, message: Message) -> Result<(), Problem> {
         let effects = update::update(&mut self.model, message);
         // What was only passed on to a session changes nothing here; its echo will.
-        let passed_on = !effects.is_empty() && effects.iter().all(|effect| matches!(effect, Effect::Send { .. }));
+        let passed_on = !effects.is_empty()
+            && effects
+                .iter()
+                .all(|effect| matches!(effect, Effect::Send { .. } | Effect::Typed { .. }));
         self.changed |= !passed_on;
         self.run_effects(effects).await
     }

@@ -168,3 +168,9 @@ pub(super) fn copy(text: &str) -> io::Result<()> {
     write!(out, "\x1b]52;c;{coded}\x07")?;
     out.flush()
 }
+
+/// Rings the terminal's bell.
+pub(super) fn ring() {
+    // Nothing depends on its being heard.
+    let _ = execute!(stdout(), Print('\x07'));
+}

@@ -15,12 +15,12 @@ use crate::servers::{servers, unique};
 
 const PROJECT: &str = "hp-project";
 const NUMBER: &str = "123456789012";
-const FULL: &str = "full@hp-project.iam.gserviceaccount.com";
+pub const FULL: &str = "full@hp-project.iam.gserviceaccount.com";
 const READER: &str = "reader@hp-project.iam.gserviceaccount.com";
 
 /// Tells the double what to do.
 #[track_caller]
-fn control(word: &str, body: &Value) -> Value {
+pub fn control(word: &str, body: &Value) -> Value {
     request::control(&servers().gcp_plain_addr, word, body)
 }
 
@@ -58,7 +58,7 @@ fn secret_with(more: &Value) -> String {
 }
 
 /// A secret with one version of this text.
-fn text(value: &str) -> String {
+pub fn text(value: &str) -> String {
     secret(&[json!({ "data": value })])
 }
 
@@ -118,7 +118,7 @@ fn logged_in(credentials: &Value) -> Sandbox {
     sandbox
 }
 
-fn as_account(email: &str) -> Sandbox {
+pub fn as_account(email: &str) -> Sandbox {
     logged_in(&service_account(email, &servers().gcp_key))
 }
 

@@ -29,14 +29,14 @@ fn base64(bytes: &[u8]) -> String {
 }
 
 /// A namespace of the test's own, a user who may read in it, and the user's token.
-struct Cluster {
+pub struct Cluster {
     namespace: String,
     user: String,
     token: String,
 }
 
 impl Cluster {
-    fn new() -> Self {
+    pub fn new() -> Self {
         let name = |prefix: &str| unique(prefix).replace('_', "-");
         let cluster = Self {
             namespace: name("ns"),
@@ -60,7 +60,7 @@ impl Cluster {
         );
     }
 
-    fn write(&self, name: &str, data: &[(&str, &[u8])]) {
+    pub fn write(&self, name: &str, data: &[(&str, &[u8])]) {
         self.write_with(name, data, &json!({}));
     }
 
@@ -115,7 +115,7 @@ impl Cluster {
         sandbox
     }
 
-    fn logged_in(&self) -> Sandbox {
+    pub fn logged_in(&self) -> Sandbox {
         self.sandbox(&format!("{{token: {}}}", self.token))
     }
 

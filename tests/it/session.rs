@@ -6,6 +6,7 @@ use std::process::Command;
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
+use hallpass::domain::limits::{Limit, Limits};
 use hallpass::domain::plan::LaunchPlan;
 use hallpass::domain::secret::{ChildEnv, SecretValue};
 use hallpass::session::emulator::Size;
@@ -32,6 +33,7 @@ fn plan(program: &str, args: &[&str], env: ChildEnv) -> LaunchPlan {
         args: args.iter().map(|&arg| arg.to_owned()).collect(),
         cwd: PathBuf::from("/"),
         env,
+        limits: Limits::default(),
         secrets: Vec::new(),
         leases: Vec::new(),
         warnings: Vec::new(),
@@ -714,4 +716,63 @@ fn programs_draw_the_same_screen_as_in_tmux() {
         }
         tmux(&["kill-server"]);
     }
+}
+
+/// A session of `cat` with these limits, in seconds.
+fn limited(idle: Option<u64>, longest: Option<u64>) -> LaunchPlan {
+    LaunchPlan {
+        limits: Limits {
+            idle: idle.map(Duration::from_secs),
+            longest: longest.map(Duration::from_secs),
+        },
+        ..plan("/bin/cat", &[], env())
+    }
+}
+
+#[test]
+fn a_session_ends_at_its_limit_and_says_at_which() {
+    for (plan, limit) in [
+        (limited(Some(1), None), Limit::Idle(Duration::from_secs(1))),
+        (limited(None, Some(1)), Limit::Longest(Duration::from_secs(1))),
+        (limited(Some(9), Some(1)), Limit::Longest(Duration::from_secs(1))),
+    ] {
+        let ending = Running::start(plan).ending();
+        assert_eq!((ending.limit, ending.signal), (Some(limit), Some(1)));
+        assert!(ending.ran >= Duration::from_secs(1), "{:?}", ending.ran);
+    }
+    let ending = Running::start(LaunchPlan {
+        limits: limited(Some(9), Some(9)).limits,
+        ..script("exit 3", env())
+    });
+    let ending = ending.ending();
+    assert_eq!((ending.limit, ending.code), (None, 3));
+}
+
+#[test]
+fn typing_begins_the_idle_time_anew_and_sending_alone_does_not() {
+    let running = Running::start(limited(Some(2), None));
+    let start = Instant::now();
+    while start.elapsed() < Duration::from_secs(3) {
+        running.session.send(b"x");
+        running.session.typed();
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    assert!(running.events.try_iter().all(|event| event == SessionEvent::Output));
+    let quiet = Instant::now();
+    while quiet.elapsed() < Duration::from_secs(3) {
+        running.session.send(b"x");
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    assert_eq!(running.ending().limit, Some(Limit::Idle(Duration::from_secs(2))));
+}
+
+/// One that ignores the hang-up and the request to end is killed.
+#[test]
+fn a_limit_is_no_request() {
+    let ending = Running::start(LaunchPlan {
+        limits: limited(None, Some(1)).limits,
+        ..script("trap '' HUP TERM; while :; do sleep 0.2; done", env())
+    });
+    let ending = ending.ending();
+    assert_eq!((ending.limit.is_some(), ending.signal), (true, Some(9)));
 }

@@ -137,6 +137,12 @@ impl Tmux {
         self.tmux(&["send-keys", "-t", "t", "-l", "--", &text]);
     }
 
+    /// Pastes text as a terminal does, bracketed where the program asked for that.
+    pub fn paste(&self, text: &str) {
+        self.tmux(&["set-buffer", "--", text]);
+        self.tmux(&["paste-buffer", "-p", "-r", "-t", "t"]);
+    }
+
     /// Types a line and presses Enter.
     pub fn line(&self, text: &str) {
         self.type_text(text);

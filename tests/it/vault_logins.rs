@@ -17,6 +17,7 @@ use hallpass::providers::{Person, Provider, ProviderConfig, Providers, Setting, 
 use secrecy::SecretString;
 use serde_json::{Value, json};
 
+use crate::databases::open_role;
 use crate::liar::{self, Liar};
 use crate::request::{self, Response, request};
 use crate::sandbox::{Outcome, Sandbox, eventually};
@@ -711,6 +712,46 @@ fn provider_login_opens_the_browser() {
     opens(&sandbox);
 }
 
+/// `a` in the list of providers: the login is a session tab, the browser opens, and afterwards the list and the roles know of it.
+#[test]
+fn oidc_from_the_list_of_providers() {
+    let (mount, port) = (oidc_method("10m"), free_port());
+    let mut sandbox = vault_home(&format!(
+        "auth = {{ method = 'oidc', mount = '{mount}', port = {port} }}"
+    ));
+    sandbox.set("DISPLAY", ":1");
+    let browser = "#!/bin/sh\ncurl -sL --max-time 20 \"$1\" -o \"$HOME/page.html\" </dev/null >/dev/null 2>&1 &\n";
+    sandbox.program("xdg-open", browser);
+    let terminal = Tmux::hallpass(&sandbox, (140, 34), &[]);
+    terminal.wait("db ");
+    terminal.keys(&["2"]);
+    terminal.wait("E-VAULT-LOGIN-NEEDED");
+    terminal.keys(&["a"]);
+    terminal.wait("Log in at the page that your browser shows");
+    terminal.wait("Logged in to team: ");
+    let screen = terminal.wait("exited 0");
+    assert!(!screen.contains("code=") && !screen.contains("state="), "{screen}");
+    let page = || std::fs::read_to_string(sandbox.home().join("page.html")).unwrap_or_default();
+    eventually("the browser shows the page", || page().contains("<h1>Logged in</h1>"));
+
+    terminal.keys(&["Enter"]);
+    terminal.wait("● ok");
+    terminal.keys(&["2"]);
+    let screen = terminal.wait("oidc, policies");
+    assert!(!screen.contains("E-VAULT-LOGIN-NEEDED"), "{screen}");
+    terminal.keys(&["1"]);
+    terminal.settled();
+    open_role(&terminal, "db");
+    terminal.prompt();
+    terminal.line("[ \"$PASSWORD\" = \"$(cat expected)\" ] && echo it\\ opens");
+    terminal.wait_until("the right password", |screen| {
+        screen
+            .lines()
+            .any(|line| line.contains("it opens") && !line.contains("echo"))
+    });
+    terminal.close();
+}
+
 /// The command itself, at a terminal where a password is typed.
 #[test]
 fn provider_login_asks_for_the_password() {
@@ -765,8 +806,7 @@ fn provider_login_prints_the_address() {
     let mut browser = Command::new("curl");
     browser.args(["-sL", "--max-time", "20", address]);
     let browser = browser.stdout(Stdio::piped()).spawn().unwrap();
-    std::thread::sleep(Duration::from_millis(500));
-    terminal.line("");
+    // Nobody presses a key here.
     terminal.wait("Logged in to team: ");
     assert_eq!(terminal.exit_code(), 0);
     let page = String::from_utf8(browser.wait_with_output().unwrap().stdout).unwrap();

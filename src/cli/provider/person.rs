@@ -4,7 +4,8 @@ use std::io::Write as _;
 
 use secrecy::SecretString;
 
-use crate::cli::{Frame, terminal_prompt};
+use crate::cli::Frame;
+use crate::cli::terminal_prompt::{self, Answer};
 use crate::domain::catalogue;
 use crate::domain::printable::printable;
 use crate::domain::problem::Problem;
@@ -45,6 +46,17 @@ impl Person for AtTerminal {
         }
         let answer = terminal_prompt::ask_secret(&printable(prompt))?;
         answer.ok_or_else(|| Problem::new(&catalogue::PROVIDER_CANCELLED, "no answer was given"))
+    }
+
+    fn ask_unless(&self, prompt: &str, over: &(dyn Fn() -> bool + Sync)) -> Result<Option<SecretString>, Problem> {
+        if !self.may_ask {
+            return self.ask(prompt).map(Some);
+        }
+        match terminal_prompt::ask_secret_unless(&printable(prompt), over)? {
+            Answer::Line(text) => Ok(Some(text)),
+            Answer::GaveUp => Err(Problem::new(&catalogue::PROVIDER_CANCELLED, "no answer was given")),
+            Answer::Over => Ok(None),
+        }
     }
 
     #[cfg(feature = "net")]

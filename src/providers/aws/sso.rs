@@ -227,6 +227,19 @@ async fn role_credentials(cached: &Cached, sso: &Sso, aws: &Aws) -> Result<Crede
         .build())
 }
 
+/// A login that waits for the person.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Started {
+    device_code: String,
+    user_code: String,
+    verification_uri: String,
+    verification_uri_complete: Option<String>,
+    expires_in: u64,
+    #[serde(default)]
+    interval: Option<u64>,
+}
+
 /// Logs a person in: shows them a code to confirm in their browser, and waits until they have.
 pub(super) async fn log_in(sso: &Sso, aws: &Aws, person: &dyn Person) -> Result<(), Problem> {
     #[derive(Deserialize)]
@@ -235,17 +248,6 @@ pub(super) async fn log_in(sso: &Sso, aws: &Aws, person: &dyn Person) -> Result<
         client_id: String,
         client_secret: String,
         client_secret_expires_at: i64,
-    }
-    #[derive(Deserialize)]
-    #[serde(rename_all = "camelCase")]
-    struct Started {
-        device_code: String,
-        user_code: String,
-        verification_uri: String,
-        verification_uri_complete: Option<String>,
-        expires_in: u64,
-        #[serde(default)]
-        interval: Option<u64>,
     }
     let mut client = json!({ "clientName": "hallpass", "clientType": "public" });
     // Sessions are renewable; a profile of the older form gets what it always got.
@@ -276,17 +278,39 @@ pub(super) async fn log_in(sso: &Sso, aws: &Aws, person: &dyn Person) -> Result<
         "clientId": registered.client_id, "clientSecret": registered.client_secret,
         "grantType": DEVICE_GRANT, "deviceCode": started.device_code,
     });
+    let issued = confirmed(sso, aws, &body, &started).await?;
+    let registration_end =
+        Timestamp::from_second(registered.client_secret_expires_at).unwrap_or_else(|_| Timestamp::now());
+    let cached = Cached {
+        start_url: Some(sso.start_url.clone()),
+        region: Some(sso.region.clone()),
+        access_token: issued.access_token,
+        expires_at: in_seconds(issued.expires_in),
+        client_id: Some(registered.client_id),
+        client_secret: Some(registered.client_secret),
+        registration_expires_at: Some(registration_end.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()),
+        refresh_token: issued.refresh_token,
+    };
+    let file = cache_file(sso, aws)?;
+    write(&file, &cached).map_err(|error| {
+        let what = format!("the SSO login cannot be kept in {}: {}", file.display(), error.kind());
+        Problem::new(&catalogue::IO, what)
+    })
+}
+
+/// Asks for the token until the person has confirmed the code.
+async fn confirmed(sso: &Sso, aws: &Aws, body: &serde_json::Value, started: &Started) -> Result<Issued, Problem> {
     let mut pause = Duration::from_secs(started.interval.unwrap_or(5).clamp(1, 60));
     let end = Instant::now() + Duration::from_secs(started.expires_in.min(1800));
-    let issued: Issued = loop {
+    loop {
         tokio::time::sleep(pause).await;
         let not_confirmed = || {
             let what = "the SSO login was not confirmed in time";
             at_login(Problem::new(&catalogue::AWS_EXPIRED_SSO, what))
                 .causes(vec!["nobody confirmed the code in a browser".to_owned()])
         };
-        match post(sso, aws, "/token", &body).await {
-            Ok(issued) => break issued,
+        match post(sso, aws, "/token", body).await {
+            Ok(issued) => return Ok(issued),
             Err(Failure::Refused(refusal)) => match refusal.code.as_str() {
                 "authorization_pending" | "AuthorizationPendingException" if Instant::now() < end => {}
                 "slow_down" | "SlowDownException" if Instant::now() < end => pause += Duration::from_secs(5),
@@ -312,24 +336,7 @@ pub(super) async fn log_in(sso: &Sso, aws: &Aws, person: &dyn Person) -> Result<
                     .await);
             }
         }
-    };
-    let registration_end =
-        Timestamp::from_second(registered.client_secret_expires_at).unwrap_or_else(|_| Timestamp::now());
-    let cached = Cached {
-        start_url: Some(sso.start_url.clone()),
-        region: Some(sso.region.clone()),
-        access_token: issued.access_token,
-        expires_at: in_seconds(issued.expires_in),
-        client_id: Some(registered.client_id),
-        client_secret: Some(registered.client_secret),
-        registration_expires_at: Some(registration_end.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()),
-        refresh_token: issued.refresh_token,
-    };
-    let file = cache_file(sso, aws)?;
-    write(&file, &cached).map_err(|error| {
-        let what = format!("the SSO login cannot be kept in {}: {}", file.display(), error.kind());
-        Problem::new(&catalogue::IO, what)
-    })
+    }
 }
 
 /// Writes the file for its owner alone, whole or not at all.

@@ -174,6 +174,9 @@ struct Finder<'a> {
     provider: &'a str,
 }
 
+/// A CA, a client's certificate with its key, and the files' stamps.
+type Certificates = (Option<Pem>, Option<(Pem, Pem)>, Vec<Stamp>);
+
 impl Finder<'_> {
     fn context(&self) -> Result<Access, Problem> {
         if self.kubeconfig.files.is_empty() {
@@ -203,6 +206,34 @@ impl Finder<'_> {
         let user = user_name.as_ref().and_then(|name| self.kubeconfig.users.get(name));
         let user = user.unwrap_or(&none);
         let https = server.scheme() == "https";
+        let (ca, client, stamps) = self.certificates(name, cluster, user)?;
+        Ok(Access {
+            namespace: given(&context.namespace).unwrap_or_else(|| "default".to_owned()),
+            context: Some(name.clone()),
+            // Like kubectl: nothing of the user goes over a connection that others can read.
+            login: if https {
+                self.login(user, user_name.as_deref(), cluster)?
+            } else {
+                Login::None
+            },
+            impersonate: if https { impersonation(user) } else { Vec::new() },
+            user: user_name,
+            tls: TlsSettings {
+                ca,
+                ca_folder: None,
+                client,
+                verify: cluster.insecure_skip_tls_verify != Some(true),
+            },
+            tls_name: given(&cluster.tls_server_name).filter(|_| https),
+            proxy: given(&cluster.proxy_url),
+            kubectl: self.kubectl(name),
+            server,
+            stamps,
+        })
+    }
+
+    /// The CA, the client's certificate and key, and what the login's files were when they were read.
+    fn certificates(&self, name: &str, cluster: &Cluster, user: &User) -> Result<Certificates, Problem> {
         let mut stamps = Vec::new();
         let mut pem = |data: Option<&str>, file: Option<&PathBuf>, key: &str| {
             stamps.extend(file.map(|file| Stamp::of(file)));
@@ -234,29 +265,7 @@ impl Finder<'_> {
             }
         };
         stamps.extend(user.token_file.as_ref().map(|file| Stamp::of(file)));
-        Ok(Access {
-            namespace: given(&context.namespace).unwrap_or_else(|| "default".to_owned()),
-            context: Some(name.clone()),
-            // Like kubectl: nothing of the user goes over a connection that others can read.
-            login: if https {
-                self.login(user, user_name.as_deref(), cluster)?
-            } else {
-                Login::None
-            },
-            impersonate: if https { impersonation(user) } else { Vec::new() },
-            user: user_name,
-            tls: TlsSettings {
-                ca,
-                ca_folder: None,
-                client,
-                verify: cluster.insecure_skip_tls_verify != Some(true),
-            },
-            tls_name: given(&cluster.tls_server_name).filter(|_| https),
-            proxy: given(&cluster.proxy_url),
-            kubectl: self.kubectl(name),
-            server,
-            stamps,
-        })
+        Ok((ca, client, stamps))
     }
 
     fn server(&self, cluster: &Cluster, name: &str) -> Result<Url, Problem> {

@@ -23,7 +23,7 @@ pub(super) fn redirect(port: u16) -> String {
 
 /// Listens on this machine alone.
 pub(super) struct Loopback {
-    listeners: Vec<TcpListener>,
+    listeners: Vec<std::net::TcpListener>,
 }
 
 /// What the browser brought.
@@ -36,30 +36,36 @@ pub(super) enum Brought {
 
 /// A browser that waits for a page.
 pub(super) struct Browser {
-    stream: TcpStream,
+    /// Of no runtime: it is answered in another one than it came to.
+    stream: std::net::TcpStream,
 }
 
 impl Loopback {
     /// `localhost` is either address for a browser. Fails where the first is taken.
-    pub(super) async fn bind(port: u16) -> io::Result<Self> {
-        let mut listeners = vec![TcpListener::bind(("127.0.0.1", port)).await?];
+    pub(super) fn bind(port: u16) -> io::Result<Self> {
+        let mut listeners = vec![std::net::TcpListener::bind(("127.0.0.1", port))?];
         // A machine without IPv6 has no such address; one where it is taken is told by the other.
-        listeners.extend(TcpListener::bind(("::1", port)).await);
+        listeners.extend(std::net::TcpListener::bind(("::1", port)));
+        for listener in &listeners {
+            listener.set_nonblocking(true)?;
+        }
         Ok(Self { listeners })
     }
 
     /// Waits for the browser of the login with this state. All others get a page that says so.
-    pub(super) async fn answer(self, state: String) -> (Brought, Browser) {
+    pub(super) async fn answer(self, state: String) -> io::Result<(Brought, Browser)> {
+        let listeners = self.listeners.into_iter().map(TcpListener::from_std);
+        let listeners: Vec<TcpListener> = listeners.collect::<io::Result<_>>()?;
         let mut asking = FuturesUnordered::new();
         loop {
-            let accepts = self.listeners.iter().map(|listener| Box::pin(listener.accept()));
+            let accepts = listeners.iter().map(|listener| Box::pin(listener.accept()));
             tokio::select! {
                 (accepted, ..) = futures::future::select_all(accepts) => match accepted {
                     Ok((stream, _)) => asking.push(asked(stream, &state)),
                     // Out of descriptors, most likely: no reason to spin.
                     Err(_) => tokio::time::sleep(Duration::from_millis(50)).await,
                 },
-                Some(Some(brought)) = asking.next(), if !asking.is_empty() => return brought,
+                Some(Some(brought)) = asking.next(), if !asking.is_empty() => return Ok(brought),
             }
         }
     }
@@ -68,7 +74,9 @@ impl Loopback {
 impl Browser {
     /// Shows how the login ended.
     pub(super) async fn show(self, title: &str, text: &str) {
-        respond(self.stream, "200 OK", title, text).await;
+        if let Ok(stream) = TcpStream::from_std(self.stream) {
+            respond(stream, "200 OK", title, text).await;
+        }
     }
 }
 
@@ -77,7 +85,10 @@ async fn asked(mut stream: TcpStream, state: &str) -> Option<(Brought, Browser)>
     let head = tokio::time::timeout(PATIENCE, head(&mut stream)).await.ok()??;
     let target = head.strip_prefix("GET ").and_then(|rest| rest.split(' ').next());
     match target.and_then(parse) {
-        Some((brought, Some(of))) if of == state => Some((brought, Browser { stream })),
+        Some((brought, Some(of))) if of == state => {
+            let stream = stream.into_std().ok()?;
+            Some((brought, Browser { stream }))
+        }
         Some(_) => {
             let text =
                 "This page belongs to another login than the one that hallpass waits for. Start anew in the terminal.";
@@ -192,8 +203,8 @@ mod tests {
             .local_addr()
             .unwrap()
             .port();
-        let loopback = runtime.block_on(Loopback::bind(port)).unwrap();
-        assert!(runtime.block_on(Loopback::bind(port)).is_err(), "taken");
+        let loopback = Loopback::bind(port).unwrap();
+        assert!(Loopback::bind(port).is_err(), "taken");
         let waiting = runtime.spawn(loopback.answer("right".to_owned()));
         let _silent = std::net::TcpStream::connect(("127.0.0.1", port)).unwrap();
         let get = move |target: &str| {
@@ -207,7 +218,7 @@ mod tests {
         let other = get("/oidc/callback?code=stolen&state=wrong");
         assert!(other.starts_with("HTTP/1.1 400") && !other.contains("stolen"));
         let browser = std::thread::spawn(move || get("/oidc/callback?code=mine&state=right"));
-        let (brought, browser_waits) = runtime.block_on(waiting).unwrap();
+        let (brought, browser_waits) = runtime.block_on(waiting).unwrap().unwrap();
         assert_eq!(brought, Brought::Code("mine".to_owned()));
         runtime.block_on(browser_waits.show("Logged in", "Close this page."));
         let page = browser.join().unwrap();

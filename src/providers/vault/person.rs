@@ -2,11 +2,12 @@
 //! only when it was called for: a launch without such a login says that it is needed.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use reqwest::Url;
 use secrecy::ExposeSecret;
-use tokio::task::JoinHandle;
+use tokio::sync::oneshot;
 
 use super::Vault;
 use super::api::{AuthUrl, Envelope, parse};
@@ -188,16 +189,16 @@ impl Vault {
         person: &dyn Person,
     ) -> Result<(Brought, Option<Browser>), Problem> {
         let port = account.port;
-        let loopback = Loopback::bind(port).await.ok();
-        let waits = loopback.is_some();
-        let mut waiting = Waiting(loopback.map(|loopback| tokio::spawn(loopback.answer(state.to_owned()))));
+        let loopback = Loopback::bind(port).ok();
+        let mut waiting = loopback.and_then(|loopback| Waiting::start(loopback, state.to_owned()));
+        let waits = waiting.is_some();
         let open = waits && person.browse(page.as_str());
         if open {
             person.tell(&format!(
                 "Log in at the page that your browser shows ({}). Waiting for it; Ctrl-C gives up.",
                 page.origin().ascii_serialization()
             ));
-            return waiting.answer(PATIENCE).await.ok_or_else(|| {
+            return answer_of(&mut waiting, PATIENCE).await.ok_or_else(|| {
                 let minutes = PATIENCE.as_secs() / 60;
                 self.browser_problem(account, &format!("no answer came back within {minutes} minutes"))
             });
@@ -207,10 +208,7 @@ impl Vault {
         person.tell(page.as_str());
         person.tell("");
         if waits {
-            // Its page is answered once the person has been: they cannot wait for each other.
-            person.tell(
-                "With a browser on this machine: log in there, then press Enter here; the page says then how it ended.",
-            );
+            person.tell("With a browser on this machine: log in there, and this goes on by itself.");
             person.tell(&format!(
                 "With one on another machine: the page it ends at cannot be shown (localhost:{port}); paste that page's address here."
             ));
@@ -224,12 +222,15 @@ impl Vault {
                 self.name
             ));
         }
-        let text = person.ask("Address or code: ")?;
-        if let Some(brought) = pasted(text.expose_secret(), state) {
+        let arrived = waiting.as_ref().map(|waiting| Arc::clone(&waiting.arrived));
+        let over = || arrived.as_ref().is_some_and(|arrived| arrived.load(Ordering::Acquire));
+        let text = person.ask_unless("Address or code: ", &over)?;
+        let text = text.as_ref().map_or("", |text| text.expose_secret());
+        if let Some(brought) = pasted(text, state) {
             return Ok((brought, None));
         }
-        if text.expose_secret().trim().is_empty()
-            && let Some(answer) = waiting.answer(Duration::from_secs(5)).await
+        if text.trim().is_empty()
+            && let Some(answer) = answer_of(&mut waiting, Duration::from_secs(5)).await
         {
             return Ok(answer);
         }
@@ -270,23 +271,50 @@ impl Vault {
     }
 }
 
-/// A listener in the background: it answers while the person is asked, and ends with the login.
-struct Waiting(Option<JoinHandle<(Brought, Browser)>>);
+/// A listener on a thread of its own, where it hears the browser while this one asks the person. It ends with the login.
+struct Waiting {
+    answer: oneshot::Receiver<(Brought, Browser)>,
+    arrived: Arc<AtomicBool>,
+    _wanted: oneshot::Sender<()>,
+}
 
 impl Waiting {
-    async fn answer(&mut self, patience: Duration) -> Option<(Brought, Option<Browser>)> {
-        let waiting = self.0.as_mut()?;
-        let (brought, browser) = tokio::time::timeout(patience, waiting).await.ok()?.ok()?;
-        Some((brought, Some(browser)))
+    /// None where the system gives no thread.
+    fn start(loopback: Loopback, state: String) -> Option<Self> {
+        let (send, answer) = oneshot::channel();
+        let (wanted, unwanted) = oneshot::channel::<()>();
+        let arrived = Arc::new(AtomicBool::new(false));
+        let flag = Arc::clone(&arrived);
+        let listen = move || {
+            let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_all().build() else {
+                return;
+            };
+            runtime.block_on(async {
+                tokio::select! {
+                    brought = loopback.answer(state) => if let Ok(brought) = brought {
+                        let _ = send.send(brought);
+                        flag.store(true, Ordering::Release);
+                    },
+                    _ = unwanted => {}
+                }
+            });
+        };
+        std::thread::Builder::new()
+            .name("browser".to_owned())
+            .spawn(listen)
+            .ok()?;
+        Some(Self {
+            answer,
+            arrived,
+            _wanted: wanted,
+        })
     }
 }
 
-impl Drop for Waiting {
-    fn drop(&mut self) {
-        if let Some(waiting) = &self.0 {
-            waiting.abort();
-        }
-    }
+async fn answer_of(waiting: &mut Option<Waiting>, patience: Duration) -> Option<(Brought, Option<Browser>)> {
+    let answer = &mut waiting.as_mut()?.answer;
+    let (brought, browser) = tokio::time::timeout(patience, answer).await.ok()?.ok()?;
+    Some((brought, Some(browser)))
 }
 
 async fn show(browser: Option<Browser>, title: &str, text: &str) {

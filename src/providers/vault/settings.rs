@@ -87,17 +87,6 @@ impl VaultSettings {
         {
             return Err(settings.wrong("namespace", "has characters that no namespace has"));
         }
-        let limit = match settings.duration("timeout")? {
-            Some(limit) => limit,
-            None => match from_env("VAULT_HTTP_REQ_TIMEOUT") {
-                None => DEFAULT_LIMIT,
-                Some(text) => duration(text).ok_or_else(|| {
-                    let what = "VAULT_HTTP_REQ_TIMEOUT is not a time limit";
-                    Problem::new(&catalogue::CONFIG_TYPE, what)
-                        .fixes(vec!["export VAULT_HTTP_REQ_TIMEOUT=5s".to_owned()])
-                })?,
-            },
-        };
         let pem = |key: &str, variable: &str| {
             let given = text(key, variable)?;
             given.map(|text| settings.pem_of(key, text, world)).transpose()
@@ -118,19 +107,7 @@ impl VaultSettings {
             (None, Some(_)) => return Err(settings.wrong("client_cert", "is missing: client_key needs it")),
         };
         let login = login(config, &settings, world)?;
-        if let Login::Account(account) = &login
-            && account.method.by_certificate
-        {
-            if client.is_none() {
-                return Err(settings.wrong("client_cert", "is missing: cert needs client_cert and client_key"));
-            }
-            if url.scheme() != "https" {
-                return Err(settings.wrong(
-                    "address",
-                    "must begin with https://: cert logs in by the TLS connection",
-                ));
-            }
-        }
+        needs_of(&login, &settings, &url, client.is_some())?;
         Ok(Self {
             https: url.scheme() == "https",
             host: url.host_str().unwrap_or_default().to_owned(),
@@ -148,7 +125,7 @@ impl VaultSettings {
                 verify: !from_env("VAULT_SKIP_VERIFY").is_some_and(is_true),
             },
             client,
-            limit,
+            limit: limit(&settings, from_env("VAULT_HTTP_REQ_TIMEOUT"))?,
         })
     }
 }
@@ -237,6 +214,34 @@ fn mounts(settings: &Settings<'_>) -> Result<BTreeMap<String, Kv>, Problem> {
         Ok((mount.trim_matches('/').to_owned(), version))
     };
     table.entries().map(version).collect()
+}
+
+/// How long an answer may take; `given` is the environment's.
+fn limit(settings: &Settings<'_>, given: Option<&str>) -> Result<Duration, Problem> {
+    match (settings.duration("timeout")?, given) {
+        (Some(limit), _) => Ok(limit),
+        (None, None) => Ok(DEFAULT_LIMIT),
+        (None, Some(text)) => duration(text).ok_or_else(|| {
+            let what = "VAULT_HTTP_REQ_TIMEOUT is not a time limit";
+            Problem::new(&catalogue::CONFIG_TYPE, what).fixes(vec!["export VAULT_HTTP_REQ_TIMEOUT=5s".to_owned()])
+        }),
+    }
+}
+
+/// What a login by certificate cannot do without.
+fn needs_of(login: &Login, settings: &Settings<'_>, address: &Url, has_client: bool) -> Result<(), Problem> {
+    match login {
+        Login::Account(account) if account.method.by_certificate => {}
+        _ => return Ok(()),
+    }
+    if !has_client {
+        return Err(settings.wrong("client_cert", "is missing: cert needs client_cert and client_key"));
+    }
+    if address.scheme() != "https" {
+        let why = "must begin with https://: cert logs in by the TLS connection";
+        return Err(settings.wrong("address", why));
+    }
+    Ok(())
 }
 
 fn token_role(settings: &Settings<'_>) -> Result<Option<String>, Problem> {

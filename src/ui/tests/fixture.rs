@@ -13,6 +13,7 @@ use ratatui::backend::TestBackend;
 
 use crate::config::{Config, FolderFlags, LoadOptions, load};
 use crate::domain::catalogue;
+use crate::domain::limits::Limits;
 use crate::domain::problem::Problem;
 use crate::domain::status::{FieldStatus, ProviderStatus, RoleStatus, Stage, State};
 use crate::session::emulator::Emulator;
@@ -224,6 +225,7 @@ impl Fixture {
             program: "/usr/bin/psql".to_owned(),
             emulator: Arc::new(Mutex::new(emulator)),
             size,
+            limits: Limits::default(),
             secrets: Vec::new(),
             warnings: Vec::new(),
             told: Arc::new(AtomicBool::new(false)),
@@ -238,6 +240,7 @@ impl Fixture {
             signal: None,
             ran: Duration::from_secs(692),
             masked: 2,
+            limit: None,
         };
         self.send(Message::Session {
             tab,

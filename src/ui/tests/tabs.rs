@@ -193,6 +193,100 @@ fn the_hint_shrinks_for_who_knows_the_key() {
     }
 }
 
+#[test]
+fn the_first_and_the_last_row_are_those_of_the_design() {
+    const ROLES: &str = "[roles.prod-postgres]\nenv = \"prod\"\ncommand = [\"psql\"]\naccess_mode = \"read-write\"\n\
+                         [roles.stage-redis]\nenv = \"stage\"\ncommand = [\"sh\"]\n\
+                         [roles.bastion-eu]\nenv = \"prod\"\ncommand = [\"ssh\"]\n";
+    let mut fixture = Fixture::with(&[("roles.toml", ROLES)], 100, 30);
+    open_many(&mut fixture, 2);
+    open(&mut fixture, "bastion-eu", "$ ");
+    fixture.press(r"ctrl-\ 1");
+    output(&mut fixture, 3, b"more");
+    let tab = &mut fixture.model.sessions.tabs[0];
+    tab.limits = crate::domain::limits::Limits {
+        idle: Some(std::time::Duration::from_secs(900)),
+        longest: Some(std::time::Duration::from_secs(14_400)),
+    };
+    tab.secrets.push(crate::domain::plan::SecretUse {
+        field: "PGPASSWORD".to_owned(),
+        reference: None,
+        version: Some("7".to_owned()),
+        expires: None,
+        took: std::time::Duration::ZERO,
+    });
+    fixture.later(1_120_000);
+    fixture.press("a");
+    fixture.later(12_000);
+    let row = first_row(&fixture);
+    assert!(
+        row.starts_with(" 1:prod-postgres* ▏2:stage-redis ▏3:bastion-eu !▏ +"),
+        "{row}"
+    );
+    assert!(row.contains("PROD  read-write"), "{row}");
+    assert_eq!(
+        fixture.last_row(),
+        r" Ctrl-\ menu · Ctrl-\ Ctrl-\ sends it   idle 0:12/15:00 · left 3:41:08 · 98x26 · secrets v7 @ 09:41"
+    );
+}
+
+#[test]
+fn tabs_and_the_status_line_are_clicked() {
+    use crossterm::event::{KeyModifiers, MouseButton, MouseEvent, MouseEventKind};
+    let mut fixture = with_tabs(3);
+    let click = |fixture: &mut Fixture, text: &str| {
+        let picture = fixture.picture();
+        let (row, line) = picture
+            .lines()
+            .enumerate()
+            .find(|(_, line)| line.contains(text))
+            .unwrap_or_else(|| panic!("{text} is not there:\n{picture}"));
+        let column = line.split(text).next().unwrap().chars().count();
+        fixture.send(Message::Mouse(MouseEvent {
+            kind: MouseEventKind::Down(MouseButton::Left),
+            column: u16::try_from(column).unwrap(),
+            row: u16::try_from(row).unwrap(),
+            modifiers: KeyModifiers::NONE,
+        }));
+    };
+    click(&mut fixture, "2:stage");
+    assert_eq!(fixture.model.sessions.active, 1);
+    click(&mut fixture, r"Ctrl-\ menu");
+    assert!(fixture.picture().contains("pick a key"));
+    fixture.press("esc");
+    click(&mut fixture, "+ ");
+    assert_eq!(fixture.model.screen, Screen::Roles);
+    assert!(fixture.model.roles.editing);
+    let mut fixture = with_tabs(25);
+    click(&mut fixture, "‹");
+    assert!(matches!(fixture.model.dialog, Some(Dialog::Tabs { .. })));
+}
+
+#[test]
+fn ascii_twins() {
+    snapshots_at(&[(80, 24)], "tabs-ascii", |fixture| {
+        fixture.model.look.ascii = true;
+        open_many(fixture, 20);
+        fixture.press(r"ctrl-\ 7");
+        output(fixture, 2, "\x07\x1b]2;a “title”\x07".as_bytes());
+        fixture.press(r"space ctrl-\");
+    });
+}
+
+#[test]
+fn long_lists_of_sessions_scroll() {
+    let mut fixture = with_tabs(40);
+    fixture.press(r"ctrl-\ r 3 G");
+    let picture = fixture.picture();
+    assert!(picture.contains("▌40 ") && !picture.contains(" 1  prod"), "{picture}");
+    fixture.press("g");
+    assert!(fixture.picture().contains("▌1 "), "{}", fixture.picture());
+    fixture.press("1 q");
+    let picture = fixture.picture();
+    assert!(picture.contains("Quit with 40 sessions open?"), "{picture}");
+    assert!(picture.contains("more") && picture.contains("Stay"), "{picture}");
+}
+
 mod pasting {
     use super::*;
 
@@ -281,5 +375,180 @@ mod pasting {
         open_many(&mut fixture, 1);
         paste(&mut fixture, LINES);
         assert!(asked(&fixture));
+    }
+}
+
+mod limits {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::domain::limits::{Limit, Limits};
+    use crate::session::Ending;
+
+    const MINUTE: u64 = 60;
+
+    /// The session of production in front, with limits of so many minutes.
+    fn limited(fixture: &mut Fixture, idle: u64, longest: u64) {
+        open_many(fixture, 1);
+        fixture.model.sessions.tabs[0].limits = Limits {
+            idle: (idle > 0).then(|| Duration::from_secs(idle * MINUTE)),
+            longest: (longest > 0).then(|| Duration::from_secs(longest * MINUTE)),
+        };
+        fixture.effects.clear();
+    }
+
+    fn tick_after(fixture: &mut Fixture, seconds: i64) -> usize {
+        fixture.later(seconds * 1000);
+        fixture.send(Message::Tick);
+        let rang = fixture.take(|effect| matches!(effect, Effect::Bell).then_some(()));
+        rang.len()
+    }
+
+    #[test]
+    fn what_is_left() {
+        snapshots_at(SIZES, "limits", |fixture| {
+            limited(fixture, 15, 240);
+            tick_after(fixture, 1120);
+            fixture.press("a");
+            fixture.later(12_000);
+        });
+    }
+
+    #[test]
+    fn what_is_left_is_nearly_nothing() {
+        snapshots_at(&[(60, 8), (80, 24)], "limits-near", |fixture| {
+            limited(fixture, 15, 240);
+            tick_after(fixture, 14 * 60 + 30);
+        });
+    }
+
+    #[test]
+    fn it_warns_five_minutes_and_one_minute_before_once_each() {
+        let mut fixture = Fixture::checked(100, 30);
+        limited(&mut fixture, 15, 0);
+        let title = |fixture: &Fixture| crate::ui::view::window_title(&fixture.model);
+        assert_eq!(tick_after(&mut fixture, 599), 0);
+        assert_eq!(title(&fixture), "PROD prod-postgres");
+        assert_eq!(tick_after(&mut fixture, 1), 1);
+        assert_eq!(title(&fixture), "PROD prod-postgres · ends within 5m");
+        assert_eq!(tick_after(&mut fixture, 10), 0);
+        assert_eq!(tick_after(&mut fixture, 230), 1);
+        assert_eq!(title(&fixture), "PROD prod-postgres · ends within 1m");
+        assert!(
+            fixture.last_row().contains("idle 14:00/15:00"),
+            "{}",
+            fixture.last_row()
+        );
+        fixture.press("a");
+        assert_eq!(tick_after(&mut fixture, 1), 0, "a key begins the time anew");
+        assert_eq!(title(&fixture), "PROD prod-postgres");
+        assert_eq!(tick_after(&mut fixture, 600), 1, "and the warnings with it");
+    }
+
+    #[test]
+    fn a_session_behind_is_warned_of_by_name() {
+        let mut fixture = Fixture::checked(100, 30);
+        limited(&mut fixture, 0, 60);
+        open(&mut fixture, "dev-shell", "$ ");
+        assert_eq!(tick_after(&mut fixture, 3300), 1);
+        assert!(
+            fixture.last_row().contains("prod-postgres ends in 5:00: max 1h"),
+            "{}",
+            fixture.last_row()
+        );
+        assert!(first_row(&fixture).contains("1:prod-postgres !"));
+    }
+
+    #[test]
+    fn only_typing_and_pasting_say_that_somebody_is_there() {
+        let mut fixture = Fixture::checked(100, 30);
+        limited(&mut fixture, 15, 0);
+        output(&mut fixture, 1, b"\x1b[?1004h\x1b[?1000h\x1b[?1006h and output");
+        fixture.effects.clear();
+        fixture.send(Message::Focus(false));
+        fixture.press(r"ctrl-\ esc");
+        let typed = |fixture: &mut Fixture| {
+            fixture
+                .take(|effect| matches!(effect, Effect::Typed { .. }).then_some(()))
+                .len()
+        };
+        assert_eq!(typed(&mut fixture), 0);
+        fixture.press("a");
+        fixture.send(Message::Paste("b".to_owned()));
+        assert_eq!(typed(&mut fixture), 2);
+        fixture.model.sessions.tabs[0].limits = Limits::default();
+        fixture.press("a");
+        assert_eq!(typed(&mut fixture), 0, "nobody asks");
+    }
+
+    #[test]
+    fn the_end_bar_says_which_limit_it_was() {
+        let mut fixture = Fixture::checked(100, 30);
+        limited(&mut fixture, 15, 0);
+        let ending = Ending {
+            code: 129,
+            signal: Some(1),
+            ran: Duration::from_secs(1862),
+            masked: 0,
+            limit: Some(Limit::Idle(Duration::from_secs(15 * MINUTE))),
+        };
+        let event = SessionEvent::Ended(ending);
+        fixture.send(Message::Session { tab: 1, event });
+        assert!(
+            fixture
+                .last_row()
+                .starts_with(" ended: idle 15m, after 31m02s — Enter back · R reconnect"),
+            "{}",
+            fixture.last_row()
+        );
+    }
+}
+
+mod on_exit {
+    use super::*;
+
+    const ROLE: &str = "[roles.prod-postgres]\nenv = \"dev\"\ncommand = [\"sh\"]\n\
+                        [roles.stage-redis]\nenv = \"dev\"\ncommand = [\"sh\"]\n";
+
+    fn fixture(setting: &str) -> Fixture {
+        let config = format!("[session]\non_exit = \"{setting}\"\n");
+        let mut fixture = Fixture::with(&[("config.toml", &config), ("roles.toml", ROLE)], 100, 30);
+        open_many(&mut fixture, 2);
+        fixture
+    }
+
+    #[test]
+    fn stay_keeps_the_last_screen() {
+        let mut fixture = fixture("stay");
+        fixture.ended(2, 3);
+        assert_eq!(fixture.model.screen, Screen::Session);
+        assert!(fixture.picture().contains("line of 1"));
+    }
+
+    #[test]
+    fn return_goes_back_to_the_roles_and_says_how_it_ended() {
+        let mut fixture = fixture("return");
+        fixture.ended(1, 0);
+        assert_eq!(
+            (fixture.model.screen, fixture.model.sessions.tabs.len()),
+            (Screen::Session, 1)
+        );
+        assert!(
+            fixture.picture().contains("line of 1"),
+            "the one in front stays in front"
+        );
+        fixture.ended(2, 3);
+        assert_eq!(fixture.model.screen, Screen::Roles);
+        assert!(fixture.last_row().contains("stage-redis: exited 3 after 11m32s"));
+        assert_eq!(fixture.model.exit, None);
+    }
+
+    #[test]
+    fn quit_leaves_with_the_last_session_and_its_code() {
+        let mut fixture = fixture("quit");
+        fixture.ended(1, 3);
+        assert_eq!(fixture.model.exit, None, "another one is live");
+        fixture.ended(2, 4);
+        assert_eq!(fixture.model.exit, Some(4));
     }
 }

@@ -3,7 +3,6 @@
 use super::{dialog, session};
 use crate::domain::catalogue;
 use crate::domain::lease::Lease;
-use crate::domain::limits::Limits;
 use crate::domain::problem::Problem;
 use crate::launch::Request;
 use crate::ui::effects::Effect;
@@ -143,7 +142,7 @@ fn new_tab(model: &Model, request: Request, opened: Opened) -> Tab {
         news: News::None,
         started: model.now,
         typed: model.now,
-        limits: Limits::default(),
+        limits: opened.limits,
         warned: 0,
         secrets: opened.secrets,
         leases: opened.leases.into_iter().map(held).collect(),

@@ -5,6 +5,7 @@ mod checks;
 mod dialog;
 mod launch;
 mod lease;
+mod limits;
 mod mouse;
 mod palette;
 mod paste;
@@ -232,7 +233,9 @@ fn tick(model: &mut Model) -> Vec<Effect> {
     if model.replay.as_ref().is_some_and(|replay| replay.alone) {
         return Vec::new();
     }
-    checks::due(model)
+    let mut effects = limits::warn(model);
+    effects.extend(checks::due(model));
+    effects
 }
 
 fn reloaded(model: &mut Model, config: std::sync::Arc<crate::config::Config>) -> Vec<Effect> {
@@ -267,7 +270,7 @@ fn keep_in_view(model: &mut Model) {
         Screen::Sessions | Screen::Session => {
             let sessions = &mut model.sessions;
             sessions.selected = sessions.selected.min(sessions.tabs.len().saturating_sub(1));
-            return;
+            (sessions.selected, sessions.tabs.len(), &mut sessions.top)
         }
     };
     *top = (*top).min(count.saturating_sub(height)).min(selected);

@@ -82,7 +82,7 @@ fn click(model: &mut Model, at: Position) -> Vec<Effect> {
     let (top, count) = match model.screen {
         Screen::Roles => (model.roles.top, model.roles.shown.len()),
         Screen::Providers => (model.providers.top, model.providers.rows.len()),
-        Screen::Sessions | Screen::Session => (0, model.sessions.tabs.len()),
+        Screen::Sessions | Screen::Session => (model.sessions.top, model.sessions.tabs.len()),
     };
     let row = top + usize::from(at.y - rows.y);
     if row >= count {

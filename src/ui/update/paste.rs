@@ -4,7 +4,8 @@ use crossterm::event::KeyCode;
 use zeroize::Zeroizing;
 
 use super::dialog::{Answer, answer};
-use super::session::{self, with_emulator};
+use super::limits;
+use super::session::with_emulator;
 use crate::session::keys;
 use crate::ui::effects::Effect;
 use crate::ui::keymap::Chord;
@@ -47,9 +48,8 @@ fn send(model: &mut Model, id: u64, text: &str) -> Vec<Effect> {
     let Some(tab) = model.sessions.tabs.iter_mut().find(|tab| tab.id == id && tab.is_live()) else {
         return Vec::new();
     };
-    tab.typed = model.now;
     let bytes = with_emulator(tab, |emulator| keys::encode_paste(text, emulator.modes()));
-    session::send(tab, bytes)
+    limits::typed(tab, model.now, bytes)
 }
 
 pub(super) fn key(model: &mut Model, chord: Chord, dialog: Dialog) -> Vec<Effect> {

@@ -5,7 +5,8 @@ use std::sync::PoisonError;
 use crossterm::event::{Event, KeyEvent};
 use ratatui::layout::Position;
 
-use super::{browse, checks, contexts, launch, tab_list};
+use super::{browse, checks, contexts, launch, limits, tab_list};
+use crate::config::OnExit;
 use crate::session::SessionEvent;
 use crate::session::emulator::Emulator;
 use crate::session::keys;
@@ -49,14 +50,13 @@ fn send_key(model: &mut Model, key: KeyEvent) -> Vec<Effect> {
     let Some(tab) = model.sessions.active_tab_mut().filter(|tab| tab.is_live()) else {
         return Vec::new();
     };
-    tab.typed = now;
     let bytes = with_emulator(tab, |emulator| {
         // Typing means looking at what is typed.
         let back = i32::try_from(emulator.scrolled()).unwrap_or(i32::MAX);
         emulator.scroll(-back);
         keys::encode_key(key, emulator.modes())
     });
-    send(tab, bytes)
+    limits::typed(tab, now, bytes)
 }
 
 pub(super) fn send(tab: &Tab, bytes: Vec<u8>) -> Vec<Effect> {
@@ -247,11 +247,47 @@ pub(super) fn event(model: &mut Model, id: u64, event: SessionEvent) -> Vec<Effe
         if in_front {
             model.sessions.prefix = false;
         }
-        if let Some(provider) = login.filter(|_| model.leaving.is_none()) {
-            return checks::logged_in(model, &provider);
+        if model.leaving.is_some() {
+            return Vec::new();
         }
+        let mut effects = Vec::new();
+        if let Some(provider) = login {
+            effects = checks::logged_in(model, &provider);
+        }
+        effects.extend(after_end(model, id));
+        return effects;
     }
     Vec::new()
+}
+
+/// What `[session] on_exit` says about a session that has ended.
+fn after_end(model: &mut Model, id: u64) -> Vec<Effect> {
+    let on_exit = model.config.session.on_exit;
+    let ended = model.sessions.tabs.iter().position(|tab| tab.id == id);
+    let Some((index, tab)) = ended.and_then(|index| Some((index, model.sessions.tabs.get(index)?))) else {
+        return Vec::new();
+    };
+    let last = model.sessions.live() == 0 && model.opening.is_none();
+    let code = match &tab.state {
+        TabState::Ended(ending) => ending.code,
+        TabState::Live => 0,
+    };
+    let said = format!("{}: {}", tab.role, view::ending_words(tab));
+    match on_exit {
+        OnExit::Stay => Vec::new(),
+        OnExit::Quit if last => super::leave(model, code),
+        OnExit::Return if model.single && last => super::leave(model, code),
+        OnExit::Return | OnExit::Quit => {
+            let in_front = model.sessions.active == index;
+            let screen = model.screen;
+            let effects = remove(model, index);
+            if !in_front {
+                model.screen = screen;
+            }
+            model.notify(said);
+            effects
+        }
+    }
 }
 
 /// Tells every session the size that its screen has now.

@@ -196,8 +196,17 @@ fn draw_quit(model: &Model, leave: bool, buf: &mut Buffer, area: Rect) {
         }),
     );
     let room = usize::from(inside.height).saturating_sub(5);
-    for (y, tab) in live.iter().take(room).enumerate() {
+    let more = if live.len() > room { live.len() + 1 - room } else { 0 };
+    for (y, tab) in live.iter().take(live.len() - more).enumerate() {
         put(buf, inside, y + 2, session_line(model, tab));
+    }
+    if more > 0 {
+        put(
+            buf,
+            inside,
+            room + 1,
+            Line::styled(format!("   … and {more} more"), theme::QUIET),
+        );
     }
     put(
         buf,

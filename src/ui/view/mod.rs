@@ -27,6 +27,8 @@ use ratatui::style::Style;
 use ratatui::text::Line;
 use ratatui::widgets::{Block, BorderType, Borders, Clear, Widget as _};
 
+use crate::domain::limits::WARNINGS;
+use crate::domain::policy::length;
 use crate::ui::layout::{self, Form};
 use crate::ui::model::{Dialog, Model, Screen};
 use crate::ui::{text, theme};
@@ -73,11 +75,17 @@ pub fn window_title(model: &Model) -> String {
     if let Some(replay) = &model.replay {
         return text::cut(&format!("replay {}", replay.name()), 60);
     }
-    match model.sessions.active_tab().filter(|_| model.screen == Screen::Session) {
-        Some(tab) if tab.label.is_empty() => text::cut(&tab.role, 60),
-        Some(tab) => text::cut(&format!("{} {}", tab.label, tab.role), 60),
-        None => "hallpass".to_owned(),
-    }
+    let tab = model.sessions.active_tab().filter(|_| model.screen == Screen::Session);
+    let Some(tab) = tab else {
+        return "hallpass".to_owned();
+    };
+    let place = format!("{} {}", tab.label, tab.role);
+    let near = tab
+        .is_live()
+        .then(|| WARNINGS.get(tab.warned.checked_sub(1)?))
+        .flatten();
+    let end = near.map_or_else(String::new, |left| format!(" · ends within {}", length(*left)));
+    text::cut(&format!("{}{end}", text::cut(place.trim_start(), 60)), 90)
 }
 
 /// Draws everything. The terminal's cursor goes where the person types.

@@ -69,7 +69,9 @@ fn draw_frame(model: &Model, tab: &Tab, child_title: Option<&str>, buf: &mut Buf
         below.push(Span::styled(format!("· secrets: {NEWER} "), theme::WARN));
     }
     if let Some(words) = child_title.map(own_words) {
-        below.push(Span::styled(format!("· “{words}” "), theme::QUIET));
+        // Not in the colour of the frame: it is not our word.
+        let look = theme::QUIET.fg(Paint::Reset).remove_modifier(Modifier::BOLD);
+        below.push(Span::styled(format!("· “{words}” "), look));
     }
     Block::new()
         .borders(Borders::ALL)

@@ -25,6 +25,16 @@ pub fn info(model: &Model, tab: &Tab) -> Vec<String> {
     if !tab.access.is_empty() {
         lines.push(format!("Access     {}", tab.access));
     }
+    let limits: Vec<String> = tab
+        .left(model.now)
+        .map(|(limit, left)| match tab.state {
+            TabState::Live => format!("{limit} ({} left)", text::clock(left.as_secs())),
+            TabState::Ended(_) => limit.to_string(),
+        })
+        .collect();
+    if !limits.is_empty() {
+        lines.push(format!("Limits     {}", limits.join(", ")));
+    }
     if let TabState::Ended(_) = tab.state {
         lines.push(format!("Ended      {}", ending_words(tab)));
     }

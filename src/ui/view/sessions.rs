@@ -47,8 +47,10 @@ pub(super) fn draw(model: &Model, buf: &mut Buffer, parts: Parts) {
         );
         put(buf, inside, 0, Line::styled(heading, theme::HEADING));
     }
-    for (y, tab) in sessions.tabs.iter().enumerate() {
-        let selected = y == sessions.selected;
+    let rows = layout::list_rows(model);
+    let shown = sessions.tabs.iter().enumerate().skip(sessions.top);
+    for (y, (i, tab)) in shown.take(rows.height.into()).enumerate() {
+        let selected = i == sessions.selected;
         let (mark, style) = match tab.state {
             TabState::Live => ("●", theme::OK),
             TabState::Ended(_) => ("✗", theme::QUIET),
@@ -63,7 +65,7 @@ pub(super) fn draw(model: &Model, buf: &mut Buffer, parts: Parts) {
         let name = text::fit(&tab.role, if parts.framed { 27 } else { 22 });
         let mut line = Line::from(vec![
             Span::styled(if selected { theme::CURSOR } else { " " }, theme::KEY),
-            Span::raw(format!("{:<2} {name} ", y + 1)),
+            Span::raw(format!("{:<2} {name} ", i + 1)),
             Span::styled(text::fit(&tab.label, 7) + " ", theme::environment(None, tab.prod)),
             Span::raw(if parts.framed {
                 text::fit(program_name(tab), 13) + " "
@@ -76,7 +78,7 @@ pub(super) fn draw(model: &Model, buf: &mut Buffer, parts: Parts) {
         if selected {
             line = theme::selected(line);
         }
-        put(buf, layout::list_rows(model), y, line);
+        put(buf, rows, y, line);
     }
 }
 
@@ -94,15 +96,16 @@ pub(super) fn program_name(tab: &Tab) -> &str {
     tab.program.rsplit('/').next().unwrap_or(&tab.program)
 }
 
-/// `exited 3 after 11m32s`, `exited 143 (signal 15) after 9s`, `ended: idle 15m after 31m02s`.
+/// `exited 3 after 11m32s`, `exited 143 (signal 15) after 9s`, `ended: idle 15m, after 31m02s`.
 pub fn ending_words(tab: &Tab) -> String {
     let TabState::Ended(ending) = &tab.state else {
         return String::new();
     };
     let after = text::duration(i64::try_from(ending.ran.as_secs()).unwrap_or(i64::MAX));
-    match ending.signal {
-        Some(signal) => format!("exited {} (signal {signal}) after {after}", ending.code),
-        None => format!("exited {} after {after}", ending.code),
+    match (ending.limit, ending.signal) {
+        (Some(limit), _) => format!("ended: {limit}, after {after}"),
+        (None, Some(signal)) => format!("exited {} (signal {signal}) after {after}", ending.code),
+        (None, None) => format!("exited {} after {after}", ending.code),
     }
 }
 
@@ -110,6 +113,9 @@ pub fn ending_words(tab: &Tab) -> String {
 pub(super) fn short_ending(tab: &Tab) -> String {
     match &tab.state {
         TabState::Live => String::new(),
-        TabState::Ended(ending) => format!("exited {}", ending.code),
+        TabState::Ended(ending) => match ending.limit {
+            Some(limit) => format!("ended {limit}"),
+            None => format!("exited {}", ending.code),
+        },
     }
 }

@@ -141,6 +141,8 @@ fn facts(model: &Model, tab: &Tab) -> Vec<Span<'static>> {
 fn limits(model: &Model, tab: &Tab) -> Vec<Span<'static>> {
     let mut facts: Vec<(Limit, Duration)> = tab.left(model.now).collect();
     facts.sort_by_key(|(limit, _)| matches!(limit, Limit::Longest(_)));
+    // Not by colour alone.
+    let mark = |limit, left| if warnings(limit, left) > 0 { "! " } else { "" };
     let words = |limit, left: Duration| match limit {
         Limit::Idle(whole) => format!(
             "idle {}/{}",
@@ -149,9 +151,10 @@ fn limits(model: &Model, tab: &Tab) -> Vec<Span<'static>> {
         ),
         Limit::Longest(_) => format!("left {}", text::clock(left.as_secs())),
     };
-    let facts = facts
-        .into_iter()
-        .map(|(limit, left)| Span::styled(words(limit, left), nearness(limit, left)));
+    let facts = facts.into_iter().map(|(limit, left)| {
+        let words = format!("{}{}", mark(limit, left), words(limit, left));
+        Span::styled(words, nearness(limit, left))
+    });
     facts.collect()
 }
 

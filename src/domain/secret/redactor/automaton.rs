@@ -4,7 +4,7 @@ use aho_corasick::automaton::{Automaton as _, StateID};
 use aho_corasick::nfa::contiguous::NFA;
 use aho_corasick::{Anchored, BuildError, MatchKind};
 
-use super::control::{CLASS, TEXT, WORD};
+use super::control::{CLASS, TEXT, WORD, class_at, is_doubtful};
 use super::forms::Form;
 
 /// An automaton and what is known about its states.
@@ -37,7 +37,7 @@ impl Machine {
         let (pending, shift) = pending_lengths(&automaton, start, forms);
         let mut idle_bytes = [false; 256];
         for byte in 0..=255_u8 {
-            let printed = CLASS[usize::from(byte)] & TEXT != 0 || byte == b' ';
+            let printed = (CLASS[usize::from(byte)] & TEXT != 0 && !is_doubtful(byte)) || byte == b' ';
             idle_bytes[usize::from(byte)] = printed && automaton.next_state(Anchored::No, start, byte) == start;
         }
         Ok(Self {
@@ -92,8 +92,8 @@ impl Machine {
         // For each printed byte whether it follows a word byte.
         let mut joined = Vec::with_capacity(text.len());
         let mut token_ended = false;
-        for &byte in text {
-            let class = CLASS[usize::from(byte)];
+        for (at, &byte) in text.iter().enumerate() {
+            let class = class_at(text, at);
             if token_ended && class & WORD == 0 {
                 return true;
             }

@@ -74,7 +74,7 @@ impl Mask {
                     }
                     self.write(width, out);
                 }
-                (Part::Control(b' ' | b'\t'), Style::Fixed) => {}
+                (Part::Control(b' ' | b'\t'), Style::Fixed) | (Part::Control(0x80..), _) => {}
                 (Part::Control(byte), _) => {
                     first |= byte == b'\n';
                     out.push(byte);

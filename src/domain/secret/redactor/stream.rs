@@ -1,8 +1,10 @@
-//! The stream itself: how it is scanned for values. What is masked, held back and let go is in `release.rs`.
+//! The stream itself: how its text is scanned for values. Control sequences are in `sequence.rs`; what is masked, held back and let go is
+//! in `release.rs`.
 //!
 //! Every decision depends on the bytes alone and never on how they were cut into pieces; only [`Stream::idle`] depends on time.
 
 mod release;
+mod sequence;
 
 use std::collections::VecDeque;
 
@@ -10,7 +12,7 @@ use aho_corasick::automaton::StateID;
 use zeroize::{Zeroize as _, Zeroizing};
 
 use super::automaton::Machine;
-use super::control::{CLASS, ESCAPE, Effect, Parser, Step, StringKind, TEXT, WORD, effect};
+use super::control::{C1_LEAD, CLASS, ESCAPE, Parser, StringKind, TEXT, WORD, class_at, is_doubtful};
 use super::mask::{Mask, Style};
 
 /// How much may be held back.
@@ -22,6 +24,8 @@ const PLACES: usize = 16 * 1024;
 /// So many leading bytes of a value may be shown, so that typing does not wait for what comes next.
 const SHOWN: usize = 3;
 const ENQUIRY: u8 = 0x05;
+/// So many bytes tell whether the one behind them goes on with a character.
+const BEFORE: usize = 3;
 /// Stands for a dropped control sequence. It prints nothing and ends whatever unfinished sequence stands before it, so what follows
 /// can never be taken for a part of that.
 const NOTHING: &[u8] = b"\x1b\\";
@@ -58,6 +62,8 @@ pub(super) struct Stream {
     sent: usize,
     /// Everything before it is scanned.
     cursor: usize,
+    /// The last bytes that have left the buffer.
+    before: [u8; BEFORE],
     place: Place,
     parser: Parser,
     /// Where the unfinished control sequence begins; meaningful while there is one.
@@ -102,10 +108,11 @@ impl Stream {
     pub(super) fn new(mask: Mask, start: StateID, hold: usize) -> Self {
         Self {
             mask,
-            buffer: Zeroizing::new(Vec::with_capacity(HOLD + PIECE + NOTHING.len())),
+            buffer: Zeroizing::new(Vec::with_capacity(HOLD + PIECE + NOTHING.len() + 1)),
             base: 0,
             sent: 0,
             cursor: 0,
+            before: [0; BEFORE],
             place: Place::Ordinary,
             parser: Parser::Ground,
             sequence: 0,
@@ -152,12 +159,17 @@ impl Stream {
     }
 
     pub(super) fn finish(&mut self, machine: &Machine, out: &mut Vec<u8>) {
+        if let Some(&cut_off) = self.buffer.get(self.cursor) {
+            self.cursor += 1;
+            self.take(machine, self.cursor - 1, cut_off, TEXT);
+        }
         self.decide(machine, out);
         if self.in_sequence() && matches!(self.parser, Parser::String(_)) {
             self.end_string(machine, self.cursor);
         }
         self.emit(self.buffer.len(), out);
         self.compact();
+        self.before = [0; BEFORE];
         self.parser = Parser::Ground;
         self.place = Place::Ordinary;
         self.state = machine.start();
@@ -179,7 +191,11 @@ impl Stream {
             // Not further than what is held can grow: so it is decided at the same byte however the input is cut.
             let end = self.buffer.len().min(self.cursor + (self.hold - held));
             match self.place {
-                Place::Ordinary if self.parser == Parser::Ground => self.scan_text(machine, end, out),
+                Place::Ordinary if self.parser == Parser::Ground => {
+                    if !self.scan_text(machine, end, out) {
+                        return;
+                    }
+                }
                 Place::Ordinary => self.scan_sequence(machine, end, out),
                 Place::LongString(kind) => self.scan_long_string(machine, kind, end, out),
                 Place::Dropping(kind) => self.drop_string(kind),
@@ -187,8 +203,8 @@ impl Stream {
         }
     }
 
-    /// Plain text up to the next control sequence.
-    fn scan_text(&mut self, machine: &Machine, end: usize, out: &mut Vec<u8>) {
+    /// Plain text up to the next control sequence. Returns false if it waits for what comes behind the buffer's last byte.
+    fn scan_text(&mut self, machine: &Machine, end: usize, out: &mut Vec<u8>) -> bool {
         let start = machine.start();
         let mut at = self.cursor;
         while at < end {
@@ -206,21 +222,42 @@ impl Stream {
             if byte == ESCAPE {
                 self.begin_sequence(at);
                 self.cursor = at + 1;
-                return;
+                return true;
+            }
+            if byte == C1_LEAD && at + 1 == self.buffer.len() {
+                self.cursor = at;
+                return false;
             }
             self.cursor = at + 1;
-            if self.take(machine, at, byte) {
+            if self.take(machine, at, byte, self.class(at)) {
                 self.decide(machine, out);
             }
             at += 1;
         }
         self.cursor = at;
+        true
     }
 
-    /// Takes one byte outside of control sequences. Returns whether the terminal is asked something by it.
+    /// What the byte at this place of the buffer is in plain text.
     #[inline(always)]
-    fn take(&mut self, machine: &Machine, at: usize, byte: u8) -> bool {
-        let class = CLASS[usize::from(byte)];
+    fn class(&self, at: usize) -> u8 {
+        let byte = self.buffer[at];
+        if !is_doubtful(byte) {
+            return CLASS[usize::from(byte)];
+        }
+        if at >= BEFORE {
+            return class_at(&self.buffer, at);
+        }
+        let mut around = [0; 2 * BEFORE + 1];
+        around[..BEFORE].copy_from_slice(&self.before);
+        let known = self.buffer.len().min(BEFORE + 1);
+        around[BEFORE..BEFORE + known].copy_from_slice(&self.buffer[..known]);
+        class_at(&around, at + BEFORE)
+    }
+
+    /// Takes one byte outside of control sequences, of this class. Returns whether the terminal is asked something by it.
+    #[inline(always)]
+    fn take(&mut self, machine: &Machine, at: usize, byte: u8, class: u8) -> bool {
         if self.token.is_some() {
             self.end_token(class & WORD == 0);
         }
@@ -251,145 +288,6 @@ impl Stream {
         byte == ENQUIRY
     }
 
-    /// An escape begins a control sequence, which leaves whole or not at all.
-    fn begin_sequence(&mut self, at: usize) {
-        self.sequence = at;
-        self.overlong = false;
-        self.parser.step(ESCAPE);
-    }
-
-    /// The inside of a control sequence.
-    fn scan_sequence(&mut self, machine: &Machine, end: usize, out: &mut Vec<u8>) {
-        let mut at = self.cursor;
-        while at < end {
-            let before = self.parser;
-            match self.parser.step(self.buffer[at]) {
-                Step::Inside => at += 1,
-                Step::Begin => {
-                    self.cursor = at;
-                    if matches!(before, Parser::String(_)) {
-                        self.parser = before;
-                        self.end_string(machine, at);
-                        let kept = self.cursor;
-                        self.complete(machine, self.sequence, kept, out);
-                        self.parser = Parser::Escape;
-                    }
-                    self.sequence = self.cursor;
-                    self.overlong = false;
-                    self.cursor += 1;
-                    // The buffer may have become shorter than `end`.
-                    return;
-                }
-                Step::Last => {
-                    self.cursor = at + 1;
-                    if matches!(before, Parser::String(_)) {
-                        self.end_string(machine, at);
-                    }
-                    self.complete(machine, self.sequence, self.cursor, out);
-                    return;
-                }
-            }
-        }
-        self.cursor = at;
-    }
-
-    /// A string is complete up to the cursor, its content up to `end`: it goes if a value is in it.
-    fn end_string(&mut self, machine: &Machine, end: usize) {
-        let content = self.buffer.get(self.sequence + 2..end).unwrap_or_default();
-        if machine.occurs_in(content) {
-            self.masked += 1;
-            self.cut(self.sequence, self.cursor);
-        }
-    }
-
-    /// Puts [`NOTHING`] in the place of a stretch that ends at the cursor.
-    fn cut(&mut self, start: usize, end: usize) {
-        self.buffer.splice(start..end, NOTHING.iter().copied());
-        self.cursor = start + NOTHING.len();
-    }
-
-    /// A control sequence is complete.
-    fn complete(&mut self, machine: &Machine, start: usize, end: usize, out: &mut Vec<u8>) {
-        if self.overlong {
-            return;
-        }
-        match effect(&self.buffer[start..end]) {
-            Effect::None => {}
-            Effect::Moves => {
-                self.end_token(true);
-                self.after_word = false;
-                self.line_addressed = true;
-            }
-            Effect::Asks => self.decide(machine, out),
-            Effect::Screen { alternate } => {
-                self.decide(machine, out);
-                self.alternate_screen = alternate;
-                self.line_addressed = false;
-                self.after_word = false;
-            }
-        }
-    }
-
-    /// As much is held as may be: decides on the text; if it is a control sequence that is so long, lets it go piece by piece.
-    fn overflow(&mut self, machine: &Machine, out: &mut Vec<u8>) {
-        self.decide(machine, out);
-        if !self.in_sequence() || self.cursor - self.sequence < self.hold {
-            return;
-        }
-        let Parser::String(kind) = self.parser else {
-            self.emit(self.cursor, out);
-            self.sequence = self.cursor;
-            self.overlong = true;
-            return;
-        };
-        self.parser = Parser::Ground;
-        if machine.occurs_in(&self.buffer[self.sequence + 2..self.cursor]) {
-            self.masked += 1;
-            self.cut(self.sequence, self.cursor);
-            self.place = Place::Dropping(kind);
-        } else {
-            self.place = Place::LongString(kind);
-            self.outer = std::mem::replace(&mut self.state, machine.start());
-            self.after_word = false;
-            self.cursor = self.sequence + 2;
-        }
-    }
-
-    fn scan_long_string(&mut self, machine: &Machine, kind: StringKind, end: usize, out: &mut Vec<u8>) {
-        let mut at = self.cursor;
-        while at < end {
-            let byte = self.buffer[at];
-            if byte == ESCAPE || kind.ends_with(byte) {
-                self.cursor = at;
-                self.decide(machine, out);
-                self.state = self.outer;
-                self.after_word = false;
-                self.place = Place::Ordinary;
-                if byte == ESCAPE {
-                    self.begin_sequence(at);
-                }
-                self.cursor = at + 1;
-                return;
-            }
-            at += 1;
-            self.cursor = at;
-            self.take(machine, at - 1, byte);
-        }
-    }
-
-    fn drop_string(&mut self, kind: StringKind) {
-        let rest = &self.buffer[self.cursor..];
-        let end = rest.iter().position(|byte| *byte == ESCAPE || kind.ends_with(*byte));
-        let drop_to = match end {
-            None => rest.len(),
-            Some(at) => {
-                self.place = Place::Ordinary;
-                if rest[at] == ESCAPE { at } else { at + 1 }
-            }
-        };
-        self.buffer.drain(self.cursor..self.cursor + drop_to);
-    }
-
     /// A form ended at the last text byte.
     #[cold]
     #[inline(never)]
@@ -416,6 +314,9 @@ impl Stream {
         let sent = self.sent;
         if sent == 0 {
             return;
+        }
+        for byte in &self.buffer[sent.saturating_sub(BEFORE)..sent] {
+            self.before = [self.before[1], self.before[2], *byte];
         }
         let kept = self.buffer.len() - sent;
         self.buffer.copy_within(sent.., 0);

@@ -1,6 +1,28 @@
-//! The redactor as a whole.
+//! The redactor as a whole: the cases B, by what proves them.
+//!
+//! | case | what is printed | test |
+//! |---|---|---|
+//! | B01 | a value cut at every byte | [`every_cut_in_two_and_three`], [`properties::however_it_is_cut_the_output_is_the_same`] |
+//! | B02 | one byte at a time, with pauses | [`at_most_three_characters_when_the_output_pauses`], [`properties::with_pauses_anywhere_at_most_three_characters_show`] |
+//! | B03 | something between every two bytes, at every cut | [`anything_between_any_two_bytes_however_it_is_cut`] |
+//! | B04 | over the margin, at every width | [`the_same_width_where_the_screen_is_addressed`]; `it::masking`: `masked_at_every_width_…`, `masked_while_readline_edits_it` |
+//! | B05 | base64 at every shift | [`base64_at_every_shift_and_wrapped`] |
+//! | B06 | encoded and quoted | [`every_encoding_of_a_wild_value`]; `it::masking::what_programs_make_of_a_value` |
+//! | B07 | a key of several lines | [`lines_of_a_key`] |
+//! | B08 | values of 1 to 7 characters | [`short_values`]; the warning: `secret::tests` |
+//! | B09 | values that overlap | [`overlapping_values_are_masked_as_one`], [`properties::no_form_survives`] |
+//! | B10 | 1,000 values in 8 encodings, 100 MB | `tests/bench/redact.rs` |
+//! | B11 | other Unicode forms | [`unicode_forms`] |
+//! | B12 | values that look like patterns or masks | [`literal_values_and_masks_that_cannot_match`] |
+//! | B18 | scrollback, the other screen, other widths | `it::masking::masked_at_every_width_…`, `it::terminal::masked_in_the_pane` |
+//! | B19 | in titles, links, the clipboard, images | [`values_outside_of_the_grid_do_not_leave`], [`long_strings`]; `it::isolation` |
+//! | B20 | far apart | [`holding_is_bounded`] |
+//! | B21 | before a question | [`a_question_to_the_terminal_is_not_held`]; `it::masking::half_a_value_before_a_question_…` |
+//! | B22 | half a value, then the end | [`plain_lines`]; `it::masking::half_a_value_at_the_end_is_masked` |
+//! | B26 | bytes that are no text | [`bytes_that_are_no_text`], [`properties::output_without_values_is_unchanged`] |
+//! | B30 | no value at all | [`properties::output_without_values_is_unchanged`]; `it::identity` |
 
-use proptest::prelude::*;
+mod properties;
 
 use super::Redactor;
 use super::control::canonical;
@@ -245,6 +267,7 @@ fn anything_between_any_two_bytes_however_it_is_cut() {
         "\r\r\n",
         "\x1b[10;5H",
         "\x0e",
+        "\u{85}",
         "\x1b_x\x1b\\",
         " ",
     ];
@@ -366,13 +389,11 @@ fn base64_at_every_shift_and_wrapped() {
         for after in ["", "\n", "y", "yy", "\nmore of it"] {
             let plain = format!("{before}{secret}{after}");
             for coded in [STANDARD.encode(&plain), URL_SAFE.encode(&plain)] {
-                let wrapped = coded
-                    .as_bytes()
-                    .chunks(20)
-                    .map(String::from_utf8_lossy)
-                    .collect::<Vec<_>>()
-                    .join("\r\n");
-                for print in [coded, wrapped] {
+                let wrapped = |width| {
+                    let lines = coded.as_bytes().chunks(width).map(String::from_utf8_lossy);
+                    lines.collect::<Vec<_>>().join("\r\n")
+                };
+                for print in [wrapped(20), wrapped(64), wrapped(76), coded.clone()] {
                     let out = String::from_utf8(redact_bytes(&mut redactor, &[print.as_bytes()])).expect("text");
                     assert_hidden(&secret, out.as_bytes());
                     let left = out.chars().filter(char::is_ascii_alphanumeric).count();
@@ -382,6 +403,52 @@ fn base64_at_every_shift_and_wrapped() {
             }
         }
     }
+}
+
+/// What of a value's base64 can be read off the screen: the characters at its ends that depend on its neighbours.
+#[test]
+fn few_bits_are_left_of_base64() {
+    use base64::Engine as _;
+    use base64::engine::general_purpose::STANDARD;
+    let mut most = 0;
+    for before in 0..3 {
+        for after in 0..3 {
+            let plain = format!("{}{CANARY}{}", "x".repeat(before), "y".repeat(after));
+            let out = redact(&[CANARY], &STANDARD.encode(&plain));
+            // Of each character that is left, the bits that come from the value.
+            let (head, tail) = out.split_once('•').expect("masked");
+            let tail = tail.trim_start_matches('•').trim_end_matches('=');
+            let bits = (head.len() * 6).saturating_sub(before * 8) + (tail.len() * 6).saturating_sub(after * 8);
+            most = most.max(bits);
+        }
+    }
+    assert!(most <= 20, "{most} bits");
+}
+
+#[test]
+fn unicode_forms() {
+    let value = "Gefäß-ﬁnal-Å-가-漢字";
+    for (form, print) in [
+        ("NFC", "Gef\u{e4}ß-ﬁnal-\u{c5}-\u{ac00}-漢字"),
+        ("NFD", "Gefa\u{308}ß-ﬁnal-A\u{30a}-\u{1100}\u{1161}-漢字"),
+        ("NFKC", "Gef\u{e4}ß-final-\u{c5}-\u{ac00}-漢字"),
+    ] {
+        assert_eq!(redact(&[value], &format!("<{print}>")), format!("<{MASK}>"), "{form}");
+    }
+    let wide: String = CANARY
+        .chars()
+        .map(|c| char::from_u32(u32::from(c) + 0xfee0).expect("a wide letter"))
+        .collect();
+    assert_eq!(
+        redact(&[CANARY], &format!("<{wide}>")),
+        format!("<{MASK}>"),
+        "full width"
+    );
+    assert_eq!(
+        redact(&[&wide], &format!("<{CANARY}>")),
+        format!("<{MASK}>"),
+        "and the other way round"
+    );
 }
 
 #[test]
@@ -613,6 +680,36 @@ fn bytes_that_are_no_text() {
     assert_eq!(out, [b"\xff\xc3", MASK.as_bytes(), b"\xf0\x9f\n\xe2"].concat());
 }
 
+/// C1 control characters print nothing, in UTF-8 or as single bytes; bytes of the same numbers inside of other characters do.
+#[test]
+fn control_characters_beyond_ascii() {
+    let value = "£Geld-字é";
+    let mut redactor = redactor(&[value, CANARY]);
+    let [pound, rest] = ["£", "Geld-字é"].map(str::as_bytes);
+    for between in [&b"\x85"[..], b"\xc2\x85", b"\x9b", b"\x80\x9f\xc2\x9c"] {
+        let input = [b"a", pound, between, rest, b"b \x97", CANARY.as_bytes(), b"\xc2\x97"].concat();
+        for cut in 0..=input.len() {
+            let (head, tail) = input.split_at(cut);
+            let out = redact_bytes(&mut redactor, &[head, tail]);
+            assert_eq!(
+                out,
+                [b"a", MASK.as_bytes(), b"b \x97", MASK.as_bytes(), b"\xc2\x97"].concat(),
+                "{between:x?} cut at {cut}"
+            );
+        }
+    }
+    // The first byte of what may be a control character waits for the second, and for nothing else.
+    let mut out = Vec::new();
+    redactor.push(b"x\xc2", &mut out);
+    assert_eq!((out.as_slice(), redactor.holds()), (&b"x"[..], false));
+    redactor.push(b"\xa3y", &mut out);
+    assert_eq!(out, "x£y".as_bytes());
+    out.clear();
+    redactor.push(b"\xc2", &mut out);
+    redactor.finish(&mut out);
+    assert_eq!(out, b"\xc2");
+}
+
 #[test]
 fn without_values_everything_passes_at_once() {
     let mut redactor = redactor(&["abc", ""]);
@@ -620,195 +717,4 @@ fn without_values_everything_passes_at_once() {
     redactor.push(b"abc\x1b[3", &mut out);
     assert_eq!(out, b"abc\x1b[3");
     assert!(!redactor.holds());
-}
-
-/// Output made of what is likely to confuse: values, parts of values, control sequences, parts of those, long runs.
-fn confusing(random: &mut Random, values: &[&str], parts: usize) -> Vec<u8> {
-    let mut output = Vec::new();
-    for _ in 0..parts {
-        match random.below(14) {
-            0 | 1 => output.extend_from_slice(random.pick(values).as_bytes()),
-            2 | 3 => {
-                let value = random.pick(values).as_bytes();
-                let from = random.below(value.len());
-                let to = from + random.below(value.len() - from + 1);
-                output.extend_from_slice(&value[from..to]);
-            }
-            4 => output.extend_from_slice(
-                random
-                    .pick(&[
-                        "\x1b[1m",
-                        "\x1b[K",
-                        "\x1b[5;5H",
-                        "\x1b[6n",
-                        "\x1b[?1049h",
-                        "\x1b[?1049l",
-                        "\x1b(B",
-                        "\x1bc",
-                    ])
-                    .as_bytes(),
-            ),
-            5 => output.extend_from_slice(
-                random
-                    .pick(&[
-                        "\x1b", "\x1b[", "\x1b]", "\x1bP", "\x1b\\", "\x18", "\x07", "\x1b[3", "\u{9c}",
-                    ])
-                    .as_bytes(),
-            ),
-            6 => output.extend_from_slice(
-                random
-                    .pick(&[" ", "\n", "\r\n", "\r", "\t", "\x08", "\x05", "\0"])
-                    .as_bytes(),
-            ),
-            7 => output.extend_from_slice(
-                random
-                    .pick(&["a", "x", "_", ".", "é", "漢", "e\u{301}", "0"])
-                    .as_bytes(),
-            ),
-            8 => output.push(u8::try_from(random.below(256)).expect("a byte")),
-            9 => output.extend(std::iter::repeat_n(random.pick(b" a1\n"), random.below(120))),
-            10 => {
-                output.extend_from_slice(random.pick(&["\x1b]0;", "\x1bPq", "\x1b_", "\x1b]52;c;"]).as_bytes());
-                output.extend_from_slice(random.pick(values).as_bytes());
-                output.extend_from_slice(random.pick(&["\x07", "\x1b\\", "\x18", ""]).as_bytes());
-            }
-            _ => {
-                let value = random.pick(values).as_bytes();
-                let at = random.below(value.len());
-                output.extend_from_slice(&value[..at]);
-                output.extend_from_slice(
-                    random
-                        .pick(&["\x1b[31m", "\r\n", " \r", "\x1b[K", "\x1b]0;t\x07", "\x08"])
-                        .as_bytes(),
-                );
-                output.extend_from_slice(&value[at..]);
-            }
-        }
-    }
-    output
-}
-
-const VALUE_SETS: &[&[&str]] = &[
-    &[CANARY],
-    &[CANARY, "Lk2NpTZq8vR3mXw7Lk", "NpTZq8"],
-    &["aaaaaaaa", "aaaaaaaaaaaaaaaaaaaa", "aaaa"],
-    &["abcdefghij", "efghijklmn", "abcd", "cdef", "défgh"],
-    &[WILD, "••••••••", "x y z w v u t s"],
-    &["line number one\nline number two\nthree", "0101"],
-];
-
-#[test]
-fn however_it_is_cut_the_output_is_the_same() {
-    let mut random = Random(0x5eed);
-    for (index, values) in VALUE_SETS.iter().enumerate() {
-        for hold in [40, 200, super::HOLD] {
-            let mut whole = Redactor::holding(values.iter().map(|value| value.as_bytes()), hold);
-            let mut cut = Redactor::holding(values.iter().map(|value| value.as_bytes()), hold);
-            for case in 0..5_000 {
-                let parts = 1 + random.below(12);
-                let input = confusing(&mut random, values, parts);
-                let expected = redact_bytes(&mut whole, &[&input]);
-                let mut out = Vec::new();
-                let mut rest = input.as_slice();
-                while !rest.is_empty() {
-                    let limit = random.pick(&[1, 3, 20, 400]);
-                    let (head, tail) = rest.split_at((1 + random.below(limit)).min(rest.len()));
-                    cut.push(head, &mut out);
-                    rest = tail;
-                }
-                cut.finish(&mut out);
-                assert_eq!(
-                    String::from_utf8_lossy(&out),
-                    String::from_utf8_lossy(&expected),
-                    "set {index}, hold {hold}, case {case}: {:?}",
-                    String::from_utf8_lossy(&input)
-                );
-                assert_eq!(whole.masked(), cut.masked(), "set {index}, hold {hold}, case {case}");
-            }
-        }
-    }
-}
-
-#[test]
-fn no_form_survives() {
-    let mut random = Random(0xfeed);
-    for values in VALUE_SETS {
-        let mut redactor = redactor(values);
-        let all: Vec<_> = values
-            .iter()
-            .flat_map(|value| forms(value.as_bytes()))
-            .filter(|form| !form.whole_token)
-            .collect();
-        for _ in 0..1000 {
-            let input = confusing(&mut random, values, 10);
-            // The same parser reads the output, so a question in it would hide what it decided on.
-            let out = redact_bytes(&mut redactor, &[&input]);
-            let printed = canonical(&out);
-            for form in &all {
-                assert!(
-                    !contains(&printed, &form.text),
-                    "{:?} in {:?}",
-                    String::from_utf8_lossy(&form.text),
-                    String::from_utf8_lossy(&input)
-                );
-            }
-        }
-    }
-}
-
-#[test]
-fn with_pauses_anywhere_at_most_three_characters_show() {
-    let mut random = Random(0xd1ce);
-    let mut redactor = redactor(&[CANARY]);
-    for _ in 0..4000 {
-        let mut input = Vec::new();
-        for _ in 0..4 {
-            let at = random.below(CANARY.len());
-            input.extend_from_slice(&CANARY.as_bytes()[..at]);
-            input.extend_from_slice(
-                random
-                    .pick(&["", "\x1b[1m", "\r\n", "\x1b[6n", "\x1b]0;t\x07"])
-                    .as_bytes(),
-            );
-            input.extend_from_slice(&CANARY.as_bytes()[at..]);
-            input.extend_from_slice(random.pick(&[" ", ".", "\r\n", "\x1b[H"]).as_bytes());
-        }
-        let mut out = Vec::new();
-        for byte in &input {
-            redactor.push(&[*byte], &mut out);
-            if random.below(3) == 0 {
-                redactor.idle(&mut out);
-            }
-        }
-        redactor.finish(&mut out);
-        let printed = canonical(&out);
-        for window in CANARY.as_bytes().windows(4) {
-            assert!(!contains(&printed, window), "{}", String::from_utf8_lossy(&out));
-        }
-    }
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig::with_cases(300))]
-
-    #[test]
-    fn output_without_values_is_unchanged(input in proptest::collection::vec(any::<u8>(), 0..600), cut in 0_usize..600) {
-        let mut redactor = redactor(&[CANARY, "a value that does not occur"]);
-        let (head, tail) = input.split_at(cut.min(input.len()));
-        prop_assert_eq!(redact_bytes(&mut redactor, &[head, tail]), input);
-    }
-
-}
-
-proptest! {
-    // Each case makes its own automaton.
-    #![proptest_config(ProptestConfig::with_cases(24))]
-
-    #[test]
-    fn any_value_is_hidden(value in "\\PC{8,40}", before in "\\PC{0,20}", after in "\\PC{0,20}") {
-        let printed = canonical(value.as_bytes());
-        prop_assume!(String::from_utf8_lossy(&printed).chars().count() >= 8);
-        let out = redact(&[&value], &format!("{before}{value}{after}"));
-        prop_assert!(!contains(&canonical(out.as_bytes()), &printed));
-    }
 }
