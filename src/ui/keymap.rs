@@ -29,11 +29,11 @@ impl Context {
         (Self::Global, "EVERYWHERE"),
         (Self::Prefix, "IN A SESSION (after the prefix)"),
         (Self::Ended, "AFTER A SESSION ENDED"),
-        (Self::Replay, "WATCHING A RECORDING"),
         (Self::Roles, "ACT ON ROLE"),
         (Self::Providers, "ACT ON PROVIDER"),
         (Self::Sessions, "SESSIONS"),
         (Self::Failure, "WHEN SOMETHING FAILED"),
+        (Self::Replay, "WATCHING A RECORDING"),
     ];
 }
 
@@ -225,7 +225,7 @@ keymap! {
         ["."] Action::Frame(true), "replay.frame.next", "the next picture", "frame";
         ["["] Action::ToMark(false), "replay.mark.previous", "the mark before", "mark";
         ["]"] Action::ToMark(true), "replay.mark.next", "the next mark", "mark";
-        ["0"] Action::Tenth(0), "replay.tenth.0", "to the beginning; 1 to 9: tenths of the whole", "%";
+        ["0"] Action::Tenth(0), "replay.tenth.0", "0 to 9: that tenth of the whole", "%";
         ["1"] Action::Tenth(1), "replay.tenth.1", "", "%";
         ["2"] Action::Tenth(2), "replay.tenth.2", "", "%";
         ["3"] Action::Tenth(3), "replay.tenth.3", "", "%";
@@ -244,19 +244,19 @@ keymap! {
         ["t"] Action::Transcript, "replay.text", "plain text of all of it", "text";
         ["g", "home"] Action::First, "replay.first", "to the beginning", "";
         ["G", "end"] Action::Last, "replay.last", "to the end", "";
-        ["H"] Action::Pan(-1, 0), "replay.pan.left", "a large screen: show more on the left", "";
-        ["J", "down"] Action::Pan(0, 1), "replay.pan.down", "… more below", "";
-        ["K", "up"] Action::Pan(0, -1), "replay.pan.up", "… more above", "";
-        ["L"] Action::Pan(1, 0), "replay.pan.right", "… more on the right", "";
-        ["c"] Action::PanFollow, "replay.pan.follow", "… follow the cursor again", "";
-        ["j"] Action::Down, "replay.text.down", "in the plain text: down", "";
-        ["k"] Action::Up, "replay.text.up", "in the plain text: up", "";
-        ["pgdn", "ctrl-f"] Action::PageDown, "replay.text.page-down", "in the plain text: a page down", "";
-        ["pgup", "ctrl-b"] Action::PageUp, "replay.text.page-up", "in the plain text: a page up", "";
+        ["H"] Action::Pan(-1, 0), "replay.pan.left", "large screen: more on the left", "";
+        ["J", "down"] Action::Pan(0, 1), "replay.pan.down", "large screen: more below", "";
+        ["K", "up"] Action::Pan(0, -1), "replay.pan.up", "large screen: more above", "";
+        ["L"] Action::Pan(1, 0), "replay.pan.right", "large screen: more on the right", "";
+        ["c"] Action::PanFollow, "replay.pan.follow", "large screen: where the cursor is", "";
+        ["j"] Action::Down, "replay.text.down", "plain text: down", "";
+        ["k"] Action::Up, "replay.text.up", "plain text: up", "";
+        ["pgdn", "ctrl-f"] Action::PageDown, "replay.text.page-down", "plain text: a page down", "";
+        ["pgup", "ctrl-b"] Action::PageUp, "replay.text.page-up", "plain text: a page up", "";
         ["?", "f1"] Action::Help, "replay.help", "all keys", "help";
         ["ctrl-z"] Action::Suspend, "replay.suspend", "suspend", "";
         ["ctrl-l"] Action::Redraw, "replay.redraw", "draw everything again", "";
-        ["q", "esc"] Action::Back, "replay.close", "close: the plain text, the search, the recording", "";
+        ["q", "esc"] Action::Back, "replay.close", "close: text, search, recording", "";
     }
     Failure {
         ["r"] Action::Retry, "failure.retry", "retry", "retry";

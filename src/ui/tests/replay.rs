@@ -208,15 +208,15 @@ fn every_key_does_what_the_help_says() {
 
 #[test]
 fn time_passes_as_the_clock_says() {
-    let mut fixture = playing(100, 30, cast(), at(118));
+    let mut fixture = playing(100, 30, cast(), at(112));
     fixture.later(1000);
     fixture.send(Message::Tick);
-    assert!((position(&fixture) - 119.0).abs() < 0.01);
+    assert!((position(&fixture) - 113.0).abs() < 0.01);
     fixture.press("+ +");
     fixture.later(500);
     fixture.send(Message::Tick);
     assert!((position(&fixture) - 121.0).abs() < 0.01, "{}", position(&fixture));
-    // Two seconds after the query's answer the pause is left out.
+    // Two seconds after something was printed the rest of a pause is left out.
     fixture.later(500);
     fixture.send(Message::Tick);
     assert!((position(&fixture) - 256.5).abs() < 0.01, "{}", position(&fixture));
@@ -299,7 +299,7 @@ fn nothing_but_cells_comes_out_of_a_hostile_recording() {
         "[1e19,\"o\",\"late\"]",
         "garbage",
     ];
-    for (columns, rows) in [(1, 1), (2, 3), (9, 4), (20, 10), (60, 15), (100, 30), (300, 80)] {
+    for (columns, rows) in [(1, 1), (20, 10), (100, 30)] {
         let mut fixture = playing(columns, rows, hostile.join("\n"), at(0));
         for keys in [
             "space",
