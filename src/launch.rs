@@ -24,6 +24,7 @@ use crate::config::Config;
 use crate::domain::catalogue;
 use crate::domain::limits::Limits;
 use crate::domain::plan::LaunchPlan;
+use crate::domain::policy::Clipboard;
 use crate::domain::problem::Problem;
 use crate::domain::role::Role;
 use crate::domain::suggest::nearest;
@@ -121,6 +122,7 @@ pub async fn resolve(
             .into_iter()
             .chain(leases.iter().filter_map(|held| held.warning.clone()))
             .collect(),
+        sets_clipboard: role.policy.clipboard == Some(Clipboard::Allow),
         leases,
     })
 }

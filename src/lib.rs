@@ -28,7 +28,7 @@
 //!          cli -> doctor ----------> check, launch, config, providers
 //! ```
 //!
-//! `main` also reaches into `session` and `providers`, for the first step of a child and the watch over a login helper, which run in processes of their own. `tests/it/architecture.rs` reads the sources and fails on an arrow that goes the other way.
+//! `main` also reaches into `session` and `providers`, for the first step of a child, the guard over sessions and the watch over a login helper, which run in processes of their own. `tests/it/architecture.rs` reads the sources and fails on an arrow that goes the other way.
 //!
 //! # The life of a secret
 //!

@@ -12,10 +12,14 @@ static ALLOCATOR: ZeroAlloc<System> = ZeroAlloc(System);
 
 fn main() -> ExitCode {
     hallpass::session::harden::harden();
-    // Only these words come first in a process that hallpass starts of itself: the first step of a child, or the watch over a login helper.
+    // Only these words come first in a process that hallpass starts of itself: the first step of a child, the guard over
+    // sessions, or the watch over a login helper.
     let first = std::env::args_os().nth(1).unwrap_or_default();
     if first == hallpass::session::child_start::ARGUMENT {
         return hallpass::session::child_start::child_start();
+    }
+    if first == hallpass::session::guard::ARGUMENT {
+        return hallpass::session::guard::watch();
     }
     if first == hallpass::providers::command::ARGUMENT {
         return hallpass::providers::command::watch(std::env::args_os().skip(2));

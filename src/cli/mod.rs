@@ -85,6 +85,16 @@ struct Global {
     /// Draw with ASCII characters only
     #[arg(long, global = true, help_heading = "Global options")]
     ascii: bool,
+    /// The prefix key of the session view: ctrl-b, f12, tmux … [default: ctrl-\]
+    #[arg(
+        long,
+        global = true,
+        value_name = "KEY",
+        env = "HALLPASS_PREFIX",
+        value_parser = prefix_key,
+        help_heading = "Global options"
+    )]
+    prefix: Option<String>,
     /// Never ask anything
     #[arg(long, global = true, help_heading = "Global options")]
     no_input: bool,
@@ -145,6 +155,11 @@ pub(crate) struct Frame {
     reload: Arc<dyn Fn() -> Config + Send + Sync>,
 }
 
+/// The prefix key that an argument names.
+fn prefix_key(text: &str) -> Result<String, String> {
+    crate::domain::prefix::parse(text).map_err(|why| format!("it {why}"))
+}
+
 impl Frame {
     fn new(global: &Global, env: BTreeMap<String, OsString>, run_tui: RunTui) -> Result<Self, Problem> {
         // A relative HOME is none: files must not land in whatever folder we stand in.
@@ -165,7 +180,14 @@ impl Frame {
             home: home.clone(),
             env: env.clone(),
         };
-        let reload = Arc::new(move || load(&options));
+        let prefix = global.prefix.clone();
+        let reload = Arc::new(move || {
+            let mut config = load(&options);
+            if let Some(prefix) = &prefix {
+                config.session.prefix.clone_from(prefix);
+            }
+            config
+        });
         let config = reload();
         let world = World {
             env: Arc::new(env),
@@ -217,7 +239,9 @@ pub fn main(run_tui: RunTui) -> ExitCode {
 
 /// Runs one command line in this process, with this environment. `demo` comes back through here with its own folders.
 pub(crate) fn run(args: Vec<OsString>, env: &BTreeMap<String, OsString>, run_tui: RunTui) -> u8 {
-    let wraps_child = args.get(1).is_some_and(|word| word == "connect" || word == "exec");
+    // Global options may stand before the command.
+    let mut words = args.iter().skip(1).take_while(|word| *word != "--");
+    let wraps_child = words.any(|word| word == "connect" || word == "exec");
     // A monitoring system reads one line on stdout, whatever goes wrong.
     let nagios = check::nagios::is_asked_for(&args);
     let unknown = |why: &str| {
@@ -231,6 +255,7 @@ pub(crate) fn run(args: Vec<OsString>, env: &BTreeMap<String, OsString>, run_tui
         Err(error) => return usage(&error, wraps_child),
     };
     let quiet = cli.global.quiet;
+    let wraps_child = matches!(cli.command, Some(Command::Connect(_) | Command::Exec(_)));
     let done = dispatch(cli, env, run_tui);
     leases::settle(quiet);
     match done {

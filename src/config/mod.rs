@@ -66,7 +66,19 @@ pub struct UiSettings {
     /// ASCII symbols only.
     pub ascii: bool,
     pub mouse: bool,
+    /// Whose keys copy mode has where vi and emacs do not agree.
+    pub copy_keys: CopyKeys,
+    /// The program, with its arguments, that gets what is copied on its standard input; empty for the usual ways.
+    pub clipboard: Vec<String>,
     pub hints: Hints,
+}
+
+/// `[ui] copy_keys`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum CopyKeys {
+    #[default]
+    Vi,
+    Emacs,
 }
 
 /// `[ui] hints`: how much a session's last row says about the prefix key.
@@ -85,6 +97,8 @@ impl Default for UiSettings {
         Self {
             ascii: false,
             mouse: true,
+            copy_keys: CopyKeys::default(),
+            clipboard: Vec::new(),
             hints: Hints::default(),
         }
     }
@@ -93,8 +107,10 @@ impl Default for UiSettings {
 /// `[session]`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SessionSettings {
-    /// The prefix key as written: `ctrl-\`, `ctrl-b`, or a preset's name (`tmux`, `screen`, `zellij`, `telnet`).
+    /// The prefix key, as [`crate::domain::prefix::parse`] gives it.
     pub prefix: String,
+    /// A second one.
+    pub prefix2: Option<String>,
     /// Lines of scrollback a session.
     pub scrollback: usize,
     pub on_exit: OnExit,
@@ -118,6 +134,7 @@ impl Default for SessionSettings {
     fn default() -> Self {
         Self {
             prefix: "ctrl-\\".to_owned(),
+            prefix2: None,
             scrollback: 10_000,
             on_exit: OnExit::default(),
             ask_every_paste: false,

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::duration;
 use super::report::{ProblemId, Scope};
 use super::walk::{Key, Table, Takes};
-use crate::domain::policy::{PolicyLayer, Record};
+use crate::domain::policy::{Clipboard, PolicyLayer, Record};
 
 /// The word that takes a limit of a farther layer away.
 const NONE: &str = "none";
@@ -19,6 +19,8 @@ pub(super) const RECORD_INPUT: Key = Key::now("record_input", Takes::Switch, "fa
 pub(super) const KEEP: Key = Key::now("keep", Takes::DurationOr(FOREVER), "\"90d\"");
 pub(super) const IDLE_TIMEOUT: Key = Key::now("idle_timeout", Takes::DurationOr(NONE), "\"15m\"");
 pub(super) const MAX_DURATION: Key = Key::now("max_duration", Takes::DurationOr(NONE), "\"4h\"");
+
+pub(super) const CLIPBOARD: Key = Key::now("clipboard", Takes::OneOf(&["allow", "ask", "deny"]), "\"deny\"");
 
 /// What the layers beside the roles say, and what is wrong with them: a role whose policy cannot be read is not opened.
 #[derive(Default)]
@@ -43,6 +45,7 @@ impl Said {
             keep: new.keep.or(old.keep),
             idle_timeout: new.idle_timeout.or(old.idle_timeout),
             max_duration: new.max_duration.or(old.max_duration),
+            clipboard: new.clipboard.or(old.clipboard),
         };
         self.problems.extend(problems);
     }
@@ -90,5 +93,11 @@ pub(super) fn layer(table: &Table<'_>) -> PolicyLayer {
         keep: limit("keep", FOREVER),
         idle_timeout: limit("idle_timeout", NONE),
         max_duration: limit("max_duration", NONE),
+        clipboard: match table.text("clipboard").as_deref() {
+            Some("allow") => Some(Clipboard::Allow),
+            Some("ask") => Some(Clipboard::Ask),
+            Some("deny") => Some(Clipboard::Deny),
+            _ => None,
+        },
     }
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::BrokenRole;
 use super::assembly::Assembly;
 use super::fields::{WrittenField, read_fields};
-use super::policy::{IDLE_TIMEOUT, KEEP, MAX_DURATION, Policies, RECORD, RECORD_INPUT};
+use super::policy::{CLIPBOARD, IDLE_TIMEOUT, KEEP, MAX_DURATION, Policies, RECORD, RECORD_INPUT};
 use super::report::{ProblemId, Report, Scope};
 use super::settings::{ACCESS_MODES, CONFIRM, REQUIRE_REASON};
 use super::source::shown;
@@ -47,6 +47,7 @@ const ROLE_KEYS: &[Key] = &[
     KEEP,
     IDLE_TIMEOUT,
     MAX_DURATION,
+    CLIPBOARD,
     Key::later("on_exit", Takes::OneOf(&["stay", "return", "quit"]), "\"stay\""),
     Key::later("clipboard", Takes::OneOf(&["allow", "deny"]), "\"deny\""),
     Key::later("detach", Takes::OneOf(&["allow", "deny"]), "\"allow\""),

@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use super::policy::{IDLE_TIMEOUT, KEEP, MAX_DURATION, Policies, RECORD, RECORD_INPUT};
+use super::policy::{CLIPBOARD, IDLE_TIMEOUT, KEEP, MAX_DURATION, Policies, RECORD, RECORD_INPUT};
 use super::report::Scope;
 use super::walk::{Entry, Key, Table, Takes, check_name, duplicate};
-use super::{ConnectMode, Environment, Hints, OnExit, SessionSettings, UiSettings};
-use crate::domain::catalogue;
+use super::{ConnectMode, CopyKeys, Environment, Hints, OnExit, SessionSettings, UiSettings};
 use crate::domain::problem::{Location, Problem};
+use crate::domain::{catalogue, prefix};
 
 /// Sections that only `config.toml` has; their tables are read by the functions below and in `provider_settings`.
 pub(super) const SETTINGS_KEYS: &[Key] = &[
@@ -32,6 +32,8 @@ const UI_KEYS: &[Key] = &[
     Key::now("ascii", Takes::Switch, "true"),
     Key::now("symbols", Takes::OneOf(&["unicode", "ascii"]), "\"ascii\""),
     Key::now("mouse", Takes::Switch, "false"),
+    Key::now("copy_keys", Takes::OneOf(&["vi", "emacs"]), "\"emacs\""),
+    Key::now("clipboard", Takes::Texts, "[\"xclip\", \"-selection\", \"clipboard\"]"),
     Key::now("hints", HINTS, "\"full\""),
     // The same, by another name.
     Key::now("prefix_hint", HINTS, "\"full\""),
@@ -39,6 +41,7 @@ const UI_KEYS: &[Key] = &[
 
 const SESSION_KEYS: &[Key] = &[
     Key::now("prefix", Takes::Text, "\"ctrl-\\\\\""),
+    Key::now("prefix2", Takes::Text, "\"f12\""),
     Key::now("scrollback", Takes::Number(0, 1_000_000), "10000"),
     Key::now("on_exit", Takes::OneOf(&["stay", "return", "quit"]), "\"stay\""),
     Key::now("confirm_paste", Takes::OneOf(&["prod", "all"]), "\"prod\""),
@@ -63,6 +66,7 @@ const DEFAULTS_KEYS: &[Key] = &[
     KEEP,
     IDLE_TIMEOUT,
     MAX_DURATION,
+    CLIPBOARD,
 ];
 
 const ENVIRONMENT_KEYS: &[Key] = &[
@@ -76,6 +80,7 @@ const ENVIRONMENT_KEYS: &[Key] = &[
     KEEP,
     IDLE_TIMEOUT,
     MAX_DURATION,
+    CLIPBOARD,
 ];
 
 const PROFILE_KEYS: &[Key] = &[
@@ -106,6 +111,14 @@ impl Settings {
             let symbols = ui.text("symbols").map(|symbols| symbols == "ascii");
             self.ui.ascii = ui.switch("ascii").or(symbols).unwrap_or(self.ui.ascii);
             self.ui.mouse = ui.switch("mouse").unwrap_or(self.ui.mouse);
+            self.ui.copy_keys = match ui.text("copy_keys").as_deref() {
+                Some("emacs") => CopyKeys::Emacs,
+                Some("vi") => CopyKeys::Vi,
+                _ => self.ui.copy_keys,
+            };
+            if let Some(command) = ui.texts("clipboard") {
+                self.ui.clipboard = command;
+            }
             let hints = ui.text("hints").or(ui.text("prefix_hint"));
             self.ui.hints = match hints.as_deref() {
                 Some("full") => Hints::Full,
@@ -115,9 +128,10 @@ impl Settings {
             };
         }
         if let Some(session) = open("session", SESSION_KEYS) {
-            if let Some(prefix) = session.get("prefix") {
-                self.read_prefix(scope, &prefix);
+            if let Some(key) = read_prefix(scope, &session, "prefix") {
+                self.session.prefix = key;
             }
+            self.session.prefix2 = read_prefix(scope, &session, "prefix2").or(self.session.prefix2.take());
             let lines = session
                 .number("scrollback")
                 .and_then(|lines| usize::try_from(lines).ok());
@@ -156,18 +170,6 @@ impl Settings {
         }
     }
 
-    fn read_prefix(&mut self, scope: &Scope<'_>, entry: &Entry<'_>) {
-        let Some(text) = entry.text() else { return };
-        if is_prefix(text) {
-            text.clone_into(&mut self.session.prefix);
-            return;
-        }
-        let message = "`prefix` in [session] is ctrl- and one character, or tmux, screen, zellij, telnet";
-        let problem = Problem::new(&catalogue::CONFIG_TYPE, message)
-            .fixes(vec!["write it like this: prefix = \"ctrl-\\\\\"".to_owned()]);
-        scope.problem(&entry.place(), problem);
-    }
-
     fn read_environment(&mut self, scope: &Scope<'_>, entry: &Entry<'_>) {
         if !check_name(scope, entry, "environment") {
             return;
@@ -199,11 +201,20 @@ pub(super) fn sections<'a>(scope: &Scope<'_>, root: &Table<'a>, name: &str) -> V
         .unwrap_or_default()
 }
 
-fn is_prefix(text: &str) -> bool {
-    if ["tmux", "screen", "zellij", "telnet"].contains(&text) {
-        return true;
+/// The key that `prefix` or `prefix2` names.
+fn read_prefix(scope: &Scope<'_>, session: &Table<'_>, name: &str) -> Option<String> {
+    let entry = session.get(name)?;
+    let text = entry.text()?;
+    match prefix::parse(text) {
+        Ok(key) => Some(key),
+        Err(why) => {
+            let problem = Problem::new(
+                &catalogue::CONFIG_TYPE,
+                format!("`{name}` in [session]: `{text}` {why}"),
+            )
+            .fixes(vec![format!("write it like this: {name} = \"ctrl-\\\\\"")]);
+            scope.problem(&entry.place(), problem);
+            None
+        }
     }
-    let mut rest = text.strip_prefix("ctrl-").unwrap_or_default().chars();
-    let key = |c: char| c.is_ascii_lowercase() || "\\]^_@[ ".contains(c);
-    rest.next().is_some_and(key) && matches!(rest.as_str(), "") || text == "ctrl-space"
 }

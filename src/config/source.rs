@@ -133,6 +133,7 @@ const HARMLESS_KEYS: &[&str] = &[
     "mode",
     "owner",
     "prefix",
+    "prefix2",
     "resource",
     "safer",
     "theme",

@@ -12,14 +12,6 @@ const AROUND: &[(&str, &str, &str)] = &[
     ("ZELLIJ", "zellij", "ctrl-g"),
 ];
 
-/// The keys that the names of presets stand for.
-const PRESETS: &[(&str, &str)] = &[
-    ("tmux", "ctrl-b"),
-    ("screen", "ctrl-a"),
-    ("zellij", "ctrl-g"),
-    ("telnet", "ctrl-]"),
-];
-
 pub(super) fn all(doctor: &Doctor<'_>) -> Vec<Finding> {
     let mut found = vec![kind(doctor), colours(doctor), characters(doctor), prefix(doctor)];
     if let Some(session) = doctor.world.text("HALLPASS_SESSION_ID") {
@@ -87,14 +79,18 @@ fn characters(doctor: &Doctor<'_>) -> Finding {
 /// Whether the program around us takes the prefix key before we see it.
 fn prefix(doctor: &Doctor<'_>) -> Finding {
     const NAME: &str = "prefix key";
-    let written = doctor.config.session.prefix.as_str();
-    let preset = PRESETS.iter().find(|(name, _)| *name == written);
-    let ours = preset.map_or(written, |(_, key)| key);
+    let session = &doctor.config.session;
+    let ours: Vec<&str> = [Some(&session.prefix), session.prefix2.as_ref()]
+        .into_iter()
+        .flatten()
+        .map(String::as_str)
+        .collect();
     let taken = AROUND
         .iter()
-        .find(|(variable, _, key)| doctor.world.text(variable).is_some() && *key == ours);
+        .filter(|(variable, _, _)| doctor.world.text(variable).is_some())
+        .find_map(|(_, program, key)| ours.iter().find(|ours| *ours == key).map(|ours| (ours, program, key)));
     match taken {
-        Some((_, program, key)) => Finding::warn(
+        Some((ours, program, key)) => Finding::warn(
             AREA,
             NAME,
             format!("{ours} is the prefix of {program} too, in which hallpass runs"),
@@ -103,6 +99,6 @@ fn prefix(doctor: &Doctor<'_>) -> Finding {
         .fix(format!(
             "[session] prefix = \"ctrl-\\\\\"   in config.toml, or another than {key}"
         )),
-        None => Finding::ok(AREA, NAME, ours),
+        None => Finding::ok(AREA, NAME, ours.join(", ")),
     }
 }

@@ -69,10 +69,10 @@ impl Limits {
     }
 }
 
-/// How many of the warnings are due for what is left of a limit. One as long as the limit itself would say nothing.
+/// Up to which of the warnings what is left of a limit has come; 0 before the first. One as long as the limit itself would say nothing.
 pub fn warnings(limit: Limit, left: Duration) -> usize {
-    let due = |warning: &&Duration| **warning < limit.length() && left <= **warning;
-    WARNINGS.iter().filter(due).count()
+    let due = |warning: &Duration| *warning < limit.length() && left <= *warning;
+    WARNINGS.iter().rposition(due).map_or(0, |last| last + 1)
 }
 
 #[cfg(test)]
@@ -109,5 +109,10 @@ mod tests {
         );
         assert_eq!(warnings(Limit::Idle(5 * MINUTE), 5 * MINUTE), 0);
         assert_eq!(warnings(Limit::Longest(MINUTE), Duration::ZERO), 0);
+        assert_eq!(
+            warnings(Limit::Idle(2 * MINUTE), MINUTE),
+            2,
+            "the first one is too early"
+        );
     }
 }

@@ -9,6 +9,7 @@ pub mod limits;
 pub mod placeholder;
 pub mod plan;
 pub mod policy;
+pub mod prefix;
 pub mod printable;
 pub mod problem;
 pub mod reference;

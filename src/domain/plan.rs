@@ -27,6 +27,8 @@ pub struct LaunchPlan {
     pub secrets: Vec<SecretUse>,
     /// What is given back when this is dropped. Whoever starts the session takes them out and keeps them until it ends.
     pub leases: Vec<Held>,
+    /// Whether the program may set the person's clipboard where nobody can be asked.
+    pub sets_clipboard: bool,
     /// What the person should know, without any value: a secret too short to be masked, an empty one …
     pub warnings: Vec<String>,
 }

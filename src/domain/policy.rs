@@ -25,6 +25,16 @@ impl Record {
     }
 }
 
+/// What becomes of text that would leave a session by way of the person's clipboard.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Clipboard {
+    Allow,
+    /// The person is asked when the program wants to set it.
+    Ask,
+    /// Neither the program nor the person copies anything out of it.
+    Deny,
+}
+
 /// How long recordings are kept where nothing says it.
 pub const KEEP: Duration = Duration::from_secs(90 * 86_400);
 
@@ -40,6 +50,8 @@ pub struct SessionPolicy {
     pub idle_timeout: Option<Duration>,
     /// Time after which a session ends whatever happens in it; none: never.
     pub max_duration: Option<Duration>,
+    /// None where nothing says it.
+    pub clipboard: Option<Clipboard>,
 }
 
 impl Default for SessionPolicy {
@@ -56,6 +68,7 @@ pub struct PolicyLayer {
     pub keep: Option<Option<Duration>>,
     pub idle_timeout: Option<Option<Duration>>,
     pub max_duration: Option<Option<Duration>>,
+    pub clipboard: Option<Clipboard>,
 }
 
 impl SessionPolicy {
@@ -67,7 +80,13 @@ impl SessionPolicy {
             keep: nearest(layers, |layer| layer.keep).unwrap_or(Some(KEEP)),
             idle_timeout: nearest(layers, |layer| layer.idle_timeout).flatten(),
             max_duration: nearest(layers, |layer| layer.max_duration).flatten(),
+            clipboard: nearest(layers, |layer| layer.clipboard),
         }
+    }
+
+    /// What the program in a session may do to the clipboard. A production one reaches nothing outside unless somebody has said so.
+    pub fn clipboard_of_program(said: Option<Clipboard>, production: bool) -> Clipboard {
+        said.unwrap_or(if production { Clipboard::Deny } else { Clipboard::Ask })
     }
 
     /// `on, kept 90d` · `required, with what is typed, kept for ever` · `off`
@@ -130,6 +149,7 @@ mod tests {
             keep: Some(Some(7 * 1440 * MINUTE)),
             idle_timeout: Some(Some(15 * MINUTE)),
             max_duration: Some(Some(240 * MINUTE)),
+            clipboard: Some(Clipboard::Allow),
             ..PolicyLayer::default()
         };
         let policy = SessionPolicy::of(&[role, environment, defaults]);
@@ -139,6 +159,7 @@ mod tests {
             keep: Some(7 * 1440 * MINUTE),
             idle_timeout: None,
             max_duration: Some(240 * MINUTE),
+            clipboard: Some(Clipboard::Allow),
         };
         assert_eq!(policy, expected);
         assert_eq!(policy.record_words(), "required, with what is typed, kept 7d");

@@ -54,6 +54,7 @@ pub fn login(
         limits: Limits::default(),
         secrets: Vec::new(),
         leases: Vec::new(),
+        sets_clipboard: false,
         warnings: Vec::new(),
     })
 }

@@ -4,12 +4,16 @@ mod adapter;
 mod boundary;
 #[cfg(test)]
 mod cases;
+mod clipboard;
+pub mod keyboard;
 mod keyframe;
+mod long_command;
+pub mod text;
 mod title;
 
 use std::time::Instant;
 
-use alacritty_terminal::grid::{Dimensions as _, Scroll};
+use alacritty_terminal::grid::{Dimensions as _, Row, Scroll};
 use alacritty_terminal::index::{Column, Line};
 use alacritty_terminal::term::TermMode;
 use alacritty_terminal::term::cell::{Cell, Flags};
@@ -18,6 +22,7 @@ use alacritty_terminal::vte::ansi::{self, Processor};
 use adapter::Adapter;
 pub use boundary::Boundary;
 pub use keyframe::Keyframe;
+use long_command::LongCommand;
 
 /// Size in cells.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -67,16 +72,22 @@ pub struct Modes {
     pub bracketed_paste: bool,
     pub focus_events: bool,
     pub alternate_screen: bool,
+    /// Presses of the mouse are wanted, and more unless [`Modes::mouse_presses`].
     pub mouse: bool,
+    /// Nothing but presses is wanted, without modifiers (?9).
+    pub mouse_presses: bool,
     /// The mouse's way is wanted while a button is down (?1002).
     pub mouse_drag: bool,
     /// The mouse's way is wanted always (?1003).
     pub mouse_motion: bool,
     pub sgr_mouse: bool,
+    pub utf8_mouse: bool,
     /// On the alternate screen the wheel is to send arrow keys (?1007).
     pub alternate_scroll: bool,
-    /// The kitty keyboard flags that the child pushed; 0 for none.
+    /// The kitty keyboard flags in force, see [`keyboard`]; 0 for none.
     pub kitty_flags: u8,
+    /// xterm's level, 0 to 2.
+    pub modify_other_keys: u8,
 }
 
 /// Most bytes that the cells of one session's scrollback take.
@@ -87,6 +98,7 @@ pub struct Emulator {
     adapter: Adapter,
     parser: Processor,
     soft_reset: SoftReset,
+    long_command: LongCommand,
     scrollback_lines: usize,
     scrollback_bytes: usize,
 }
@@ -136,6 +148,7 @@ impl Emulator {
             adapter: Adapter::new(size, lines_kept(size, scrollback_lines, MOST_SCROLLBACK_BYTES)),
             parser: Processor::new(),
             soft_reset: SoftReset::default(),
+            long_command: LongCommand::default(),
             scrollback_lines,
             scrollback_bytes: MOST_SCROLLBACK_BYTES,
         }
@@ -160,7 +173,8 @@ impl Emulator {
 
     /// Takes (already redacted) output of the child.
     pub fn feed(&mut self, bytes: &[u8]) {
-        let mut rest = bytes;
+        let bytes = self.long_command.kept(bytes);
+        let mut rest = &*bytes;
         // The parser does not know DECSTR, so it is looked for here. No string can hide it: an escape ends every one.
         while let Some(end) = self.soft_reset.find(rest) {
             self.parser.advance(&mut self.adapter, &rest[..end]);
@@ -223,12 +237,15 @@ impl Emulator {
             bracketed_paste: mode.contains(TermMode::BRACKETED_PASTE),
             focus_events: mode.contains(TermMode::FOCUS_IN_OUT),
             alternate_screen: mode.contains(TermMode::ALT_SCREEN),
-            mouse: mode.intersects(TermMode::MOUSE_MODE),
+            mouse: mode.intersects(TermMode::MOUSE_MODE) || self.adapter.mouse_presses,
+            mouse_presses: self.adapter.mouse_presses,
             mouse_drag: mode.contains(TermMode::MOUSE_DRAG),
             mouse_motion: mode.contains(TermMode::MOUSE_MOTION),
             sgr_mouse: mode.contains(TermMode::SGR_MOUSE),
+            utf8_mouse: mode.contains(TermMode::UTF8_MOUSE),
             alternate_scroll: mode.contains(TermMode::ALTERNATE_SCROLL),
-            kitty_flags: u8::from(mode.contains(TermMode::DISAMBIGUATE_ESC_CODES)),
+            kitty_flags: self.adapter.keyboard_flags(),
+            modify_other_keys: self.adapter.keyboard.modify_other_keys,
         }
     }
 
@@ -240,6 +257,11 @@ impl Emulator {
     /// Whether the bell rang since the last call.
     pub fn take_bell(&mut self) -> bool {
         std::mem::take(&mut self.adapter.bell)
+    }
+
+    /// The newest text that the child wants on the clipboard since the last call.
+    pub fn take_clipboard(&mut self) -> Option<String> {
+        self.adapter.clipboard.take()
     }
 
     /// Scrolls the view into the scrollback by this many lines (positive is back in time), clamped.
@@ -267,12 +289,37 @@ impl Emulator {
     }
 
     fn visit_row(&self, row: u16, conceal: bool, text: &mut String, visit: &mut dyn FnMut(u16, u16, &str, CellStyle)) {
-        let size = self.size();
-        if row >= size.rows {
-            return;
+        if row < self.size().rows {
+            let line = self.scrollback() - self.scrolled() + usize::from(row);
+            self.visit_line(line, conceal, text, &mut |column, text, style| {
+                visit(column, row, text, style);
+            });
         }
-        let line = Line(i32::from(row) - i32::try_from(self.scrolled()).unwrap_or(i32::MAX));
-        let cells = &self.adapter.term.grid()[line];
+    }
+
+    /// Lines of the scrollback and the screen together.
+    fn line_count(&self) -> usize {
+        self.adapter.term.total_lines()
+    }
+
+    /// A line of the scrollback or the screen, 0 being the oldest one; none of more than [`Emulator::line_count`].
+    fn cells(&self, line: usize) -> &Row<Cell> {
+        let from_screen = i32::try_from(line).unwrap_or(i32::MAX) - i32::try_from(self.scrollback()).unwrap_or(0);
+        &self.adapter.term.grid()[Line(from_screen)]
+    }
+
+    /// Where a line goes on in the next one: how many of its columns hold text, all but one that a wide character found no room in.
+    fn wraps_after(&self, line: usize) -> Option<u16> {
+        let columns = self.size().columns;
+        let last = &self.cells(line)[Column(usize::from(columns) - 1)];
+        let wraps = last.flags.contains(Flags::WRAPLINE);
+        let unused = last.flags.contains(Flags::LEADING_WIDE_CHAR_SPACER);
+        wraps.then_some(if unused { columns - 1 } else { columns })
+    }
+
+    fn visit_line(&self, line: usize, conceal: bool, text: &mut String, visit: &mut dyn FnMut(u16, &str, CellStyle)) {
+        let size = self.size();
+        let cells = self.cells(line);
         let spacer = |column: u16| {
             column < size.columns
                 && cells[Column(usize::from(column))]
@@ -287,15 +334,15 @@ impl Emulator {
             let concealed = conceal && cell.flags.contains(Flags::HIDDEN);
             if cell.flags.contains(Flags::WIDE_CHAR) && spacer(column + 1) && !concealed {
                 adapter::cell_text(cell, true, text);
-                visit(column, row, text, style);
+                visit(column, text, style);
                 column += 2;
                 continue;
             }
             if concealed || cell.flags.intersects(Flags::WIDE_CHAR | Flags::WIDE_CHAR_SPACER) {
-                visit(column, row, " ", style);
+                visit(column, " ", style);
             } else {
                 adapter::cell_text(cell, false, text);
-                visit(column, row, text, style);
+                visit(column, text, style);
             }
             column += 1;
         }
@@ -303,10 +350,8 @@ impl Emulator {
 
     /// Whether a visible row was wrapped: its text goes on in the next one.
     pub fn row_wraps(&self, row: u16) -> bool {
-        let size = self.size();
-        let line = Line(i32::from(row) - i32::try_from(self.scrolled()).unwrap_or(i32::MAX));
-        let last = Column(usize::from(size.columns) - 1);
-        row < size.rows && self.adapter.term.grid()[line][last].flags.contains(Flags::WRAPLINE)
+        let line = self.scrollback() - self.scrolled() + usize::from(row);
+        row < self.size().rows && self.wraps_after(line).is_some()
     }
 
     /// The text of a visible row without trailing blanks, concealed text too.

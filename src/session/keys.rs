@@ -1,10 +1,15 @@
 //! Keys, mouse, pastes and focus changes as the bytes that a plain terminal would send, following the child's modes.
 
-use crossterm::event::{
-    Event, KeyCode, KeyEvent, KeyEventKind, KeyEventState, KeyModifiers, MouseButton, MouseEvent, MouseEventKind,
-};
+mod kitty;
+pub mod layout;
+mod mouse;
+mod other_keys;
+
+use crossterm::event::{Event, KeyCode, KeyEvent, KeyEventKind, KeyEventState, KeyModifiers};
 
 use super::emulator::Modes;
+use super::emulator::keyboard::{ALL_KEYS, DISAMBIGUATE};
+pub use mouse::encode_mouse;
 
 /// The bytes for an event of the terminal; none if the child is not to learn of it. The mouse's place is that in the child's screen, from 0.
 pub fn encode(event: &Event, modes: Modes) -> Vec<u8> {
@@ -23,10 +28,14 @@ pub fn encode_key(key: KeyEvent, modes: Modes) -> Vec<u8> {
     if key.kind == KeyEventKind::Release {
         return Vec::new();
     }
-    let modifiers = key.modifiers & (KeyModifiers::SHIFT | KeyModifiers::ALT | KeyModifiers::CONTROL);
-    if let Some(sequence) = kitty(key.code, modifiers, modes) {
+    if modes.kitty_flags & (DISAMBIGUATE | ALL_KEYS) != 0 {
+        if let Some(sequence) = kitty::encode(key, modes.kitty_flags) {
+            return sequence.into_bytes();
+        }
+    } else if let Some(sequence) = other_keys::encode(key, modes.modify_other_keys) {
         return sequence.into_bytes();
     }
+    let modifiers = key.modifiers & (KeyModifiers::SHIFT | KeyModifiers::ALT | KeyModifiers::CONTROL);
     let keypad = modes.application_keypad && key.state.contains(KeyEventState::KEYPAD);
     if keypad && let Some(last) = keypad_final(key.code) {
         return format!("\x1bO{last}").into_bytes();
@@ -45,10 +54,17 @@ fn text(code: KeyCode, modifiers: KeyModifiers) -> Vec<u8> {
         bytes.push(0x1b);
     }
     match code {
-        KeyCode::Char(c) if control => match control_byte(c) {
-            Some(byte) => bytes.push(byte),
-            None => bytes.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes()),
-        },
+        KeyCode::Char(c) if control => {
+            let key = layout::latin(c).unwrap_or(c);
+            match control_byte(key) {
+                Some(byte) => bytes.push(byte),
+                None => bytes.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes()),
+            }
+        }
+        // A terminal that tells keys apart names the key; what it writes is meant.
+        KeyCode::Char(c) if modifiers.contains(KeyModifiers::SHIFT) && c.is_lowercase() => {
+            bytes.extend(c.to_uppercase().to_string().bytes());
+        }
         KeyCode::Char(c) => bytes.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes()),
         KeyCode::Enter => bytes.push(b'\r'),
         KeyCode::Tab => bytes.push(b'\t'),
@@ -148,30 +164,6 @@ fn keypad_final(code: KeyCode) -> Option<char> {
     })
 }
 
-/// The keys that kitty's first flag sends unambiguously: Escape, and what the old encoding cannot tell apart.
-fn kitty(code: KeyCode, modifiers: KeyModifiers, modes: Modes) -> Option<String> {
-    if modes.kitty_flags & 1 == 0 {
-        return None;
-    }
-    let number = modifier_number(modifiers);
-    let (key, number) = match code {
-        KeyCode::Esc => (27, number),
-        KeyCode::Enter if number > 1 => (13, number),
-        KeyCode::Tab if number > 1 => (9, number),
-        KeyCode::BackTab => (9, modifier_number(modifiers | KeyModifiers::SHIFT)),
-        KeyCode::Backspace if number > 1 => (127, number),
-        // Shift alone makes another character, which is sent as text.
-        KeyCode::Char(c) if modifiers.intersects(KeyModifiers::ALT | KeyModifiers::CONTROL) => {
-            (u32::from(c.to_lowercase().next().unwrap_or(c)), number)
-        }
-        _ => return None,
-    };
-    Some(match number {
-        1 => format!("\x1b[{key}u"),
-        _ => format!("\x1b[{key};{number}u"),
-    })
-}
-
 /// A pasted text. Where the child knows pastes it is bracketed, and cannot hold the mark that ends it; elsewhere its lines end as Enter does.
 pub fn encode_paste(text: &str, modes: Modes) -> Vec<u8> {
     if !modes.bracketed_paste {
@@ -185,71 +177,10 @@ pub fn encode_paste(text: &str, modes: Modes) -> Vec<u8> {
     format!("\x1b[200~{inner}\x1b[201~").into_bytes()
 }
 
-/// What the mouse does, if the child asked for it; on the alternate screen the wheel becomes arrow keys if it did not.
-pub fn encode_mouse(mouse: MouseEvent, modes: Modes) -> Vec<u8> {
-    if !modes.mouse {
-        let arrow = match mouse.kind {
-            MouseEventKind::ScrollUp => KeyCode::Up,
-            MouseEventKind::ScrollDown => KeyCode::Down,
-            _ => return Vec::new(),
-        };
-        if !(modes.alternate_screen && modes.alternate_scroll) {
-            return Vec::new();
-        }
-        return encode_key(KeyEvent::new(arrow, KeyModifiers::NONE), modes).repeat(3);
-    }
-    let (button, pressed) = match mouse.kind {
-        MouseEventKind::Down(button) => (button_number(button), true),
-        MouseEventKind::Up(button) => (button_number(button), false),
-        MouseEventKind::Drag(button) if modes.mouse_drag || modes.mouse_motion => (button_number(button) + 32, true),
-        MouseEventKind::Moved if modes.mouse_motion => (35, true),
-        MouseEventKind::ScrollUp => (64, true),
-        MouseEventKind::ScrollDown => (65, true),
-        MouseEventKind::ScrollLeft => (66, true),
-        MouseEventKind::ScrollRight => (67, true),
-        MouseEventKind::Drag(_) | MouseEventKind::Moved => return Vec::new(),
-    };
-    let modifiers = 4 * u8::from(mouse.modifiers.contains(KeyModifiers::SHIFT))
-        + 8 * u8::from(mouse.modifiers.contains(KeyModifiers::ALT))
-        + 16 * u8::from(mouse.modifiers.contains(KeyModifiers::CONTROL));
-    let (column, row) = (u32::from(mouse.column) + 1, u32::from(mouse.row) + 1);
-    if modes.sgr_mouse {
-        let last = if pressed { 'M' } else { 'm' };
-        return format!("\x1b[<{};{column};{row}{last}", button + modifiers).into_bytes();
-    }
-    // The first encoding has no release of a certain button, and no place past 223.
-    let button = if pressed { button } else { 3 };
-    let (Ok(column), Ok(row)) = (u8::try_from(column + 32), u8::try_from(row + 32)) else {
-        return Vec::new();
-    };
-    vec![0x1b, b'[', b'M', 32 + button + modifiers, column, row]
-}
-
-fn button_number(button: MouseButton) -> u8 {
-    match button {
-        MouseButton::Left => 0,
-        MouseButton::Middle => 1,
-        MouseButton::Right => 2,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    const PLAIN: Modes = Modes {
-        application_cursor: false,
-        application_keypad: false,
-        bracketed_paste: false,
-        focus_events: false,
-        alternate_screen: false,
-        mouse: false,
-        mouse_drag: false,
-        mouse_motion: false,
-        sgr_mouse: false,
-        alternate_scroll: false,
-        kitty_flags: 0,
-    };
     const NONE: KeyModifiers = KeyModifiers::NONE;
     const SHIFT: KeyModifiers = KeyModifiers::SHIFT;
     const ALT: KeyModifiers = KeyModifiers::ALT;
@@ -266,6 +197,8 @@ mod tests {
             (KeyCode::Char('A'), SHIFT, "A"),
             (KeyCode::Char('ж'), NONE, "ж"),
             (KeyCode::Char('ж'), CONTROL, "ж"),
+            (KeyCode::Char('с'), CONTROL, "\x03"),
+            (KeyCode::Char('a'), ALT | SHIFT, "\x1bA"),
             (KeyCode::Char('a'), ALT, "\x1ba"),
             (KeyCode::Char('a'), CONTROL, "\x01"),
             (KeyCode::Char('z'), CONTROL, "\x1a"),
@@ -307,7 +240,11 @@ mod tests {
             (KeyCode::CapsLock, NONE, ""),
         ];
         for (code, modifiers, bytes) in table {
-            assert_eq!(key(*code, *modifiers, PLAIN), *bytes, "{code:?} {modifiers:?}");
+            assert_eq!(
+                key(*code, *modifiers, Modes::default()),
+                *bytes,
+                "{code:?} {modifiers:?}"
+            );
         }
     }
 
@@ -315,7 +252,7 @@ mod tests {
     fn the_childs_modes_change_the_keys() {
         let application = Modes {
             application_cursor: true,
-            ..PLAIN
+            ..Modes::default()
         };
         assert_eq!(key(KeyCode::Up, NONE, application), "\x1bOA");
         assert_eq!(key(KeyCode::Home, NONE, application), "\x1bOH");
@@ -324,96 +261,120 @@ mod tests {
 
         let keypad = Modes {
             application_keypad: true,
-            ..PLAIN
+            ..Modes::default()
         };
         let five =
             KeyEvent::new_with_kind_and_state(KeyCode::Char('5'), NONE, KeyEventKind::Press, KeyEventState::KEYPAD);
         assert_eq!(encode_key(five, keypad), b"\x1bOu");
-        assert_eq!(encode_key(five, PLAIN), b"5");
+        assert_eq!(encode_key(five, Modes::default()), b"5");
         assert_eq!(key(KeyCode::Char('5'), NONE, keypad), "5");
+    }
 
-        let kitty = Modes {
-            kitty_flags: 1,
-            ..PLAIN
-        };
-        assert_eq!(key(KeyCode::Esc, NONE, kitty), "\x1b[27u");
-        assert_eq!(key(KeyCode::Char('i'), CONTROL, kitty), "\x1b[105;5u");
-        assert_eq!(key(KeyCode::Char('A'), ALT | SHIFT, kitty), "\x1b[97;4u");
-        assert_eq!(key(KeyCode::Enter, NONE, kitty), "\r");
-        assert_eq!(key(KeyCode::Enter, SHIFT, kitty), "\x1b[13;2u");
-        assert_eq!(key(KeyCode::BackTab, SHIFT, kitty), "\x1b[9;2u");
-        assert_eq!(key(KeyCode::Char('A'), SHIFT, kitty), "A");
-        assert_eq!(key(KeyCode::Up, NONE, kitty), "\x1b[A");
+    /// Keys under the kitty protocol: with flag 1, with 1 and 4, with all that are granted.
+    #[test]
+    fn the_kitty_protocol_tells_keys_apart() {
+        let table: &[(KeyCode, KeyModifiers, [&str; 3])] = &[
+            (KeyCode::Char('a'), NONE, ["a", "a", "\x1b[97;;97u"]),
+            (KeyCode::Char('A'), SHIFT, ["A", "A", "\x1b[97:65;2;65u"]),
+            (KeyCode::Char('i'), CONTROL, ["\x1b[105;5u"; 3]),
+            (
+                KeyCode::Char('A'),
+                ALT | SHIFT,
+                ["\x1b[97;4u", "\x1b[97:65;4u", "\x1b[97:65;4u"],
+            ),
+            (KeyCode::Char('4'), CONTROL, ["\x1b[92;5u"; 3]),
+            (KeyCode::Char('с'), CONTROL, ["\x1b[1089;5u"; 3]),
+            (KeyCode::Char(' '), CONTROL, ["\x1b[32;5u"; 3]),
+            (KeyCode::Esc, NONE, ["\x1b[27u"; 3]),
+            (KeyCode::Enter, NONE, ["\r", "\r", "\x1b[13u"]),
+            (KeyCode::Enter, SHIFT, ["\x1b[13;2u"; 3]),
+            (KeyCode::Tab, NONE, ["\t", "\t", "\x1b[9u"]),
+            (KeyCode::BackTab, SHIFT, ["\x1b[9;2u"; 3]),
+            (KeyCode::Backspace, NONE, ["\x7f", "\x7f", "\x1b[127u"]),
+            (KeyCode::Backspace, CONTROL, ["\x1b[127;5u"; 3]),
+            (KeyCode::Up, NONE, ["\x1b[A"; 3]),
+            (KeyCode::Up, KeyModifiers::SUPER, ["\x1b[1;9A"; 3]),
+            (KeyCode::F(1), NONE, ["\x1b[P"; 3]),
+            (KeyCode::F(3), CONTROL, ["\x1b[13;5~"; 3]),
+            (KeyCode::F(12), NONE, ["\x1b[24~"; 3]),
+            (KeyCode::F(13), NONE, ["\x1b[57376u"; 3]),
+            (KeyCode::Delete, ALT, ["\x1b[3;3~"; 3]),
+        ];
+        for (code, modifiers, sent) in table {
+            for (flags, expected) in [1, 5, 29].into_iter().zip(sent) {
+                let modes = Modes {
+                    kitty_flags: flags,
+                    application_cursor: true,
+                    ..Modes::default()
+                };
+                assert_eq!(
+                    key(*code, *modifiers, modes),
+                    *expected,
+                    "{code:?} {modifiers:?} {flags}"
+                );
+            }
+        }
+    }
+
+    /// modifyOtherKeys: level 1, level 2.
+    #[test]
+    fn other_keys_are_modified() {
+        let table: &[(KeyCode, KeyModifiers, [&str; 2])] = &[
+            (KeyCode::Char('a'), NONE, ["a"; 2]),
+            (KeyCode::Char('A'), SHIFT, ["A"; 2]),
+            (KeyCode::Char('a'), CONTROL, ["\x01", "\x1b[27;5;97~"]),
+            (KeyCode::Char('4'), CONTROL, ["\x1c", "\x1b[27;5;92~"]),
+            (KeyCode::Char('1'), CONTROL, ["\x1b[27;5;49~"; 2]),
+            (KeyCode::Char('a'), ALT, ["\x1ba", "\x1b[27;3;97~"]),
+            (KeyCode::Enter, NONE, ["\r"; 2]),
+            (KeyCode::Enter, SHIFT, ["\x1b[27;2;13~"; 2]),
+            (KeyCode::Enter, CONTROL, ["\x1b[27;5;13~"; 2]),
+            (KeyCode::Tab, CONTROL, ["\x1b[27;5;9~"; 2]),
+            (KeyCode::BackTab, SHIFT, ["\x1b[Z", "\x1b[27;2;9~"]),
+            (KeyCode::Esc, NONE, ["\x1b"; 2]),
+            (KeyCode::Up, CONTROL, ["\x1b[1;5A"; 2]),
+        ];
+        for (code, modifiers, sent) in table {
+            for (level, expected) in [1, 2].into_iter().zip(sent) {
+                let modes = Modes {
+                    modify_other_keys: level,
+                    ..Modes::default()
+                };
+                assert_eq!(
+                    key(*code, *modifiers, modes),
+                    *expected,
+                    "{code:?} {modifiers:?} {level}"
+                );
+            }
+        }
     }
 
     #[test]
     fn a_release_is_not_sent() {
         let release = KeyEvent::new_with_kind(KeyCode::Char('a'), NONE, KeyEventKind::Release);
-        assert_eq!(encode_key(release, PLAIN), b"");
+        assert_eq!(encode_key(release, Modes::default()), b"");
     }
 
     #[test]
     fn a_paste_cannot_end_itself() {
         let bracketed = Modes {
             bracketed_paste: true,
-            ..PLAIN
+            ..Modes::default()
         };
         assert_eq!(
             encode_paste("a\x1b[2\x1b[201~01~rm\r\n", bracketed),
             b"\x1b[200~arm\r\n\x1b[201~"
         );
-        assert_eq!(encode_paste("a\r\nb\nc", PLAIN), b"a\rb\rc");
-    }
-
-    #[test]
-    fn the_mouse_is_sent_only_to_who_asked() {
-        let at = |kind| MouseEvent {
-            kind,
-            column: 9,
-            row: 4,
-            modifiers: CONTROL,
-        };
-        let down = at(MouseEventKind::Down(MouseButton::Right));
-        let sgr = Modes {
-            mouse: true,
-            sgr_mouse: true,
-            ..PLAIN
-        };
-        let old = Modes { mouse: true, ..PLAIN };
-        let drag = Modes {
-            mouse_drag: true,
-            ..sgr
-        };
-        assert_eq!(encode_mouse(down, PLAIN), b"");
-        assert_eq!(encode_mouse(down, sgr), b"\x1b[<18;10;5M");
-        assert_eq!(
-            encode_mouse(at(MouseEventKind::Up(MouseButton::Right)), sgr),
-            b"\x1b[<18;10;5m"
-        );
-        assert_eq!(encode_mouse(down, old), b"\x1b[M2*%");
-        assert_eq!(encode_mouse(at(MouseEventKind::Drag(MouseButton::Left)), sgr), b"");
-        assert_eq!(
-            encode_mouse(at(MouseEventKind::Drag(MouseButton::Left)), drag),
-            b"\x1b[<48;10;5M"
-        );
-        assert_eq!(encode_mouse(at(MouseEventKind::Moved), drag), b"");
-        let pager = Modes {
-            alternate_screen: true,
-            alternate_scroll: true,
-            application_cursor: true,
-            ..PLAIN
-        };
-        assert_eq!(encode_mouse(at(MouseEventKind::ScrollUp), pager), b"\x1bOA\x1bOA\x1bOA");
-        assert_eq!(encode_mouse(at(MouseEventKind::ScrollUp), PLAIN), b"");
+        assert_eq!(encode_paste("a\r\nb\nc", Modes::default()), b"a\rb\rc");
     }
 
     #[test]
     fn focus_is_told_only_to_who_asked() {
         let focus = Modes {
             focus_events: true,
-            ..PLAIN
+            ..Modes::default()
         };
         assert_eq!(encode(&Event::FocusGained, focus), b"\x1b[I");
-        assert_eq!(encode(&Event::FocusLost, PLAIN), b"");
+        assert_eq!(encode(&Event::FocusLost, Modes::default()), b"");
     }
 }

@@ -23,8 +23,8 @@ struct Seen {
     on: BTreeSet<u16>,
     cursor_hidden: bool,
     keypad: bool,
-    /// The kitty keyboard modes that were pushed and not popped.
-    keyboard_modes: u16,
+    /// The kitty keyboard flags that were pushed and not popped.
+    keyboard_flags: Vec<u16>,
     /// Colours and the like.
     styled: bool,
 }
@@ -39,8 +39,8 @@ impl Leftovers {
     pub(super) fn switch_off(&self) -> Vec<u8> {
         let seen = &self.seen;
         let mut off = String::new();
-        if seen.keyboard_modes > 0 {
-            off.push_str(&format!("\x1b[<{}u", seen.keyboard_modes));
+        if !seen.keyboard_flags.is_empty() {
+            off.push_str(&format!("\x1b[<{}u", seen.keyboard_flags.len()));
         }
         for mode in &seen.on {
             off.push_str(&format!("\x1b[?{mode}l"));
@@ -56,6 +56,24 @@ impl Leftovers {
         }
         off.into_bytes()
     }
+
+    /// The sequences that bring back what [`Leftovers::switch_off`] undid, but for colours: for a terminal that was given away for a while.
+    pub(super) fn switch_on(&self) -> Vec<u8> {
+        let seen = &self.seen;
+        let mut on = String::new();
+        for mode in &seen.on {
+            on.push_str(&format!("\x1b[?{mode}h"));
+        }
+        for flags in &seen.keyboard_flags {
+            on.push_str(&format!("\x1b[>{flags}u"));
+        }
+        for (was, redo) in [(seen.keypad, "\x1b="), (seen.cursor_hidden, "\x1b[?25l")] {
+            if was {
+                on.push_str(redo);
+            }
+        }
+        on.into_bytes()
+    }
 }
 
 impl Perform for Seen {
@@ -70,8 +88,12 @@ impl Perform for Seen {
                     self.switch(mode, action == 'h');
                 }
             }
-            ('u', [b'>']) => self.keyboard_modes = self.keyboard_modes.saturating_add(1),
-            ('u', [b'<']) => self.keyboard_modes = self.keyboard_modes.saturating_sub(first(1).max(1)),
+            // No terminal keeps more of them.
+            ('u', [b'>']) if self.keyboard_flags.len() < 64 => self.keyboard_flags.push(first(0)),
+            ('u', [b'<']) => {
+                let left = self.keyboard_flags.len().saturating_sub(first(1).max(1).into());
+                self.keyboard_flags.truncate(left);
+            }
             ('m', []) => self.styled = params.iter().last().is_some_and(|param| param[0] != 0),
             _ => {}
         }
@@ -119,6 +141,17 @@ mod tests {
             left_by(b"\x1b[?1049;2004h\x1b[?25l\x1b=\x1b[>1u\x1b[31mx"),
             "\x1b[<1u\x1b[?1049l\x1b[?2004l\x1b>\x1b[m\x1b[?25h"
         );
+    }
+
+    #[test]
+    fn what_was_on_can_be_brought_back() {
+        let mut leftovers = Leftovers::default();
+        leftovers.watch(b"\x1b[?1049;2004h\x1b[?25l\x1b=\x1b[>1u\x1b[>5u\x1b[31mx");
+        assert_eq!(
+            leftovers.switch_on(),
+            b"\x1b[?1049h\x1b[?2004h\x1b[>1u\x1b[>5u\x1b=\x1b[?25l"
+        );
+        assert_eq!(Leftovers::default().switch_on(), b"");
     }
 
     #[test]

@@ -9,8 +9,8 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions};
 
-use super::Ending;
 use super::start::Started;
+use super::{Ending, guard};
 use crate::domain::limits::Limit;
 
 /// Time a child has to end on a signal before the next, harder one.
@@ -79,6 +79,7 @@ impl Lifetime {
             // Whoever it left behind in its groups ignored what ended it.
             self.signal(&state, Signal::KILL);
         }
+        guard::remove(state.child.child.id());
         let status = state.child.child.wait().unwrap_or_else(|_| ExitStatus::from_raw(0));
         state.child.files = None;
         state.terminal = None;

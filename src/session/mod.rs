@@ -3,13 +3,17 @@
 #[cfg(feature = "net")]
 pub mod browser;
 pub mod child_start;
+pub mod clipboard;
 pub mod editor;
 pub mod emulator;
+pub mod guard;
 pub mod harden;
+pub mod job;
 pub mod keys;
 mod leftovers;
 mod lifetime;
 mod limits;
+mod osc52;
 mod output;
 mod parcel;
 pub mod passthrough;

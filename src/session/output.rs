@@ -128,6 +128,11 @@ impl Reader {
         if emulator.update_due().is_some_and(|due| now >= due) {
             emulator.show_update();
             self.unnoticed = true;
+            // The child may have asked something inside of it, and print nothing until it is told.
+            let replies = emulator.take_replies();
+            if !replies.is_empty() {
+                self.outgoing.push(&replies);
+            }
         }
         drop(emulator);
         if self.unnoticed && now >= self.noticed + NOTICE {

@@ -19,6 +19,7 @@ use super::emulator::Size;
 use super::leftovers::Leftovers;
 use super::lifetime::{self, Lifetime};
 use super::limits::Watch;
+use super::osc52::ClipboardFilter;
 use super::output::{DRAIN, IDLE};
 use super::pipe::write_all;
 use super::pty::{self, Pty, Read};
@@ -46,6 +47,7 @@ pub fn connect(plan: LaunchPlan, starter: &Path) -> Result<Ending, Problem> {
     }
     let failed = |error: io::Error| system_problem("the terminal cannot be passed on", &error);
     let redactor = plan.env.redactor();
+    let clipboard = (!plan.sets_clipboard).then(ClipboardFilter::default);
     let keyboard = rustix::io::fcntl_dupfd_cloexec(rustix::stdio::stdin(), 3).map_err(|error| failed(error.into()))?;
     let signals = [SIGWINCH, SIGTERM, SIGHUP, SIGINT, SIGQUIT, SIGTSTP, SIGCONT];
     let signals = Signals::new(&signals).map_err(failed)?;
@@ -69,6 +71,7 @@ pub fn connect(plan: LaunchPlan, starter: &Path) -> Result<Ending, Problem> {
         keyboard: Some(keyboard),
         to_child: VecDeque::new(),
         redactor,
+        clipboard,
         printed: Instant::now(),
         clear: Vec::with_capacity(READ),
         leftovers: Leftovers::default(),
@@ -90,6 +93,8 @@ struct Bridge {
     keyboard: Option<OwnedFd>,
     to_child: VecDeque<u8>,
     redactor: Redactor,
+    /// None if the child may set the clipboard.
+    clipboard: Option<ClipboardFilter>,
     printed: Instant,
     clear: Vec<u8>,
     leftovers: Leftovers,
@@ -155,6 +160,10 @@ impl Bridge {
 
     fn finish(mut self) -> Result<Ending, Problem> {
         self.redactor.finish(&mut self.clear);
+        if let Some(mut clipboard) = self.clipboard.take() {
+            clipboard.take_out(&mut self.clear);
+            clipboard.finish(&mut self.clear);
+        }
         let off = self.leftovers.switch_off();
         self.clear.extend_from_slice(&off);
         self.show();
@@ -192,12 +201,38 @@ impl Bridge {
     }
 
     fn show(&mut self) {
+        if let Some(clipboard) = &mut self.clipboard {
+            clipboard.take_out(&mut self.clear);
+        }
         self.leftovers.watch(&self.clear);
         if !self.screen_is_gone && write_all(rustix::stdio::stdout(), &self.clear).is_err() {
             self.screen_is_gone = true;
             self.lifetime.hang_up(Signal::HUP);
         }
         self.clear.clear();
+    }
+
+    /// Gives the terminal back as it was and stops. The child does not stop: once its terminal is full it waits for us.
+    fn suspend(&mut self) {
+        let off = self.leftovers.switch_off();
+        // A terminal that is gone is noticed when something is shown.
+        let _ = write_all(rustix::stdio::stdout(), &off);
+        self.raw.leave();
+        // Stops here until somebody continues us.
+        let _ = rustix::process::kill_process(rustix::process::getpid(), Signal::STOP);
+    }
+
+    /// Takes the terminal again, with what the child had switched on, and has it drawn anew. In the background this stops us once more,
+    /// until we are in front.
+    fn resume(&mut self) {
+        self.raw.enter_again();
+        let on = self.leftovers.switch_on();
+        let _ = write_all(rustix::stdio::stdout(), &on);
+        self.pty.resize(terminal_size());
+        if let Ok(group) = rustix::termios::tcgetpgrp(&*self.end) {
+            // The size may be what it was, of which the kernel tells nobody.
+            let _ = rustix::process::kill_process_group(group, Signal::WINCH);
+        }
     }
 
     fn take_signals(&mut self) {
@@ -211,15 +246,8 @@ impl Bridge {
             SIGWINCH => self.pty.resize(terminal_size()),
             // Not from the keyboard, which sends the key itself to the child: somebody wants us to end.
             SIGTERM | SIGHUP | SIGINT | SIGQUIT => self.lifetime.hang_up(Signal::HUP),
-            SIGTSTP => {
-                self.raw.leave();
-                // Stops here until somebody continues us.
-                let _ = rustix::process::kill_process(rustix::process::getpid(), Signal::STOP);
-            }
-            SIGCONT => {
-                self.raw.enter_again();
-                self.pty.resize(terminal_size());
-            }
+            SIGTSTP => self.suspend(),
+            SIGCONT => self.resume(),
             _ => {}
         }
     }

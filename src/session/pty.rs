@@ -13,7 +13,7 @@ use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
 use rustix::io::Errno;
 
 use super::emulator::Size;
-use super::start::system_problem;
+use super::start::{on_spawner_thread, system_problem};
 use crate::domain::problem::Problem;
 
 /// Bytes for the child that wait at most: a child that does not read must not fill our memory.
@@ -30,14 +30,15 @@ pub(super) struct Pty {
 impl Pty {
     /// A new pseudo-terminal, and the child's end three times over: input, output, errors.
     pub(super) fn open(size: Size) -> Result<(Self, [OwnedFd; 3]), Problem> {
-        Self::open_pair(size).map_err(|error| system_problem("there is no terminal for the child", &error))
+        on_spawner_thread(move || Self::open_pair(size))?
+            .map_err(|error| system_problem("there is no terminal for the child", &error))
     }
 
     fn open_pair(size: Size) -> io::Result<(Self, [OwnedFd; 3])> {
         let no_terminal = || io::Error::from_raw_os_error(Errno::NXIO.raw_os_error());
         let pair = native_pty_system()
             .openpty(in_cells(size))
-            .map_err(|error| error.downcast().unwrap_or_else(|_| no_terminal()))?;
+            .map_err(|error| error.downcast().unwrap_or_else(|_| why_none()))?;
         let end = pair.master.as_raw_fd().ok_or_else(no_terminal)?;
         let end: OwnedFd = filedescriptor::FileDescriptor::dup(&end)
             .and_then(|end| end.as_file())
@@ -60,6 +61,17 @@ impl Pty {
         // A child that has just ended has no size.
         let _ = self.sizes.resize(in_cells(size));
     }
+}
+
+/// The library says in words alone why it has no terminal: the system is asked again.
+fn why_none() -> io::Error {
+    let flags = rustix::pty::OpenptFlags::RDWR | rustix::pty::OpenptFlags::NOCTTY;
+    let ours = rustix::pty::openpt(flags).and_then(|end| {
+        rustix::pty::unlockpt(&end)?;
+        let name = rustix::pty::ptsname(&end, Vec::new())?;
+        rustix::fs::open(&name, OFlags::RDWR | OFlags::NOCTTY, rustix::fs::Mode::empty())
+    });
+    ours.err().unwrap_or(Errno::NXIO).into()
 }
 
 fn in_cells(size: Size) -> PtySize {

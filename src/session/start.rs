@@ -11,8 +11,8 @@ use std::time::Duration;
 
 use rustix::io::Errno;
 
-use super::child_start;
 use super::parcel::{Parcel, Step, await_start};
+use super::{child_start, guard};
 use crate::domain::catalogue;
 use crate::domain::plan::LaunchPlan;
 use crate::domain::problem::Problem;
@@ -56,6 +56,7 @@ fn check(plan: &LaunchPlan) -> Result<(), Problem> {
 
 fn spawn(plan: LaunchPlan, stdio: &[OwnedFd; 3], terminal: bool, starter: &Path) -> Result<Started, Problem> {
     let LaunchPlan {
+        session_id,
         program,
         args,
         cwd,
@@ -75,6 +76,8 @@ fn spawn(plan: LaunchPlan, stdio: &[OwnedFd; 3], terminal: bool, starter: &Path)
         .stderr(Stdio::null())
         .spawn()
         .map_err(failed)?;
+    // Before there is anything to guard.
+    let guarded = guard::add(starter, child.id(), terminal, &session_id);
     let mut parcel = Parcel::new(
         terminal,
         &program,
@@ -83,7 +86,7 @@ fn spawn(plan: LaunchPlan, stdio: &[OwnedFd; 3], terminal: bool, starter: &Path)
         files.as_ref().map(tempfile::TempDir::path),
     );
     env.inject(&mut parcel);
-    let sent = parcel.send(&mut socket, stdio);
+    let sent = guarded.and_then(|()| parcel.send(&mut socket, stdio));
     // Wiped before anything else happens.
     drop(parcel);
     let problem = match sent.and_then(|()| await_start(&mut socket)) {
@@ -92,6 +95,7 @@ fn spawn(plan: LaunchPlan, stdio: &[OwnedFd; 3], terminal: bool, starter: &Path)
         Err(error) => failed(error),
     };
     // It has ended already, or is of no use.
+    guard::remove(child.id());
     let _ = child.kill();
     let _ = child.wait();
     Err(problem)
@@ -112,11 +116,11 @@ fn start_problem(program: &Path, cwd: &Path, step: Step, error: &io::Error) -> P
     match step {
         Step::Folder => folder_problem(cwd),
         Step::Program => program_problem(program, error),
-        Step::Prepare | Step::Terminal | Step::Files => Problem::new(
-            &catalogue::CLIENT_START,
-            format!("no process for `{}` could be made", program.display()),
-        )
-        .cause(format!("{}: {}", work(step), reason(error))),
+        Step::Prepare | Step::Terminal | Step::Files => {
+            let what = format!("no process for `{}` could be made", program.display());
+            let problem = Problem::new(&catalogue::CLIENT_START, what);
+            with_limit(problem.cause(format!("{}: {}", work(step), reason(error))), error)
+        }
     }
 }
 
@@ -170,14 +174,35 @@ fn reason(error: &io::Error) -> String {
 
 /// A problem with the system rather than with the plan: no terminal, no pipe, no thread.
 pub(super) fn system_problem(what: &str, error: &io::Error) -> Problem {
-    Problem::new(&catalogue::CLIENT_START, what).cause(format!("the system said: {}", reason(error)))
+    with_limit(
+        Problem::new(&catalogue::CLIENT_START, what).cause(format!("the system said: {}", reason(error))),
+        error,
+    )
+}
+
+/// Adds which limit of the system was reached, where the error says so.
+fn with_limit(problem: Problem, error: &io::Error) -> Problem {
+    match Errno::from_io_error(error) {
+        Some(Errno::MFILE) => problem
+            .cause("hallpass has as many files open as it may")
+            .fix("close a session, or allow more before hallpass starts: ulimit -n 4096"),
+        Some(Errno::NFILE) => problem.cause("the system has as many files open as it can (sysctl fs.file-max)"),
+        Some(Errno::NOSPC) => problem
+            .cause("as many terminals are open as the system allows (sysctl kernel.pty.max)")
+            .fix("close a terminal or a session"),
+        Some(Errno::AGAIN | Errno::NOMEM) => problem
+            .cause("there are as many processes or threads as you may have, or the memory is used up")
+            .fix("close a session, or end something else: ulimit -u says how many processes you may have"),
+        _ => problem,
+    }
 }
 
 type Job = Box<dyn FnOnce() + Send>;
 
 /// Runs one start on the thread that makes all children. The signal that ends a child with its parent is bound to the thread that made
-/// it, so that thread must live as long as the program; and where only one thread makes processes, none inherits another's descriptors.
-fn on_spawner_thread<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, Problem> {
+/// it, so that thread must live as long as the program; and where one thread alone makes processes and terminals, no process inherits the
+/// terminal of another (portable-pty marks its descriptors only after they are open).
+pub(super) fn on_spawner_thread<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, Problem> {
     static SPAWNER: OnceLock<Mutex<Option<mpsc::Sender<Job>>>> = OnceLock::new();
     let mut spawner = SPAWNER
         .get_or_init(Mutex::default)

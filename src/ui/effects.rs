@@ -24,7 +24,8 @@ use crate::providers::{Providers, World, credential_names, leases};
 use crate::replay::search::{self, Query};
 use crate::replay::{Recording, Start, Transcript};
 use crate::session::emulator::{Emulator, Size};
-use crate::session::{Session, SessionEvent, editor};
+use crate::session::{self, Session, SessionEvent, editor};
+use crate::ui::clipboard;
 use crate::ui::message::{Message, Opened};
 use crate::ui::terminal;
 
@@ -93,6 +94,11 @@ pub enum Effect {
         stop: Arc<AtomicBool>,
     },
     Copy(String),
+    /// The same for the program in a session, which is named.
+    CopyFor {
+        program: String,
+        text: String,
+    },
     Edit(Location),
     Reload,
     Suspend,
@@ -112,6 +118,8 @@ pub(super) enum Reply {
         /// What is given back when the session ends.
         leases: Vec<Held>,
     },
+    /// No program took this text: the terminal is to.
+    Copy(Copying),
 }
 
 /// What the loop itself must do, because it owns the terminal.
@@ -149,6 +157,7 @@ pub(super) struct Runner {
     sized: Instant,
     checks: Vec<JoinHandle<()>>,
     launch: Option<JoinHandle<()>>,
+    copying: Option<JoinHandle<()>>,
 }
 
 struct Running {
@@ -184,6 +193,7 @@ impl Runner {
             sized: Instant::now(),
             checks: Vec::new(),
             launch: None,
+            copying: None,
         })
     }
 
@@ -238,7 +248,8 @@ impl Runner {
                 stop,
             } => self
                 .work(move || Transcript::of(&recording, &stop).map(|lines| Message::Transcript { generation, lines })),
-            Effect::Copy(text) => self.copy(&text),
+            Effect::Copy(text) => self.copy(text, None),
+            Effect::CopyFor { program, text } => self.copy(text, Some(program)),
             Effect::Reload => self.reload(),
             Effect::Mouse(on) => terminal::set_mouse(on),
             Effect::Bell => terminal::ring(),
@@ -410,23 +421,44 @@ impl Runner {
         let _ = self.replies.send(Reply::Message(Message::Reloaded { config }));
     }
 
-    fn copy(&self, text: &str) {
-        let done = terminal::copy(text);
-        let said = match done {
-            Ok(()) => Message::Said {
-                text: format!(
-                    "copied {} B to the terminal's clipboard: {}",
-                    text.len(),
-                    first_words(text)
-                ),
-                bad: false,
-            },
-            Err(_) => Message::Said {
-                text: "the terminal took no clipboard text".to_owned(),
-                bad: true,
-            },
+    /// Puts a text where the first one of the ways takes it. Only the last text counts: one that is still on its way is given up.
+    fn copy(&mut self, text: String, program: Option<String>) {
+        if let Some(earlier) = self.copying.take() {
+            earlier.abort();
+        }
+        let configured = self.ground.config.ui.clipboard.clone();
+        let env = self.ground.world.env.clone();
+        let replies = self.replies.clone();
+        let copying = Copying {
+            text,
+            program,
+            refused: configured.first().cloned(),
         };
-        let _ = self.replies.send(Reply::Message(said));
+        self.copying = Some(tokio::spawn(async move {
+            for way in clipboard::ways(&configured, &env) {
+                if session::clipboard::give(&way.words, &env, &copying.text).await {
+                    let _ = replies.send(Reply::Message(copying.done(&way.place)));
+                    return;
+                }
+            }
+            let _ = replies.send(Reply::Copy(copying));
+        }));
+    }
+
+    /// Puts a text on the terminal's clipboard. For the loop alone: nobody else may write to the terminal between two pictures.
+    pub(super) fn copy_by_terminal(&self, copying: &Copying) -> Message {
+        let sequence = clipboard::osc52(&copying.text, &self.ground.world.env);
+        let bad = |text: String| Message::Said { text, bad: true };
+        match sequence.map(|sequence| terminal::write(&sequence)) {
+            Some(Ok(())) => copying.done("the terminal's clipboard (OSC 52)"),
+            Some(Err(_)) => bad("the terminal took no clipboard text".to_owned()),
+            None => {
+                let amount = clipboard::amount(copying.text.len());
+                bad(format!(
+                    "{amount} is too much for the terminal; [ui] clipboard names a program that takes it"
+                ))
+            }
+        }
     }
 
     /// Runs the person's editor in the foreground; the terminal has been given back for it.
@@ -448,12 +480,28 @@ impl Runner {
     }
 }
 
-/// The beginning of a copied text, where it is one line.
-fn first_words(text: &str) -> String {
-    if text.contains('\n') {
-        format!("{} lines", text.lines().count())
-    } else {
-        crate::ui::text::cut(text, 40)
+/// A text on its way to a clipboard.
+pub(super) struct Copying {
+    text: String,
+    /// The program in a session that wants it there; none where the person does.
+    program: Option<String>,
+    /// The configured program, which is tried first.
+    refused: Option<String>,
+}
+
+impl Copying {
+    /// `copied 312 B to the clipboard (xclip)`
+    fn done(&self, place: &str) -> Message {
+        let who = self
+            .program
+            .as_ref()
+            .map_or_else(String::new, |name| format!("{name} "));
+        let refused = self.refused.as_ref().filter(|name| *name != place);
+        let but = refused.map_or_else(String::new, |name| format!("; {name} did not take it"));
+        Message::Said {
+            text: format!("{who}copied {} to {place}{but}", clipboard::amount(self.text.len())),
+            bad: !but.is_empty(),
+        }
     }
 }
 

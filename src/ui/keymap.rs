@@ -5,6 +5,10 @@ use std::sync::LazyLock;
 
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
+use crate::domain::prefix;
+use crate::session::keys::layout;
+use crate::ui::copy_mode::{Motion, Shape};
+
 /// Where a key means something. Several apply at once: the screen's own, then `List`, then `Global`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Context {
@@ -15,6 +19,10 @@ pub enum Context {
     Sessions,
     /// After the prefix key in a session.
     Prefix,
+    /// Copy mode, and the keys on which vi and emacs do not agree.
+    Copy,
+    CopyVi,
+    CopyEmacs,
     /// The bar under a session that has ended.
     Ended,
     /// A recording is played.
@@ -33,6 +41,9 @@ impl Context {
         (Self::Providers, "ACT ON PROVIDER"),
         (Self::Sessions, "SESSIONS"),
         (Self::Failure, "WHEN SOMETHING FAILED"),
+        (Self::Copy, "IN COPY MODE"),
+        (Self::CopyVi, "IN COPY MODE, copy_keys = vi"),
+        (Self::CopyEmacs, "IN COPY MODE, copy_keys = emacs"),
         (Self::Replay, "WATCHING A RECORDING"),
     ];
 }
@@ -106,6 +117,14 @@ pub enum Action {
     /// To the right and down, in halves of the window.
     Pan(i8, i8),
     PanFollow,
+    CopyMode,
+    SearchScrollback,
+    Move(Motion),
+    Select(Shape),
+    OtherEnd,
+    CopySelection,
+    SearchForward,
+    SearchBackward,
 }
 
 /// One row of the table.
@@ -202,14 +221,58 @@ keymap! {
         ["w"] Action::TabList, "tab.list", "list of all tabs", "list of tabs …";
         ["z"] Action::ToggleFrame, "frame", "hide / show the frame", "hide/show chrome";
         ["?"] Action::Help, "session.help", "all keys", "all keys";
-        ["[", "pgup"] Action::ScrollUp, "scroll.up", "scroll back", "scroll back";
-        ["]", "pgdn"] Action::ScrollDown, "scroll.down", "scroll forward", "scroll forward";
+        ["["] Action::CopyMode, "copy-mode", "scroll / copy mode", "scroll / copy mode";
+        ["/"] Action::SearchScrollback, "scrollback.search", "search scrollback", "search scrollback";
+        ["pgup"] Action::ScrollUp, "scroll.up", "scroll back", "";
+        ["pgdn", "]"] Action::ScrollDown, "scroll.down", "scroll forward", "";
         ["m"] Action::ToggleMouse, "mouse", "mouse on / off", "mouse: app / select";
-        ["y"] Action::CopyScreen, "screen.copy", "copy screen (OSC 52)", "copy screen (OSC 52)";
+        ["y"] Action::CopyScreen, "screen.copy", "copy the screen", "copy screen";
         ["i"] Action::SessionInfo, "session.info", "session info", "session info";
         ["R"] Action::Reconnect, "session.reconnect", "reconnect", "reconnect";
         ["x"] Action::CloseSession, "session.close", "close session …", "close session …";
         [":"] Action::Palette, "session.palette", "command palette", "command palette";
+    }
+    Copy {
+        ["q", "ctrl-c"] Action::Back, "copy.leave", "leave", "leave";
+        ["/", "ctrl-s"] Action::SearchForward, "copy.search", "search forward", "search";
+        ["?", "ctrl-r"] Action::SearchBackward, "copy.search.back", "search back in time", "";
+        ["n"] Action::NextMatch, "copy.match.next", "next match", "";
+        ["N"] Action::PreviousMatch, "copy.match.previous", "previous match", "";
+        ["v", "ctrl-space"] Action::Select(Shape::Characters), "copy.select", "select; again: no more", "select";
+        ["V"] Action::Select(Shape::Lines), "copy.select.lines", "select whole lines", "";
+        ["alt-r"] Action::Select(Shape::Block), "copy.select.block", "select a rectangle", "";
+        ["o"] Action::OtherEnd, "copy.other-end", "go to the other end", "";
+        ["y", "enter", "alt-w"] Action::CopySelection, "copy.copy", "copy, and leave", "copy";
+        ["h", "left"] Action::Move(Motion::Left), "copy.left", "left", "";
+        ["l", "right"] Action::Move(Motion::Right), "copy.right", "right", "";
+        ["k", "up", "ctrl-p"] Action::Move(Motion::Up), "copy.up", "up", "";
+        ["j", "down", "ctrl-n"] Action::Move(Motion::Down), "copy.down", "down", "";
+        ["w"] Action::Move(Motion::Word), "copy.word", "next word", "";
+        ["b", "alt-b"] Action::Move(Motion::WordBack), "copy.word.back", "previous word", "";
+        ["e", "alt-f"] Action::Move(Motion::WordEnd), "copy.word.end", "end of the word", "";
+        ["0", "home", "ctrl-a"] Action::Move(Motion::LineStart), "copy.line.start", "start of the line", "";
+        ["^", "alt-m"] Action::Move(Motion::LineText), "copy.line.text", "first word of the line", "";
+        ["$", "end", "ctrl-e"] Action::Move(Motion::LineEnd), "copy.line.end", "end of the line", "";
+        ["g", "alt-<"] Action::Move(Motion::Top), "copy.first", "oldest line", "";
+        ["G", "alt->"] Action::Move(Motion::Bottom), "copy.last", "newest line", "";
+        ["H"] Action::Move(Motion::ViewTop), "copy.view.top", "top of the view", "";
+        ["M"] Action::Move(Motion::ViewMiddle), "copy.view.middle", "middle of the view", "";
+        ["L"] Action::Move(Motion::ViewBottom), "copy.view.bottom", "bottom of the view", "";
+        ["ctrl-u"] Action::Move(Motion::HalfPageUp), "copy.half-page.up", "half a page up", "";
+        ["ctrl-d"] Action::Move(Motion::HalfPageDown), "copy.half-page.down", "half a page down", "";
+        ["pgup", "alt-v"] Action::Move(Motion::PageUp), "copy.page.up", "a page up", "";
+        ["pgdn"] Action::Move(Motion::PageDown), "copy.page.down", "a page down", "";
+        ["esc", "ctrl-g"] Action::Cancel, "copy.cancel", "select nothing, leave", "";
+    }
+    CopyVi {
+        ["ctrl-b"] Action::Move(Motion::PageUp), "copy.vi.page.up", "a page up", "";
+        ["ctrl-f"] Action::Move(Motion::PageDown), "copy.vi.page.down", "a page down", "";
+        ["ctrl-v"] Action::Select(Shape::Block), "copy.vi.block", "select a rectangle", "";
+    }
+    CopyEmacs {
+        ["ctrl-b"] Action::Move(Motion::Left), "copy.emacs.left", "left", "";
+        ["ctrl-f"] Action::Move(Motion::Right), "copy.emacs.right", "right", "";
+        ["ctrl-v"] Action::Move(Motion::PageDown), "copy.emacs.page.down", "a page down", "";
     }
     Ended {
         ["enter", "q"] Action::Back, "ended.back", "back", "back";
@@ -280,7 +343,7 @@ pub struct Chord {
 
 impl Chord {
     /// The chord of a key press. Terminals send the byte of `Ctrl-\` for `Ctrl-4` too, and crossterm names it the second way:
-    /// those four are folded into the names that people use.
+    /// those and their like are folded into the names that people use. With Ctrl a key counts by its place, whatever script is typed.
     pub fn of(key: KeyEvent) -> Self {
         let ctrl = key.modifiers.contains(KeyModifiers::CONTROL);
         let mut shift = key.modifiers.contains(KeyModifiers::SHIFT);
@@ -288,8 +351,9 @@ impl Chord {
             KeyCode::Char('4') if ctrl => KeyCode::Char('\\'),
             KeyCode::Char('5') if ctrl => KeyCode::Char(']'),
             KeyCode::Char('6') if ctrl => KeyCode::Char('^'),
-            KeyCode::Char('7') if ctrl => KeyCode::Char('_'),
-            KeyCode::Char(c) if ctrl => KeyCode::Char(c.to_ascii_lowercase()),
+            KeyCode::Char('7' | '/') if ctrl => KeyCode::Char('_'),
+            KeyCode::Char('@') if ctrl => KeyCode::Char(' '),
+            KeyCode::Char(c) if ctrl => KeyCode::Char(layout::latin(c).unwrap_or(c).to_ascii_lowercase()),
             KeyCode::BackTab => {
                 shift = true;
                 KeyCode::Tab
@@ -348,14 +412,7 @@ impl Chord {
 
     /// The prefix key that `[session] prefix` names: a key, or the preset of another program.
     pub fn parse_prefix(text: &str) -> Option<Self> {
-        let key = match text.trim().to_ascii_lowercase().as_str() {
-            "tmux" => "ctrl-b".to_owned(),
-            "screen" => "ctrl-a".to_owned(),
-            "zellij" => "ctrl-g".to_owned(),
-            "telnet" => "ctrl-]".to_owned(),
-            other => other.to_owned(),
-        };
-        Self::parse(&key)
+        Self::parse(&prefix::parse(text).ok()?)
     }
 }
 
@@ -446,6 +503,8 @@ mod tests {
             &[Context::Providers, Context::List, Context::Global],
             &[Context::Sessions, Context::List, Context::Global],
             &[Context::Prefix],
+            &[Context::Copy, Context::CopyVi],
+            &[Context::Copy, Context::CopyEmacs],
             &[Context::Ended],
             &[Context::Replay],
             &[Context::Failure],

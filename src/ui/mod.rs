@@ -6,6 +6,8 @@
 //!  checks, launches +                       +--> effects: the only I/O of this folder
 //! ```
 
+pub mod clipboard;
+pub mod copy_mode;
 pub mod effects;
 pub mod input;
 pub mod keymap;

@@ -19,6 +19,8 @@ use crate::domain::status::{ProviderStatus, RoleStatus, State};
 use crate::launch::Request;
 use crate::session::Ending;
 use crate::session::emulator::{Emulator, Size};
+use crate::ui::clipboard::{Answer as ClipboardAnswer, Requests};
+use crate::ui::copy_mode::{CopyMode, Press};
 use crate::ui::input::Input;
 use crate::ui::keymap::Chord;
 use crate::ui::replay::Replay;
@@ -68,6 +70,13 @@ pub enum Dialog {
         problem: Option<String>,
         /// The answer to this request is on its way, since then.
         waiting: Option<(u64, Timestamp)>,
+    },
+    /// The program in a session wants to set the clipboard to this text.
+    Clipboard {
+        tab: u64,
+        text: String,
+        answer: ClipboardAnswer,
+        since: Timestamp,
     },
     /// All tabs, to go to one of them.
     Tabs {
@@ -341,6 +350,9 @@ pub struct Tab {
     pub access: String,
     pub program: String,
     pub emulator: Arc<Mutex<Emulator>>,
+    /// Its text is looked through, searched or copied.
+    pub copy: Option<Box<CopyMode>>,
+    pub clipboard: Requests,
     pub size: Size,
     pub state: TabState,
     /// What happened in it since it was last in front.
@@ -349,7 +361,7 @@ pub struct Tab {
     /// When a key was last typed in it, or something pasted.
     pub typed: Timestamp,
     pub limits: Limits,
-    /// How many of the warnings before its end were given.
+    /// Up to which of the warnings before its end has come; 0 before the first.
     pub warned: usize,
     pub secrets: Vec<SecretUse>,
     pub leases: Vec<TabLease>,
@@ -361,6 +373,11 @@ pub struct Tab {
 impl Tab {
     pub fn is_live(&self) -> bool {
         self.state == TabState::Live
+    }
+
+    /// Copy mode while it takes the keys; what the mouse has selected does not.
+    pub fn copy_mode(&self) -> Option<&CopyMode> {
+        self.copy.as_deref().filter(|copy| !copy.by_mouse)
     }
 
     /// How long it has run.
@@ -473,9 +490,15 @@ pub struct Model {
     pub interrupted: Option<Timestamp>,
     /// The last click: when, and on which row.
     pub clicked: Option<(Timestamp, usize)>,
+    /// The last click on a session.
+    pub press: Option<Press>,
     /// Started for one role alone: leaving its session leaves hallpass.
     pub single: bool,
     pub prefix: Chord,
+    /// A second one, which no hint names.
+    pub prefix2: Option<Chord>,
+    /// The role in whose session we run ourselves.
+    pub inside: Option<String>,
     pub mouse: bool,
     pub look: Look,
     /// Set once: the loop ends and the process exits with it.
@@ -491,6 +514,7 @@ impl Model {
             shift: false,
         };
         let prefix = Chord::parse_prefix(&config.session.prefix).unwrap_or(default_prefix);
+        let prefix2 = config.session.prefix2.as_deref().and_then(Chord::parse_prefix);
         let mouse = config.ui.mouse;
         let mut model = Self {
             config,
@@ -511,14 +535,31 @@ impl Model {
             next_tab: 1,
             interrupted: None,
             clicked: None,
+            press: None,
             single: false,
             prefix,
+            prefix2,
+            inside: None,
             mouse,
             look,
             exit: None,
         };
         model.take_config();
         model
+    }
+
+    /// Whether this key opens the menu of a session.
+    pub fn is_prefix(&self, chord: Chord) -> bool {
+        chord == self.prefix || self.prefix2 == Some(chord)
+    }
+
+    /// A role's name, behind that of the role in whose session we run.
+    pub fn path_of(&self, role: &str) -> String {
+        match &self.inside {
+            Some(outer) if self.look.ascii => format!("{outer} > {role}"),
+            Some(outer) => format!("{outer} › {role}"),
+            None => role.to_owned(),
+        }
     }
 
     /// Rebuilds what is made from the configuration; what is known of roles and providers that are still there stays.

@@ -15,10 +15,12 @@ use tokio::time::{Instant, sleep_until};
 
 use crate::config::Config;
 use crate::domain::catalogue;
+use crate::domain::printable::printable;
 use crate::domain::problem::Problem;
 use crate::launch::Request;
 use crate::providers::{Providers, World, leases};
 use crate::replay::Start;
+use crate::session::job::{self, Stop};
 use crate::session::{SessionEvent, wait_for_children};
 use crate::ui::effects::{Effect, Reload, Reply, Request4Loop, Runner};
 use crate::ui::message::Message;
@@ -109,6 +111,7 @@ enum Woken {
     Input(Option<std::io::Result<Event>>),
     Reply(Option<Reply>),
     Signal(i32),
+    Stop,
     Sizes,
     Draw,
     Tick,
@@ -119,6 +122,7 @@ impl Loop {
         let look = options.look();
         let screen = Screen::take(options.config.ui.mouse)?;
         let variables = set_variables(&options.world);
+        let inside = outer_role(&options.world);
         let (sender, replies) = unbounded_channel();
         let runner = Runner::new(
             Arc::clone(&options.config),
@@ -130,6 +134,7 @@ impl Loop {
         let mut model = Model::new(options.config, screen.size()?, Timestamp::now(), look);
         model.zone = jiff::tz::TimeZone::system();
         model.variables = Arc::new(variables);
+        model.inside = inside;
         let mut effects = Vec::new();
         if let Some(request) = options.open {
             model.single = true;
@@ -158,6 +163,7 @@ impl Loop {
         let mut terminate = signal(SignalKind::terminate()).map_err(no_signal)?;
         let mut hangup = signal(SignalKind::hangup()).map_err(no_signal)?;
         let mut interrupt = signal(SignalKind::interrupt()).map_err(no_signal)?;
+        let mut stop = signal(SignalKind::from_raw(signal_hook::consts::SIGTSTP)).map_err(no_signal)?;
         // The first picture needs no provider; what it shows is checked afterwards.
         self.draw()?;
         self.run_effects(effects).await?;
@@ -170,6 +176,7 @@ impl Loop {
                 _ = terminate.recv() => Woken::Signal(128 + 15),
                 _ = hangup.recv() => Woken::Signal(128 + 1),
                 _ = interrupt.recv() => Woken::Signal(128 + 2),
+                _ = stop.recv() => Woken::Stop,
                 () = until(self.runner.sizes_due()) => Woken::Sizes,
                 // Before what sessions print: there is no end to that.
                 () = sleep_until(next_tick) => Woken::Tick,
@@ -203,6 +210,7 @@ impl Loop {
                     self.runner.give_sizes();
                     self.changed = true;
                 }
+                Woken::Stop => self.suspend(Stop::Process)?,
                 Woken::Signal(code) => self.take(Message::Signal(code)).await?,
                 Woken::Reply(Some(reply)) => self.reply(reply).await?,
                 Woken::Reply(None) => {}
@@ -256,6 +264,10 @@ impl Loop {
                 }
                 self.take(message).await
             }
+            Reply::Copy(copying) => {
+                let said = self.runner.copy_by_terminal(&copying);
+                self.take(said).await
+            }
             Reply::Started {
                 generation,
                 session,
@@ -295,10 +307,7 @@ impl Loop {
                     self.screen.forget()?;
                     self.changed = true;
                 }
-                Some(Request4Loop::Suspend) => {
-                    self.screen.lend(suspend)?;
-                    self.resized()?;
-                }
+                Some(Request4Loop::Suspend) => self.suspend(Stop::Job)?,
                 Some(Request4Loop::Edit(at)) => {
                     // Two readers of one terminal would each get half of the keys.
                     self.input = None;
@@ -310,6 +319,18 @@ impl Loop {
             }
         }
         Ok(())
+    }
+
+    /// Gives the terminal back and stops, until we are continued. The children run on.
+    fn suspend(&mut self, whom: Stop) -> Result<(), Problem> {
+        if whom == Stop::Job && !job::somebody_continues_us() {
+            self.model
+                .complain("nobody is there to continue hallpass: no shell started it");
+            self.changed = true;
+            return Ok(());
+        }
+        self.screen.lend(|| whom.stop())?;
+        self.resized()
     }
 
     /// The terminal may have another size than before it was lent.
@@ -372,7 +393,9 @@ fn set_variables(world: &World) -> std::collections::BTreeSet<String> {
     set.map(|(name, _)| name.clone()).collect()
 }
 
-/// Stops this process as Ctrl-Z does elsewhere; returns when it is continued.
-fn suspend() {
-    let _ = rustix::process::kill_current_process_group(rustix::process::Signal::TSTP);
+/// The role of the session in which we run, shown before the names of ours.
+fn outer_role(world: &World) -> Option<String> {
+    world.text("HALLPASS_SESSION_ID")?;
+    let role = world.text("HALLPASS_ROLE")?;
+    Some(printable(role))
 }

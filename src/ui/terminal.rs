@@ -4,10 +4,9 @@ use std::io::{self, BufWriter, Stdout, Write as _, stdout};
 use std::mem::ManuallyDrop;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use base64::Engine as _;
 use crossterm::event::{
     DisableBracketedPaste, DisableFocusChange, DisableMouseCapture, EnableBracketedPaste, EnableFocusChange,
-    EnableMouseCapture,
+    EnableMouseCapture, KeyboardEnhancementFlags, PopKeyboardEnhancementFlags, PushKeyboardEnhancementFlags,
 };
 use crossterm::style::Print;
 use crossterm::terminal::{
@@ -104,6 +103,11 @@ fn no_terminal(_: io::Error) -> Problem {
 const KEEP_TITLE: &str = "\x1b[22;0t";
 const RESTORE_TITLE: &str = "\x1b[23;0t";
 
+/// What is asked of a terminal that speaks the kitty protocol, of its alternate screen; others ignore it. Escape and Ctrl-i come as what they
+/// are, and with Shift the character that it makes. Not the releases of keys: no child is promised them.
+const KEYBOARD: KeyboardEnhancementFlags =
+    KeyboardEnhancementFlags::DISAMBIGUATE_ESCAPE_CODES.union(KeyboardEnhancementFlags::REPORT_ALTERNATE_KEYS);
+
 fn enter() -> io::Result<()> {
     enable_raw_mode()?;
     TAKEN.store(true, Ordering::SeqCst);
@@ -111,6 +115,7 @@ fn enter() -> io::Result<()> {
         stdout(),
         Print(KEEP_TITLE),
         EnterAlternateScreen,
+        PushKeyboardEnhancementFlags(KEYBOARD),
         EnableBracketedPaste,
         EnableFocusChange
     );
@@ -132,6 +137,7 @@ pub(super) fn give_back() {
         DisableMouseCapture,
         DisableFocusChange,
         DisableBracketedPaste,
+        PopKeyboardEnhancementFlags,
         LeaveAlternateScreen,
         Print(RESTORE_TITLE),
         cursor::SetCursorStyle::DefaultUserShape,
@@ -161,11 +167,10 @@ pub(super) fn set_mouse(on: bool) {
     };
 }
 
-/// Puts a text on the terminal's clipboard (OSC 52). Written only, never read.
-pub(super) fn copy(text: &str) -> io::Result<()> {
-    let coded = base64::engine::general_purpose::STANDARD.encode(text);
+/// Sends a sequence to the terminal, whole. Between two pictures only.
+pub(super) fn write(sequence: &str) -> io::Result<()> {
     let mut out = stdout().lock();
-    write!(out, "\x1b]52;c;{coded}\x07")?;
+    out.write_all(sequence.as_bytes())?;
     out.flush()
 }
 

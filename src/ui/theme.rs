@@ -33,6 +33,10 @@ pub const MATCH: Style = Style::new()
     .add_modifier(Modifier::BOLD)
     .add_modifier(Modifier::UNDERLINED);
 
+/// What a search has found in the text of a session, and the one that the cursor is on.
+pub const FOUND: Style = MATCH.fg(Color::Yellow);
+pub const FOUND_HERE: Style = FOUND.add_modifier(Modifier::REVERSED);
+
 pub const CURSOR: &str = "▌";
 pub const UNCHECKED: &str = "○";
 

@@ -35,7 +35,7 @@ fn sandbox_with(canary: &Canary) -> Sandbox {
 
 /// No form of the value, and not a piece of it that says much: at most 3 characters of a beginning may show.
 #[track_caller]
-fn masked(canary: &Canary, place: &str, bytes: &[u8]) {
+pub fn masked(canary: &Canary, place: &str, bytes: &[u8]) {
     assert_eq!(canary.in_bytes(place, bytes), []);
     let text = String::from_utf8_lossy(bytes);
     let value: Vec<char> = canary.value().chars().collect();

@@ -164,6 +164,20 @@ impl Tmux {
         fs::read(&self.bytes).unwrap()
     }
 
+    /// What tmux's newest buffer holds.
+    pub fn buffer(&self) -> String {
+        self.tmux(&["show-buffer"])
+    }
+
+    /// All buffers, one a line; none if nothing was ever copied.
+    pub fn buffers(&self) -> String {
+        self.tmux(&["list-buffers"])
+    }
+
+    pub fn set_buffer(&self, text: &str) {
+        self.tmux(&["set-buffer", text]);
+    }
+
     /// Column and row of the cursor, from 0.
     pub fn cursor(&self) -> (u16, u16) {
         let at = self.ask("#{cursor_x} #{cursor_y}");

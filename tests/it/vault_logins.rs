@@ -742,7 +742,8 @@ fn oidc_from_the_list_of_providers() {
     terminal.keys(&["1"]);
     terminal.settled();
     open_role(&terminal, "db");
-    terminal.prompt();
+    // A shell of root has another prompt than one of a person.
+    terminal.wait("secrets v1");
     terminal.line("[ \"$PASSWORD\" = \"$(cat expected)\" ] && echo it\\ opens");
     terminal.wait_until("the right password", |screen| {
         screen

@@ -11,20 +11,25 @@ use alacritty_terminal::term::cell::{Cell, Flags};
 use alacritty_terminal::term::{Config, Osc52, Term, TermMode};
 use alacritty_terminal::vte::ansi::{
     Attr, CharsetIndex, ClearMode, CursorShape, CursorStyle, Handler, KeyboardModes, KeyboardModesApplyBehavior,
-    LineClearMode, Mode, NamedMode, NamedPrivateMode, PrivateMode, StandardCharset, TabulationClearMode,
+    LineClearMode, Mode, ModifyOtherKeys, NamedMode, NamedPrivateMode, PrivateMode, StandardCharset,
+    TabulationClearMode,
 };
 use unicode_width::UnicodeWidthChar as _;
 
-use super::{Size, title};
+use super::keyboard::{Apply, Keyboard};
+use super::{Size, clipboard, title};
 
 /// Marks over one cell; a stream can pile up any number of them.
 const MARKS_PER_CELL: usize = 8;
 /// Titles that a child may put aside.
 const TITLES_KEPT: usize = 8;
-/// Keyboard modes that a child may put aside; the library panics past 4,096.
-const KEYBOARD_MODES_KEPT: usize = 64;
-/// The kitty keyboard flags that the key encoder honours; no others are granted.
-const KEYBOARD_FLAGS: KeyboardModes = KeyboardModes::DISAMBIGUATE_ESC_CODES;
+
+/// The ways of following the mouse that the library knows.
+const MOUSE: [NamedPrivateMode; 3] = [
+    NamedPrivateMode::ReportMouseClicks,
+    NamedPrivateMode::ReportCellMouseMotion,
+    NamedPrivateMode::ReportAllMouseMotion,
+];
 
 /// What the library has to say while it parses: the answers to queries. Everything else it could ask of us (the clipboard, colours, a
 /// title) is ignored.
@@ -57,6 +62,8 @@ pub(super) struct Adapter {
     pub(super) answers: Answers,
     pub(super) title: Option<String>,
     pub(super) bell: bool,
+    /// What the child wants on the clipboard.
+    pub(super) clipboard: Option<String>,
     titles: Vec<Option<String>>,
     /// First and last line of the scrolling region; the library keeps its own to itself.
     pub(super) margins: (i32, i32),
@@ -65,8 +72,10 @@ pub(super) struct Adapter {
     /// The character set that is in use, and the last character that was printed; the library and its parser keep theirs to themselves.
     pub(super) charset: CharsetIndex,
     pub(super) printed: Option<char>,
-    /// How many keyboard modes are put aside, on both screens.
-    keyboard_modes: [usize; 2],
+    /// Our own: the library forgets what was set without a push.
+    pub(super) keyboard: Keyboard,
+    /// Presses of the mouse alone are wanted (?9), which the library does not know.
+    pub(super) mouse_presses: bool,
 }
 
 /// The library's way of taking a size.
@@ -93,12 +102,14 @@ impl Adapter {
             answers,
             title: None,
             bell: false,
+            clipboard: None,
             titles: Vec::new(),
             margins: (0, i32::from(size.rows) - 1),
             saved_origin: [false; 2],
             charset: CharsetIndex::G0,
             printed: None,
-            keyboard_modes: [0; 2],
+            keyboard: Keyboard::default(),
+            mouse_presses: false,
         }
     }
 
@@ -119,6 +130,10 @@ impl Adapter {
     /// Index of the screen that is shown into what is kept for each.
     fn screen(&self) -> usize {
         usize::from(self.on(TermMode::ALT_SCREEN))
+    }
+
+    pub(super) fn keyboard_flags(&self) -> u8 {
+        self.keyboard.flags(self.screen())
     }
 
     fn cursor_line(&self) -> i32 {
@@ -185,6 +200,13 @@ impl Adapter {
         self.term.grid_mut().cursor = cursor;
     }
 
+    /// The mouse's modes exclude each other.
+    fn mouse_is_unwanted(&mut self) {
+        for mode in MOUSE {
+            self.term.unset_private_mode(mode.into());
+        }
+    }
+
     /// DECSTR.
     pub(super) fn soft_reset(&mut self) {
         let cursor = self.term.grid().cursor.point;
@@ -224,7 +246,6 @@ impl Adapter {
 fn configuration(scrollback_lines: usize) -> Config {
     Config {
         scrolling_history: scrollback_lines,
-        kitty_keyboard: true,
         osc52: Osc52::Disabled,
         ..Config::default()
     }
@@ -241,7 +262,7 @@ macro_rules! as_the_library_does {
     };
 }
 
-// Not delegated, so without effect: clipboard, colours and their queries, hyperlinks, the size in pixels.
+// Not delegated, so without effect: reading the clipboard, colours and their queries, hyperlinks, the size in pixels.
 impl Handler for Adapter {
     as_the_library_does! {
         set_cursor_style(style: Option<CursorStyle>);
@@ -274,7 +295,6 @@ impl Handler for Adapter {
         unset_keypad_application_mode();
         configure_charset(index: CharsetIndex, charset: StandardCharset);
         text_area_size_chars();
-        report_keyboard_mode();
         report_private_mode(mode: PrivateMode);
     }
 
@@ -378,7 +398,8 @@ impl Handler for Adapter {
         self.full_margins();
         self.charset = CharsetIndex::G0;
         self.saved_origin = [false; 2];
-        self.keyboard_modes = [0; 2];
+        self.keyboard = Keyboard::default();
+        self.mouse_presses = false;
         self.title = None;
         self.titles.clear();
     }
@@ -398,8 +419,15 @@ impl Handler for Adapter {
             // 132 columns: the pane's size is not the child's to choose.
             PrivateMode::Named(NamedPrivateMode::ColumnMode) => {}
             PrivateMode::Unknown(47 | 1047) => self.show_screen(true),
+            PrivateMode::Unknown(9) => {
+                self.mouse_is_unwanted();
+                self.mouse_presses = true;
+            }
             PrivateMode::Unknown(1048) => self.save_cursor_position(),
-            mode => self.term.set_private_mode(mode),
+            mode => {
+                self.mouse_presses &= !MOUSE.into_iter().any(|mouse| mode == mouse.into());
+                self.term.set_private_mode(mode);
+            }
         }
     }
 
@@ -407,6 +435,7 @@ impl Handler for Adapter {
         match mode {
             PrivateMode::Named(NamedPrivateMode::ColumnMode) => {}
             PrivateMode::Unknown(47 | 1047) => self.show_screen(false),
+            PrivateMode::Unknown(9) => self.mouse_presses = false,
             PrivateMode::Unknown(1048) => self.restore_cursor_position(),
             mode => self.term.unset_private_mode(mode),
         }
@@ -441,6 +470,10 @@ impl Handler for Adapter {
         }
     }
 
+    fn clipboard_store(&mut self, _which: u8, coded: &[u8]) {
+        self.clipboard = clipboard::decode(coded).or(self.clipboard.take());
+    }
+
     fn set_title(&mut self, text: Option<String>) {
         self.title = text.as_deref().and_then(title::clean);
     }
@@ -458,22 +491,32 @@ impl Handler for Adapter {
     }
 
     fn push_keyboard_mode(&mut self, mode: KeyboardModes) {
-        let screen = self.screen();
-        if self.keyboard_modes[screen] < KEYBOARD_MODES_KEPT {
-            self.keyboard_modes[screen] += 1;
-            self.term.push_keyboard_mode(mode & KEYBOARD_FLAGS);
-        }
+        self.keyboard.push(self.screen(), mode.bits());
     }
 
     fn pop_keyboard_modes(&mut self, count: u16) {
-        let screen = self.screen();
-        self.keyboard_modes[screen] = self.keyboard_modes[screen].saturating_sub(usize::from(count));
-        self.term.pop_keyboard_modes(count);
+        self.keyboard.pop(self.screen(), count);
     }
 
     fn set_keyboard_mode(&mut self, mode: KeyboardModes, behaviour: KeyboardModesApplyBehavior) {
-        // By name: the library has a private method of the same name with other arguments.
-        Handler::set_keyboard_mode(&mut self.term, mode & KEYBOARD_FLAGS, behaviour);
+        let how = match behaviour {
+            KeyboardModesApplyBehavior::Replace => Apply::Replace,
+            KeyboardModesApplyBehavior::Union => Apply::Add,
+            KeyboardModesApplyBehavior::Difference => Apply::Remove,
+        };
+        self.keyboard.set(self.screen(), mode.bits(), how);
+    }
+
+    fn report_keyboard_mode(&mut self) {
+        self.answers.push(&self.keyboard.answer(self.screen()));
+    }
+
+    fn set_modify_other_keys(&mut self, mode: ModifyOtherKeys) {
+        self.keyboard.modify_other_keys = mode as u8;
+    }
+
+    fn report_modify_other_keys(&mut self) {
+        self.answers.push(&self.keyboard.answer_modify_other_keys());
     }
 }
 

@@ -152,6 +152,7 @@ impl Emulator {
             adapter,
             parser,
             soft_reset: SoftReset::default(),
+            long_command: super::long_command::LongCommand::default(),
             scrollback_lines: keyframe.scrollback_lines,
             scrollback_bytes: keyframe.scrollback_bytes,
         }

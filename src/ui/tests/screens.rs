@@ -177,3 +177,58 @@ fn ascii_and_no_color_show_nothing_else() {
     let picture = fixture.picture();
     assert!(picture.contains("+ ok") && picture.contains("\n+---"), "{picture}");
 }
+
+/// A table that is wider than the pane, and a prompt.
+const ROWS: &str = "id | payload\r\n";
+
+fn long_session(fixture: &mut Fixture) {
+    fixture.press(r#": "connect_prod-postgres" enter"#);
+    let mut output = ROWS.to_owned();
+    for id in 1..=60 {
+        output += &format!(
+            "{id:>2} | {}\r\n",
+            "payment 字 settled ".repeat(id % 3 * 3 + 1).trim_end()
+        );
+    }
+    fixture.started(&format!("{output}orders=> "));
+}
+
+#[test]
+fn copy_mode() {
+    snapshots("copy-mode", |fixture| {
+        long_session(fixture);
+        fixture.press("ctrl-\\ [ ctrl-u v k k");
+    });
+}
+
+#[test]
+fn copy_mode_search() {
+    snapshots("copy-mode-search", |fixture| {
+        long_session(fixture);
+        fixture.press(r#"ctrl-\ / "payment_字"#);
+    });
+}
+
+#[test]
+fn copy_mode_found() {
+    snapshots("copy-mode-found", |fixture| {
+        long_session(fixture);
+        fixture.press(r#"ctrl-\ / "settled" enter n"#);
+    });
+}
+
+#[test]
+fn clipboard_question() {
+    snapshots("clipboard", |fixture| {
+        fixture.press(r#": "connect_dev-orders" enter"#);
+        let tab = fixture.started(PSQL);
+        let emulator = fixture.model.sessions.active_tab().unwrap().emulator.clone();
+        let coded = "c2VsZWN0ICogZnJvbSBwYXltZW50cwogd2hlcmUgc3RhdHVzID0gJ3NldHRsZWQnOwo=";
+        emulator
+            .lock()
+            .unwrap()
+            .feed(format!("\x1b]52;c;{coded}\x07").as_bytes());
+        let event = crate::session::SessionEvent::Output;
+        fixture.send(Message::Session { tab, event });
+    });
+}

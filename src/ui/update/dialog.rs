@@ -3,7 +3,7 @@
 use crossterm::event::KeyCode;
 use secrecy::SecretString;
 
-use super::{checks, launch, leave, palette, paste, tab_list};
+use super::{checks, clipboard, launch, leave, palette, paste, tab_list};
 use crate::domain::catalogue;
 use crate::domain::problem::Problem;
 use crate::launch::Request;
@@ -21,6 +21,7 @@ pub(super) fn key(model: &mut Model, chord: Chord) -> Vec<Effect> {
         return Vec::new();
     };
     match dialog {
+        Dialog::Clipboard { .. } => return clipboard::key(model, chord, dialog),
         Dialog::Paste { .. } => return paste::key(model, chord, dialog),
         _ if escape => return closed(model, dialog),
         Dialog::Tabs { filter, selected } => return tab_list::key(model, chord, filter, selected),

@@ -5,6 +5,7 @@ use crate::domain::catalogue;
 use crate::domain::lease::Lease;
 use crate::domain::problem::Problem;
 use crate::launch::Request;
+use crate::ui::clipboard::Requests;
 use crate::ui::effects::Effect;
 use crate::ui::layout;
 use crate::ui::message::Opened;
@@ -137,6 +138,8 @@ fn new_tab(model: &Model, request: Request, opened: Opened) -> Tab {
             opened.program
         },
         emulator: opened.emulator,
+        copy: None,
+        clipboard: Requests::new(role.and_then(|role| role.policy.clipboard), is_prod(env)),
         size: opened.size,
         state: TabState::Live,
         news: News::None,

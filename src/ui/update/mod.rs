@@ -2,6 +2,8 @@
 
 mod browse;
 mod checks;
+mod clipboard;
+mod copy_mode;
 mod dialog;
 mod launch;
 mod lease;
@@ -66,6 +68,7 @@ pub fn update(model: &mut Model, message: Message) -> Vec<Effect> {
         }
         Message::Signal(code) => leave(model, code),
     };
+    effects.extend(clipboard::serve(model));
     keep_in_view(model);
     if let Some((_, code)) = model.leaving
         && model.sessions.live() == 0
@@ -88,6 +91,9 @@ pub fn contexts(model: &Model) -> Vec<Context> {
         Screen::Providers => vec![Context::Providers, Context::List, Context::Global],
         Screen::Sessions => vec![Context::Sessions, Context::List, Context::Global],
         Screen::Session if model.sessions.prefix => vec![Context::Prefix],
+        Screen::Session if model.sessions.active_tab().is_some_and(|tab| tab.copy_mode().is_some()) => {
+            copy_mode::contexts(model)
+        }
         Screen::Session => vec![Context::Ended],
     }
 }

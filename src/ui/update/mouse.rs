@@ -3,7 +3,7 @@
 use crossterm::event::{MouseButton, MouseEvent, MouseEventKind};
 use ratatui::layout::{Position, Rect};
 
-use super::{browse, session};
+use super::{browse, copy_mode, session};
 use crate::session::keys;
 use crate::ui::effects::Effect;
 use crate::ui::keymap::Action;
@@ -12,7 +12,7 @@ use crate::ui::model::{Dialog, Model, Pane, Screen};
 use crate::ui::view;
 
 /// Lines that one notch of the wheel moves.
-const NOTCH: i32 = 3;
+const NOTCH: isize = 3;
 const DOUBLE_CLICK_MS: i64 = 400;
 
 pub(super) fn update(model: &mut Model, event: MouseEvent) -> Vec<Effect> {
@@ -50,10 +50,7 @@ fn wheel(model: &mut Model, at: Position, direction: isize) {
     let over_detail = model.screen == Screen::Roles && layout::parts(model).detail.contains(at);
     if over_detail {
         let limit = view::detail_scroll_limit(model);
-        let moved = model
-            .roles
-            .detail_scroll
-            .saturating_add_signed(direction * NOTCH as isize);
+        let moved = model.roles.detail_scroll.saturating_add_signed(direction * NOTCH);
         model.roles.detail_scroll = moved.min(limit);
     } else {
         browse::step(model, direction);
@@ -106,7 +103,7 @@ fn click(model: &mut Model, at: Position) -> Vec<Effect> {
     }
 }
 
-/// The tabs are ours; the rest belongs to the program where it asked for the mouse, else the wheel scrolls back.
+/// The tabs are ours; the rest belongs to the program where it asked for the mouse, else it selects, copies and scrolls back.
 fn in_session(model: &mut Model, event: MouseEvent, at: Position) -> Vec<Effect> {
     let parts = layout::session_parts(model.size, model.sessions.bare);
     if parts.tabs.contains(at) || parts.status.contains(at) {
@@ -118,11 +115,14 @@ fn in_session(model: &mut Model, event: MouseEvent, at: Position) -> Vec<Effect>
     let Some(tab) = model.sessions.active_tab() else {
         return Vec::new();
     };
-    if !parts.screen.contains(at) {
+    let selecting = model.press.is_some_and(|press| press.held);
+    if !parts.screen.contains(at) && !selecting {
         return Vec::new();
     }
     let modes = session::with_emulator(tab, |emulator| emulator.modes());
-    if tab.is_live() && (modes.mouse || modes.alternate_screen) {
+    let wheel = matches!(event.kind, MouseEventKind::ScrollUp | MouseEventKind::ScrollDown);
+    let wanted = modes.mouse || (modes.alternate_screen && wheel);
+    if tab.is_live() && wanted && !selecting && tab.copy_mode().is_none() {
         let bytes = keys::encode_mouse(inside(event, parts.screen), modes);
         return if bytes.is_empty() {
             Vec::new()
@@ -130,12 +130,7 @@ fn in_session(model: &mut Model, event: MouseEvent, at: Position) -> Vec<Effect>
             vec![Effect::Send { tab: tab.id, bytes }]
         };
     }
-    match event.kind {
-        MouseEventKind::ScrollUp => session::scroll_lines(model, NOTCH),
-        MouseEventKind::ScrollDown => session::scroll_lines(model, -NOTCH),
-        _ => {}
-    }
-    Vec::new()
+    copy_mode::mouse(model, event, parts.screen)
 }
 
 fn inside(event: MouseEvent, screen: Rect) -> MouseEvent {

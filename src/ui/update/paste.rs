@@ -3,6 +3,7 @@
 use crossterm::event::KeyCode;
 use zeroize::Zeroizing;
 
+use super::copy_mode;
 use super::dialog::{Answer, answer};
 use super::limits;
 use super::session::with_emulator;
@@ -21,6 +22,9 @@ pub(super) fn into_session(model: &mut Model, text: &str) -> Vec<Effect> {
     let Some(tab) = model.sessions.active_tab() else {
         return Vec::new();
     };
+    if tab.copy_mode().is_some() && !model.sessions.prefix {
+        return copy_mode::paste(model, text);
+    }
     if !tab.is_live() || model.sessions.prefix {
         return Vec::new();
     }

@@ -5,7 +5,7 @@ use std::sync::PoisonError;
 use crossterm::event::{Event, KeyEvent};
 use ratatui::layout::Position;
 
-use super::{browse, checks, contexts, launch, limits, tab_list};
+use super::{browse, checks, clipboard, contexts, copy_mode, launch, limits, tab_list};
 use crate::config::OnExit;
 use crate::session::SessionEvent;
 use crate::session::emulator::Emulator;
@@ -29,13 +29,18 @@ pub(super) fn key(model: &mut Model, chord: Chord, key: KeyEvent) -> Vec<Effect>
         model.screen = Screen::Roles;
         return Vec::new();
     };
-    if chord == model.prefix {
+    if model.is_prefix(chord) {
         return open_menu(model);
     }
-    if !tab.is_live() {
-        return ended_key(model, chord);
+    if tab.copy_mode().is_some() {
+        return copy_mode::key(model, chord);
     }
-    send_key(model, key)
+    copy_mode::drop_mouse_selection(model);
+    if model.sessions.active_tab().is_some_and(Tab::is_live) {
+        send_key(model, key)
+    } else {
+        ended_key(model, chord)
+    }
 }
 
 /// The next key is ours.
@@ -71,7 +76,7 @@ pub(super) fn send(tab: &Tab, bytes: Vec<u8>) -> Vec<Effect> {
 fn prefix_key(model: &mut Model, chord: Chord, key: KeyEvent) -> Vec<Effect> {
     let contexts = contexts(model);
     model.sessions.prefix = false;
-    if chord == model.prefix {
+    if model.is_prefix(chord) {
         return send_key(model, key);
     }
     if chord.code == crossterm::event::KeyCode::Esc {
@@ -110,7 +115,9 @@ pub(super) fn act(model: &mut Model, action: Action) -> Vec<Effect> {
             model.sessions.bare = !model.sessions.bare;
             return resize_all(model);
         }
-        Action::CopyScreen => return copy_screen(model),
+        Action::CopyScreen => return copy_mode::copy_screen(model),
+        Action::CopyMode => copy_mode::open(model),
+        Action::SearchScrollback => copy_mode::open_search(model),
         Action::SessionInfo => info(model),
         Action::ScrollUp | Action::ScrollDown => scroll_page(model, action == Action::ScrollUp),
         Action::Reconnect => return reconnect(model, active),
@@ -237,6 +244,13 @@ pub(super) fn event(model: &mut Model, id: u64, event: SessionEvent) -> Vec<Effe
     if !in_front {
         tab.news = tab.news.max(if rang { News::Bell } else { News::Output });
     }
+    copy_mode::output(tab, model.press);
+    if let Some(text) = with_emulator(tab, Emulator::take_clipboard) {
+        clipboard::wanted(model, id, text);
+    }
+    let Some(tab) = model.sessions.tabs.iter_mut().find(|tab| tab.id == id) else {
+        return Vec::new();
+    };
     if let SessionEvent::Ended(ending) = event {
         tab.state = TabState::Ended(ending);
         let login = tab.request.login.clone();
@@ -293,6 +307,7 @@ fn after_end(model: &mut Model, id: u64) -> Vec<Effect> {
 /// Tells every session the size that its screen has now.
 pub(super) fn resize_all(model: &mut Model) -> Vec<Effect> {
     let size = layout::session_size(model.size, model.sessions.bare);
+    copy_mode::resize_all(model, size);
     let changed = model
         .sessions
         .tabs
@@ -343,17 +358,6 @@ pub(super) fn toggle_mouse(model: &mut Model) -> Vec<Effect> {
         "mouse: the terminal selects text"
     });
     vec![Effect::Mouse(model.mouse)]
-}
-
-fn copy_screen(model: &Model) -> Vec<Effect> {
-    let Some(tab) = model.sessions.active_tab() else {
-        return Vec::new();
-    };
-    let text = with_emulator(tab, |emulator| {
-        let rows: Vec<String> = (0..emulator.size().rows).map(|row| emulator.row_text(row)).collect();
-        rows.join("\n").trim_end().to_owned()
-    });
-    vec![Effect::Copy(text)]
 }
 
 fn info(model: &mut Model) {

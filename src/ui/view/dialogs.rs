@@ -90,6 +90,12 @@ pub(super) fn draw(model: &Model, buf: &mut Buffer, area: Rect) -> Option<Option
                 area,
             ))
         }
+        Dialog::Clipboard { tab, text, answer, .. } => {
+            if let Some(tab) = model.sessions.tabs.iter().find(|t| t.id == *tab) {
+                super::clipboard::draw(tab, text, *answer, buf, area);
+            }
+            None
+        }
         Dialog::Text { title, lines, scroll } => {
             draw_text(title, lines, *scroll, buf, area);
             None

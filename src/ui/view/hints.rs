@@ -82,7 +82,7 @@ fn table_hints(model: &Model) -> (Vec<(String, String)>, String) {
     (hints, if top { "q quit " } else { "q back " }.to_owned())
 }
 
-fn context_hints(contexts: &[Context]) -> Vec<(String, String)> {
+pub(super) fn context_hints(contexts: &[Context]) -> Vec<(String, String)> {
     let shown = |context: &Context| {
         KEYMAP
             .iter()
@@ -113,7 +113,7 @@ fn grouped(context: Context) -> Vec<(String, String)> {
 }
 
 /// What fits. The keys that lead to all others go last.
-fn line_of(mut hints: Vec<(String, String)>, room: usize) -> Line<'static> {
+pub(super) fn line_of(mut hints: Vec<(String, String)>, room: usize) -> Line<'static> {
     let wide = |hints: &[(String, String)]| -> usize {
         hints
             .iter()

@@ -1,5 +1,7 @@
 //! Drawing: one file a panel, all of them from `&Model` alone.
 
+mod clipboard;
+mod copy_mode;
 mod detail;
 mod dialogs;
 mod empty;
@@ -40,7 +42,7 @@ pub use lease::clock;
 pub use providers::report as provider_report;
 pub use replay::origin as replay_origin;
 pub use session_info::info as session_info;
-pub use sessions::ending_words;
+pub use sessions::{ending_words, program_name};
 pub use tabs::{Target as BarTarget, target_at as bar_target_at};
 
 /// How far the detail of the selected role can be scrolled.

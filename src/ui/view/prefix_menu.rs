@@ -15,6 +15,7 @@ use ratatui::text::{Line, Span};
 
 use super::{dialog_box, put};
 use crate::ui::keymap::{Context, KEYMAP, key_text};
+use crate::ui::layout::session_parts;
 use crate::ui::model::Model;
 use crate::ui::{text, theme};
 
@@ -34,10 +35,11 @@ pub(super) fn draw(model: &Model, buf: &mut Buffer, area: Rect) {
     let wide = area.width >= WIDTH;
     let rows = if wide { items.len().div_ceil(2) } else { items.len() };
     let height = u16::try_from(rows + 5).unwrap_or(u16::MAX);
-    // At the bottom, so that the line that the person was typing on stays in sight as long as there is room; never over the first row.
+    // At the bottom, so that the line that the person was typing on stays in sight as long as there is room; never over the tabs or the frame.
+    let screen = session_parts(model.size, model.sessions.bare).screen;
     let room = Rect {
-        y: area.y + 1,
-        height: area.height.saturating_sub(2),
+        y: screen.y,
+        height: screen.height,
         ..area
     };
     let place = Rect {

@@ -17,10 +17,11 @@ use ratatui::text::{Line, Span};
 use ratatui::widgets::{Block, BorderType, Borders, Widget as _};
 
 use super::sessions::program_name;
-use super::{status, tabs};
+use super::{copy_mode, status, tabs};
 use crate::session::emulator::{CellStyle, Color, Emulator};
 use crate::ui::layout::session_parts;
 use crate::ui::model::{Check, Model, Tab};
+use crate::ui::update::contexts;
 use crate::ui::{text, theme};
 
 /// Draws the active session; answers where its cursor stands.
@@ -33,6 +34,15 @@ pub(super) fn draw(model: &Model, buf: &mut Buffer) -> Option<Position> {
     let emulator = tab.emulator.lock().unwrap_or_else(PoisonError::into_inner);
     if !parts.frame.is_empty() {
         draw_frame(model, tab, emulator.title(), buf, parts.frame);
+    }
+    if let Some(copy) = &tab.copy {
+        drop(emulator);
+        let cursor = copy_mode::draw(copy, buf, parts.screen);
+        if copy.by_mouse || model.sessions.prefix || model.notice.is_some() {
+            status::draw(model, tab, 0, buf, parts);
+            return cursor;
+        }
+        return copy_mode::draw_status(copy, &contexts(model), buf, parts).or(cursor);
     }
     draw_screen(&emulator, buf, parts.screen);
     let scrolled = emulator.scrolled();
@@ -62,7 +72,10 @@ fn draw_frame(model: &Model, tab: &Tab, child_title: Option<&str>, buf: &mut Buf
         title.push(Span::raw(" · "));
     }
     let program = program_name(tab);
-    title.push(Span::styled(format!("{} · {program} ", tab.role), theme::BOLD));
+    title.push(Span::styled(
+        format!("{} · {program} ", model.path_of(&tab.role)),
+        theme::BOLD,
+    ));
     let short: String = tab.session_id.chars().take(12).collect();
     let mut below = vec![Span::raw(format!("{dash} session {short} "))];
     if is_outdated(model, tab) {
@@ -121,7 +134,7 @@ pub(super) fn draw_part(emulator: &Emulator, buf: &mut Buffer, area: Rect, (left
     });
 }
 
-fn look(style: CellStyle) -> Style {
+pub(super) fn look(style: CellStyle) -> Style {
     let mut out = Style::new().fg(paint(style.foreground)).bg(paint(style.background));
     let attributes = [
         (style.bold, Modifier::BOLD),

@@ -92,7 +92,7 @@ pub(super) fn news_words(tab: &Tab) -> &'static str {
 }
 
 /// The program without its folder.
-pub(super) fn program_name(tab: &Tab) -> &str {
+pub fn program_name(tab: &Tab) -> &str {
     tab.program.rsplit('/').next().unwrap_or(&tab.program)
 }
 

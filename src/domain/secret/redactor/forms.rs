@@ -9,7 +9,7 @@ use zeroize::Zeroizing;
 
 use super::control::canonical;
 use quoted::{BYTE_STYLES, Rest, c_escaped, caret, escaped, replaced, shell_backslashes, source_escaped};
-use web::{JSON_STYLES, PERCENT_STYLES, XML_STYLES, json, percent, xml};
+use web::{JSON_STYLES, PERCENT_STYLES, XML_STYLES, character_references, json, percent, xml};
 
 /// Shorter values would mask half of everything.
 const MASKED_FROM: usize = 4;
@@ -155,6 +155,7 @@ fn written(source: &[u8], add: &mut dyn FnMut(&[u8])) {
     for style in XML_STYLES {
         add(xml(text, *style).as_bytes());
     }
+    add(character_references(text).as_bytes());
     add(&collected(text.chars().map(full_width)));
 }
 

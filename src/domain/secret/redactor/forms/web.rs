@@ -170,3 +170,16 @@ pub(super) fn xml(value: &str, style: XmlStyle) -> Zeroizing<String> {
     }
     text
 }
+
+/// Text in which only what is not ASCII is written by number, as encoders do that are told to write ASCII.
+pub(super) fn character_references(value: &str) -> Zeroizing<String> {
+    let mut text = Zeroizing::new(String::with_capacity(value.len() * 5));
+    for character in value.chars() {
+        // Writing to a string cannot fail.
+        let _ = match character {
+            '\u{80}'.. => write!(text, "&#{};", u32::from(character)),
+            _ => write!(text, "{character}"),
+        };
+    }
+    text
+}
