@@ -8,3 +8,4 @@ mod keys;
 mod screens;
 mod speed;
 mod tabs;
+mod widths;
