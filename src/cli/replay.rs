@@ -1,8 +1,7 @@
 //! `hallpass replay`: a recording in the player, or as plain text.
 
-use std::fs;
 use std::io::{IsTerminal as _, Write as _};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
@@ -10,8 +9,8 @@ use clap::Args;
 use super::{Frame, note, say, tui};
 use crate::domain::catalogue;
 use crate::domain::problem::Problem;
-use crate::domain::suggest;
 use crate::recording::read::Reader;
+use crate::recording::store;
 use crate::replay::{Recording, SPEEDS, Screen, Start, Transcript};
 use crate::session::emulator::Size;
 
@@ -84,54 +83,19 @@ pub(super) fn run(replay: Replay, frame: &Frame) -> Result<u8, Problem> {
 
 /// A file, where the word is the path of one; else the recording of a session.
 fn find(wanted: Option<&str>, frame: &Frame) -> Result<PathBuf, Problem> {
-    let folder = frame.config.folders.state.join("recordings");
-    let unknown = |what: String| Problem::new(&catalogue::REC_UNKNOWN, what);
+    let folder = store::folder(&frame.config.folders.state);
     let Some(wanted) = wanted else {
-        let newest = recordings(&folder).into_iter().next_back();
-        return newest
-            .map(|(_, file)| file)
-            .ok_or_else(|| unknown("there is no recording yet".to_owned()));
+        return store::last(&folder).map(|entry| entry.path);
     };
     let path = PathBuf::from(wanted);
     if path.exists() {
         return Ok(path);
     }
     if wanted.contains('/') {
-        return Err(unknown(format!("there is no file {wanted}")));
+        let what = format!("there is no file {wanted}");
+        return Err(Problem::new(&catalogue::REC_UNKNOWN, what));
     }
-    let all = recordings(&folder);
-    let begin: Vec<_> = all.iter().filter(|(session, _)| session.starts_with(wanted)).collect();
-    match begin.as_slice() {
-        [(_, file)] => Ok(file.clone()),
-        [] => {
-            let known = all.iter().map(|(session, _)| session.as_str());
-            let nearest = suggest::nearest(wanted, known);
-            Err(unknown(format!("there is no recording `{wanted}`")).similar(nearest))
-        }
-        many => {
-            let first = many.iter().take(3).map(|(session, _)| session.clone()).collect();
-            Err(unknown(format!("{} recordings begin with `{wanted}`", many.len())).similar(first))
-        }
-    }
-}
-
-/// The sessions with their recordings, the oldest first: files are named by time and session, `20261126T135615Z-ID.cast`.
-fn recordings(folder: &Path) -> Vec<(String, PathBuf)> {
-    let files = fs::read_dir(folder)
-        .into_iter()
-        .flatten()
-        .flatten()
-        .map(|file| file.path());
-    let mut files: Vec<PathBuf> = files.collect();
-    files.sort();
-    let session = |file: &PathBuf| {
-        let name = file.file_name()?.to_str()?.strip_suffix(".cast")?;
-        Some(name.split_once('-')?.1.to_owned())
-    };
-    files
-        .into_iter()
-        .filter_map(|file| Some((session(&file)?, file)))
-        .collect()
+    store::find(&folder, wanted).map(|entry| entry.path)
 }
 
 /// Everything that was printed; with a time, the screen as it was then.

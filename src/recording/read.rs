@@ -6,9 +6,7 @@
 mod v1;
 
 use std::fmt;
-use std::fs::File;
-use std::io::{self, BufRead, BufReader, Read as _};
-use std::path::Path;
+use std::io::{self, BufRead, Read as _};
 use std::time::Duration;
 
 use serde::Deserialize;
@@ -73,20 +71,6 @@ impl Unread {
 }
 
 impl Reader {
-    /// Opens a file and reads its header.
-    ///
-    /// # Errors
-    /// `E-REC-READ`, `E-REC-FORMAT`
-    pub fn file(path: &Path) -> Result<Self, Problem> {
-        let name = path.display().to_string();
-        let unreadable = |why: &str| Problem::new(&catalogue::REC_READ, format!("{name} cannot be read: {why}"));
-        if path.is_dir() {
-            return Err(unreadable("it is a folder"));
-        }
-        let file = File::open(path).map_err(|error| unreadable(&error.kind().to_string()))?;
-        Self::open(BufReader::with_capacity(1 << 16, file), &name)
-    }
-
     /// Reads the header. `name` is what problems call the file.
     ///
     /// # Errors

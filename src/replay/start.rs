@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use crate::domain::problem::Problem;
 use crate::recording::read::Reader;
+use crate::recording::seal::Identities;
+use crate::recording::source;
 
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Start {
@@ -21,8 +23,9 @@ impl Start {
     /// Opens the file and reads its header.
     ///
     /// # Errors
-    /// `E-REC-READ`, `E-REC-FORMAT`
+    /// `E-REC-READ`, `E-REC-FORMAT`; `E-REC-SEALED`, `E-REC-IDENTITY` of a sealed one.
     pub fn open(&self) -> Result<Reader, Problem> {
-        Reader::file(&self.file)
+        let identities = self.identity.as_deref().map(Identities::read).transpose()?;
+        Reader::open(source(&self.file, identities)?, &self.file.display().to_string())
     }
 }

@@ -4,20 +4,25 @@ mod adapter;
 mod boundary;
 #[cfg(test)]
 mod cases;
+mod cells;
 mod clipboard;
 pub mod keyboard;
 mod keyframe;
 mod long_command;
+mod scrollback;
+#[cfg(test)]
+mod streams;
 pub mod text;
 mod title;
 
 use std::time::Instant;
 
-use alacritty_terminal::grid::{Dimensions as _, Row, Scroll};
-use alacritty_terminal::index::{Column, Line};
+use alacritty_terminal::grid::{Dimensions as _, Row};
+use alacritty_terminal::index::Line;
 use alacritty_terminal::term::TermMode;
-use alacritty_terminal::term::cell::{Cell, Flags};
+use alacritty_terminal::term::cell::Cell;
 use alacritty_terminal::vte::ansi::{self, Processor};
+use unicode_width::UnicodeWidthStr as _;
 
 use adapter::Adapter;
 pub use boundary::Boundary;
@@ -56,12 +61,27 @@ pub enum Color {
 pub struct CellStyle {
     pub foreground: Color,
     pub background: Color,
+    pub underline_color: Color,
     pub bold: bool,
     pub dim: bool,
     pub italic: bool,
     pub underline: bool,
     pub reverse: bool,
     pub strike: bool,
+}
+
+/// How the cursor looks (DECSCUSR); none is the terminal's own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CursorLook {
+    pub shape: CursorShape,
+    pub blinking: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CursorShape {
+    Block,
+    Underline,
+    Bar,
 }
 
 /// What the child asked of the terminal that changes how keys and the mouse are sent to it.
@@ -90,7 +110,7 @@ pub struct Modes {
     pub modify_other_keys: u8,
 }
 
-/// Most bytes that the cells of one session's scrollback take.
+/// Most bytes that one session's scrollback takes.
 const MOST_SCROLLBACK_BYTES: usize = 96 << 20;
 
 /// A terminal without a window.
@@ -99,8 +119,8 @@ pub struct Emulator {
     parser: Processor,
     soft_reset: SoftReset,
     long_command: LongCommand,
-    scrollback_lines: usize,
-    scrollback_bytes: usize,
+    /// Lines that the view is scrolled back.
+    scrolled: usize,
 }
 
 /// Finds DECSTR in a stream that comes in any pieces.
@@ -145,23 +165,18 @@ impl Emulator {
     pub fn new(size: Size, scrollback_lines: usize) -> Self {
         let size = size.clamped();
         Self {
-            adapter: Adapter::new(size, lines_kept(size, scrollback_lines, MOST_SCROLLBACK_BYTES)),
+            adapter: Adapter::new(size, scrollback_lines, MOST_SCROLLBACK_BYTES),
             parser: Processor::new(),
             soft_reset: SoftReset::default(),
             long_command: LongCommand::default(),
-            scrollback_lines,
-            scrollback_bytes: MOST_SCROLLBACK_BYTES,
+            scrolled: 0,
         }
     }
 
     /// Keeps no more than this many bytes of scrollback from now on; the oldest lines go first.
     pub fn limit_scrollback(&mut self, bytes: usize) {
-        let bytes = bytes.min(MOST_SCROLLBACK_BYTES);
-        if bytes != self.scrollback_bytes {
-            self.scrollback_bytes = bytes;
-            self.adapter
-                .keep_lines(lines_kept(self.size(), self.scrollback_lines, bytes));
-        }
+        self.adapter.limit_bytes(bytes.min(MOST_SCROLLBACK_BYTES));
+        self.scrolled = self.scrolled.min(self.scrollback());
     }
 
     pub fn size(&self) -> Size {
@@ -173,6 +188,7 @@ impl Emulator {
 
     /// Takes (already redacted) output of the child.
     pub fn feed(&mut self, bytes: &[u8]) {
+        let before = self.adapter.rows_ever();
         let bytes = self.long_command.kept(bytes);
         let mut rest = &*bytes;
         // The parser does not know DECSTR, so it is looked for here. No string can hide it: an escape ends every one.
@@ -182,6 +198,16 @@ impl Emulator {
             rest = &rest[end..];
         }
         self.parser.advance(&mut self.adapter, rest);
+        self.settle(before);
+    }
+
+    /// A view that is scrolled back stays where it is while lines come in below.
+    fn settle(&mut self, rows_before: usize) {
+        self.adapter.trim();
+        if self.scrolled > 0 {
+            let new = self.adapter.rows_ever().saturating_sub(rows_before);
+            self.scrolled = (self.scrolled + new).min(self.scrollback());
+        }
     }
 
     /// When a synchronized update (?2026) that the child began must be shown although it has not ended. Call [`Emulator::show_update`] then,
@@ -193,7 +219,9 @@ impl Emulator {
     /// Ends a synchronized update.
     pub fn show_update(&mut self) {
         if self.update_due().is_some() {
+            let before = self.adapter.rows_ever();
             self.parser.stop_sync(&mut self.adapter);
+            self.settle(before);
         }
     }
 
@@ -206,8 +234,8 @@ impl Emulator {
     pub fn resize(&mut self, size: Size) {
         let size = size.clamped();
         if size != self.size() {
-            let lines = lines_kept(size, self.scrollback_lines, self.scrollback_bytes);
-            self.adapter.resize(size, lines);
+            self.adapter.resize(size);
+            self.scrolled = self.scrolled.min(self.scrollback());
         }
     }
 
@@ -217,6 +245,22 @@ impl Emulator {
             return None;
         }
         self.cursor_place()
+    }
+
+    /// How the child wants its cursor to look.
+    pub fn cursor_look(&self) -> Option<CursorLook> {
+        let style = self.adapter.term.cursor_style();
+        let shape = match style.shape {
+            ansi::CursorShape::Block => CursorShape::Block,
+            ansi::CursorShape::Underline => CursorShape::Underline,
+            ansi::CursorShape::Beam => CursorShape::Bar,
+            // No stream asks for these: the first is how the adapter says that none was asked for.
+            ansi::CursorShape::HollowBlock | ansi::CursorShape::Hidden => return None,
+        };
+        Some(CursorLook {
+            shape,
+            blinking: style.blinking,
+        })
     }
 
     /// The cursor's place in the view, shown or not.
@@ -266,18 +310,23 @@ impl Emulator {
 
     /// Scrolls the view into the scrollback by this many lines (positive is back in time), clamped.
     pub fn scroll(&mut self, lines: i32) {
-        let lines = lines.clamp(-1_000_000, 1_000_000);
-        self.adapter.term.scroll_display(Scroll::Delta(lines));
+        let distance = usize::try_from(lines.unsigned_abs()).unwrap_or(usize::MAX);
+        let scrolled = if lines < 0 {
+            self.scrolled.saturating_sub(distance)
+        } else {
+            self.scrolled.saturating_add(distance)
+        };
+        self.scrolled = scrolled.min(self.scrollback());
     }
 
     /// How many lines the view is scrolled back; 0 is live.
     pub fn scrolled(&self) -> usize {
-        self.adapter.term.grid().display_offset()
+        self.scrolled
     }
 
-    /// How many lines the scrollback holds.
+    /// How many lines the scrollback holds; the alternate screen has none.
     pub fn scrollback(&self) -> usize {
-        self.adapter.term.grid().history_size()
+        self.adapter.rows_kept() + self.adapter.term.history_size()
     }
 
     /// Visits every visible cell that is not the second half of a wide character: column, row, its text (one grapheme), its look.
@@ -299,53 +348,43 @@ impl Emulator {
 
     /// Lines of the scrollback and the screen together.
     fn line_count(&self) -> usize {
-        self.adapter.term.total_lines()
+        self.scrollback() + usize::from(self.size().rows)
     }
 
-    /// A line of the scrollback or the screen, 0 being the oldest one; none of more than [`Emulator::line_count`].
-    fn cells(&self, line: usize) -> &Row<Cell> {
-        let from_screen = i32::try_from(line).unwrap_or(i32::MAX) - i32::try_from(self.scrollback()).unwrap_or(0);
-        &self.adapter.term.grid()[Line(from_screen)]
-    }
-
-    /// Where a line goes on in the next one: how many of its columns hold text, all but one that a wide character found no room in.
+    /// Where a line, 0 being the oldest one, goes on in the next one: how many of its columns hold text, all but one that a wide character
+    /// found no room in.
     fn wraps_after(&self, line: usize) -> Option<u16> {
-        let columns = self.size().columns;
-        let last = &self.cells(line)[Column(usize::from(columns) - 1)];
-        let wraps = last.flags.contains(Flags::WRAPLINE);
-        let unused = last.flags.contains(Flags::LEADING_WIDE_CHAR_SPACER);
-        wraps.then_some(if unused { columns - 1 } else { columns })
+        match self.place(line) {
+            Place::Kept(row) => self.adapter.scrollback.wraps_after(row),
+            Place::Grid(row) => cells::wraps_after(row).map(|columns| u16::try_from(columns).unwrap_or(u16::MAX)),
+        }
     }
 
+    /// Visits a line, 0 being the oldest one of the scrollback.
     fn visit_line(&self, line: usize, conceal: bool, text: &mut String, visit: &mut dyn FnMut(u16, &str, CellStyle)) {
-        let size = self.size();
-        let cells = self.cells(line);
-        let spacer = |column: u16| {
-            column < size.columns
-                && cells[Column(usize::from(column))]
-                    .flags
-                    .contains(Flags::WIDE_CHAR_SPACER)
-        };
-        let mut column = 0;
-        while column < size.columns {
-            let cell = &cells[Column(usize::from(column))];
-            let style = style(cell);
-            // Only a wide character that has both its halves is drawn wide: half of one is a blank.
-            let concealed = conceal && cell.flags.contains(Flags::HIDDEN);
-            if cell.flags.contains(Flags::WIDE_CHAR) && spacer(column + 1) && !concealed {
-                adapter::cell_text(cell, true, text);
-                visit(column, text, style);
-                column += 2;
-                continue;
-            }
-            if concealed || cell.flags.intersects(Flags::WIDE_CHAR | Flags::WIDE_CHAR_SPACER) {
-                visit(column, " ", style);
+        let mut visit = |column: u16, text: &str, style: CellStyle, concealed: bool| {
+            if concealed && conceal {
+                for half in 0..u16::try_from(text.width()).unwrap_or(1) {
+                    visit(column + half, " ", style);
+                }
             } else {
-                adapter::cell_text(cell, false, text);
                 visit(column, text, style);
             }
-            column += 1;
+        };
+        match self.place(line) {
+            Place::Kept(row) => self.adapter.scrollback.visit(row, &mut visit),
+            Place::Grid(row) => cells::visit(&row[..], text, &mut visit),
         }
+    }
+
+    fn place(&self, line: usize) -> Place<'_> {
+        let kept = self.adapter.rows_kept();
+        if line < kept {
+            return Place::Kept(line);
+        }
+        let history = self.adapter.term.history_size();
+        let line = i32::try_from(line - kept).unwrap_or(i32::MAX) - i32::try_from(history).unwrap_or(0);
+        Place::Grid(&self.adapter.term.grid()[Line(line)])
     }
 
     /// Whether a visible row was wrapped: its text goes on in the next one.
@@ -363,33 +402,11 @@ impl Emulator {
     }
 }
 
-fn lines_kept(size: Size, wanted: usize, bytes: usize) -> usize {
-    wanted.min(bytes / (usize::from(size.columns) * size_of::<Cell>()))
-}
-
-fn style(cell: &Cell) -> CellStyle {
-    CellStyle {
-        foreground: color(cell.fg),
-        background: color(cell.bg),
-        bold: cell.flags.contains(Flags::BOLD),
-        dim: cell.flags.contains(Flags::DIM),
-        italic: cell.flags.contains(Flags::ITALIC),
-        underline: cell.flags.intersects(Flags::ALL_UNDERLINES),
-        reverse: cell.flags.contains(Flags::INVERSE),
-        strike: cell.flags.contains(Flags::STRIKEOUT),
-    }
-}
-
-fn color(color: ansi::Color) -> Color {
-    match color {
-        ansi::Color::Indexed(index) => Color::Indexed(index),
-        ansi::Color::Spec(rgb) => Color::Rgb(rgb.r, rgb.g, rgb.b),
-        // The first sixteen are the palette's; the dim ones and the two defaults never come from a stream.
-        ansi::Color::Named(name) => u8::try_from(name as usize)
-            .ok()
-            .filter(|index| *index < 16)
-            .map_or(Color::Default, Color::Indexed),
-    }
+/// Where a line is kept.
+enum Place<'a> {
+    /// In the scrollback, as text: its row there.
+    Kept(usize),
+    Grid(&'a Row<Cell>),
 }
 
 #[cfg(test)]
@@ -403,10 +420,17 @@ mod tests {
             emulator.feed(format!("line {line}\r\n").as_bytes());
         }
         assert_eq!(emulator.scrollback(), 1996);
-        emulator.limit_scrollback(1000 * 80 * size_of::<Cell>());
-        assert_eq!(emulator.scrollback(), 1000);
-        emulator.scroll(1000);
-        assert_eq!(emulator.row_text(0), "line 996");
+        for line in 2000..20_000 {
+            emulator.feed(format!("line {line}\r\n").as_bytes());
+        }
+        assert_eq!(emulator.scrollback(), 10_000);
+        emulator.limit_scrollback(800_000);
+        let left = emulator.scrollback();
+        assert!((2000..9000).contains(&left), "{left}");
+        emulator.scroll(99_999);
+        assert_eq!(emulator.row_text(0), format!("line {}", 19_996 - left));
+        emulator.limit_scrollback(100 * 80 * size_of::<Cell>());
+        assert_eq!((emulator.scrollback(), emulator.scrolled()), (100, 100));
         emulator.limit_scrollback(usize::MAX);
         emulator.feed(&b"more\r\n".repeat(20_000));
         assert_eq!(emulator.scrollback(), 10_000);
@@ -453,6 +477,36 @@ mod tests {
         });
         assert_eq!(expected, 20);
         assert!(emulator.row_text(0).starts_with("❤|字|e\u{301}|"));
+    }
+
+    #[test]
+    fn the_cursor_looks_as_the_child_asked_until_it_resets_it() {
+        let look = |shape, blinking| Some(CursorLook { shape, blinking });
+        let mut emulator = fed(b"");
+        let cases: [(&[u8], _); 6] = [
+            (b"", None),
+            (b"\x1b[5 q", look(CursorShape::Bar, true)),
+            (b"\x1b[4 q", look(CursorShape::Underline, false)),
+            (b"\x1b[2 q", look(CursorShape::Block, false)),
+            (b"\x1b[0 q", None),
+            (b"\x1b[6 q\x1bc", None),
+        ];
+        for (bytes, expected) in cases {
+            emulator.feed(bytes);
+            assert_eq!(emulator.cursor_look(), expected, "{bytes:?}");
+        }
+    }
+
+    #[test]
+    fn another_number_of_columns_clears_the_screen_where_it_is_allowed() {
+        let mut emulator = fed(b"one\x1b[2;3r\x1b[?3h");
+        assert_eq!(emulator.row_text(0), "one");
+        emulator.feed(b"\x1b[?40h\x1b[?3lA\x1b[4;1HB\nC");
+        assert_eq!(
+            (emulator.row_text(0).as_str(), emulator.row_text(3).as_str()),
+            ("", " C")
+        );
+        assert_eq!(emulator.size().columns, 20);
     }
 
     #[test]
@@ -551,6 +605,82 @@ mod tests {
                 emulator.take_replies();
             }
         }
+    }
+
+    /// All lines: text, and whether each goes on in the next.
+    fn lines(emulator: &Emulator) -> Vec<(String, bool)> {
+        let line = |at| {
+            let mut text = String::new();
+            emulator.visit_line(at, false, &mut String::new(), &mut |_, glyph, _| text.push_str(glyph));
+            (
+                text.trim_end_matches(' ').to_owned(),
+                emulator.wraps_after(at).is_some(),
+            )
+        };
+        let mut lines: Vec<(String, bool)> = (0..emulator.line_count()).map(line).collect();
+        for at in 1..lines.len() {
+            // Nothing goes on in an empty line.
+            lines[at - 1].1 &= !lines[at].0.is_empty();
+        }
+        lines
+    }
+
+    fn words(emulator: &Emulator) -> String {
+        let lines = lines(emulator).into_iter().map(|(text, _)| text);
+        lines.collect::<String>().replace(' ', "")
+    }
+
+    proptest::proptest! {
+        #![proptest_config(proptest::prelude::ProptestConfig::with_cases(128))]
+        #[test]
+        fn what_is_kept_as_text_is_what_the_cells_said(
+            pieces in proptest::collection::vec(piece(), 0..80), columns in 2u16..12, rows in 1u16..6
+        ) {
+            let size = Size { columns, rows };
+            let mut as_text = Emulator::new(size, 5000);
+            as_text.adapter.hold_as_cells(4);
+            let mut as_cells = Emulator::new(size, 5000);
+            as_cells.adapter.hold_as_cells(4000);
+            for piece in &pieces {
+                as_text.feed(piece);
+                as_cells.feed(piece);
+            }
+            assert!(lines(&as_text) == lines(&as_cells), "{:?}", lines(&as_text).into_iter().zip(lines(&as_cells)).enumerate().find(|(_, (a, b))| a != b));
+        }
+
+        #[test]
+        fn nothing_is_lost_by_a_resize(
+            texts in proptest::collection::vec("[a-z字é]{0,30}", 0..80), columns in 2u16..12, rows in 1u16..6, later in 2u16..12
+        ) {
+            let mut emulator = Emulator::new(Size { columns, rows }, 5000);
+            emulator.adapter.hold_as_cells(32);
+            for text in &texts {
+                emulator.feed(format!("{text}\r\n").as_bytes());
+            }
+            for columns in [later, columns] {
+                emulator.resize(Size { columns, rows });
+                assert_eq!(words(&emulator), texts.concat(), "at {columns} columns");
+            }
+        }
+    }
+
+    #[test]
+    fn a_view_that_is_scrolled_back_stands_still_while_lines_come_in() {
+        let mut emulator = emulator(20, 2);
+        emulator.adapter.hold_as_cells(8);
+        for line in 0..50 {
+            emulator.feed(format!("line {line}\r\n").as_bytes());
+        }
+        emulator.scroll(30);
+        let seen = emulator.row_text(0);
+        for line in 50..90 {
+            emulator.feed(format!("line {line}\r\n").as_bytes());
+            assert_eq!(emulator.row_text(0), seen);
+        }
+        emulator.feed(b"\x1b[?1049h");
+        assert_eq!((emulator.scrollback(), emulator.scrolled()), (0, 0));
+        emulator.feed(b"\x1b[?1049l\x1b[3J");
+        assert_eq!((emulator.scrollback(), emulator.row_text(0).as_str()), (0, "line 89"));
     }
 
     fn piece() -> impl proptest::strategy::Strategy<Value = Vec<u8>> {

@@ -101,6 +101,7 @@ pub enum Action {
     SessionInfo,
     ScrollUp,
     ScrollDown,
+    Replay,
     PlayPause,
     /// By this many seconds.
     Seek(i8),
@@ -277,6 +278,7 @@ keymap! {
     Ended {
         ["enter", "q"] Action::Back, "ended.back", "back", "back";
         ["R"] Action::Reconnect, "ended.reconnect", "run it again", "reconnect";
+        ["p"] Action::Replay, "ended.replay", "watch its recording", "replay";
     }
     Replay {
         ["space"] Action::PlayPause, "replay.pause", "play, pause", "pause";

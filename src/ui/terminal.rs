@@ -4,6 +4,7 @@ use std::io::{self, BufWriter, Stdout, Write as _, stdout};
 use std::mem::ManuallyDrop;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use crossterm::cursor::SetCursorStyle;
 use crossterm::event::{
     DisableBracketedPaste, DisableFocusChange, DisableMouseCapture, EnableBracketedPaste, EnableFocusChange,
     EnableMouseCapture, KeyboardEnhancementFlags, PopKeyboardEnhancementFlags, PushKeyboardEnhancementFlags,
@@ -32,6 +33,7 @@ pub(super) struct Screen {
     /// Never dropped: its own clean-up, which ours makes superfluous, prints an error where the terminal is gone, and panics over that.
     terminal: ManuallyDrop<Terminal<CrosstermBackend<BufWriter<Stdout>>>>,
     title: String,
+    cursor: SetCursorStyle,
 }
 
 impl Screen {
@@ -47,6 +49,7 @@ impl Screen {
         Ok(Self {
             terminal: ManuallyDrop::new(terminal),
             title: String::new(),
+            cursor: SetCursorStyle::DefaultUserShape,
         })
     }
 
@@ -61,6 +64,11 @@ impl Screen {
         if title != self.title {
             execute!(stdout(), SetTitle(&title)).map_err(no_terminal)?;
             self.title = title;
+        }
+        let cursor = view::cursor_style(model);
+        if cursor != self.cursor {
+            queue!(self.terminal.backend_mut(), cursor).map_err(no_terminal)?;
+            self.cursor = cursor;
         }
         queue!(self.terminal.backend_mut(), BeginSynchronizedUpdate).map_err(no_terminal)?;
         self.terminal
@@ -84,6 +92,7 @@ impl Screen {
         let done = during();
         enter().map_err(no_terminal)?;
         self.title.clear();
+        self.cursor = SetCursorStyle::DefaultUserShape;
         self.forget()?;
         Ok(done)
     }
@@ -140,7 +149,7 @@ pub(super) fn give_back() {
         PopKeyboardEnhancementFlags,
         LeaveAlternateScreen,
         Print(RESTORE_TITLE),
-        cursor::SetCursorStyle::DefaultUserShape,
+        SetCursorStyle::DefaultUserShape,
         cursor::Show
     );
     let _ = disable_raw_mode();

@@ -1,6 +1,7 @@
-"""figures.py HALLPASS [FEWER] - the promised figures of a release binary, each beside what it is compared with. `run` beside this starts it.
+"""figures.py HALLPASS [FEWER [NAMES]] - the promised figures of a release binary, each beside what it is compared with. `run` beside this starts it.
 
 FEWER is a binary with two providers only: with it, what all the others add to a start is measured too.
+NAMES are some of the measurements at the end of this file, with commas between; an empty FEWER is none.
 """
 import json
 import os
@@ -15,7 +16,7 @@ import stores
 from screen import Program, cpu_seconds
 
 HALLPASS = os.path.abspath(sys.argv[1])
-FEWER = os.path.abspath(sys.argv[2]) if len(sys.argv) > 2 else None
+FEWER = os.path.abspath(sys.argv[2]) if len(sys.argv) > 2 and sys.argv[2] else None
 over = []
 
 
@@ -240,8 +241,78 @@ def quiet(folder):
     figure("20 quiet sessions, memory, MB", resident, 100, f"{resident:.0f} MB resident")
 
 
+def full_scrollback(folder):
+    """Memory of 20 sessions in one hallpass, each with 10,000 lines of scrollback that are as long as the pane is wide."""
+    count, lines, columns = 20, 10_000, 198
+    with open(f"{folder}.text", "w") as file:
+        file.write("".join(f"{n:06} {'abcdefghijklmnopqrstuvwxyz ' * 9}"[:columns] + "\n" for n in range(lines + 100)))
+    env = home(folder, f"[roles.full]\ncommand = ['{folder}/inner']\nenv = 'dev'\nfields.TOKEN = '_envs/HP_BENCH_TOKEN'\n")
+    env["HP_BENCH_TOKEN"] = "a token that is masked if it comes"
+    with open(os.open(f"{folder}/inner", os.O_WRONLY | os.O_CREAT, 0o755), "w") as file:
+        file.write(f"#!/bin/sh\ncat '{folder}.text'\n: >\"$(mktemp '{folder}/filled.XXXXXX')\"\nexec cat\n")
+    program = Program([HALLPASS], env, folder)
+    program.until(lambda chunk: b"full" in chunk, "the list")
+    for number in range(count):
+        while program.drain(0.1):
+            pass  # one session is opened at a time
+        os.write(program.terminal, b"o")  # connects, and stays in the list
+        program.until(lambda _: sum(name.startswith("filled.") for name in os.listdir(folder)) > number, f"session {number}")
+    while program.drain(1):
+        pass  # what the last one still draws
+    with open(f"/proc/{program.pid}/statm") as file:
+        resident = int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 1e6
+    program.end()
+    os.remove(f"{folder}.text")
+    figure(f"20 sessions with {lines:,} lines of {columns} columns each, memory, MB", resident, 400, f"{resident:.0f} MB resident")
+
+
+def echo_beside_flood(folder):
+    """From a key to its echo in one tab while another one floods, beside tmux with two windows."""
+    env = home(folder, "".join(f"[roles.{name}]\ncommand = {command}\nenv = 'dev'\nfields.TOKEN = '_envs/HP_BENCH_TOKEN'\n" for name, command in (("aflood", "['yes', 'the quick brown fox']"), ("zecho", "['cat']"))))
+    env["HP_BENCH_TOKEN"] = "a token that is masked if it comes"
+
+    def measured(program):
+        times = []
+        for turn in range(400):
+            key = b"QWZYVNU"[turn % 7:][:1]  # none of them ends a sequence that is sent here
+            until = time.perf_counter() + 0.01
+            while time.perf_counter() < until:
+                program.drain(0.002)
+            started = time.perf_counter()
+            os.write(program.terminal, key)
+            program.until(lambda chunk: key in chunk, f"the echo of key {turn}", 10)
+            times.append((time.perf_counter() - started) * 1000)
+            if turn % 70 == 69:
+                os.write(program.terminal, b"\r")
+        program.end()
+        return sorted(times)
+
+    program = Program([HALLPASS], env, folder)
+    program.until(lambda chunk: b"aflood" in chunk, "the list")
+    os.write(program.terminal, b"o")
+    deadline = time.monotonic() + 1.5
+    while time.monotonic() < deadline:
+        program.drain(0.05)
+    os.write(program.terminal, b"j\r")
+    program.until(lambda chunk: b"cat" in chunk, "the second session")
+    deadline = time.monotonic() + 1.5
+    while time.monotonic() < deadline:
+        program.drain(0.05)
+    ours = measured(program)
+    tmux = [f"{os.environ['HP_BIN_PATH']}/tmux", "-S", f"{folder}/tmux", "-f", "/dev/null"]
+    program = Program([*tmux, "new-session", "yes 'the quick brown fox'", ";", "new-window", "cat"], env, folder)
+    deadline = time.monotonic() + 1.5
+    while time.monotonic() < deadline:
+        program.drain(0.05)
+    theirs = measured(program)
+    subprocess.run([*tmux, "kill-server"], env=env, check=False, stderr=subprocess.DEVNULL)
+    p99 = [times[len(times) * 99 // 100] for times in (ours, theirs)]
+    figure("echo of a key while another tab floods, p99 beside tmux's", p99[0] / p99[1], 2,
+           f"hallpass {p99[0]:.2f} ms (median {statistics.median(ours):.2f}), tmux {p99[1]:.2f} ms (median {statistics.median(theirs):.2f})")
+
+
 def flood(folder):
-    """CPU seconds to swallow `cat` of 100 MB in the pane, beside tmux's."""
+    """CPU seconds to swallow `cat` of 100 MB in the pane, beside tmux's and, where it was fetched, mprocs'."""
     with open(f"{folder}.text", "w") as file:
         n = 0
         while file.tell() < 100_000_000:
@@ -283,9 +354,15 @@ def flood(folder):
         subprocess.run([*tmux, "kill-server"], env=env, check=False, stderr=subprocess.DEVNULL)
         ours.append(measured([HALLPASS, "connect", "flood", "--tui"], lambda program: [program.pid]))
     ours, theirs = min(ours), min(theirs)
+    mprocs = os.environ.get("HP_MPROCS")
+    other = measured([mprocs, f"{folder}/inner"], lambda program: [program.pid]) if mprocs else None
     os.remove(f"{folder}.text")
     figure("cat of 100 MB in the pane, CPU beside tmux's", ours[0] / theirs[0], 1.0,
            f"hallpass {ours[0]:.2f} s CPU ({ours[1]:.1f} s on the clock), tmux {theirs[0]:.2f} s ({theirs[1]:.1f} s)")
+    if other:
+        figure("the same, CPU beside mprocs'", ours[0] / other[0], 0.5, f"hallpass {ours[0]:.2f} s CPU, mprocs {other[0]:.2f} s ({other[1]:.1f} s on the clock)")
+    else:
+        print("     not measured: mprocs, which npm would fetch")
 
 
 def seek(folder):
@@ -320,7 +397,9 @@ def seek(folder):
            f"median {statistics.median(times):.1f} ms, slowest {times[-1]:.1f} ms; {size:.0f} MB, read and indexed in {read:.2f} s")
 
 
+wanted = sys.argv[3].split(",") if len(sys.argv) > 3 else None
 with tempfile.TemporaryDirectory(prefix="hallpass-bench-") as scratch:
-    for measure in (launch_beside_curl, fifty_fields, first_frame, *([start_beside_fewer] if FEWER else []), keystroke, checked_keystroke, quiet, flood, seek):
-        measure(f"{scratch}/{measure.__name__}")
+    for measure in (launch_beside_curl, fifty_fields, first_frame, *([start_beside_fewer] if FEWER else []), keystroke, checked_keystroke, quiet, full_scrollback, echo_beside_flood, flood, seek):
+        if wanted is None or measure.__name__ in wanted:
+            measure(f"{scratch}/{measure.__name__}")
 sys.exit(1 if over else 0)

@@ -106,7 +106,8 @@ answers = b""
 while not answers.endswith(b"\x1b[0n"):
     answers += os.read(0, 4096)
 termios.tcsetattr(0, termios.TCSANOW, before)
-print("answers", answers[:-4].replace(b"\x1b", b"^").decode() or "none", "size", *os.get_terminal_size(1), "over")
+print("answers", answers[:-4].replace(b"\x1b", b"^").decode() or "none")
+print("size", *os.get_terminal_size(1), "over")
 "#;
 
 /// A shell in the pane of a production role, where nothing is copied or opened without being asked.
@@ -147,9 +148,11 @@ fn asked(terminal: &Tmux, name: &str) -> (String, String) {
     let screen = terminal.wait_until(&format!("{name}: the answers"), |screen| {
         screen.contains("answers ") && screen.contains(" over")
     });
-    let said = screen.split_once("answers ").unwrap().1;
-    let (answers, rest) = said.split_once(" size ").unwrap();
-    (answers.to_owned(), rest.split_once(" over").unwrap().0.to_owned())
+    let behind = |word: &str| {
+        let row = screen.lines().find(|row| row.contains(word)).unwrap();
+        row.split_once(word).unwrap().1.trim_end_matches([' ', '┃']).to_owned()
+    };
+    (behind("answers "), behind("size ").trim_end_matches(" over").to_owned())
 }
 
 /// As `ask` prints them, in one line of the pane.

@@ -51,6 +51,7 @@ mod option_file;
 mod provider_command;
 mod rds;
 mod readme;
+mod recordings;
 mod replay;
 mod rotation;
 mod session;

@@ -1,6 +1,7 @@
 //! Watching recordings with the real binary: in a terminal, as text, and what it says of files that are none.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 
 use crate::sandbox::Sandbox;
 use crate::tmux::Tmux;
@@ -98,5 +99,38 @@ fn what_cannot_be_played_says_why() {
     fs::create_dir(sandbox.home().join("folder")).unwrap();
     let folder = sandbox.home().join("folder");
     let refused = sandbox.run(&["replay", folder.to_str().unwrap()]).expect_code(1);
-    assert!(refused.stderr.contains("it is a folder"), "{}", refused.stderr);
+    assert!(refused.stderr.contains("is a directory"), "{}", refused.stderr);
+}
+
+#[test]
+fn a_session_is_watched_again() {
+    let sandbox = Sandbox::new();
+    sandbox.roles("[roles.said]\nenv = 'dev'\ncommand = ['sh', '-c', 'echo recorded words']\nfields.PS1 = '$ '\n");
+    let none = sandbox.run(&["replay", "--last"]).expect_code(4);
+    assert!(none.stderr.contains("error[E-REC-UNKNOWN]"), "{}", none.stderr);
+    let terminal = Tmux::hallpass(&sandbox, (80, 24), &["connect", "said"]);
+    assert_eq!(terminal.exit_code(), 0);
+    let path = sandbox.run(&["replay", "--last", "--print-path"]).expect_code(0);
+    let file = std::path::PathBuf::from(path.stdout.trim());
+    assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
+    let text = fs::read_to_string(&file).unwrap();
+    assert!(text.contains("\"version\":3") && !text.contains("\"i\","), "{text}");
+    let said = sandbox.run(&["replay", "--last"]).expect_code(0);
+    assert_eq!(said.stdout, "recorded words\n");
+    // By the beginning of its session's id; a typo names the nearest one.
+    let name = file.file_stem().unwrap().to_str().unwrap().to_owned();
+    let id = name.split_once('-').unwrap().1;
+    sandbox.run(&["replay", &id[..8], "--text"]).expect_code(0);
+    let wrong = format!("{}x", &id[..id.len() - 1]);
+    let unknown = sandbox.run(&["replay", &wrong]).expect_code(4);
+    assert!(unknown.stderr.contains(id), "{}", unknown.stderr);
+
+    let terminal = Tmux::hallpass(&sandbox, (100, 30), &["replay", "--last"]);
+    let screen = terminal.wait("recorded words");
+    assert!(
+        screen.contains("said") && screen.contains("80x24 recorded, shown"),
+        "{screen}"
+    );
+    terminal.keys(&["q"]);
+    assert_eq!(terminal.exit_code(), 0);
 }

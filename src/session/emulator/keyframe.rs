@@ -9,6 +9,7 @@ use alacritty_terminal::vte::ansi::{
 };
 
 use super::adapter::Adapter;
+use super::scrollback::Scrollback;
 use super::{Emulator, SoftReset};
 
 /// Everything that later output is drawn on or by. What only concerns input (mouse, keypad, keyboard) and the title are not in it.
@@ -19,12 +20,14 @@ pub struct Keyframe {
     charset: CharsetIndex,
     /// First and last line of the scrolling region.
     margins: (i32, i32),
+    column_mode: bool,
     saved_origin: [bool; 2],
     /// Columns of the tabulator stops.
     stops: Vec<usize>,
     printed: Option<char>,
-    scrollback_lines: usize,
-    scrollback_bytes: usize,
+    scrollback: Scrollback,
+    most_lines: usize,
+    most_bytes: usize,
 }
 
 /// Columns between two tabulator stops at the start.
@@ -50,7 +53,7 @@ impl Keyframe {
             Hidden::Main(grid) => cells(grid),
             Hidden::Alternate(_) => 0,
         };
-        (cells(&self.shown) + hidden) * size_of::<Cell>()
+        (cells(&self.shown) + hidden) * size_of::<Cell>() + self.scrollback.bytes()
     }
 }
 
@@ -81,10 +84,12 @@ impl Emulator {
             modes,
             charset: adapter.charset,
             margins: adapter.margins,
+            column_mode: adapter.column_mode,
             saved_origin: adapter.saved_origin,
             printed: adapter.printed,
-            scrollback_lines: self.scrollback_lines,
-            scrollback_bytes: self.scrollback_bytes,
+            scrollback: adapter.scrollback.clone(),
+            most_lines: adapter.most_lines,
+            most_bytes: adapter.most_bytes,
         })
     }
 
@@ -94,8 +99,8 @@ impl Emulator {
             columns: u16::try_from(keyframe.shown.columns()).unwrap_or(u16::MAX),
             rows: u16::try_from(keyframe.shown.screen_lines()).unwrap_or(u16::MAX),
         };
-        let lines = super::lines_kept(size, keyframe.scrollback_lines, keyframe.scrollback_bytes);
-        let mut adapter = Adapter::new(size, lines);
+        let mut adapter = Adapter::new(size, keyframe.most_lines, keyframe.most_bytes);
+        adapter.scrollback = keyframe.scrollback.clone();
         let modes = keyframe.modes;
         let private = [
             (TermMode::SHOW_CURSOR, NamedPrivateMode::ShowCursor),
@@ -129,6 +134,7 @@ impl Emulator {
         let line = |line: i32| usize::try_from(line + 1).unwrap_or(1);
         adapter.set_scrolling_region(line(top), Some(line(bottom)));
         adapter.margins = keyframe.margins;
+        adapter.column_mode = keyframe.column_mode;
         adapter.saved_origin = keyframe.saved_origin;
         adapter.printed = keyframe.printed;
         match &keyframe.hidden {
@@ -153,8 +159,7 @@ impl Emulator {
             parser,
             soft_reset: SoftReset::default(),
             long_command: super::long_command::LongCommand::default(),
-            scrollback_lines: keyframe.scrollback_lines,
-            scrollback_bytes: keyframe.scrollback_bytes,
+            scrolled: 0,
         }
     }
 }

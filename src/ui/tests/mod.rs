@@ -9,3 +9,4 @@ mod replay;
 mod screens;
 mod speed;
 mod tabs;
+mod widths;

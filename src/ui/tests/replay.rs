@@ -12,6 +12,7 @@ use crate::recording::read::Reader;
 use crate::replay::{Keyframes, Player, Recording, Start, Transcript, search};
 use crate::ui::effects::Effect;
 use crate::ui::message::Message;
+use crate::ui::recorded::Recorded;
 use crate::ui::update;
 
 const SIZES: &[(u16, u16)] = &[(60, 15), (80, 24), (100, 30), (300, 80)];
@@ -167,6 +168,30 @@ fn a_recording_is_being_read() {
     let result = Ok(Box::new(Player::new(recording, keyframes)));
     fixture.send(Message::Recording { generation, result });
     assert!(fixture.model.replay.is_none());
+}
+
+#[test]
+fn an_ended_session_that_was_recorded_is_watched() {
+    let mut fixture = Fixture::checked(100, 30);
+    fixture.press(r#": "connect_dev-orders" enter"#);
+    let tab = fixture.started("orders=> ");
+    fixture.ended(tab, 0);
+    fixture.press("p");
+    assert!(
+        fixture.last_row().contains("was not recorded"),
+        "{}",
+        fixture.last_row()
+    );
+    fixture.model.sessions.tabs[0].recorded = Recorded::To("/state/recordings/x.cast".into());
+    fixture.effects.clear();
+    fixture.press("p");
+    let opened = fixture.take(|effect| match effect {
+        Effect::Replay { start, .. } => Some(start.file.clone()),
+        _ => None,
+    });
+    assert_eq!(opened, [std::path::PathBuf::from("/state/recordings/x.cast")]);
+    fixture.press("q");
+    assert!(fixture.last_row().contains("p replay"), "{}", fixture.last_row());
 }
 
 #[test]

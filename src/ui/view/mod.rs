@@ -22,6 +22,7 @@ mod status;
 mod tab_list;
 mod tabs;
 
+use crossterm::cursor::SetCursorStyle;
 use ratatui::Frame;
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
@@ -88,6 +89,11 @@ pub fn window_title(model: &Model) -> String {
         .flatten();
     let end = near.map_or_else(String::new, |left| format!(" · ends within {}", length(*left)));
     text::cut(&format!("{}{end}", text::cut(place.trim_start(), 60)), 90)
+}
+
+/// How the terminal's cursor is to look.
+pub fn cursor_style(model: &Model) -> SetCursorStyle {
+    session::cursor_style(model)
 }
 
 /// Draws everything. The terminal's cursor goes where the person types.

@@ -10,6 +10,7 @@
 
 use std::sync::PoisonError;
 
+use crossterm::cursor::SetCursorStyle;
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
 use ratatui::style::{Color as Paint, Modifier, Style};
@@ -18,9 +19,9 @@ use ratatui::widgets::{Block, BorderType, Borders, Widget as _};
 
 use super::sessions::program_name;
 use super::{copy_mode, status, tabs};
-use crate::session::emulator::{CellStyle, Color, Emulator};
+use crate::session::emulator::{CellStyle, Color, CursorShape, Emulator};
 use crate::ui::layout::session_parts;
-use crate::ui::model::{Check, Model, Tab};
+use crate::ui::model::{Check, Model, Screen, Tab};
 use crate::ui::update::contexts;
 use crate::ui::{text, theme};
 
@@ -52,6 +53,31 @@ pub(super) fn draw(model: &Model, buf: &mut Buffer) -> Option<Position> {
     drop(emulator);
     status::draw(model, tab, scrolled, buf, parts);
     cursor.filter(|at| tab.is_live() && parts.screen.contains(*at))
+}
+
+/// How the terminal's cursor is to look: as the child of the active session wants it while that is shown.
+pub(super) fn cursor_style(model: &Model) -> SetCursorStyle {
+    let tab = model
+        .sessions
+        .active_tab()
+        .filter(|tab| tab.is_live() && tab.copy.is_none());
+    let Some(tab) = tab.filter(|_| model.screen == Screen::Session && model.dialog.is_none()) else {
+        return SetCursorStyle::DefaultUserShape;
+    };
+    let look = tab
+        .emulator
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
+        .cursor_look();
+    match look.map(|look| (look.shape, look.blinking)) {
+        None => SetCursorStyle::DefaultUserShape,
+        Some((CursorShape::Block, true)) => SetCursorStyle::BlinkingBlock,
+        Some((CursorShape::Block, false)) => SetCursorStyle::SteadyBlock,
+        Some((CursorShape::Underline, true)) => SetCursorStyle::BlinkingUnderScore,
+        Some((CursorShape::Underline, false)) => SetCursorStyle::SteadyUnderScore,
+        Some((CursorShape::Bar, true)) => SetCursorStyle::BlinkingBar,
+        Some((CursorShape::Bar, false)) => SetCursorStyle::SteadyBar,
+    }
 }
 
 /// The words for a session whose secrets are no longer those that a new one would get.
@@ -135,7 +161,10 @@ pub(super) fn draw_part(emulator: &Emulator, buf: &mut Buffer, area: Rect, (left
 }
 
 pub(super) fn look(style: CellStyle) -> Style {
-    let mut out = Style::new().fg(paint(style.foreground)).bg(paint(style.background));
+    let mut out = Style::new()
+        .fg(paint(style.foreground))
+        .bg(paint(style.background))
+        .underline_color(paint(style.underline_color));
     let attributes = [
         (style.bold, Modifier::BOLD),
         (style.dim, Modifier::DIM),

@@ -1,0 +1,131 @@
+//! What the engine's cells say, in words of our own.
+
+use alacritty_terminal::grid::{GridCell as _, Row};
+use alacritty_terminal::index::Column;
+use alacritty_terminal::term::cell::{Cell, Flags};
+use alacritty_terminal::vte::ansi;
+
+use super::scrollback::Scrollback;
+use super::{CellStyle, Color};
+
+pub(super) fn style(cell: &Cell) -> CellStyle {
+    CellStyle {
+        foreground: color(cell.fg),
+        background: color(cell.bg),
+        underline_color: cell.underline_color().map_or(Color::Default, color),
+        bold: cell.flags.contains(Flags::BOLD),
+        dim: cell.flags.contains(Flags::DIM),
+        italic: cell.flags.contains(Flags::ITALIC),
+        underline: cell.flags.intersects(Flags::ALL_UNDERLINES),
+        reverse: cell.flags.contains(Flags::INVERSE),
+        strike: cell.flags.contains(Flags::STRIKEOUT),
+    }
+}
+
+fn color(color: ansi::Color) -> Color {
+    match color {
+        ansi::Color::Indexed(index) => Color::Indexed(index),
+        ansi::Color::Spec(rgb) => Color::Rgb(rgb.r, rgb.g, rgb.b),
+        // The first sixteen are the palette's; the dim ones and the two defaults never come from a stream.
+        ansi::Color::Named(name) => u8::try_from(name as usize)
+            .ok()
+            .filter(|index| *index < 16)
+            .map_or(Color::Default, Color::Indexed),
+    }
+}
+
+/// The text of a cell as ratatui must see it: as wide as the cell, whatever marks are piled on it.
+fn cell_text(cell: &Cell, wide: bool, out: &mut String) {
+    out.clear();
+    // A tab leaves itself in its first cell.
+    if cell.c.is_control() {
+        out.push(' ');
+        return;
+    }
+    out.push(cell.c);
+    let Some(marks) = cell.zerowidth() else { return };
+    let bare = out.len();
+    out.extend(marks);
+    let width = if wide { 2 } else { 1 };
+    if unicode_width::UnicodeWidthStr::width(out.as_str()) != width {
+        out.truncate(bare);
+    }
+}
+
+/// Visits these cells of a row, but no second half of a wide character: column, text, look, whether it is concealed. `text` is a place to work in.
+pub(super) fn visit(cells: &[Cell], text: &mut String, visit: &mut dyn FnMut(u16, &str, CellStyle, bool)) {
+    let mut column = 0;
+    while let Some(cell) = cells.get(column) {
+        let at = u16::try_from(column).unwrap_or(u16::MAX);
+        let (style, concealed) = (style(cell), cell.flags.contains(Flags::HIDDEN));
+        let spacer = cells
+            .get(column + 1)
+            .is_some_and(|next| next.flags.contains(Flags::WIDE_CHAR_SPACER));
+        column += 1;
+        // Only a wide character that has both its halves is drawn wide: half of one is a blank.
+        if cell.flags.contains(Flags::WIDE_CHAR) && spacer {
+            cell_text(cell, true, text);
+            visit(at, text, style, concealed);
+            column += 1;
+        } else if cell.flags.intersects(Flags::WIDE_CHAR | Flags::WIDE_CHAR_SPACER) {
+            visit(at, " ", style, concealed);
+        } else {
+            cell_text(cell, false, text);
+            visit(at, text, style, concealed);
+        }
+    }
+}
+
+/// Where a row goes on in the next one: how many of its columns hold text, all but one that a wide character found no room in.
+pub(super) fn wraps_after(row: &Row<Cell>) -> Option<usize> {
+    let last = row.len().checked_sub(1)?;
+    let flags = row[Column(last)].flags;
+    let unused = usize::from(flags.contains(Flags::LEADING_WIDE_CHAR_SPACER));
+    flags.contains(Flags::WRAPLINE).then_some(last + 1 - unused)
+}
+
+/// Keeps a row, which another one follows, as text. `text` is a place to work in.
+pub(super) fn keep(row: &Row<Cell>, next: &Row<Cell>, scrollback: &mut Scrollback, text: &mut String) {
+    // Where the wide character has been overwritten that found no room in this row, the column that it left is a blank like others.
+    let waits = next[Column(0)].flags.contains(Flags::WIDE_CHAR);
+    let wraps = wraps_after(row).map(|columns| if waits { columns } else { row.len() });
+    let all = &row[..];
+    let length = wraps.or_else(|| Some(all.iter().rposition(|cell| !cell.is_empty())? + 1));
+    let mut rest = &all[..length.unwrap_or(0)];
+    if rest.is_empty() {
+        // What wraps into nothing has ended, and the empty row stays one.
+        scrollback.end_pending();
+    }
+    text.clear();
+    // Most rows are letters in long runs of one look.
+    while let Some((first, _)) = rest.split_first() {
+        let run = rest.iter().take_while(|cell| is_plain(cell) && same_look(cell, first));
+        text.extend(run.map(|cell| cell.c));
+        if text.is_empty() {
+            let mut glyph = String::new();
+            let next = rest.iter().position(is_plain).unwrap_or(rest.len());
+            visit(&rest[..next], &mut glyph, &mut |_, glyph, style, concealed| {
+                scrollback.put(glyph, style, concealed);
+            });
+            rest = &rest[next..];
+        } else {
+            scrollback.put(text, style(first), first.flags.contains(Flags::HIDDEN));
+            rest = &rest[text.len()..];
+            text.clear();
+        }
+    }
+    if wraps.is_none() {
+        scrollback.end_line(false);
+    }
+}
+
+/// One printable character of ASCII and nothing else.
+fn is_plain(cell: &Cell) -> bool {
+    matches!(cell.c, ' '..='~')
+        && cell.extra.is_none()
+        && !cell.flags.intersects(Flags::WIDE_CHAR | Flags::WIDE_CHAR_SPACER)
+}
+
+fn same_look(cell: &Cell, other: &Cell) -> bool {
+    (cell.fg, cell.bg) == (other.fg, other.bg) && (cell.flags ^ other.flags).difference(Flags::WRAPLINE).is_empty()
+}
