@@ -236,7 +236,9 @@ impl Runner {
                 start,
                 stop,
             } => {
-                self.work(move || replayed::load(&start, &stop).map(|result| Message::Recording { generation, result }))
+                self.work(move || {
+                    replayed::load(&start, &stop).map(|result| Message::Recording { generation, result })
+                });
             }
             Effect::Find {
                 generation,
