@@ -176,6 +176,7 @@ fn an_ended_session_that_was_recorded_is_watched() {
     fixture.press(r#": "connect_dev-orders" enter"#);
     let tab = fixture.started("orders=> ");
     fixture.ended(tab, 0);
+    fixture.model.sessions.tabs[0].recorded = Recorded::Not;
     fixture.press("p");
     assert!(
         fixture.last_row().contains("was not recorded"),
