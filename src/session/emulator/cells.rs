@@ -98,19 +98,12 @@ pub(super) fn keep(row: &Row<Cell>, next: &Row<Cell>, scrollback: &mut Scrollbac
     }
     // Most rows are letters in long runs of one look.
     while let Some((first, _)) = rest.split_first() {
-        work.clear();
-        work.extend(
-            rest.iter()
-                .map_while(|cell| letter(cell).filter(|_| same_look(cell, first))),
-        );
-        if let Some(text) = std::str::from_utf8(work).ok().filter(|text| !text.is_empty()) {
+        let letters = letters(rest, first, work);
+        if let Some(text) = std::str::from_utf8(letters).ok().filter(|text| !text.is_empty()) {
             scrollback.put(text, style(first), first.flags.contains(Flags::HIDDEN));
             rest = &rest[text.len()..];
         } else {
-            let next = rest
-                .iter()
-                .position(|cell| letter(cell).is_some())
-                .unwrap_or(rest.len());
+            let next = rest.iter().position(is_letter).unwrap_or(rest.len());
             visit(&rest[..next], &mut String::new(), &mut |_, glyph, style, concealed| {
                 scrollback.put(glyph, style, concealed);
             });
@@ -129,14 +122,26 @@ fn is_blank(cell: &Cell) -> bool {
     (usual && matches!(cell.bg, ansi::Color::Named(ansi::NamedColor::Background))) || cell.is_empty()
 }
 
-/// The one printable character of ASCII that a cell is and nothing else.
-#[inline]
-fn letter(cell: &Cell) -> Option<u8> {
-    let half = cell.flags.intersects(Flags::WIDE_CHAR | Flags::WIDE_CHAR_SPACER);
-    (matches!(cell.c, ' '..='~') && cell.extra.is_none() && !half).then_some(cell.c as u8)
+/// The characters of the first cells that are letters and look like the first one.
+fn letters<'a>(cells: &[Cell], first: &Cell, work: &'a mut Vec<u8>) -> &'a [u8] {
+    work.resize(work.len().max(cells.len()), 0);
+    let mut count = 0;
+    if is_letter(first) {
+        let (fg, bg, flags) = (first.fg, first.bg, first.flags);
+        for (cell, byte) in cells.iter().zip(work.iter_mut()) {
+            let alike = matches!(cell.c, ' '..='~') & (cell.flags == flags) & cell.extra.is_none();
+            if !alike || cell.fg != fg || cell.bg != bg {
+                break;
+            }
+            *byte = cell.c as u8;
+            count += 1;
+        }
+    }
+    &work[..count]
 }
 
-#[inline]
-fn same_look(cell: &Cell, other: &Cell) -> bool {
-    (cell.fg, cell.bg) == (other.fg, other.bg) && (cell.flags ^ other.flags).difference(Flags::WRAPLINE).is_empty()
+/// Whether a cell is one printable character of ASCII and nothing else.
+fn is_letter(cell: &Cell) -> bool {
+    let half = cell.flags.intersects(Flags::WIDE_CHAR | Flags::WIDE_CHAR_SPACER);
+    matches!(cell.c, ' '..='~') && cell.extra.is_none() && !half
 }
