@@ -13,6 +13,8 @@ mod leases;
 mod list;
 mod paths;
 mod provider;
+mod recording;
+mod recordings;
 #[cfg(feature = "local")]
 mod secret;
 mod show;
@@ -110,6 +112,7 @@ enum Command {
     /// The same as `provider list`
     #[command(hide = true)]
     Providers(provider::List),
+    Recordings(recordings::RecordingsCommand),
     Paths(paths::Paths),
     #[cfg(feature = "local")]
     Secret(secret::SecretCommand),
@@ -284,6 +287,7 @@ fn dispatch(cli: Cli, env: &BTreeMap<String, OsString>, run_tui: RunTui) -> Resu
         Some(Command::Doctor(command)) => doctor::run(&command, &frame()?).map_err(one),
         Some(Command::Provider(command)) => provider::run(&command, &frame()?).map_err(one),
         Some(Command::Providers(list)) => provider::list(&list, &frame()?).map_err(one),
+        Some(Command::Recordings(command)) => recordings::run(&command, &frame()?).map_err(one),
         Some(Command::Paths(paths)) => Ok(paths::run(&paths, &frame()?)),
         #[cfg(feature = "local")]
         Some(Command::Secret(command)) => secret::run(command, &frame()?).map_err(one),
@@ -324,7 +328,7 @@ pub(crate) fn exit_code(problem: &Problem, wraps_child: bool) -> u8 {
     }
     if is(&catalogue::USAGE) {
         2
-    } else if is(&catalogue::CONFIG_UNKNOWN_ROLE) || is(&catalogue::PROVIDER_UNKNOWN) {
+    } else if is(&catalogue::CONFIG_UNKNOWN_ROLE) || is(&catalogue::PROVIDER_UNKNOWN) || is(&catalogue::REC_UNKNOWN) {
         4
     } else if code.id.starts_with("E-CONFIG-") {
         3

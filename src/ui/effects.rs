@@ -17,12 +17,14 @@ use crate::domain::catalogue;
 use crate::domain::lease::{Held, Lease};
 use crate::domain::plan::LaunchPlan;
 use crate::domain::problem::{Location, Problem};
-use crate::launch::{self, Request};
+use crate::launch::{self, Recording, Request};
 use crate::providers::{Providers, World, credential_names, leases};
+use crate::recording::cast;
 use crate::session::emulator::{Emulator, Size};
 use crate::session::{self, Session, SessionEvent, editor};
 use crate::ui::clipboard;
 use crate::ui::message::{Message, Opened};
+use crate::ui::recorded::Recorded;
 use crate::ui::terminal;
 
 /// What must happen outside the model.
@@ -307,6 +309,20 @@ impl Runner {
         };
         let (ground, replies, starter) = (self.ground.clone(), self.replies.clone(), self.starter.clone());
         self.launch = Some(tokio::spawn(async move {
+            // Made before a secret is read: where it must be and cannot, none is.
+            let request_of = request.clone();
+            let config = Arc::clone(&ground.config);
+            let recording = tokio::task::spawn_blocking(move || record(&config, &request_of, size));
+            let (request, recording) = match recording.await {
+                Ok(Ok((session, recording))) => (Request { session, ..request }, recording),
+                Ok(Err(problem)) => {
+                    let problems = vec![problem];
+                    let _ = replies.send(Reply::Message(Message::OpenFailed { generation, problems }));
+                    return;
+                }
+                // The runtime ends.
+                Err(_) => return,
+            };
             let plan = match &request.login {
                 Some(provider) => launch::login(&ground.config, &ground.world, provider, &starter, Emulator::TERM)
                     .map_err(|problem| vec![problem]),
@@ -321,8 +337,9 @@ impl Runner {
                     leases = std::mem::take(&mut plan.leases);
                     let made = leases.iter().map(|held| held.lease().clone()).collect();
                     // Starting a process waits for the child's first step: not on a thread that others need.
-                    let start =
-                        tokio::task::spawn_blocking(move || start(plan, made, tab, size, scrollback, &starter, notify));
+                    let start = tokio::task::spawn_blocking(move || {
+                        start(plan, made, tab, size, scrollback, &starter, recording, notify)
+                    });
                     start
                         .await
                         .unwrap_or_else(|_| {
@@ -453,6 +470,22 @@ impl Copying {
     }
 }
 
+/// Makes the recording of a session that is to be opened, with the session's id; a login is none.
+fn record(config: &Config, request: &Request, size: Size) -> Result<(Option<String>, Recording), Problem> {
+    if request.login.is_some() {
+        return Ok((None, Recording::default()));
+    }
+    let role = launch::find_role(config, &request.role)?;
+    let session = launch::session_id()?;
+    let size = cast::Size {
+        columns: size.columns,
+        rows: size.rows,
+    };
+    let recording = launch::record(config, role, &session, size, Some(Emulator::TERM), request.unrecorded)?;
+    Ok((Some(session), recording))
+}
+
+#[allow(clippy::too_many_arguments)]
 fn start(
     plan: LaunchPlan,
     leases: Vec<Lease>,
@@ -460,6 +493,7 @@ fn start(
     size: Size,
     scrollback: usize,
     starter: &std::path::Path,
+    recording: Recording,
     replies: UnboundedSender<Reply>,
 ) -> Result<(Session, Opened), Problem> {
     let told = Arc::new(AtomicBool::new(false));
@@ -473,15 +507,22 @@ fn start(
         secrets: plan.secrets.clone(),
         leases,
         warnings: plan.warnings.clone(),
+        recorded: Recorded::of(recording.recorder.as_ref()),
         told: Arc::clone(&told),
     };
+    // What is not recorded is the first thing to know.
+    if let Some(problem) = &recording.warning {
+        opened
+            .warnings
+            .insert(0, format!("{}: {}", problem.code.id, problem.what));
+    }
     let notify = move |event: SessionEvent| {
         if event == SessionEvent::Output && told.swap(true, Ordering::AcqRel) {
             return;
         }
         let _ = replies.send(Reply::Message(Message::Session { tab, event }));
     };
-    let session = Session::start(plan, size, scrollback, starter, Box::new(notify))?;
+    let session = Session::start_recorded(plan, size, scrollback, starter, recording.recorder, Box::new(notify))?;
     opened.emulator = session.emulator();
     Ok((session, opened))
 }

@@ -14,6 +14,7 @@ use crate::domain::status::{ProviderStatus, RoleStatus};
 use crate::providers::leases::News;
 use crate::session::SessionEvent;
 use crate::session::emulator::{Emulator, Size};
+use crate::ui::recorded::Recorded;
 
 /// A session that has just been started.
 pub struct Opened {
@@ -26,6 +27,7 @@ pub struct Opened {
     pub secrets: Vec<SecretUse>,
     pub leases: Vec<Lease>,
     pub warnings: Vec<String>,
+    pub recorded: Recorded,
     /// Set while an `Output` of it is on its way.
     pub told: Arc<AtomicBool>,
 }

@@ -14,6 +14,7 @@ pub mod keymap;
 pub mod layout;
 pub mod message;
 pub mod model;
+pub mod recorded;
 pub mod rows;
 mod run;
 pub mod search;

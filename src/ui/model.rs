@@ -23,6 +23,7 @@ use crate::ui::clipboard::{Answer as ClipboardAnswer, Requests};
 use crate::ui::copy_mode::{CopyMode, Press};
 use crate::ui::input::Input;
 use crate::ui::keymap::Chord;
+use crate::ui::recorded::Recorded;
 use crate::ui::rows::{provider_rows, role_rows};
 use crate::ui::theme::Look;
 
@@ -365,6 +366,7 @@ pub struct Tab {
     pub secrets: Vec<SecretUse>,
     pub leases: Vec<TabLease>,
     pub warnings: Vec<String>,
+    pub recorded: Recorded,
     /// What it was opened with, to open it again.
     pub request: Request,
 }

@@ -51,6 +51,7 @@ mod option_file;
 mod provider_command;
 mod rds;
 mod readme;
+mod recordings;
 mod rotation;
 mod session;
 mod tabs;

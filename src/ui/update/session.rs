@@ -240,6 +240,13 @@ pub(super) fn event(model: &mut Model, id: u64, event: SessionEvent) -> Vec<Effe
     let Some(tab) = model.sessions.tabs.iter_mut().find(|tab| tab.id == id) else {
         return Vec::new();
     };
+    if let SessionEvent::Unrecorded(problem) = event {
+        tab.recorded.lose(&problem);
+        tab.warnings.push(format!("{}: {}", problem.code.id, problem.what));
+        let text = format!("{}: {}: {}", tab.role, problem.code.id, problem.what);
+        model.complain(text);
+        return Vec::new();
+    }
     let rang = with_emulator(tab, Emulator::take_bell);
     if !in_front {
         tab.news = tab.news.max(if rang { News::Bell } else { News::Output });
