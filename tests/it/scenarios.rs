@@ -467,7 +467,7 @@ fn many_roles(sandbox: &mut Sandbox, canary: &Canary, policy: &str, secret: &str
     }
 }
 
-/// A session that hallpass recorded, its time stretched to 30 s.
+/// A session that hallpass recorded, its time stretched to 30.2 s: half of it shows as 00:15.
 fn record(sandbox: &Sandbox) {
     let terminal = Tmux::hallpass(sandbox, (100, 30), &["connect", "--tui", "dev-orders"]);
     terminal.wait("orders=> ");
@@ -488,6 +488,6 @@ fn record(sandbox: &Sandbox) {
     let took: f64 = events.iter().map(|(time, ..)| time).sum();
     let stretched = events
         .iter()
-        .map(|(time, code, data)| format!("{}\n", json!([time * 30.0 / took, code, data])));
+        .map(|(time, code, data)| format!("{}\n", json!([time * 30.2 / took, code, data])));
     fs::write(path.trim(), format!("{header}\n{}", stretched.collect::<String>())).unwrap();
 }
