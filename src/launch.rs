@@ -8,12 +8,14 @@ mod environment;
 mod login;
 mod preview;
 mod program;
+mod recording;
 mod resolve;
 mod token;
 
 pub use login::login;
 pub use preview::preview;
 pub(crate) use program::{install, search};
+pub use recording::{Recording, record};
 pub(crate) use resolve::{explain, in_role, is_absent, none_of, not_built_of};
 pub(crate) use token::database_login;
 
@@ -44,6 +46,10 @@ pub struct Request {
     pub timeout: Option<Duration>,
     /// A provider to log in to, in place of a role to open.
     pub login: Option<String>,
+    /// The session's id, where something of the session was there before it was resolved; a new one if not given.
+    pub session: Option<String>,
+    /// The person wants no recording (`--no-record`).
+    pub unrecorded: bool,
 }
 
 impl Request {
@@ -94,7 +100,10 @@ pub async fn resolve(
     let limit = request.timeout.unwrap_or(DEADLINE);
     let deadline = tokio::time::Instant::now() + limit;
     let (values, leases) = resolve::fields(role, providers, deadline, limit).await?;
-    let session_id = session_id().map_err(|problem| vec![problem])?;
+    let session_id = match &request.session {
+        Some(id) => id.clone(),
+        None => session_id().map_err(|problem| vec![problem])?,
+    };
     let mut built = environment::build(role, config, world, request, &session_id, values)?;
     token::add(role, connector, providers, deadline, limit, &mut built).await?;
     let limits = Limits::of(&role.policy, request.command.is_none());
@@ -153,7 +162,10 @@ fn working_folder(role: &Role, world: &World) -> Result<PathBuf, Problem> {
 }
 
 /// 16 hexadecimal characters: unique enough to tell sessions apart, short enough for a frame.
-fn session_id() -> Result<String, Problem> {
+///
+/// # Errors
+/// `E-IO`: the system gives no random numbers.
+pub fn session_id() -> Result<String, Problem> {
     let mut bytes = [0u8; 8];
     getrandom::fill(&mut bytes)
         .map_err(|_| Problem::new(&catalogue::IO, "the system gave no random numbers for a session id"))?;

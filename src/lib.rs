@@ -7,7 +7,7 @@
 //! | [`domain`] | roles, references, connectors, problems, statuses; `domain::secret` alone can read plaintext. Pure: no files, processes, clocks, network, threads, terminals |
 //! | [`config`] | finds, reads and layers the TOML; every error has file, line, column |
 //! | [`providers`] | one file a secret store, behind one small trait, listed once in `PROVIDERS` |
-//! | [`recording`] | recordings of sessions: the asciicast format |
+//! | [`recording`] | recordings of sessions: written, sealed, kept; the asciicast format |
 //! | [`session`] | a child process: PTY, emulator, key encoding, pass-through, how it starts and ends |
 //! | [`replay`] | recordings played again: where the player is, search, transcript |
 //! | [`launch`] | a role's references resolved into a plan that a session can start |
@@ -25,6 +25,7 @@
 //!                +-----------------> config -------> domain, and the plain data of providers
 //!          check, launch ----------> config
 //!          cli, ui ----------------> recording, replay -> session, recording
+//!          launch -----------------> recording
 //!          cli -> doctor ----------> check, launch, config, providers
 //! ```
 //!

@@ -8,7 +8,7 @@ use clap::Args;
 use tokio::runtime::Runtime;
 
 use super::leases::{self, OfSession, Signals};
-use super::{Frame, note, terminal_prompt, time_limit, tui};
+use super::{Frame, note, recording, terminal_prompt, time_limit, tui};
 use crate::config::ConnectMode;
 use crate::domain::catalogue;
 use crate::domain::plan::LaunchPlan;
@@ -16,6 +16,7 @@ use crate::domain::problem::Problem;
 use crate::domain::reference::ProviderKind;
 use crate::launch::{self, Request};
 use crate::providers::leases::{PATIENCE as PATIENCE_FOR_LEASES, made, sweep};
+use crate::recording::Recorder;
 use crate::session::{passthrough, pipe};
 
 /// What takes longer than this is said.
@@ -35,6 +36,9 @@ pub(super) struct Connect {
     /// Open it in the session view
     #[arg(long)]
     tui: bool,
+    /// Do not record the session
+    #[arg(long)]
+    no_record: bool,
     /// Arguments for the client, behind its own
     #[arg(last = true)]
     arguments: Vec<String>,
@@ -49,21 +53,23 @@ pub(super) fn run(connect: Connect, frame: &Frame) -> Result<u8, Vec<Problem>> {
             "the session view needs a terminal",
         )]);
     }
-    let request = Request {
+    let mut request = Request {
         role: connect.role,
         timeout: connect.timeout,
         extra: connect.arguments,
+        unrecorded: connect.no_record,
         ..Request::default()
     };
     if tui {
         launch::find_role(&frame.config, &request.role).map_err(|problem| vec![problem])?;
         return tui::open(frame, request).map_err(|problem| vec![problem]);
     }
+    let recorder = recording::begin(frame, &mut request).map_err(|problem| vec![problem])?;
     let plan = plan(&request, frame)?;
     if !frame.quiet {
         note_connected(&plan, frame);
     }
-    run_here(plan, in_terminal, frame.quiet).map_err(|problem| vec![problem])
+    run_here(plan, in_terminal, frame.quiet, recorder.as_ref()).map_err(|problem| vec![problem])
 }
 
 /// Resolves a request. A local store that is locked is opened with a passphrase asked on the terminal, and the launch tried again.
@@ -163,19 +169,25 @@ fn note_connected(plan: &LaunchPlan, frame: &Frame) {
 }
 
 /// Runs the plan where we stand: on a PTY of its own if there is a terminal, else through pipes.
-pub(super) fn run_here(mut plan: LaunchPlan, in_terminal: bool, quiet: bool) -> Result<u8, Problem> {
+pub(super) fn run_here(
+    mut plan: LaunchPlan,
+    in_terminal: bool,
+    quiet: bool,
+    recorder: Option<&Recorder>,
+) -> Result<u8, Problem> {
     let starter = std::env::current_exe()
         .map_err(|_| Problem::new(&catalogue::IO, "the system does not say where hallpass itself lies"))?;
     let leases = OfSession::new(std::mem::take(&mut plan.leases));
     let ending = if in_terminal {
-        passthrough::connect(plan, &starter)
+        passthrough::connect(plan, &starter, recorder)
     } else {
-        pipe::run(plan, &starter)
+        pipe::run(plan, &starter, recorder)
     };
     leases.end(quiet);
     let ending = ending?;
     if let Some(limit) = ending.limit.filter(|_| !quiet) {
         note(&format!("the session was ended: {limit}"));
     }
-    Ok(u8::try_from(ending.code).unwrap_or(u8::MAX))
+    let code = u8::try_from(ending.code).unwrap_or(u8::MAX);
+    Ok(recording::report(recorder, code))
 }

@@ -5,9 +5,11 @@ use std::time::Duration;
 
 use clap::Args;
 
-use super::{Frame, connect, time_limit};
+use super::{Frame, connect, recording, time_limit};
+use crate::domain::policy::Record;
 use crate::domain::problem::Problem;
-use crate::launch::Request;
+use crate::launch::{self, Request};
+use crate::recording::Recorder;
 
 /// Run a command with a role's environment
 #[derive(Debug, Args)]
@@ -20,21 +22,36 @@ pub(super) struct Exec {
     /// How long the secrets may take together: 500ms, 5s, 1m [default: 15s]
     #[arg(long, value_name = "TIME", value_parser = time_limit)]
     timeout: Option<Duration>,
+    /// Do not record what it prints on a terminal
+    #[arg(long)]
+    no_record: bool,
     /// The command and its arguments
     #[arg(last = true, required = true, value_name = "CMD")]
     command: Vec<String>,
 }
 
 pub(super) fn run(exec: Exec, frame: &Frame) -> Result<u8, Vec<Problem>> {
-    let request = Request {
+    let mut request = Request {
         role: exec.role,
         timeout: exec.timeout,
         command: Some(exec.command),
+        unrecorded: exec.no_record,
         ..Request::default()
     };
+    let recorder = recorder(&mut request, frame).map_err(|problem| vec![problem])?;
     let plan = connect::plan(&request, frame)?;
     let in_terminal = std::io::stdin().is_terminal() && std::io::stdout().is_terminal() && is_in_foreground();
-    connect::run_here(plan, in_terminal, frame.quiet).map_err(|problem| vec![problem])
+    connect::run_here(plan, in_terminal, frame.quiet, recorder.as_ref()).map_err(|problem| vec![problem])
+}
+
+/// A command whose output nobody sees here, because it goes into files and pipes, is recorded only where that is required.
+fn recorder(request: &mut Request, frame: &Frame) -> Result<Option<Recorder>, Problem> {
+    let shown = std::io::stdout().is_terminal() || std::io::stderr().is_terminal();
+    let role = launch::find_role(&frame.config, &request.role)?;
+    if shown || role.policy.record == Record::Required {
+        return recording::begin(frame, request);
+    }
+    Ok(None)
 }
 
 /// A job in the background (`exec … &`) that took the terminal would be stopped at once: it gets pipes.

@@ -135,7 +135,7 @@ code     connect, exec                              other commands
 1-124    the child's own                            1: a check failed, nothing matched
 2                                                   wrong usage
 3                                                   configuration invalid
-4                                                   no such role
+4                                                   no such role, provider or recording
 125      hallpass refused or failed before the child ran
 126      the client cannot be executed
 127      the client is not installed

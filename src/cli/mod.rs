@@ -13,6 +13,9 @@ mod leases;
 mod list;
 mod paths;
 mod provider;
+mod recording;
+mod recordings;
+mod replay;
 #[cfg(feature = "local")]
 mod secret;
 mod show;
@@ -37,6 +40,7 @@ use crate::domain::printable::printable;
 use crate::domain::problem::Problem;
 use crate::launch::Request;
 use crate::providers::{Providers, World};
+use crate::replay::Start;
 
 /// Open a shell on any database or server without ever holding its password.
 #[derive(Debug, Parser)]
@@ -107,9 +111,11 @@ enum Command {
     Check(check::Check),
     Doctor(doctor::DoctorCommand),
     Provider(provider::ProviderCommand),
+    Replay(replay::Replay),
     /// The same as `provider list`
     #[command(hide = true)]
     Providers(provider::List),
+    Recordings(recordings::RecordingsCommand),
     Paths(paths::Paths),
     #[cfg(feature = "local")]
     Secret(secret::SecretCommand),
@@ -127,6 +133,8 @@ pub struct Tui {
     pub world: World,
     /// A role to open at once, instead of the list.
     pub open: Option<Request>,
+    /// A recording to play, instead of everything else.
+    pub replay: Option<Start>,
     /// Draw with ASCII characters only.
     pub ascii: bool,
     /// Reads the files again, as they were read for this start.
@@ -284,6 +292,8 @@ fn dispatch(cli: Cli, env: &BTreeMap<String, OsString>, run_tui: RunTui) -> Resu
         Some(Command::Doctor(command)) => doctor::run(&command, &frame()?).map_err(one),
         Some(Command::Provider(command)) => provider::run(&command, &frame()?).map_err(one),
         Some(Command::Providers(list)) => provider::list(&list, &frame()?).map_err(one),
+        Some(Command::Recordings(command)) => recordings::run(&command, &frame()?).map_err(one),
+        Some(Command::Replay(replay)) => replay::run(replay, &frame()?).map_err(one),
         Some(Command::Paths(paths)) => Ok(paths::run(&paths, &frame()?)),
         #[cfg(feature = "local")]
         Some(Command::Secret(command)) => secret::run(command, &frame()?).map_err(one),
@@ -324,7 +334,7 @@ pub(crate) fn exit_code(problem: &Problem, wraps_child: bool) -> u8 {
     }
     if is(&catalogue::USAGE) {
         2
-    } else if is(&catalogue::CONFIG_UNKNOWN_ROLE) || is(&catalogue::PROVIDER_UNKNOWN) {
+    } else if is(&catalogue::CONFIG_UNKNOWN_ROLE) || is(&catalogue::PROVIDER_UNKNOWN) || is(&catalogue::REC_UNKNOWN) {
         4
     } else if code.id.starts_with("E-CONFIG-") {
         3

@@ -109,6 +109,7 @@ pub fn load(options: &LoadOptions) -> Config {
         ui: settings.ui,
         session: settings.session,
         connect: settings.connect,
+        recordings: settings.recordings,
     }
 }
 

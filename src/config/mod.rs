@@ -27,6 +27,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 use crate::domain::connector::Connector;
+use crate::domain::policy::RecordingSettings;
 use crate::domain::problem::{Location, Problem};
 use crate::domain::reference::ProviderNames;
 use crate::domain::role::Role;
@@ -189,4 +190,5 @@ pub struct Config {
     pub ui: UiSettings,
     pub session: SessionSettings,
     pub connect: ConnectMode,
+    pub recordings: RecordingSettings,
 }

@@ -56,6 +56,11 @@ impl Policies {
         self.defaults.add(table, problems);
     }
 
+    /// Problems of every role.
+    pub(super) fn add_problems(&mut self, problems: Vec<ProblemId>) {
+        self.defaults.problems.extend(problems);
+    }
+
     pub(super) fn add_environment(&mut self, name: &str, table: &Table<'_>, problems: Vec<ProblemId>) {
         self.environments
             .entry(name.to_owned())

@@ -4,8 +4,10 @@ use std::collections::BTreeMap;
 
 use super::policy::{CLIPBOARD, IDLE_TIMEOUT, KEEP, MAX_DURATION, Policies, RECORD, RECORD_INPUT};
 use super::report::Scope;
+use super::source::shown;
 use super::walk::{Entry, Key, Table, Takes, check_name, duplicate};
 use super::{ConnectMode, CopyKeys, Environment, Hints, OnExit, SessionSettings, UiSettings};
+use crate::domain::policy::RecordingSettings;
 use crate::domain::problem::{Location, Problem};
 use crate::domain::{catalogue, prefix};
 
@@ -15,6 +17,7 @@ pub(super) const SETTINGS_KEYS: &[Key] = &[
     Key::now("ui", Takes::Anything, ""),
     Key::now("session", Takes::Anything, ""),
     Key::now("connect", Takes::Anything, ""),
+    Key::now("recordings", Takes::Anything, ""),
     Key::now("providers", Takes::Anything, ""),
     Key::now("defaults", Takes::Anything, ""),
     Key::now("environments", Takes::Anything, ""),
@@ -48,6 +51,11 @@ const SESSION_KEYS: &[Key] = &[
 ];
 
 const CONNECT_KEYS: &[Key] = &[Key::now("mode", Takes::OneOf(&["plain", "tui"]), "\"plain\"")];
+
+const RECORDINGS_KEYS: &[Key] = &[
+    Key::now("recipients", Takes::Texts, "[\"age1…\"]"),
+    Key::now("max_mb", Takes::Number(1, 1_000_000), "1024"),
+];
 
 // What an environment, the defaults and a role say alike and does not work yet; what does is in `policy`.
 pub(super) const CONFIRM: Key = Key::later(
@@ -94,6 +102,7 @@ pub(super) struct Settings {
     pub(super) ui: UiSettings,
     pub(super) session: SessionSettings,
     pub(super) connect: ConnectMode,
+    pub(super) recordings: RecordingSettings,
     pub(super) environments: BTreeMap<String, Environment>,
     pub(super) profiles: Vec<String>,
     pub(super) policies: Policies,
@@ -152,6 +161,9 @@ impl Settings {
                 _ => {}
             }
         }
+        if let Some(entry) = root.get("recordings") {
+            self.read_recordings(scope, &entry);
+        }
         if let Some(entry) = root.get("defaults") {
             let own = Scope::new(scope.report, scope.muted);
             if let Some(table) = Table::open(&own, &entry, "[defaults]", DEFAULTS_KEYS) {
@@ -168,6 +180,27 @@ impl Settings {
                 self.profiles.push(entry.name.to_owned());
             }
         }
+    }
+
+    /// What is wrong here is wrong with every role: a recording that should be sealed is not to be written in the clear.
+    fn read_recordings(&mut self, scope: &Scope<'_>, entry: &Entry<'_>) {
+        let own = Scope::new(scope.report, scope.muted);
+        if let Some(table) = Table::open(&own, entry, "[recordings]", RECORDINGS_KEYS) {
+            if let Some(recipients) = table.get("recipients") {
+                for (text, place) in recipients.texts() {
+                    if !is_recipient(text) {
+                        let message = format!("`{}` in [recordings] is not a recipient of age", shown(text));
+                        own.problem(&place, Problem::new(&catalogue::REC_RECIPIENT, message));
+                    }
+                }
+                self.recordings.recipients = table.texts("recipients").unwrap_or_default();
+            }
+            if let Some(most) = table.number("max_mb") {
+                self.recordings.max_bytes = most.unsigned_abs() << 20;
+            }
+        }
+        self.policies.add_problems(own.problems());
+        scope.adopt(&own.into_problems());
     }
 
     fn read_environment(&mut self, scope: &Scope<'_>, entry: &Entry<'_>) {
@@ -199,6 +232,12 @@ pub(super) fn sections<'a>(scope: &Scope<'_>, root: &Table<'a>, name: &str) -> V
     root.get(name)
         .map(|entry| entry.members_or_problem(scope, &format!("tables: [{name}.NAME]")))
         .unwrap_or_default()
+}
+
+/// The shape of an X25519 recipient: `age1` and 58 characters of bech32.
+fn is_recipient(text: &str) -> bool {
+    let known = |c: char| c.is_ascii_digit() || c.is_ascii_lowercase();
+    text.len() == 62 && text.starts_with("age1") && text.chars().all(known)
 }
 
 /// The key that `prefix` or `prefix2` names.

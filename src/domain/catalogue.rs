@@ -218,14 +218,25 @@ catalogue! {
     CLIENT_START = "E-CLIENT-START", "the program could not be started", causes: [], fixes: [];
     CONNECTOR_NOT_BUILT = "E-CONNECTOR-NOT-BUILT", "this connector is not built yet", causes: [], fixes: ["use one of the connectors that are built, or exec"];
     TTY_REQUIRED = "E-TTY-REQUIRED", "this needs a terminal", causes: ["standard input or output is not a terminal"], fixes: ["hallpass exec ROLE -- CMD…   works without one"];
+
+    // --- recordings
+    REC_CREATE = "E-REC-CREATE", "the recording of a session cannot be made", causes: ["the state folder belongs to somebody else, or cannot be written"], fixes: ["hallpass paths   says where recordings lie; --state-dir or HALLPASS_STATE_DIR move them"];
+    REC_DISK = "E-REC-DISK", "the disk is full", causes: ["there is no room left where recordings lie, or a quota is used up"], fixes: ["make room, or: hallpass recordings prune --older-than 30d"];
+    REC_WRITE = "E-REC-WRITE", "the recording cannot be written", causes: ["the disk or the network folder where recordings lie is broken or gone"], fixes: ["hallpass paths   says where recordings lie; --state-dir or HALLPASS_STATE_DIR move them"];
+    REC_SLOW = "E-REC-SLOW", "the disk took nothing for seconds", causes: ["the disk or the network folder where recordings lie hangs"], fixes: ["put recordings on a local disk: --state-dir or HALLPASS_STATE_DIR"];
+    REC_SIZE = "E-REC-SIZE", "the recording has reached its largest size", causes: ["the session printed more than [recordings] max_mb"], fixes: ["max_mb = 4096   in [recordings] of config.toml", "record = false   in a role that only moves data"];
+    REC_REQUIRED = "E-REC-REQUIRED", "the role's sessions have to be recorded", causes: ["its policy, its environment's or the defaults' says record = \"required\""], fixes: ["leave --no-record out"];
+    REC_RECIPIENT = "E-REC-RECIPIENT", "recordings cannot be sealed for whom they should be", causes: ["a recipient in [recordings] is not a public key of age: age1 and 58 more characters"], fixes: ["age-keygen -y IDENTITY   prints the recipient of an identity"];
+    REC_UNKNOWN = "E-REC-UNKNOWN", "there is no such recording", causes: ["a typo in the session's id", "its time was over, and it was removed"], fixes: ["hallpass recordings list"];
+    REC_READ = "E-REC-READ", "a recording or the folder of recordings cannot be read", causes: ["it belongs to somebody else"], fixes: ["hallpass paths   says where recordings lie"];
+    REC_SEALED = "E-REC-SEALED", "the recording is sealed", causes: ["only the recipients in [recordings] at that time can read it"], fixes: ["add --identity FILE   with the identity of a recipient"];
+    REC_IDENTITY = "E-REC-IDENTITY", "an identity cannot open the recording", causes: ["the file is missing or is no identity file of age", "it is not the identity of a recipient"], fixes: ["age-keygen -y IDENTITY   prints whose it is; compare with recipients in [recordings]"];
     FILTER = "E-FILTER", "a filter names a field or a value that is not there", causes: [], fixes: ["hallpass help filters"];
     USAGE = "E-USAGE", "the command cannot be used like this", causes: [], fixes: ["hallpass --help"];
     IO = "E-IO", "the system refused a file or a process", causes: [], fixes: [];
 
     // --- recordings that are read
     REC_FORMAT = "E-REC-FORMAT", "the file is no recording that can be played", causes: ["it is not an asciicast (v1, v2 or v3), or something else was written into its first line"], fixes: ["head -c 200 FILE   (the first line of an asciicast is a JSON object with \"version\")"];
-    REC_READ = "E-REC-READ", "a recording cannot be read", causes: ["the file is missing, or belongs to somebody else"], fixes: ["ls -l FILE"];
-    REC_UNKNOWN = "E-REC-UNKNOWN", "no recording has this id", causes: ["a typo in the id", "it was pruned: recordings are kept as long as keep says"], fixes: ["hallpass recordings list"];
 }
 
 /// The entry with this id, in any case.

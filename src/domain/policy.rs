@@ -25,6 +25,24 @@ impl Record {
     }
 }
 
+/// `[recordings]`: how recordings are written, whatever is recorded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RecordingSettings {
+    /// Recipients of age (`age1…`); if there are any, only they can read a recording.
+    pub recipients: Vec<String>,
+    /// The largest file of one recording.
+    pub max_bytes: u64,
+}
+
+impl Default for RecordingSettings {
+    fn default() -> Self {
+        Self {
+            recipients: Vec::new(),
+            max_bytes: 1 << 30,
+        }
+    }
+}
+
 /// What becomes of text that would leave a session by way of the person's clipboard.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Clipboard {

@@ -4,6 +4,7 @@
 //! Formats: <https://docs.asciinema.org/manual/asciicast/v3/> and <https://docs.asciinema.org/manual/asciicast/v2/>. They differ in the
 //! header's size, in times (v3 counts from the event before, v2 from the beginning), and in the end's exit code, which v2 does not know.
 
+use std::fmt::Write as _;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -47,19 +48,9 @@ pub struct Origin {
     pub role: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub env: Option<String>,
-    /// Counts from 1. A very long session goes on in a next file.
-    #[serde(default = "first", skip_serializing_if = "is_first")]
-    pub part: u32,
-}
-
-fn first() -> u32 {
-    1
-}
-
-// What `skip_serializing_if` asks for is a reference.
-#[allow(clippy::trivially_copy_pass_by_ref)]
-fn is_first(part: &u32) -> bool {
-    *part == first()
+    /// How many seconds after its end it is kept; none: for ever.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub keep_s: Option<u64>,
 }
 
 /// One thing that happened.
@@ -110,8 +101,6 @@ impl Encoder {
                 put("version", Some(json!(2)));
                 put("width", Some(json!(columns)));
                 put("height", Some(json!(rows)));
-                // Where v2 has the terminal's type. Nothing else of an environment.
-                put("env", header.term.as_ref().map(|term| json!({ "TERM": term })));
             }
             Format::V3 => {
                 put("version", Some(json!(3)));
@@ -132,8 +121,8 @@ impl Encoder {
         format!("{{{}}}\n", members.join(", "))
     }
 
-    /// The line of an event. An exit in v2, which has no such event, is a mark of the same meaning: `exit 3`.
-    pub fn event(&mut self, event: &Event) -> String {
+    /// Adds the line of an event. An exit in v2, which has no such event, is a mark of the same meaning: `exit 3`.
+    pub fn event(&mut self, event: &Event, lines: &mut String) {
         let (code, data) = match &event.kind {
             Kind::Output(text) => ("o", json!(text)),
             Kind::Input(text) => ("i", json!(text)),
@@ -148,7 +137,9 @@ impl Encoder {
             Format::V3 => now - self.last,
         };
         self.last = now;
-        format!("[{}.{:06}, \"{code}\", {data}]\n", told / 1_000_000, told % 1_000_000)
+        let (seconds, micros) = (told / 1_000_000, told % 1_000_000);
+        // Writing to a text cannot fail.
+        let _ = writeln!(lines, "[{seconds}.{micros:06}, \"{code}\", {data}]");
     }
 }
 
@@ -167,7 +158,7 @@ mod tests {
                 session: "01JD8Z4Q".to_owned(),
                 role: "prod-postgres".to_owned(),
                 env: Some("prod".to_owned()),
-                part: 1,
+                keep_s: Some(7_776_000),
             }),
         }
     }
@@ -191,7 +182,7 @@ mod tests {
         let mut encoder = Encoder::new(format);
         let mut text = encoder.header(&header());
         for event in events() {
-            text += &encoder.event(&event);
+            encoder.event(&event, &mut text);
         }
         text
     }
@@ -199,7 +190,7 @@ mod tests {
     #[test]
     fn v3_counts_from_the_event_before() {
         insta::assert_snapshot!(file(Format::V3), @r#"
-        {"version": 3, "term": {"cols":98,"rows":26,"type":"xterm-256color"}, "timestamp": 1700000000, "title": "PROD prod-postgres", "hallpass": {"env":"prod","role":"prod-postgres","session":"01JD8Z4Q"}}
+        {"version": 3, "term": {"cols":98,"rows":26,"type":"xterm-256color"}, "timestamp": 1700000000, "title": "PROD prod-postgres", "hallpass": {"env":"prod","keep_s":7776000,"role":"prod-postgres","session":"01JD8Z4Q"}}
         [0.000000, "m", "connected"]
         [0.333333, "o", "\u001b[1mé\r\n\""]
         [1.000001, "i", "q"]
@@ -211,7 +202,7 @@ mod tests {
     #[test]
     fn v2_counts_from_the_beginning() {
         insta::assert_snapshot!(file(Format::V2), @r#"
-        {"version": 2, "width": 98, "height": 26, "env": {"TERM":"xterm-256color"}, "timestamp": 1700000000, "title": "PROD prod-postgres", "hallpass": {"env":"prod","role":"prod-postgres","session":"01JD8Z4Q"}}
+        {"version": 2, "width": 98, "height": 26, "timestamp": 1700000000, "title": "PROD prod-postgres", "hallpass": {"env":"prod","keep_s":7776000,"role":"prod-postgres","session":"01JD8Z4Q"}}
         [0.000000, "m", "connected"]
         [0.333333, "o", "\u001b[1mé\r\n\""]
         [1.333334, "i", "q"]
@@ -225,10 +216,12 @@ mod tests {
         let mut encoder = Encoder::new(Format::V3);
         let mut sum = 0.0;
         for nanos in (0..10_000).map(|i| i * 333_333_333) {
-            let line = encoder.event(&Event {
+            let mut line = String::new();
+            let event = Event {
                 time: Duration::from_nanos(nanos),
                 kind: Kind::Output(String::new()),
-            });
+            };
+            encoder.event(&event, &mut line);
             sum += serde_json::from_str::<(f64, String, String)>(&line).unwrap().0;
         }
         assert!((sum - 3_332.999_996_667).abs() < 0.000_01, "{sum}");

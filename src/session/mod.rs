@@ -21,6 +21,7 @@ pub mod pipe;
 mod pty;
 mod signals;
 mod start;
+mod tap;
 
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -29,6 +30,7 @@ use std::time::Duration;
 use crate::domain::limits::Limit;
 use crate::domain::plan::LaunchPlan;
 use crate::domain::problem::Problem;
+use crate::recording::Recorder;
 use emulator::{Emulator, Size};
 use lifetime::Lifetime;
 pub use lifetime::wait_for_children;
@@ -36,6 +38,7 @@ use limits::Watch;
 use pty::{Outgoing, Pty};
 use rustix::process::Signal;
 use start::system_problem;
+use tap::{Typed, cells};
 
 /// How a child ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -52,10 +55,12 @@ pub struct Ending {
 }
 
 /// What a session tells whoever shows it. Sent from its threads; coalesced.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum SessionEvent {
     /// The emulator's content changed.
     Output,
+    /// Nothing is recorded any more, and this is why.
+    Unrecorded(Box<Problem>),
     Ended(Ending),
 }
 
@@ -68,15 +73,18 @@ pub struct Session {
     lifetime: Arc<Lifetime>,
     watch: Arc<Watch>,
     outgoing: Arc<Outgoing>,
+    recorder: Option<Recorder>,
+    /// Until the child has ended.
+    typed: Arc<Mutex<Option<Typed>>>,
     /// Given up by the session's thread when the child has ended.
     pty: Arc<Mutex<Option<Pty>>>,
 }
 
 impl Session {
-    /// Starts the child of the plan. `starter` is the program whose `--start-child` takes the child's first step: hallpass itself.
+    /// [`Session::start_recorded`] without a recording.
     ///
     /// # Errors
-    /// `E-CLIENT-MISSING`, `E-CLIENT-NOT-EXECUTABLE`, `E-CLIENT-START`, `E-REF-TOO-LARGE`: the program does not run.
+    /// As there.
     pub fn start(
         plan: LaunchPlan,
         size: Size,
@@ -84,11 +92,28 @@ impl Session {
         starter: &Path,
         notify: Notify,
     ) -> Result<Self, Problem> {
+        Self::start_recorded(plan, size, scrollback, starter, None, notify)
+    }
+
+    /// Starts the child of the plan. What it prints goes into the recording as it goes to the screen; where that is required, the session ends
+    /// when nothing can be recorded any more. `starter` is the program whose `--start-child` takes the child's first step: hallpass itself.
+    ///
+    /// # Errors
+    /// `E-CLIENT-MISSING`, `E-CLIENT-NOT-EXECUTABLE`, `E-CLIENT-START`, `E-REF-TOO-LARGE`: the program does not run.
+    pub fn start_recorded(
+        plan: LaunchPlan,
+        size: Size,
+        scrollback: usize,
+        starter: &Path,
+        recorder: Option<Recorder>,
+        notify: Notify,
+    ) -> Result<Self, Problem> {
         let size = size.clamped();
         let redactor = plan.env.redactor();
         let limits = plan.limits;
         let (pty, stdio) = Pty::open(size)?;
         let end = Arc::clone(&pty.end);
+        let typed = Typed::new(recorder.as_ref(), || plan.env.redactor(), &end);
         let started = start::start(plan, stdio, true, starter)?;
         let no_thread = |error| system_problem("no thread for the session", &error);
         let lifetime = Lifetime::new(started, Some(Arc::clone(&end))).map_err(no_thread)?;
@@ -97,8 +122,13 @@ impl Session {
             watch: Watch::new(limits),
             lifetime,
             outgoing: Arc::default(),
+            recorder,
+            typed: Arc::new(Mutex::new(typed)),
             pty: Arc::new(Mutex::new(Some(pty))),
         };
+        if let Some(recorder) = &session.recorder {
+            recorder.connected();
+        }
         // From here on the session hangs the child up if it is dropped.
         let ended = lifetime::waiting_thread(&session.lifetime).map_err(no_thread)?;
         let outgoing = Arc::clone(&session.outgoing);
@@ -118,6 +148,9 @@ impl Session {
     /// Bytes for the child. Never blocks. A child that reads nothing gets no more than 4 MiB ahead.
     pub fn send(&self, bytes: &[u8]) {
         self.outgoing.push(bytes);
+        if let Some(typed) = &mut *self.typed.lock().unwrap_or_else(PoisonError::into_inner) {
+            typed.push(bytes);
+        }
     }
 
     /// A person has typed what was sent: the session is not idle.
@@ -134,6 +167,9 @@ impl Session {
         }
         emulator.resize(size);
         drop(emulator);
+        if let Some(recorder) = &self.recorder {
+            recorder.resize(cells(size));
+        }
         if let Some(pty) = &*self.pty.lock().unwrap_or_else(PoisonError::into_inner) {
             pty.resize(size);
         }

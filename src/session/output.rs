@@ -5,10 +5,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use rustix::event::PollFlags;
+use rustix::process::Signal;
 
 use super::emulator::Emulator;
 use super::lifetime::Lifetime;
 use super::pty::{self, Outgoing, Pty, Read};
+use super::tap::{Tap, Typed};
 use super::{Notify, Session, SessionEvent};
 use crate::domain::secret::Redactor;
 
@@ -33,6 +35,8 @@ pub(super) struct Reader {
     /// Readable once the child has ended.
     ended: OwnedFd,
     redactor: Redactor,
+    tap: Tap,
+    typed: Arc<Mutex<Option<Typed>>>,
     notify: Notify,
     /// When the child last printed something.
     printed: Instant,
@@ -59,6 +63,8 @@ impl Reader {
             end,
             ended,
             redactor,
+            tap: Tap::new(session.recorder.as_ref()),
+            typed: Arc::clone(&session.typed),
             notify,
             printed: now,
             noticed: now.checked_sub(NOTICE).unwrap_or(now),
@@ -73,17 +79,30 @@ impl Reader {
         let mut clear = Vec::with_capacity(READ);
         let mut drain_until: Option<Instant> = None;
         loop {
-            let due = [self.due(), drain_until].into_iter().flatten().min();
-            let ended = if drain_until.is_some() {
-                pty::wait_for([(&self.end, PollFlags::IN)], due);
-                true
-            } else {
-                pty::wait_for([(&self.end, PollFlags::IN), (&self.ended, PollFlags::IN)], due)[1]
+            let has_room = self.tap.has_room();
+            let due = [self.due(), self.tap.due(has_room), drain_until];
+            let due = due.into_iter().flatten().min();
+            let (printed, over) = ((&*self.end, PollFlags::IN), (&self.ended, PollFlags::IN));
+            let ended = match (drain_until.is_some(), has_room) {
+                (false, true) => pty::wait_for([printed, over], due)[1],
+                (false, false) => pty::wait_for([over], due)[0],
+                (true, true) => {
+                    pty::wait_for([printed], due);
+                    true
+                }
+                (true, false) => {
+                    pty::wait_for([], due);
+                    true
+                }
             };
-            if ended && drain_until.is_none() {
+            if ended && (drain_until.is_none() || !has_room) {
                 drain_until = Some(Instant::now() + DRAIN);
             }
-            match pty::read(&*self.end, &mut buffer) {
+            match if has_room {
+                pty::read(&*self.end, &mut buffer)
+            } else {
+                Read::Nothing
+            } {
                 Read::Bytes(count) => {
                     self.printed = Instant::now();
                     self.redactor.push(&buffer[..count], &mut clear);
@@ -98,6 +117,7 @@ impl Reader {
             }
             self.let_time_pass(&mut clear);
             self.draw(&mut clear);
+            self.watch_recording();
             if drain_until.is_some_and(|until| Instant::now() >= until) {
                 break;
             }
@@ -140,6 +160,16 @@ impl Reader {
         }
     }
 
+    /// A recording that fails is said, and ends a session that must have one.
+    fn watch_recording(&mut self) {
+        if let Some((problem, is_required)) = self.tap.failure() {
+            (self.notify)(SessionEvent::Unrecorded(Box::new(problem)));
+            if is_required {
+                self.lifetime.hang_up(Signal::HUP);
+            }
+        }
+    }
+
     fn notice(&mut self) {
         self.unnoticed = false;
         self.noticed = Instant::now();
@@ -148,6 +178,7 @@ impl Reader {
 
     /// Draws and empties `clear`, letting others at the screen in between.
     fn draw(&mut self, clear: &mut Vec<u8>) {
+        self.tap.output(clear);
         let mut rest = clear.as_slice();
         while !rest.is_empty() {
             let (slice, after) = rest.split_at(rest.len().min(self.slice));
@@ -190,7 +221,11 @@ impl Reader {
         if self.unnoticed {
             self.notice();
         }
+        drop(self.typed.lock().unwrap_or_else(PoisonError::into_inner).take());
         if let Some(ending) = self.lifetime.ending(self.redactor.masked()) {
+            if let Some(problem) = self.tap.finish(ending.code) {
+                (self.notify)(SessionEvent::Unrecorded(Box::new(problem)));
+            }
             (self.notify)(SessionEvent::Ended(ending));
         }
     }

@@ -25,10 +25,13 @@ use super::pipe::write_all;
 use super::pty::{self, Pty, Read};
 use super::signals::Signals;
 use super::start::{self, system_problem};
+use super::tap::{Tap, Typed};
 use crate::domain::catalogue;
 use crate::domain::plan::LaunchPlan;
+use crate::domain::printable::printable;
 use crate::domain::problem::Problem;
 use crate::domain::secret::Redactor;
+use crate::recording::Recorder;
 
 /// Bytes read at once: small enough for a key to be passed on between two of them.
 const READ: usize = 16 * 1024;
@@ -37,11 +40,14 @@ const AHEAD: usize = 64 * 1024;
 
 /// Runs the child of the plan on the terminal that is standard input and output, to its end.
 ///
+/// What the child prints goes into the recording as it goes to the terminal. One that fails is said on standard error, and ends the session
+/// where it is required; the recorder knows why.
+///
 /// The terminal is put back as it was on every way out, and what the child switched on and left on is switched off.
 ///
 /// # Errors
 /// `E-TTY-REQUIRED`, and as [`super::Session::start`].
-pub fn connect(plan: LaunchPlan, starter: &Path) -> Result<Ending, Problem> {
+pub fn connect(plan: LaunchPlan, starter: &Path, recorder: Option<&Recorder>) -> Result<Ending, Problem> {
     if !isatty(rustix::stdio::stdin()) || !isatty(rustix::stdio::stdout()) {
         return Err(Problem::new(&catalogue::TTY_REQUIRED, "connecting needs a terminal"));
     }
@@ -53,6 +59,7 @@ pub fn connect(plan: LaunchPlan, starter: &Path) -> Result<Ending, Problem> {
     let signals = Signals::new(&signals).map_err(failed)?;
     let watch = Watch::new(plan.limits);
     let (pty, stdio) = Pty::open(terminal_size())?;
+    let typed = Typed::new(recorder, || plan.env.redactor(), &pty.end);
     let started = start::start(plan, stdio, true, starter)?;
     let lifetime = Lifetime::new(started, Some(Arc::clone(&pty.end))).map_err(failed)?;
     let ended = lifetime::waiting_thread(&lifetime).map_err(failed)?;
@@ -63,6 +70,9 @@ pub fn connect(plan: LaunchPlan, starter: &Path) -> Result<Ending, Problem> {
             return Err(failed(error));
         }
     };
+    if let Some(recorder) = recorder {
+        recorder.connected();
+    }
     let mut bridge = Bridge {
         end: Arc::clone(&pty.end),
         pty,
@@ -71,6 +81,8 @@ pub fn connect(plan: LaunchPlan, starter: &Path) -> Result<Ending, Problem> {
         keyboard: Some(keyboard),
         to_child: VecDeque::new(),
         redactor,
+        tap: Tap::new(recorder),
+        typed,
         clipboard,
         printed: Instant::now(),
         clear: Vec::with_capacity(READ),
@@ -93,6 +105,8 @@ struct Bridge {
     keyboard: Option<OwnedFd>,
     to_child: VecDeque<u8>,
     redactor: Redactor,
+    tap: Tap,
+    typed: Option<Typed>,
     /// None if the child may set the clipboard.
     clipboard: Option<ClipboardFilter>,
     printed: Instant,
@@ -110,8 +124,10 @@ impl Bridge {
         let mut drain_until: Option<Instant> = None;
         loop {
             let idle = self.redactor.holds().then(|| self.printed + IDLE);
-            let due = [idle, drain_until].into_iter().flatten().min();
-            let mut child = PollFlags::IN;
+            let has_room = self.tap.has_room();
+            let due = [idle, self.tap.due(has_room), drain_until].into_iter().flatten().min();
+            let mut child = PollFlags::empty();
+            child.set(PollFlags::IN, has_room);
             child.set(PollFlags::OUT, !self.to_child.is_empty());
             // What is not to be waited for is replaced by what is waited for anyway.
             let ready = &self.signals.ready;
@@ -120,7 +136,11 @@ impl Bridge {
                 (keyboard.unwrap_or(ready), PollFlags::IN),
                 (ready, PollFlags::IN),
                 (if drain_until.is_some() { ready } else { ended }, PollFlags::IN),
-                (&*self.end, child),
+                if child.is_empty() {
+                    (ready, PollFlags::IN)
+                } else {
+                    (&*self.end, child)
+                },
             ];
             let keyboard = keyboard.is_some();
             let [typed, signalled, has_ended, _] = pty::wait_for(sources, due);
@@ -132,10 +152,14 @@ impl Bridge {
                 self.lifetime.hang_up(Signal::HUP);
             }
             self.send_keys();
-            if has_ended && drain_until.is_none() {
+            if has_ended && drain_until.is_none() || drain_until.is_some() && !has_room {
                 drain_until = Some(Instant::now() + DRAIN);
             }
-            match pty::read(&*self.end, &mut buffer) {
+            match if has_room {
+                pty::read(&*self.end, &mut buffer)
+            } else {
+                Read::Nothing
+            } {
                 Read::Bytes(count) => {
                     self.printed = Instant::now();
                     self.redactor.push(&buffer[..count], &mut self.clear);
@@ -152,6 +176,7 @@ impl Bridge {
                 self.printed = Instant::now();
             }
             self.show();
+            self.watch_recording();
             if drain_until.is_some_and(|until| Instant::now() >= until) {
                 return;
             }
@@ -164,12 +189,19 @@ impl Bridge {
             clipboard.take_out(&mut self.clear);
             clipboard.finish(&mut self.clear);
         }
-        let off = self.leftovers.switch_off();
-        self.clear.extend_from_slice(&off);
         self.show();
-        self.lifetime
+        let off = self.leftovers.switch_off();
+        if !self.screen_is_gone {
+            // A terminal that is gone needs nothing.
+            let _ = write_all(rustix::stdio::stdout(), &off);
+        }
+        let ending = self
+            .lifetime
             .ending(self.redactor.masked())
-            .ok_or_else(|| system_problem("the child cannot be waited for", &Errno::CHILD.into()))
+            .ok_or_else(|| system_problem("the child cannot be waited for", &Errno::CHILD.into()))?;
+        self.typed = None;
+        self.tap.finish(ending.code);
+        Ok(ending)
     }
 
     /// Reads the keyboard; false at its end.
@@ -179,6 +211,9 @@ impl Bridge {
             Ok(0) => false,
             Ok(count) => {
                 self.watch.typed();
+                if let Some(typed) = &mut self.typed {
+                    typed.push(&buffer[..count]);
+                }
                 self.to_child.extend(&buffer[..count]);
                 true
             }
@@ -204,12 +239,32 @@ impl Bridge {
         if let Some(clipboard) = &mut self.clipboard {
             clipboard.take_out(&mut self.clear);
         }
+        self.tap.output(&self.clear);
         self.leftovers.watch(&self.clear);
         if !self.screen_is_gone && write_all(rustix::stdio::stdout(), &self.clear).is_err() {
             self.screen_is_gone = true;
             self.lifetime.hang_up(Signal::HUP);
         }
         self.clear.clear();
+    }
+
+    /// A recording that fails is said at once, in one line, and ends a session that must have one.
+    fn watch_recording(&mut self) {
+        let Some((problem, is_required)) = self.tap.failure() else {
+            return;
+        };
+        let line = format!("\r\nhallpass: {}: {}\r\n", problem.code.id, printable(&problem.what));
+        // Who has no standard error finds it in what is said at the end.
+        let _ = write_all(rustix::stdio::stderr(), line.as_bytes());
+        if is_required {
+            self.lifetime.hang_up(Signal::HUP);
+        }
+    }
+
+    fn resize(&mut self) {
+        let size = terminal_size();
+        self.tap.resize(size);
+        self.pty.resize(size);
     }
 
     /// Gives the terminal back as it was and stops. The child does not stop: once its terminal is full it waits for us.
@@ -228,7 +283,7 @@ impl Bridge {
         self.raw.enter_again();
         let on = self.leftovers.switch_on();
         let _ = write_all(rustix::stdio::stdout(), &on);
-        self.pty.resize(terminal_size());
+        self.resize();
         if let Ok(group) = rustix::termios::tcgetpgrp(&*self.end) {
             // The size may be what it was, of which the kernel tells nobody.
             let _ = rustix::process::kill_process_group(group, Signal::WINCH);
@@ -243,7 +298,7 @@ impl Bridge {
 
     fn take_signal(&mut self, signal: c_int) {
         match signal {
-            SIGWINCH => self.pty.resize(terminal_size()),
+            SIGWINCH => self.resize(),
             // Not from the keyboard, which sends the key itself to the child: somebody wants us to end.
             SIGTERM | SIGHUP | SIGINT | SIGQUIT => self.lifetime.hang_up(Signal::HUP),
             SIGTSTP => self.suspend(),

@@ -16,10 +16,12 @@ use super::limits::Watch;
 use super::output::{DRAIN, IDLE};
 use super::signals::Signals;
 use super::start::{self, system_problem};
+use super::tap::Tap;
 use super::{Ending, pty};
 use crate::domain::plan::LaunchPlan;
 use crate::domain::problem::Problem;
 use crate::domain::secret::Redactor;
+use crate::recording::Recorder;
 
 /// What a pipe holds at most.
 const READ: usize = 64 * 1024;
@@ -28,12 +30,15 @@ const WRITE: usize = if cfg!(target_os = "linux") { 4096 } else { 512 };
 
 /// Runs the child of the plan to its end. Standard output carries the child's bytes and nothing else.
 ///
+/// Recorded is what a person sees: what goes to a terminal. A recording that is required is one of everything, wherever it goes: data that
+/// leaves through a file is what whoever requires it wants to know of.
+///
 /// An interrupt typed at the terminal reaches the child by itself, and hallpass waits for what it makes of it. TERM and HUP are passed on;
 /// a child that stays is killed 6 s later.
 ///
 /// # Errors
 /// As [`super::Session::start`].
-pub fn run(plan: LaunchPlan, starter: &Path) -> Result<Ending, Problem> {
+pub fn run(plan: LaunchPlan, starter: &Path, recorder: Option<&Recorder>) -> Result<Ending, Problem> {
     let failed = |error: io::Error| system_problem("no pipes for the child", &error);
     let redactors = [plan.env.redactor(), plan.env.redactor()];
     let (output, child_output) = io::pipe().map_err(failed)?;
@@ -57,16 +62,26 @@ pub fn run(plan: LaunchPlan, starter: &Path) -> Result<Ending, Problem> {
         lifetime.hang_up(Signal::HUP);
         return Err(failed(error));
     }
+    if let Some(recorder) = recorder {
+        recorder.connected();
+    }
     let [output_redactor, errors_redactor] = redactors;
     let mut streams = [
-        Stream::new(Some(output.into()), rustix::stdio::stdout(), output_redactor).map_err(failed)?,
-        Stream::new(errors, rustix::stdio::stderr(), errors_redactor).map_err(failed)?,
+        Stream::new(Some(output.into()), rustix::stdio::stdout(), output_redactor, recorder).map_err(failed)?,
+        Stream::new(errors, rustix::stdio::stderr(), errors_redactor, recorder).map_err(failed)?,
     ];
     pass_on(&mut streams, &lifetime, &ended, &mut signals);
     let masked = streams.iter().map(|stream| stream.redactor.masked()).sum();
-    lifetime
+    let ending = lifetime
         .ending(masked)
-        .ok_or_else(|| system_problem("the child cannot be waited for", &Errno::CHILD.into()))
+        .ok_or_else(|| system_problem("the child cannot be waited for", &Errno::CHILD.into()))?;
+    for stream in &mut streams {
+        stream.tap.close();
+    }
+    if let Some(recorder) = recorder {
+        recorder.finish(ending.code);
+    }
+    Ok(ending)
 }
 
 fn is_one_file(one: BorrowedFd<'_>, other: BorrowedFd<'_>) -> bool {
@@ -119,6 +134,7 @@ fn pass_on(streams: &mut [Stream; 2], lifetime: &std::sync::Arc<Lifetime>, ended
         }
         for (stream, ready) in streams.iter_mut().zip(ready) {
             stream.step(ready);
+            told_to_end |= end_unrecorded(stream, lifetime);
         }
     }
 }
@@ -134,12 +150,22 @@ fn end_on(signal: c_int, lifetime: &std::sync::Arc<Lifetime>) -> bool {
     true
 }
 
+/// A recording that fails is said at the end; one that is required ends the child now: true.
+fn end_unrecorded(stream: &mut Stream, lifetime: &std::sync::Arc<Lifetime>) -> bool {
+    let Some((_, true)) = stream.tap.failure() else {
+        return false;
+    };
+    lifetime.hang_up(Signal::TERM);
+    true
+}
+
 /// One way from the child to us.
 struct Stream {
     /// None once it has ended, or nobody takes what comes of it.
     source: Option<OwnedFd>,
     sink: OwnedFd,
     redactor: Redactor,
+    tap: Tap,
     printed: Instant,
     buffer: Vec<u8>,
     /// What is to be written, from `written` on.
@@ -152,7 +178,13 @@ struct Stream {
 }
 
 impl Stream {
-    fn new(source: Option<OwnedFd>, sink: BorrowedFd<'_>, redactor: Redactor) -> io::Result<Self> {
+    fn new(
+        source: Option<OwnedFd>,
+        sink: BorrowedFd<'_>,
+        redactor: Redactor,
+        recorder: Option<&Recorder>,
+    ) -> io::Result<Self> {
+        let recorder = recorder.filter(|recorder| recorder.is_required() || rustix::termios::isatty(sink));
         if let Some(source) = &source {
             let flags = rustix::fs::fcntl_getfl(source)? | rustix::fs::OFlags::NONBLOCK;
             rustix::fs::fcntl_setfl(source, flags)?;
@@ -161,6 +193,7 @@ impl Stream {
             source,
             sink: rustix::io::fcntl_dupfd_cloexec(sink, 3)?,
             redactor,
+            tap: Tap::of_pipe(recorder),
             printed: Instant::now(),
             buffer: vec![0; READ],
             clear: Vec::with_capacity(READ),
@@ -184,10 +217,17 @@ impl Stream {
         if self.has_more_to_write() {
             return Some((&self.sink, PollFlags::OUT));
         }
-        self.source.as_ref().map(|source| (source, PollFlags::IN))
+        let source = self.source.as_ref().filter(|_| self.tap.has_room());
+        source.map(|source| (source, PollFlags::IN))
     }
 
     fn due(&self) -> Option<Instant> {
+        let recording = self.tap.due(self.tap.has_room());
+        self.idle_due().into_iter().chain(recording).min()
+    }
+
+    /// When the redactor lets go of what is no secret yet.
+    fn idle_due(&self) -> Option<Instant> {
         let waits = self.redactor.holds() && !self.finished && !self.has_more_to_write();
         waits.then(|| self.printed + IDLE)
     }
@@ -201,12 +241,15 @@ impl Stream {
         } else if ready {
             self.read();
         }
-        if self.due().is_some_and(|due| Instant::now() >= due) {
+        if self.idle_due().is_some_and(|due| Instant::now() >= due) {
             self.redactor.idle(&mut self.clear);
+            self.tap.output(&self.clear);
             self.printed = Instant::now();
         }
         if self.source.is_none() && !self.finished {
+            let known = self.clear.len();
             self.redactor.finish(&mut self.clear);
+            self.tap.output(&self.clear[known..]);
             self.finished = true;
         }
     }
@@ -218,6 +261,7 @@ impl Stream {
                 self.printed = Instant::now();
                 self.own = self.own.saturating_sub(count as u64);
                 self.redactor.push(&self.buffer[..count], &mut self.clear);
+                self.tap.output(&self.clear);
             }
             pty::Read::End => self.source = None,
             pty::Read::Nothing => {}

@@ -1,5 +1,7 @@
 //! Effects: what `update` wants done outside the model, and the only place of the user interface that does it.
 
+mod replayed;
+
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -17,12 +19,16 @@ use crate::domain::catalogue;
 use crate::domain::lease::{Held, Lease};
 use crate::domain::plan::LaunchPlan;
 use crate::domain::problem::{Location, Problem};
-use crate::launch::{self, Request};
+use crate::launch::{self, Recording, Request};
 use crate::providers::{Providers, World, credential_names, leases};
+use crate::recording::cast;
+use crate::replay::search::{self, Query};
+use crate::replay::{self, Start, Transcript};
 use crate::session::emulator::{Emulator, Size};
 use crate::session::{self, Session, SessionEvent, editor};
 use crate::ui::clipboard;
 use crate::ui::message::{Message, Opened};
+use crate::ui::recorded::Recorded;
 use crate::ui::terminal;
 
 /// What must happen outside the model.
@@ -69,6 +75,25 @@ pub enum Effect {
     /// The tab is gone: so is what is kept of its session.
     Forget {
         tab: u64,
+    },
+    /// Read a recording for the player.
+    Replay {
+        generation: u64,
+        start: Start,
+        stop: Arc<AtomicBool>,
+    },
+    /// Look for a text in what a recording showed.
+    Find {
+        generation: u64,
+        recording: Arc<replay::Recording>,
+        query: Query,
+        stop: Arc<AtomicBool>,
+    },
+    /// Write a recording out as plain text.
+    Transcribe {
+        generation: u64,
+        recording: Arc<replay::Recording>,
+        stop: Arc<AtomicBool>,
     },
     Copy(String),
     /// The same for the program in a session, which is named.
@@ -206,6 +231,29 @@ impl Runner {
                 self.sizes.remove(&tab);
                 self.share_scrollback();
             }
+            Effect::Replay {
+                generation,
+                start,
+                stop,
+            } => {
+                self.work(move || {
+                    replayed::load(&start, &stop).map(|result| Message::Recording { generation, result })
+                });
+            }
+            Effect::Find {
+                generation,
+                recording,
+                query,
+                stop,
+            } => self.work(move || {
+                search::find(&recording, &query, &stop).map(|times| Message::Found { generation, times })
+            }),
+            Effect::Transcribe {
+                generation,
+                recording,
+                stop,
+            } => self
+                .work(move || Transcript::of(&recording, &stop).map(|lines| Message::Transcript { generation, lines })),
             Effect::Copy(text) => self.copy(text, None),
             Effect::CopyFor { program, text } => self.copy(text, Some(program)),
             Effect::Reload => self.reload(),
@@ -307,6 +355,20 @@ impl Runner {
         };
         let (ground, replies, starter) = (self.ground.clone(), self.replies.clone(), self.starter.clone());
         self.launch = Some(tokio::spawn(async move {
+            // Made before a secret is read: where it must be and cannot, none is.
+            let request_of = request.clone();
+            let config = Arc::clone(&ground.config);
+            let recording = tokio::task::spawn_blocking(move || record(&config, &request_of, size));
+            let (request, recording) = match recording.await {
+                Ok(Ok((session, recording))) => (Request { session, ..request }, recording),
+                Ok(Err(problem)) => {
+                    let problems = vec![problem];
+                    let _ = replies.send(Reply::Message(Message::OpenFailed { generation, problems }));
+                    return;
+                }
+                // The runtime ends.
+                Err(_) => return,
+            };
             let plan = match &request.login {
                 Some(provider) => launch::login(&ground.config, &ground.world, provider, &starter, Emulator::TERM)
                     .map_err(|problem| vec![problem]),
@@ -321,8 +383,9 @@ impl Runner {
                     leases = std::mem::take(&mut plan.leases);
                     let made = leases.iter().map(|held| held.lease().clone()).collect();
                     // Starting a process waits for the child's first step: not on a thread that others need.
-                    let start =
-                        tokio::task::spawn_blocking(move || start(plan, made, tab, size, scrollback, &starter, notify));
+                    let start = tokio::task::spawn_blocking(move || {
+                        start(plan, made, tab, size, scrollback, &starter, recording, notify)
+                    });
                     start
                         .await
                         .unwrap_or_else(|_| {
@@ -345,6 +408,16 @@ impl Runner {
                 Err(problems) => Reply::Message(Message::OpenFailed { generation, problems }),
             });
         }));
+    }
+
+    /// Works on a thread where that keeps nobody waiting; says what comes of it.
+    fn work(&self, work: impl FnOnce() -> Option<Message> + Send + 'static) {
+        let replies = self.replies.clone();
+        tokio::task::spawn_blocking(move || {
+            if let Some(message) = work() {
+                let _ = replies.send(Reply::Message(message));
+            }
+        });
     }
 
     fn unlock(&self, generation: u64, provider: String, passphrase: SecretString) {
@@ -453,6 +526,22 @@ impl Copying {
     }
 }
 
+/// Makes the recording of a session that is to be opened, with the session's id; a login is none.
+fn record(config: &Config, request: &Request, size: Size) -> Result<(Option<String>, Recording), Problem> {
+    if request.login.is_some() {
+        return Ok((None, Recording::default()));
+    }
+    let role = launch::find_role(config, &request.role)?;
+    let session = launch::session_id()?;
+    let size = cast::Size {
+        columns: size.columns,
+        rows: size.rows,
+    };
+    let recording = launch::record(config, role, &session, size, Some(Emulator::TERM), request.unrecorded)?;
+    Ok((Some(session), recording))
+}
+
+#[allow(clippy::too_many_arguments)]
 fn start(
     plan: LaunchPlan,
     leases: Vec<Lease>,
@@ -460,6 +549,7 @@ fn start(
     size: Size,
     scrollback: usize,
     starter: &std::path::Path,
+    recording: Recording,
     replies: UnboundedSender<Reply>,
 ) -> Result<(Session, Opened), Problem> {
     let told = Arc::new(AtomicBool::new(false));
@@ -473,15 +563,22 @@ fn start(
         secrets: plan.secrets.clone(),
         leases,
         warnings: plan.warnings.clone(),
+        recorded: Recorded::of(recording.recorder.as_ref()),
         told: Arc::clone(&told),
     };
+    // What is not recorded is the first thing to know.
+    if let Some(problem) = &recording.warning {
+        opened
+            .warnings
+            .insert(0, format!("{}: {}", problem.code.id, problem.what));
+    }
     let notify = move |event: SessionEvent| {
         if event == SessionEvent::Output && told.swap(true, Ordering::AcqRel) {
             return;
         }
         let _ = replies.send(Reply::Message(Message::Session { tab, event }));
     };
-    let session = Session::start(plan, size, scrollback, starter, Box::new(notify))?;
+    let session = Session::start_recorded(plan, size, scrollback, starter, recording.recorder, Box::new(notify))?;
     opened.emulator = session.emulator();
     Ok((session, opened))
 }

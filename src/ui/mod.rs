@@ -14,6 +14,8 @@ pub mod keymap;
 pub mod layout;
 pub mod message;
 pub mod model;
+pub mod recorded;
+pub mod replay;
 pub mod rows;
 mod run;
 pub mod search;

@@ -19,6 +19,8 @@ use crate::domain::printable::printable;
 use crate::domain::problem::Problem;
 use crate::launch::Request;
 use crate::providers::{Providers, World, leases};
+use crate::recording::wait_for_writers;
+use crate::replay::Start;
 use crate::session::job::{self, Stop};
 use crate::session::{SessionEvent, wait_for_children};
 use crate::ui::effects::{Effect, Reload, Reply, Request4Loop, Runner};
@@ -37,6 +39,8 @@ pub struct UiOptions {
     pub open: Option<Request>,
     /// ASCII symbols only, also where the locale knows more.
     pub ascii: bool,
+    /// A recording to play, instead of everything else.
+    pub replay: Option<Start>,
     pub reload: Reload,
 }
 
@@ -85,6 +89,8 @@ pub fn run(options: UiOptions) -> Result<i32, Problem> {
     // A provider that does not answer must not keep the process; a child that still ends would be killed with it.
     runtime.shutdown_background();
     wait_for_children(LAST_GRACE);
+    // Their recordings have an end then.
+    wait_for_writers(LAST_GRACE);
     code
 }
 
@@ -94,8 +100,8 @@ struct Loop {
     runner: Runner,
     replies: UnboundedReceiver<Reply>,
     input: Option<EventStream>,
-    /// Ends of sessions that are not adopted yet.
-    early: HashMap<u64, SessionEvent>,
+    /// What happened to sessions that are not adopted yet.
+    early: HashMap<u64, Vec<SessionEvent>>,
     changed: bool,
     /// Whether the terminal was closed under us.
     gone: bool,
@@ -136,6 +142,9 @@ impl Loop {
         if let Some(request) = options.open {
             model.single = true;
             effects = update::open(&mut model, request);
+        }
+        if let Some(start) = options.replay {
+            effects = update::replay(&mut model, start, true);
         }
         let this = Self {
             model,
@@ -210,11 +219,13 @@ impl Loop {
                 Woken::Reply(None) => {}
                 Woken::Tick => {
                     self.take(Message::Tick).await?;
-                    next_tick = Instant::now() + if self.model.animated() { TICK_ANIMATED } else { TICK };
+                    next_tick = Instant::now() + TICK;
                 }
             }
-            if self.model.animated() {
-                next_tick = next_tick.min(Instant::now() + TICK_ANIMATED);
+            let wakes = self.model.replay_wakes();
+            let wakes = wakes.or_else(|| self.model.animated().then_some(TICK_ANIMATED));
+            if let Some(wakes) = wakes {
+                next_tick = next_tick.min(Instant::now() + wakes);
             }
         }
         Ok(self.model.exit.unwrap_or(0))
@@ -245,13 +256,12 @@ impl Loop {
         match reply {
             Reply::Message(message) => {
                 if let Message::Session { tab, event } = &message {
-                    if *event == SessionEvent::Output {
-                        self.runner.seen(*tab);
-                    } else if self.runner.has(*tab) {
-                        self.runner.ended(*tab);
-                    } else {
+                    match event {
+                        SessionEvent::Output => self.runner.seen(*tab),
                         // A child that ends at once can be quicker than the news that it was started.
-                        self.early.insert(*tab, event.clone());
+                        _ if !self.runner.has(*tab) => self.early.entry(*tab).or_default().push(event.clone()),
+                        SessionEvent::Ended(_) => self.runner.ended(*tab),
+                        SessionEvent::Unrecorded(_) => {}
                     }
                 }
                 self.take(message).await
@@ -269,13 +279,13 @@ impl Loop {
                 let tab = opened.tab;
                 self.runner.adopt(tab, session, Arc::clone(&opened.told), leases);
                 self.take(Message::Opened { generation, opened }).await?;
-                match self.early.remove(&tab) {
-                    Some(event) => {
+                for event in self.early.remove(&tab).unwrap_or_default() {
+                    if matches!(event, SessionEvent::Ended(_)) {
                         self.runner.ended(tab);
-                        self.take(Message::Session { tab, event }).await
                     }
-                    None => Ok(()),
+                    self.take(Message::Session { tab, event }).await?;
                 }
+                Ok(())
             }
         }
     }

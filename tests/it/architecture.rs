@@ -12,7 +12,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("recording", &["domain"]),
     ("session", &["domain", "recording"]),
     ("replay", &["domain", "recording", "session"]),
-    ("launch", &["domain", "config", "providers"]),
+    ("launch", &["domain", "config", "providers", "recording"]),
     ("check", &["domain", "config", "providers", "launch"]),
     (
         "ui",

@@ -51,6 +51,8 @@ mod option_file;
 mod provider_command;
 mod rds;
 mod readme;
+mod recordings;
+mod replay;
 mod rotation;
 mod session;
 mod tabs;

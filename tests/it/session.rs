@@ -67,7 +67,7 @@ impl Running {
             let left = until.saturating_duration_since(Instant::now());
             match self.events.recv_timeout(left) {
                 Ok(SessionEvent::Ended(ending)) => return ending,
-                Ok(SessionEvent::Output) => {}
+                Ok(_) => {}
                 Err(_) => panic!("it did not end; it shows:\n{}", self.screen()),
             }
         }
@@ -509,14 +509,15 @@ fn script_of_the_environment() -> LaunchPlan {
 #[test]
 #[ignore = "is the process that other tests look at"]
 fn pipe_here() {
-    let ending = hallpass::session::pipe::run(script_of_the_environment(), Path::new(STARTER)).unwrap();
+    let ending = hallpass::session::pipe::run(script_of_the_environment(), Path::new(STARTER), None).unwrap();
     std::process::exit(ending.code);
 }
 
 #[test]
 #[ignore = "is the process that other tests look at"]
 fn connect_here() {
-    let ending = hallpass::session::passthrough::connect(script_of_the_environment(), Path::new(STARTER)).unwrap();
+    let ending =
+        hallpass::session::passthrough::connect(script_of_the_environment(), Path::new(STARTER), None).unwrap();
     std::process::exit(ending.code);
 }
 

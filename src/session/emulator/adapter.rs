@@ -79,7 +79,7 @@ pub(super) struct Adapter {
     /// First and last line of the scrolling region; the library keeps its own to itself.
     pub(super) margins: (i32, i32),
     /// ?40: DECCOLM has an effect.
-    column_mode: bool,
+    pub(super) column_mode: bool,
     /// DECOM as DECSC saved it, of the main and of the alternate screen.
     pub(super) saved_origin: [bool; 2],
     /// The character set that is in use, and the last character that was printed; the library and its parser keep theirs to themselves.
@@ -188,9 +188,9 @@ impl Adapter {
             .rev()
             .find(|count| cells::wraps_after(&grid[row(count - 1)]).is_none());
         let count = whole.unwrap_or(most);
-        let mut text = String::new();
+        let mut work = Vec::new();
         for at in 0..count {
-            cells::keep(&grid[row(at)], &grid[row(at + 1)], &mut self.scrollback, &mut text);
+            cells::keep(&grid[row(at)], &grid[row(at + 1)], &mut self.scrollback, &mut work);
         }
         if whole.is_none() {
             self.scrollback.end_line(true);

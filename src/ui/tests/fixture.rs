@@ -228,6 +228,7 @@ impl Fixture {
             limits: Limits::default(),
             secrets: Vec::new(),
             warnings: Vec::new(),
+            recorded: crate::ui::recorded::Recorded::To("recordings/20261122T120000Z-01JD8Z4Q.cast".into()),
             told: Arc::new(AtomicBool::new(false)),
         };
         self.send(Message::Opened { generation, opened });

@@ -150,6 +150,7 @@ fn new_tab(model: &Model, request: Request, opened: Opened) -> Tab {
         secrets: opened.secrets,
         leases: opened.leases.into_iter().map(held).collect(),
         warnings: opened.warnings,
+        recorded: opened.recorded,
         request,
     }
 }

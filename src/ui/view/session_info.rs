@@ -25,6 +25,9 @@ pub fn info(model: &Model, tab: &Tab) -> Vec<String> {
     if !tab.access.is_empty() {
         lines.push(format!("Access     {}", tab.access));
     }
+    if let Some(words) = tab.recorded.words() {
+        lines.push(format!("Recording  {words}"));
+    }
     let limits: Vec<String> = tab
         .left(model.now)
         .map(|(limit, left)| match tab.state {

@@ -77,6 +77,9 @@ pub(super) fn right_side(model: &Model, tab: &Tab) -> Line<'static> {
     }
     words.push((u8::MAX, environment(tab)));
     words.push((1, Span::raw(tab.access.clone())));
+    if let Some(light) = tab.recorded.light().filter(|_| tab.is_live()) {
+        words.push((3, light));
+    }
     words.retain(|(_, word)| !word.content.is_empty());
     let wide = |words: &[(u8, Span<'static>)]| words.iter().map(|(_, word)| word.width() + 2).sum::<usize>();
     while wide(&words) + TABS > columns {

@@ -1,0 +1,292 @@
+//! `hallpass recordings list | prune | export`: the sessions that were recorded.
+
+use std::fs::OpenOptions;
+use std::io::{self, BufRead as _, IsTerminal as _, Write};
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use clap::{Args, Subcommand, ValueEnum};
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use serde_json::{Value, json};
+
+use super::{Frame, counted, json, note, say, table};
+use crate::config::parse_duration;
+use crate::domain::catalogue;
+use crate::domain::printable::printable;
+use crate::domain::problem::Problem;
+use crate::recording::cast::Format;
+use crate::recording::read::Reader;
+use crate::recording::seal::Identities;
+use crate::recording::store::{self, Entry, State};
+use crate::recording::{export, source};
+
+/// Recorded sessions: list them, remove them, take one out
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  hallpass recordings list\n  hallpass recordings prune --older-than 30d --yes\n  hallpass recordings export 3f2a --format v2 --output session.cast\n\nWhat is recorded and how long it is kept is said by record and keep in a role, an environment or [defaults]."
+)]
+pub(super) struct RecordingsCommand {
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(Debug, Subcommand)]
+enum Action {
+    List(List),
+    Prune(Prune),
+    Export(Export),
+}
+
+/// List the recordings, the newest first
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  hallpass recordings list\n  hallpass recordings list --role prod-postgres\n  hallpass recordings list --json | jq '.recordings[] | select(.state == \"cut\")'"
+)]
+struct List {
+    /// Only those of this role
+    #[arg(long, value_name = "ROLE")]
+    role: Option<String>,
+}
+
+/// Remove recordings whose time is over; one that is being written always stays
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  hallpass recordings prune                     those kept long enough, as every new recording does by itself\n  hallpass recordings prune --older-than 7d --dry-run\n  hallpass recordings prune --older-than 7d --yes"
+)]
+struct Prune {
+    /// Also those that ended longer ago than this, whatever their policy: 12h, 30d
+    #[arg(long, value_name = "TIME", value_parser = age)]
+    older_than: Option<Duration>,
+    /// Only say which
+    #[arg(long)]
+    dry_run: bool,
+    /// Do not ask
+    #[arg(short, long)]
+    yes: bool,
+}
+
+/// Write a recording as an asciicast that any player takes
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  hallpass recordings export 3f2a > session.cast\n  hallpass recordings export 3f2a --format v2 --output session.cast\n  hallpass recordings export 3f2a --identity ~/.config/age/key.txt | asciinema play -"
+)]
+struct Export {
+    /// The session's id or its beginning, or a file
+    recording: String,
+    /// v2 is for players older than asciinema 3
+    #[arg(long, value_enum, default_value_t = Version::V3)]
+    format: Version,
+    /// The file to write; it must not be there yet [default: standard output]
+    #[arg(short, long, value_name = "FILE")]
+    output: Option<PathBuf>,
+    /// An identity of age that a sealed recording is for
+    #[arg(long, value_name = "FILE")]
+    identity: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Version {
+    V2,
+    V3,
+}
+
+fn age(text: &str) -> Result<Duration, String> {
+    parse_duration(text).ok_or_else(|| "a length of time is written like 12h or 30d".to_owned())
+}
+
+pub(super) fn run(command: &RecordingsCommand, frame: &Frame) -> Result<u8, Problem> {
+    let folder = store::folder(&frame.config.folders.state);
+    match &command.action {
+        Action::List(action) => list(action, &folder, frame),
+        Action::Prune(action) => prune(action, &folder, frame),
+        Action::Export(action) => write_out(action, &folder, frame),
+    }
+}
+
+fn list(list: &List, folder: &Path, frame: &Frame) -> Result<u8, Problem> {
+    let mut entries = store::list(folder)?;
+    entries.retain(|entry| list.role.as_ref().is_none_or(|role| entry.role == *role));
+    if frame.json {
+        let recordings: Vec<Value> = entries.iter().map(document).collect();
+        say(&json::document(json!({ "folder": folder, "recordings": recordings })));
+        return Ok(0);
+    }
+    if entries.is_empty() {
+        if !frame.quiet {
+            note("there is no recording");
+        }
+        return Ok(0);
+    }
+    let heading = ["SESSION", "BEGAN", "ROLE", "ENV", "LENGTH", "SIZE", "END"];
+    let rows: Vec<Vec<String>> = entries.iter().map(row).collect();
+    say(&table::render(&heading, &rows));
+    Ok(0)
+}
+
+fn row(entry: &Entry) -> Vec<String> {
+    let began = entry.began.to_zoned(TimeZone::system());
+    let sealed = if entry.sealed { ", sealed" } else { "" };
+    let end = match entry.state {
+        State::Live => "recording".to_owned(),
+        State::Ended(code) => format!("exit {code}"),
+        State::Cut => "cut off".to_owned(),
+    };
+    vec![
+        printable(&entry.session),
+        began.strftime("%Y-%m-%d %H:%M").to_string(),
+        printable(&entry.role),
+        entry.env.as_deref().map_or_else(|| "-".to_owned(), printable),
+        length_words(entry.length()),
+        size_words(entry.bytes),
+        end + sealed,
+    ]
+}
+
+/// What `--json` says of one.
+fn document(entry: &Entry) -> Value {
+    let until = entry.keep.and_then(|keep| entry.changed.checked_add(keep).ok());
+    let (state, code) = match entry.state {
+        State::Live => ("live", None),
+        State::Ended(code) => ("ended", Some(code)),
+        State::Cut => ("cut", None),
+    };
+    json!({
+        "session": entry.session,
+        "role": entry.role,
+        "env": entry.env,
+        "began": entry.began.to_string(),
+        "length_s": entry.length().as_secs(),
+        "columns": entry.size.columns,
+        "rows": entry.size.rows,
+        "bytes": entry.bytes,
+        "sealed": entry.sealed,
+        "state": state,
+        "exit_code": code,
+        "kept_until": until.map(|at: Timestamp| at.to_string()),
+        "path": entry.path,
+    })
+}
+
+/// `42s`, `11m32s`, `3h05m`
+fn length_words(length: Duration) -> String {
+    let s = length.as_secs();
+    match s {
+        0..60 => format!("{s}s"),
+        60..3600 => format!("{}m{:02}s", s / 60, s % 60),
+        _ => format!("{}h{:02}m", s / 3600, s % 3600 / 60),
+    }
+}
+
+/// `812 B`, `3.4 kB`, `12 MB`
+fn size_words(bytes: u64) -> String {
+    const UNITS: [&str; 4] = ["B", "kB", "MB", "GB"];
+    let (mut tenths, mut unit) = (bytes.saturating_mul(10), 0);
+    while tenths >= 10_000 && unit + 1 < UNITS.len() {
+        (tenths, unit) = (tenths / 1000, unit + 1);
+    }
+    match tenths {
+        0..100 if unit > 0 => format!("{}.{} {}", tenths / 10, tenths % 10, UNITS[unit]),
+        _ => format!("{} {}", tenths / 10, UNITS[unit]),
+    }
+}
+
+fn prune(prune: &Prune, folder: &Path, frame: &Frame) -> Result<u8, Problem> {
+    let over = store::over(folder, prune.older_than)?;
+    let bytes = over.iter().map(|entry| entry.bytes).sum();
+    let what = format!("{} ({})", counted(over.len(), "recording"), size_words(bytes));
+    let early = prune.older_than.is_some() && !over.is_empty();
+    if early && !prune.dry_run && !prune.yes && !agreed(&what, frame)? {
+        note("nothing was removed");
+        return Ok(1);
+    }
+    let (removed, kept) = if prune.dry_run {
+        (over, Vec::new())
+    } else {
+        store::prune(folder, prune.older_than)?
+    };
+    if frame.json {
+        let listed = |entries: &[Entry]| entries.iter().map(document).collect::<Vec<_>>();
+        let content = json!({ "dry_run": prune.dry_run, "removed": listed(&removed), "failed": listed(&kept) });
+        say(&json::document(content));
+    } else if !frame.quiet {
+        for entry in &removed {
+            say(&printable(&entry.path.display().to_string()));
+        }
+        let verb = if prune.dry_run { "would be removed" } else { "removed" };
+        note(&format!("{what} {verb}"));
+    }
+    for entry in &kept {
+        note(&format!("{} cannot be removed", entry.path.display()));
+    }
+    Ok(u8::from(!kept.is_empty()))
+}
+
+/// Whether somebody at a terminal says yes.
+fn agreed(what: &str, frame: &Frame) -> Result<bool, Problem> {
+    if !frame.may_ask || !io::stdin().is_terminal() || !io::stderr().is_terminal() {
+        let message = "removing recordings before their time asks first, and nobody can answer here";
+        return Err(Problem::new(&catalogue::USAGE, message).fix("add --yes, or --dry-run to see which"));
+    }
+    let _ = write!(io::stderr(), "Remove {what}? [y/N] ");
+    let mut answer = String::new();
+    // No answer is none.
+    let _ = io::stdin().lock().read_line(&mut answer);
+    Ok(["y", "yes"].contains(&answer.trim().to_lowercase().as_str()))
+}
+
+fn write_out(action: &Export, folder: &Path, frame: &Frame) -> Result<u8, Problem> {
+    let file = find(&action.recording, folder)?;
+    let identities = action.identity.as_deref().map(Identities::read).transpose()?;
+    let from = Reader::open(source(&file, identities)?, &file.display().to_string())?;
+    let format = match action.format {
+        Version::V2 => Format::V2,
+        Version::V3 => Format::V3,
+    };
+    let unwritten = |error: io::Error| {
+        let what = format!("{} cannot be written out: {}", file.display(), error.kind());
+        Problem::new(&catalogue::IO, what)
+    };
+    let Some(output) = &action.output else {
+        return match export(from, format, io::stdout().lock()) {
+            // `| head` has seen enough.
+            Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(unwritten(error)),
+            _ => Ok(0),
+        };
+    };
+    let made = OpenOptions::new().write(true).create_new(true).mode(0o600).open(output);
+    let made = made.map_err(|error| {
+        let what = format!("{} cannot be written: {}", output.display(), error.kind());
+        Problem::new(&catalogue::IO, what).fix("name a file that is not there yet, in a folder that is")
+    })?;
+    export(from, format, io::BufWriter::new(made)).map_err(unwritten)?;
+    if frame.json {
+        say(&json::document(json!({ "recording": file, "output": output })));
+    } else if !frame.quiet {
+        note(&format!("{} written", output.display()));
+    }
+    Ok(0)
+}
+
+/// By file where there is one of that name, else by session.
+fn find(wanted: &str, folder: &Path) -> Result<PathBuf, Problem> {
+    let file = Path::new(wanted);
+    if file.is_file() {
+        return Ok(file.to_owned());
+    }
+    store::find(folder, wanted).map(|entry| entry.path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lengths_and_sizes_fit_their_columns() {
+        let lengths = [0, 59, 692, 11_100].map(|s| length_words(Duration::from_secs(s)));
+        assert_eq!(lengths, ["0s", "59s", "11m32s", "3h05m"]);
+        let sizes = [0, 999, 1000, 3449, 12_345_678, 1 << 30].map(size_words);
+        assert_eq!(sizes, ["0 B", "999 B", "1.0 kB", "3.4 kB", "12 MB", "1.0 GB"]);
+    }
+}
