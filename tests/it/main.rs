@@ -52,6 +52,7 @@ mod provider_command;
 mod rds;
 mod readme;
 mod recordings;
+mod replay;
 mod rotation;
 mod session;
 mod tabs;

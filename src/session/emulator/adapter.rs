@@ -81,7 +81,7 @@ pub(super) struct Adapter {
     pub(super) margins: (i32, i32),
     touched: Touched,
     /// ?40: DECCOLM has an effect.
-    column_mode: bool,
+    pub(super) column_mode: bool,
     /// DECOM as DECSC saved it, of the main and of the alternate screen.
     pub(super) saved_origin: [bool; 2],
     /// The character set that is in use, and the last character that was printed; the library and its parser keep theirs to themselves.
