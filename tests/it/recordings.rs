@@ -274,7 +274,7 @@ fn no_secret_is_read_for_a_session_that_cannot_be_recorded() {
     visits.store(0, Ordering::SeqCst);
     role("record = false");
     let stderr = sandbox.run(&["exec", "r", "--", "true"]).expect_code(125).stderr;
-    assert!(stderr.contains("E-VAULT") || stderr.contains("E-NET"), "{stderr}");
+    assert!(stderr.contains("Vault at "), "{stderr}");
     assert!(visits.load(Ordering::SeqCst) > 0);
 }
 
@@ -381,6 +381,33 @@ fn a_full_disk_is_said_where_the_session_may_go_on() {
             shown.contains("warning: E-REC-DISK: the session is not recorded any more"),
             "{shown}"
         );
+    }
+}
+
+/// In the session view it is a banner and a light of its own; the session goes on, or ends where it must.
+#[test]
+fn a_full_disk_is_seen_in_the_session_view() {
+    for (record, goes_on) in [("", true), ("record = 'required'", false)] {
+        let sandbox = sandbox_with(&Canary::new(), record);
+        let script = format!(
+            "mount -t tmpfs -o size=16k none \"$HALLPASS_STATE_DIR\" && exec \"{HALLPASS}\" connect --tui shell"
+        );
+        let terminal = Tmux::start(&sandbox, (110, 30), &["unshare", "-rm", "sh", "-c", &script]);
+        terminal.prompt();
+        terminal.wait("● REC");
+        terminal.line("i=0; while [ $i -lt 900 ]; do echo line $i of what is shown; i=$((i + 1)); done");
+        let screen = terminal.wait("E-REC-DISK");
+        assert!(!screen.contains("● REC"), "{screen}");
+        if goes_on {
+            assert!(screen.contains("shell is not recorded any more"), "{screen}");
+            terminal.wait("✗ REC");
+            terminal.line("echo still here $((6 * 7))");
+            terminal.wait("still here 42");
+        } else {
+            assert!(screen.contains("shell was ended: it must be recorded"), "{screen}");
+            terminal.keys(&["F5"]);
+            terminal.wait("Enter back");
+        }
     }
 }
 
