@@ -641,7 +641,8 @@ mod tests {
             as_text.adapter.hold_as_cells(4);
             let mut as_cells = Emulator::new(size, 5000);
             as_cells.adapter.hold_as_cells(4000);
-            for piece in &pieces {
+            // A repeated character would fill more lines than are kept, and whole lines are dropped.
+            for piece in pieces.iter().filter(|piece| !piece.ends_with(b"b")) {
                 as_text.feed(piece);
                 as_cells.feed(piece);
             }

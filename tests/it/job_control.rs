@@ -196,7 +196,8 @@ fn half_typed_lines_are_not_executed() {
         terminal.close();
     }
     assert!(victim.exists());
-    assert_eq!(servers().postgres(&format!("select count(*) from {user}")), "0");
+    let count = servers().postgres(&format!("select count(*) from {user}"));
+    assert_eq!(count.trim(), "0");
 }
 
 /// S21, and what has no room: a clear error, and the sessions that run go on.

@@ -188,9 +188,9 @@ impl Adapter {
             .rev()
             .find(|count| cells::wraps_after(&grid[row(count - 1)]).is_none());
         let count = whole.unwrap_or(most);
-        let mut text = String::new();
+        let mut work = Vec::new();
         for at in 0..count {
-            cells::keep(&grid[row(at)], &grid[row(at + 1)], &mut self.scrollback, &mut text);
+            cells::keep(&grid[row(at)], &grid[row(at + 1)], &mut self.scrollback, &mut work);
         }
         if whole.is_none() {
             self.scrollback.end_line(true);

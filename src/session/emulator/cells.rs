@@ -84,34 +84,30 @@ pub(super) fn wraps_after(row: &Row<Cell>) -> Option<usize> {
     flags.contains(Flags::WRAPLINE).then_some(last + 1 - unused)
 }
 
-/// Keeps a row, which another one follows, as text. `text` is a place to work in.
-pub(super) fn keep(row: &Row<Cell>, next: &Row<Cell>, scrollback: &mut Scrollback, text: &mut String) {
+/// Keeps a row, which another one follows, as text. `work` is a place to work in.
+pub(super) fn keep(row: &Row<Cell>, next: &Row<Cell>, scrollback: &mut Scrollback, work: &mut Vec<u8>) {
     // Where the wide character has been overwritten that found no room in this row, the column that it left is a blank like others.
     let waits = next[Column(0)].flags.contains(Flags::WIDE_CHAR);
     let wraps = wraps_after(row).map(|columns| if waits { columns } else { row.len() });
     let all = &row[..];
-    let length = wraps.or_else(|| Some(all.iter().rposition(|cell| !cell.is_empty())? + 1));
+    let length = wraps.or_else(|| Some(all.iter().rposition(|cell| !is_blank(cell))? + 1));
     let mut rest = &all[..length.unwrap_or(0)];
     if rest.is_empty() {
         // What wraps into nothing has ended, and the empty row stays one.
         scrollback.end_pending();
     }
-    text.clear();
     // Most rows are letters in long runs of one look.
     while let Some((first, _)) = rest.split_first() {
-        let run = rest.iter().take_while(|cell| is_plain(cell) && same_look(cell, first));
-        text.extend(run.map(|cell| cell.c));
-        if text.is_empty() {
-            let mut glyph = String::new();
-            let next = rest.iter().position(is_plain).unwrap_or(rest.len());
-            visit(&rest[..next], &mut glyph, &mut |_, glyph, style, concealed| {
+        let letters = letters(rest, first, work);
+        if let Some(text) = std::str::from_utf8(letters).ok().filter(|text| !text.is_empty()) {
+            scrollback.put(text, style(first), first.flags.contains(Flags::HIDDEN));
+            rest = &rest[text.len()..];
+        } else {
+            let next = rest.iter().position(is_letter).unwrap_or(rest.len());
+            visit(&rest[..next], &mut String::new(), &mut |_, glyph, style, concealed| {
                 scrollback.put(glyph, style, concealed);
             });
             rest = &rest[next..];
-        } else {
-            scrollback.put(text, style(first), first.flags.contains(Flags::HIDDEN));
-            rest = &rest[text.len()..];
-            text.clear();
         }
     }
     if wraps.is_none() {
@@ -119,13 +115,33 @@ pub(super) fn keep(row: &Row<Cell>, next: &Row<Cell>, scrollback: &mut Scrollbac
     }
 }
 
-/// One printable character of ASCII and nothing else.
-fn is_plain(cell: &Cell) -> bool {
-    matches!(cell.c, ' '..='~')
-        && cell.extra.is_none()
-        && !cell.flags.intersects(Flags::WIDE_CHAR | Flags::WIDE_CHAR_SPACER)
+/// Whether a cell at the end of a row is nothing to keep. Most of a long row is looked at here, so what is usual is asked first and simply.
+#[inline]
+fn is_blank(cell: &Cell) -> bool {
+    let usual = (cell.c == ' ') & cell.flags.is_empty() & cell.extra.is_none();
+    (usual && matches!(cell.bg, ansi::Color::Named(ansi::NamedColor::Background))) || cell.is_empty()
 }
 
-fn same_look(cell: &Cell, other: &Cell) -> bool {
-    (cell.fg, cell.bg) == (other.fg, other.bg) && (cell.flags ^ other.flags).difference(Flags::WRAPLINE).is_empty()
+/// The characters of the first cells that are letters and look like the first one.
+fn letters<'a>(cells: &[Cell], first: &Cell, work: &'a mut Vec<u8>) -> &'a [u8] {
+    work.resize(work.len().max(cells.len()), 0);
+    let mut count = 0;
+    if is_letter(first) {
+        let (fg, bg, flags) = (first.fg, first.bg, first.flags);
+        for (cell, byte) in cells.iter().zip(work.iter_mut()) {
+            let alike = matches!(cell.c, ' '..='~') & (cell.flags == flags) & cell.extra.is_none();
+            if !alike || cell.fg != fg || cell.bg != bg {
+                break;
+            }
+            *byte = cell.c as u8;
+            count += 1;
+        }
+    }
+    &work[..count]
+}
+
+/// Whether a cell is one printable character of ASCII and nothing else.
+fn is_letter(cell: &Cell) -> bool {
+    let half = cell.flags.intersects(Flags::WIDE_CHAR | Flags::WIDE_CHAR_SPACER);
+    matches!(cell.c, ' '..='~') && cell.extra.is_none() && !half
 }
