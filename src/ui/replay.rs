@@ -10,6 +10,7 @@ use jiff::Timestamp;
 use crate::replay::search::Query;
 use crate::replay::{Player, Start};
 use crate::ui::input::Input;
+use crate::ui::keymap::Action;
 
 /// A recording in front. What runs for it in the background stops when it is dropped.
 pub struct Replay {
@@ -26,6 +27,8 @@ pub struct Replay {
     /// The first column and row that are shown, where a person chose them; else the cursor is followed.
     pub pan: Option<(u16, u16)>,
     pub transcript: Option<Transcript>,
+    /// What was asked of the player before it was there.
+    pub early: Vec<Action>,
     /// Requests of this recording carry it; those of another one are dropped.
     pub generation: u64,
     pub stop: Stop,
@@ -83,6 +86,7 @@ impl Replay {
             search: None,
             pan: None,
             transcript: None,
+            early: Vec::new(),
             generation,
             stop: Stop::default(),
         }

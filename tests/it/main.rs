@@ -54,6 +54,7 @@ mod readme;
 mod recordings;
 mod replay;
 mod rotation;
+mod scenarios;
 mod session;
 mod tabs;
 mod terminal;

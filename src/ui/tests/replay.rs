@@ -62,6 +62,12 @@ fn playing(columns: u16, rows: u16, cast: String, start: Start) -> Fixture {
     let mut fixture = Fixture::checked(columns, rows);
     let effects = update::replay(&mut fixture.model, start, false);
     assert!(matches!(effects.as_slice(), [Effect::Replay { .. }]));
+    read(&mut fixture, cast);
+    fixture
+}
+
+/// The recording has been read.
+fn read(fixture: &mut Fixture, cast: String) {
     let recording = recording(cast);
     let keyframes = Keyframes::make(&recording, &AtomicBool::new(false)).unwrap();
     let generation = fixture.model.replay.as_ref().unwrap().generation;
@@ -69,7 +75,6 @@ fn playing(columns: u16, rows: u16, cast: String, start: Start) -> Fixture {
         generation,
         result: Ok(Box::new(Player::new(recording, keyframes))),
     });
-    fixture
 }
 
 fn at(seconds: u64) -> Start {
@@ -168,6 +173,17 @@ fn a_recording_is_being_read() {
     let result = Ok(Box::new(Player::new(recording, keyframes)));
     fixture.send(Message::Recording { generation, result });
     assert!(fixture.model.replay.is_none());
+}
+
+#[test]
+fn keys_that_come_before_the_recording_is_read_are_obeyed_when_it_is() {
+    let mut fixture = Fixture::checked(100, 30);
+    update::replay(&mut fixture.model, at(0), false);
+    fixture.press("space 5");
+    read(&mut fixture, cast());
+    let player = fixture.model.replay.as_ref().unwrap().player().unwrap();
+    assert!(!player.is_playing());
+    assert_eq!(player.position(), player.length() / 2);
 }
 
 #[test]

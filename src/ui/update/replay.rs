@@ -51,9 +51,16 @@ pub(super) fn loaded(model: &mut Model, generation: u64, result: Result<Box<Play
             }
             player.seek(start.at.unwrap_or_default());
             player.toggle();
+            let refused = std::mem::take(&mut replay.early)
+                .into_iter()
+                .filter_map(|action| play(&mut player, action).err())
+                .last();
             replay.clock = now;
             let remark = player.recording().remark();
             replay.state = State::Ready(player);
+            if let Some(none) = refused {
+                model.complain(none);
+            }
             if let Some(remark) = remark {
                 model.complain(remark);
             }
@@ -237,6 +244,7 @@ fn act(model: &mut Model, action: Action) -> Vec<Effect> {
         Action::PreviousMatch => to_found(model, false),
         _ => {
             let Some(player) = replay.player_mut() else {
+                replay.early.push(action);
                 return Vec::new();
             };
             if let Err(none) = play(player, action) {
