@@ -227,7 +227,14 @@ fn look_at(emulator: &mut Emulator) {
     }
     let replies = emulator.take_replies();
     for reply in replies.split(|byte| *byte == 0x1b).skip(1) {
-        let fixed = matches!(reply, [b'[', numbers @ .., b'n' | b'R' | b'c' | b'y' | b't' | b'u'] if numbers.iter().all(|byte| b"0123456789;?>$".contains(byte)));
+        let fixed = match reply {
+            // What is granted of modifyOtherKeys.
+            [b'[', b'>', b'4', b';', level, b'm'] => level.is_ascii_digit(),
+            [b'[', numbers @ .., b'n' | b'R' | b'c' | b'y' | b't' | b'u'] => {
+                numbers.iter().all(|byte| b"0123456789;?>$".contains(byte))
+            }
+            _ => false,
+        };
         assert!(
             fixed,
             "an answer of no fixed form: {:?}",
