@@ -34,6 +34,7 @@ fn tui(start: hallpass::cli::Tui) -> Result<u8, hallpass::domain::problem::Probl
         providers: start.providers,
         world: start.world,
         open: start.open,
+        replay: start.replay,
         ascii: start.ascii,
         reload: start.reload,
     })?;

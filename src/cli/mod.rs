@@ -15,6 +15,7 @@ mod paths;
 mod provider;
 mod recording;
 mod recordings;
+mod replay;
 #[cfg(feature = "local")]
 mod secret;
 mod show;
@@ -39,6 +40,7 @@ use crate::domain::printable::printable;
 use crate::domain::problem::Problem;
 use crate::launch::Request;
 use crate::providers::{Providers, World};
+use crate::replay::Start;
 
 /// Open a shell on any database or server without ever holding its password.
 #[derive(Debug, Parser)]
@@ -109,6 +111,7 @@ enum Command {
     Check(check::Check),
     Doctor(doctor::DoctorCommand),
     Provider(provider::ProviderCommand),
+    Replay(replay::Replay),
     /// The same as `provider list`
     #[command(hide = true)]
     Providers(provider::List),
@@ -130,6 +133,8 @@ pub struct Tui {
     pub world: World,
     /// A role to open at once, instead of the list.
     pub open: Option<Request>,
+    /// A recording to play, instead of everything else.
+    pub replay: Option<Start>,
     /// Draw with ASCII characters only.
     pub ascii: bool,
     /// Reads the files again, as they were read for this start.
@@ -288,6 +293,7 @@ fn dispatch(cli: Cli, env: &BTreeMap<String, OsString>, run_tui: RunTui) -> Resu
         Some(Command::Provider(command)) => provider::run(&command, &frame()?).map_err(one),
         Some(Command::Providers(list)) => provider::list(&list, &frame()?).map_err(one),
         Some(Command::Recordings(command)) => recordings::run(&command, &frame()?).map_err(one),
+        Some(Command::Replay(replay)) => replay::run(replay, &frame()?).map_err(one),
         Some(Command::Paths(paths)) => Ok(paths::run(&paths, &frame()?)),
         #[cfg(feature = "local")]
         Some(Command::Secret(command)) => secret::run(command, &frame()?).map_err(one),

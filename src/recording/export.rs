@@ -1,7 +1,7 @@
 //! A recording read again: what is sealed opened, and written as v2 or v3 for other players.
 
 use std::fs::File;
-use std::io::{self, BufRead, BufReader, Read, Seek as _, Write};
+use std::io::{self, BufRead, BufReader, Read, Write};
 use std::path::Path;
 
 use super::cast::{Encoder, Format};
@@ -26,8 +26,8 @@ pub fn source(file: &Path, identities: Option<Identities>) -> Result<Box<dyn Buf
     let read = (&mut lines).take(MAX_HEADER).read_until(b'\n', &mut header);
     read.map_err(unreadable)?;
     if !lines.fill_buf().map_err(unreadable)?.starts_with(SEALED.as_bytes()) {
-        lines.rewind().map_err(unreadable)?;
-        return Ok(Box::new(lines));
+        // A pipe is read once only.
+        return Ok(Box::new(io::Cursor::new(header).chain(lines)));
     }
     let Some(identities) = identities else {
         return Err(Problem::new(&catalogue::REC_SEALED, format!("{name} is sealed")));

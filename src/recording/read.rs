@@ -53,6 +53,23 @@ pub struct Unread {
     pub torn: bool,
 }
 
+impl Unread {
+    /// What a person should know of it; none if all was read.
+    pub fn words(self) -> Option<String> {
+        let first = self.first;
+        match self.lines {
+            0 => None,
+            1 if self.torn => Some(format!(
+                "the recording is torn off in line {first}: it plays up to there"
+            )),
+            1 => Some(format!("line {first} of the recording is no event, it was passed over")),
+            lines => Some(format!(
+                "{lines} lines of the recording are no events, they were passed over; the first is line {first}"
+            )),
+        }
+    }
+}
+
 impl Reader {
     /// Reads the header. `name` is what problems call the file.
     ///

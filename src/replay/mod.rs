@@ -12,6 +12,7 @@ mod player;
 mod recording;
 mod screen;
 pub mod search;
+mod start;
 mod transcript;
 
 #[cfg(test)]
@@ -20,4 +21,5 @@ mod tests;
 pub use player::{Player, SPEEDS};
 pub use recording::{Mark, Recording};
 pub use screen::{Keyframes, Screen};
+pub use start::Start;
 pub use transcript::Transcript;

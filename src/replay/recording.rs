@@ -1,5 +1,6 @@
 //! A recording in memory: its header, everything it printed as one text, and what happened when.
 
+use std::fmt;
 use std::time::Duration;
 
 use crate::recording::cast::{self, Header, Kind};
@@ -49,6 +50,16 @@ pub(super) enum Change {
     /// Output up to this byte.
     Output(usize),
     Resize(Size),
+}
+
+/// Without what it shows: a debug print goes anywhere.
+impl fmt::Debug for Recording {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Recording")
+            .field("length", &self.length)
+            .field("events", &self.events.len())
+            .finish_non_exhaustive()
+    }
 }
 
 impl Recording {
@@ -105,6 +116,14 @@ impl Recording {
     /// What a longer pause is cut to: the recording's own limit, else two seconds.
     pub fn idle_limit(&self) -> Duration {
         self.header.idle_time_limit.unwrap_or(USUAL_IDLE).max(LEAST_IDLE)
+    }
+
+    /// What of it could not be read, for a person; none if all of it was.
+    pub fn remark(&self) -> Option<String> {
+        if self.cut {
+            return Some("the recording is longer than what can be played: its end is missing".to_owned());
+        }
+        self.unread.words()
     }
 
     pub(super) fn event(&self, at: usize) -> Option<Event> {

@@ -41,6 +41,16 @@ impl Screen {
         &self.emulator
     }
 
+    /// Its text, row by row, without the empty rows at its end.
+    pub fn rows(&self) -> Vec<String> {
+        let mut rows: Vec<String> = (0..self.emulator.size().rows)
+            .map(|row| self.emulator.row_text(row))
+            .collect();
+        let last = rows.iter().rposition(|row| !row.is_empty());
+        rows.truncate(last.map_or(0, |last| last + 1));
+        rows
+    }
+
     /// How many events it has taken.
     pub(super) fn next(&self) -> usize {
         self.next

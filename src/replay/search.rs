@@ -44,6 +44,15 @@ impl Query {
         &self.text
     }
 
+    /// Whether a line of text holds it.
+    pub fn is_in(&self, line: &str) -> bool {
+        if self.exact {
+            line.contains(&self.text)
+        } else {
+            line.to_lowercase().contains(&self.text)
+        }
+    }
+
     /// Where it stands on a screen, from the top.
     pub fn places(&self, emulator: &Emulator) -> Vec<Place> {
         let mut places = Vec::new();

@@ -1,6 +1,9 @@
 //! What a recording printed, as plain text: the lines that the terminal showed, with what it had wrapped made whole again. What was drawn on
 //! the alternate screen (editors, pagers) is not in it, as it is not in a terminal's scrollback.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use super::recording::{Change, Recording};
 use crate::recording::cast::Kind;
 use crate::session::emulator::{Boundary, Emulator, Size};
 
@@ -29,6 +32,26 @@ impl Transcript {
             lines: Vec::new(),
             line: String::new(),
         }
+    }
+
+    /// All lines of a recording in memory. None if it was told to stop.
+    pub fn of(recording: &Recording, stop: &AtomicBool) -> Option<Vec<String>> {
+        let mut this = Self::new(recording.size());
+        let (mut place, mut from) = (0, 0);
+        while let Some(event) = recording.event(place) {
+            if stop.load(Ordering::Relaxed) {
+                return None;
+            }
+            match event.change {
+                Change::Output(end) => {
+                    this.feed(recording.output(from, end));
+                    from = end;
+                }
+                Change::Resize(size) => this.emulator.resize(size),
+            }
+            place += 1;
+        }
+        Some(this.finish())
     }
 
     /// Takes one event.

@@ -14,6 +14,7 @@ mod scrollback;
 mod streams;
 pub mod text;
 mod title;
+mod touched;
 
 use std::time::Instant;
 
@@ -711,6 +712,7 @@ mod tests {
             "字",
             "e\u{301}",
             "\r\n",
+            "a\r\nb\r\nc\r\n\r\nd\te\r\n字\r\nf\x08\r\n\r\ng\r\nh\r\ni\r\nj\r\n",
             "\t",
             "\u{8}",
             "\x1b7",

@@ -1,5 +1,7 @@
 //! Effects: what `update` wants done outside the model, and the only place of the user interface that does it.
 
+mod replayed;
+
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -20,6 +22,8 @@ use crate::domain::problem::{Location, Problem};
 use crate::launch::{self, Recording, Request};
 use crate::providers::{Providers, World, credential_names, leases};
 use crate::recording::cast;
+use crate::replay::search::{self, Query};
+use crate::replay::{self, Start, Transcript};
 use crate::session::emulator::{Emulator, Size};
 use crate::session::{self, Session, SessionEvent, editor};
 use crate::ui::clipboard;
@@ -71,6 +75,25 @@ pub enum Effect {
     /// The tab is gone: so is what is kept of its session.
     Forget {
         tab: u64,
+    },
+    /// Read a recording for the player.
+    Replay {
+        generation: u64,
+        start: Start,
+        stop: Arc<AtomicBool>,
+    },
+    /// Look for a text in what a recording showed.
+    Find {
+        generation: u64,
+        recording: Arc<replay::Recording>,
+        query: Query,
+        stop: Arc<AtomicBool>,
+    },
+    /// Write a recording out as plain text.
+    Transcribe {
+        generation: u64,
+        recording: Arc<replay::Recording>,
+        stop: Arc<AtomicBool>,
     },
     Copy(String),
     /// The same for the program in a session, which is named.
@@ -208,6 +231,29 @@ impl Runner {
                 self.sizes.remove(&tab);
                 self.share_scrollback();
             }
+            Effect::Replay {
+                generation,
+                start,
+                stop,
+            } => {
+                self.work(move || {
+                    replayed::load(&start, &stop).map(|result| Message::Recording { generation, result })
+                });
+            }
+            Effect::Find {
+                generation,
+                recording,
+                query,
+                stop,
+            } => self.work(move || {
+                search::find(&recording, &query, &stop).map(|times| Message::Found { generation, times })
+            }),
+            Effect::Transcribe {
+                generation,
+                recording,
+                stop,
+            } => self
+                .work(move || Transcript::of(&recording, &stop).map(|lines| Message::Transcript { generation, lines })),
             Effect::Copy(text) => self.copy(text, None),
             Effect::CopyFor { program, text } => self.copy(text, Some(program)),
             Effect::Reload => self.reload(),
@@ -362,6 +408,16 @@ impl Runner {
                 Err(problems) => Reply::Message(Message::OpenFailed { generation, problems }),
             });
         }));
+    }
+
+    /// Works on a thread where that keeps nobody waiting; says what comes of it.
+    fn work(&self, work: impl FnOnce() -> Option<Message> + Send + 'static) {
+        let replies = self.replies.clone();
+        tokio::task::spawn_blocking(move || {
+            if let Some(message) = work() {
+                let _ = replies.send(Reply::Message(message));
+            }
+        });
     }
 
     fn unlock(&self, generation: u64, provider: String, passphrase: SecretString) {

@@ -25,6 +25,8 @@ pub enum Context {
     CopyEmacs,
     /// The bar under a session that has ended.
     Ended,
+    /// A recording is played.
+    Replay,
     Failure,
 }
 
@@ -42,6 +44,7 @@ impl Context {
         (Self::Copy, "IN COPY MODE"),
         (Self::CopyVi, "IN COPY MODE, copy_keys = vi"),
         (Self::CopyEmacs, "IN COPY MODE, copy_keys = emacs"),
+        (Self::Replay, "WATCHING A RECORDING"),
     ];
 }
 
@@ -98,6 +101,23 @@ pub enum Action {
     SessionInfo,
     ScrollUp,
     ScrollDown,
+    Replay,
+    PlayPause,
+    /// By this many seconds.
+    Seek(i8),
+    /// The next one, else the one before.
+    Frame(bool),
+    ToMark(bool),
+    /// Of the whole.
+    Tenth(u8),
+    Slower,
+    Faster,
+    CutIdle,
+    Search,
+    Transcript,
+    /// To the right and down, in halves of the window.
+    Pan(i8, i8),
+    PanFollow,
     CopyMode,
     SearchScrollback,
     Move(Motion),
@@ -258,6 +278,50 @@ keymap! {
     Ended {
         ["enter", "q"] Action::Back, "ended.back", "back", "back";
         ["R"] Action::Reconnect, "ended.reconnect", "run it again", "reconnect";
+        ["p"] Action::Replay, "ended.replay", "watch its recording", "replay";
+    }
+    Replay {
+        ["space"] Action::PlayPause, "replay.pause", "play, pause", "pause";
+        ["left"] Action::Seek(-5), "replay.back", "back 5 seconds", "5s";
+        ["right"] Action::Seek(5), "replay.on", "on 5 seconds", "5s";
+        ["shift-left"] Action::Seek(-30), "replay.back-more", "back 30 seconds", "";
+        ["shift-right"] Action::Seek(30), "replay.on-more", "on 30 seconds", "";
+        [","] Action::Frame(false), "replay.frame.previous", "the picture before", "frame";
+        ["."] Action::Frame(true), "replay.frame.next", "the next picture", "frame";
+        ["["] Action::ToMark(false), "replay.mark.previous", "the mark before", "mark";
+        ["]"] Action::ToMark(true), "replay.mark.next", "the next mark", "mark";
+        ["0"] Action::Tenth(0), "replay.tenth.0", "0 to 9: that tenth of the whole", "%";
+        ["1"] Action::Tenth(1), "replay.tenth.1", "", "%";
+        ["2"] Action::Tenth(2), "replay.tenth.2", "", "%";
+        ["3"] Action::Tenth(3), "replay.tenth.3", "", "%";
+        ["4"] Action::Tenth(4), "replay.tenth.4", "", "%";
+        ["5"] Action::Tenth(5), "replay.tenth.5", "", "%";
+        ["6"] Action::Tenth(6), "replay.tenth.6", "", "%";
+        ["7"] Action::Tenth(7), "replay.tenth.7", "", "%";
+        ["8"] Action::Tenth(8), "replay.tenth.8", "", "%";
+        ["9"] Action::Tenth(9), "replay.tenth.9", "", "%";
+        ["-"] Action::Slower, "replay.slower", "half as fast", "speed";
+        ["+", "="] Action::Faster, "replay.faster", "twice as fast", "speed";
+        ["/"] Action::Search, "replay.search", "search in what was shown", "search";
+        ["n"] Action::NextMatch, "replay.match.next", "to the next time it was shown", "";
+        ["N"] Action::PreviousMatch, "replay.match.previous", "to the time before", "";
+        ["i"] Action::CutIdle, "replay.idle", "leave long pauses out, or not", "idle";
+        ["t"] Action::Transcript, "replay.text", "plain text of all of it", "text";
+        ["g", "home"] Action::First, "replay.first", "to the beginning", "";
+        ["G", "end"] Action::Last, "replay.last", "to the end", "";
+        ["H"] Action::Pan(-1, 0), "replay.pan.left", "large screen: more on the left", "";
+        ["J", "down"] Action::Pan(0, 1), "replay.pan.down", "large screen: more below", "";
+        ["K", "up"] Action::Pan(0, -1), "replay.pan.up", "large screen: more above", "";
+        ["L"] Action::Pan(1, 0), "replay.pan.right", "large screen: more on the right", "";
+        ["c"] Action::PanFollow, "replay.pan.follow", "large screen: where the cursor is", "";
+        ["j"] Action::Down, "replay.text.down", "plain text: down", "";
+        ["k"] Action::Up, "replay.text.up", "plain text: up", "";
+        ["pgdn", "ctrl-f"] Action::PageDown, "replay.text.page-down", "plain text: a page down", "";
+        ["pgup", "ctrl-b"] Action::PageUp, "replay.text.page-up", "plain text: a page up", "";
+        ["?", "f1"] Action::Help, "replay.help", "all keys", "help";
+        ["ctrl-z"] Action::Suspend, "replay.suspend", "suspend", "";
+        ["ctrl-l"] Action::Redraw, "replay.redraw", "draw everything again", "";
+        ["q", "esc"] Action::Back, "replay.close", "close: text, search, recording", "";
     }
     Failure {
         ["r"] Action::Retry, "failure.retry", "retry", "retry";
@@ -444,6 +508,7 @@ mod tests {
             &[Context::Copy, Context::CopyVi],
             &[Context::Copy, Context::CopyEmacs],
             &[Context::Ended],
+            &[Context::Replay],
             &[Context::Failure],
         ];
         for binding in KEYMAP {

@@ -211,6 +211,57 @@ pub fn session_parts((columns, rows): (u16, u16), bare: bool) -> SessionParts {
     }
 }
 
+/// The parts of a recording: what is missing has no area.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct ReplayParts {
+    pub header: Rect,
+    pub frame: Rect,
+    pub screen: Rect,
+    pub timeline: Rect,
+    pub marks: Rect,
+    /// The same row as the marks where there is no room for both.
+    pub search: Rect,
+    pub rule: Rect,
+    pub hints: Rect,
+}
+
+pub fn replay_parts((columns, rows): (u16, u16)) -> ReplayParts {
+    let row = |y: u16, height: u16| Rect::new(0, y, columns, height);
+    match (columns, rows) {
+        (80.., 24..) => {
+            let frame = row(1, rows - 6);
+            ReplayParts {
+                header: row(0, 1),
+                frame,
+                screen: inner(frame, true),
+                timeline: row(rows - 5, 1),
+                marks: row(rows - 4, 1),
+                search: row(rows - 3, 1),
+                rule: row(rows - 2, 1),
+                hints: row(rows - 1, 1),
+            }
+        }
+        (_, 10..) => ReplayParts {
+            header: row(0, 1),
+            screen: row(1, rows - 4),
+            timeline: row(rows - 3, 1),
+            marks: row(rows - 2, 1),
+            search: row(rows - 2, 1),
+            hints: row(rows - 1, 1),
+            ..ReplayParts::default()
+        },
+        (_, 3..) => ReplayParts {
+            screen: row(0, rows - 1),
+            timeline: row(rows - 1, 1),
+            ..ReplayParts::default()
+        },
+        _ => ReplayParts {
+            screen: row(0, rows),
+            ..ReplayParts::default()
+        },
+    }
+}
+
 /// The size that a session's terminal has; an emulator needs two columns.
 pub fn session_size(size: (u16, u16), bare: bool) -> Size {
     let screen = session_parts(size, bare).screen;

@@ -2,6 +2,7 @@
 
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use crossterm::event::{KeyEvent, MouseEvent};
 
@@ -12,6 +13,7 @@ use crate::domain::plan::SecretUse;
 use crate::domain::problem::Problem;
 use crate::domain::status::{ProviderStatus, RoleStatus};
 use crate::providers::leases::News;
+use crate::replay::Player;
 use crate::session::SessionEvent;
 use crate::session::emulator::{Emulator, Size};
 use crate::ui::recorded::Recorded;
@@ -70,6 +72,21 @@ pub enum Message {
     },
     /// A credential of a session was renewed, revoked, or neither.
     Lease(News),
+    /// A recording was read, or cannot be played.
+    Recording {
+        generation: u64,
+        result: Result<Box<Player>, Problem>,
+    },
+    /// The times at which a text was shown in a recording.
+    Found {
+        generation: u64,
+        times: Vec<Duration>,
+    },
+    /// The plain text of a recording.
+    Transcript {
+        generation: u64,
+        lines: Vec<String>,
+    },
     Reloaded {
         config: Arc<Config>,
     },

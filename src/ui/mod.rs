@@ -15,6 +15,7 @@ pub mod layout;
 pub mod message;
 pub mod model;
 pub mod recorded;
+pub mod replay;
 pub mod rows;
 mod run;
 pub mod search;

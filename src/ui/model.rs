@@ -24,6 +24,7 @@ use crate::ui::copy_mode::{CopyMode, Press};
 use crate::ui::input::Input;
 use crate::ui::keymap::Chord;
 use crate::ui::recorded::Recorded;
+use crate::ui::replay::Replay;
 use crate::ui::rows::{provider_rows, role_rows};
 use crate::ui::theme::Look;
 
@@ -481,6 +482,8 @@ pub struct Model {
     pub providers: Providers,
     pub sessions: Sessions,
     pub opening: Option<Opening>,
+    /// The recording that is played, in front of everything else.
+    pub replay: Option<Replay>,
     /// All sessions were told to end; hallpass leaves when they have, with this exit code.
     pub leaving: Option<(Timestamp, i32)>,
     /// The number of the newest asynchronous request; replies of older ones to the same question are dropped.
@@ -528,6 +531,7 @@ impl Model {
             providers: Providers::default(),
             sessions: Sessions::default(),
             opening: None,
+            replay: None,
             leaving: None,
             generation: 0,
             next_tab: 1,
@@ -605,6 +609,11 @@ impl Model {
             text: text.into(),
             bad: true,
         });
+    }
+
+    /// When a recording changes the screen by itself; none where it does not.
+    pub fn replay_wakes(&self) -> Option<Duration> {
+        self.replay.as_ref().and_then(Replay::wake)
     }
 
     /// Something moves on the screen by itself right now: draw four times a second.

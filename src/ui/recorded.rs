@@ -1,6 +1,6 @@
 //! Whether a session is recorded, as its tab knows it and its first row shows it.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use ratatui::text::Span;
 
@@ -24,6 +24,14 @@ pub enum Recorded {
 impl Recorded {
     pub fn of(recorder: Option<&Recorder>) -> Self {
         recorder.map_or(Self::Not, |recorder| Self::To(recorder.path().to_owned()))
+    }
+
+    /// Where it lies, whole or not.
+    pub fn file(&self) -> Option<&Path> {
+        match self {
+            Self::Not => None,
+            Self::To(file) | Self::Lost { file, .. } => Some(file),
+        }
     }
 
     /// The recording has failed.

@@ -20,6 +20,7 @@ use crate::domain::problem::Problem;
 use crate::launch::Request;
 use crate::providers::{Providers, World, leases};
 use crate::recording::wait_for_writers;
+use crate::replay::Start;
 use crate::session::job::{self, Stop};
 use crate::session::{SessionEvent, wait_for_children};
 use crate::ui::effects::{Effect, Reload, Reply, Request4Loop, Runner};
@@ -38,6 +39,8 @@ pub struct UiOptions {
     pub open: Option<Request>,
     /// ASCII symbols only, also where the locale knows more.
     pub ascii: bool,
+    /// A recording to play, instead of everything else.
+    pub replay: Option<Start>,
     pub reload: Reload,
 }
 
@@ -140,6 +143,9 @@ impl Loop {
             model.single = true;
             effects = update::open(&mut model, request);
         }
+        if let Some(start) = options.replay {
+            effects = update::replay(&mut model, start, true);
+        }
         let this = Self {
             model,
             screen,
@@ -213,11 +219,13 @@ impl Loop {
                 Woken::Reply(None) => {}
                 Woken::Tick => {
                     self.take(Message::Tick).await?;
-                    next_tick = Instant::now() + if self.model.animated() { TICK_ANIMATED } else { TICK };
+                    next_tick = Instant::now() + TICK;
                 }
             }
-            if self.model.animated() {
-                next_tick = next_tick.min(Instant::now() + TICK_ANIMATED);
+            let wakes = self.model.replay_wakes();
+            let wakes = wakes.or_else(|| self.model.animated().then_some(TICK_ANIMATED));
+            if let Some(wakes) = wakes {
+                next_tick = next_tick.min(Instant::now() + wakes);
             }
         }
         Ok(self.model.exit.unwrap_or(0))

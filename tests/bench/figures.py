@@ -365,9 +365,41 @@ def flood(folder):
         print("     not measured: mprocs, which npm would fetch")
 
 
+def seek(folder):
+    """From a key to what it draws in the player: an hour-long recording of 20 MB, to any tenth of it, both ways."""
+    env = home(folder, "")
+    with open(f"{folder}/long.cast", "w") as file:
+        file.write('{"version": 2, "width": 200, "height": 40}\n')
+        # Every six minutes another letter, so that a seek to another tenth draws every cell of a line.
+        count = 3600 * 45
+        for n in range(count):
+            text = f"\x1b[3{n % 8}m{n:08} {chr(65 + n * 10 // count) * 90}\x1b[0m\r\n"
+            file.write(json.dumps([round(n * 3600 / count, 3), "o", text]) + "\n")
+    size = os.path.getsize(f"{folder}/long.cast") / 1e6
+    program = Program([HALLPASS, "replay", f"{folder}/long.cast"], env, folder)
+    started = time.perf_counter()
+    program.until(lambda chunk: b"A" * 60 in chunk, "the recording")
+    read = time.perf_counter() - started
+    os.write(program.terminal, b" ")
+    times, before = [], 0
+    for turn in range(60):
+        tenth = (before + 1 + turn * 7 % 9) % 10
+        while program.drain(0.03):
+            pass
+        started = time.perf_counter()
+        os.write(program.terminal, str(tenth).encode())
+        program.until(lambda chunk, letter=bytes([65 + max(tenth - 1, 0)]): letter * 60 in chunk or bytes([letter[0] + 1]) * 60 in chunk, f"tenth {tenth}")
+        times.append((time.perf_counter() - started) * 1000)
+        before = tenth
+    program.end()
+    times.sort()
+    figure("a seek in an hour-long recording, slowest of 60, ms", times[-1], 100,
+           f"median {statistics.median(times):.1f} ms, slowest {times[-1]:.1f} ms; {size:.0f} MB, read and indexed in {read:.2f} s")
+
+
 wanted = sys.argv[3].split(",") if len(sys.argv) > 3 else None
 with tempfile.TemporaryDirectory(prefix="hallpass-bench-") as scratch:
-    for measure in (launch_beside_curl, fifty_fields, first_frame, *([start_beside_fewer] if FEWER else []), keystroke, checked_keystroke, quiet, full_scrollback, echo_beside_flood, flood):
+    for measure in (launch_beside_curl, fifty_fields, first_frame, *([start_beside_fewer] if FEWER else []), keystroke, checked_keystroke, quiet, full_scrollback, echo_beside_flood, flood, seek):
         if wanted is None or measure.__name__ in wanted:
             measure(f"{scratch}/{measure.__name__}")
 sys.exit(1 if over else 0)

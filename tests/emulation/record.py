@@ -74,9 +74,8 @@ def environment():
             "USER": "desk", "LOGNAME": "desk", "LESSHISTFILE": "-", "PSQL_HISTORY": "/dev/null", "MYSQL_HISTFILE": "/dev/null", "REDISCLI_HISTFILE": "/dev/null", "HISTFILE": "", "LESS": "", "TZ": "UTC", "MC_DATADIR": f"{HOME}/.servers/mc", "MC_PROFILE_ROOT": HOME}
 
 
-def servers():
-    """What the clients talk to; functions that end it."""
-    ends = []
+def servers(ends):
+    """What the clients talk to; puts into `ends` what ends it."""
     env = environment()
     quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "env": env, "cwd": HOME}
 
@@ -116,7 +115,6 @@ def servers():
             return tried.connect_ex(("127.0.0.1", 2022)) == 0
 
     eventually("the servers", lambda: listens() and all(os.path.exists(f"{HOME}/{name}") for name in ("redis.sock", "mysql.sock", ".s.PGSQL.5432")))
-    return ends
 
 
 def record(name):
@@ -170,8 +168,10 @@ def main():
     names = sys.argv[1:] or list(PROGRAMS)
     os.makedirs(STREAMS, exist_ok=True)
     desk()
-    ends = servers()
+    # The server of the tmux that is recorded outlives its terminal.
+    ends = [lambda: subprocess.run([f"{BIN}/tmux", "-S", f"{HOME}/tmux", "kill-server"], check=False, stderr=subprocess.DEVNULL)]
     try:
+        servers(ends)
         for name in names:
             stream, offsets = record(name)
             with tempfile.TemporaryDirectory(prefix="emulation-") as folder:

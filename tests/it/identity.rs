@@ -1,6 +1,9 @@
 //! Output without values is not changed by a single byte (case B30): recordings of real programs, asciicasts, random text, random
 //! bytes, in any order and cut anywhere, with pauses.
 //!
+//! One thing is changed, and must be: noise hits the first four characters of a form once in some hundred million bytes, and if the
+//! terminal is then asked something, that is half a value (case B21). Such a place is looked at by itself, and counted.
+//!
 //! 16 MB of it, or as many as `HALLPASS_IDENTITY_MB` says; `HALLPASS_IDENTITY_STREAMS` names a folder with more recordings.
 
 use std::fmt::Write as _;
@@ -42,18 +45,25 @@ fn output_without_values_is_unchanged() {
     // What was fed and has not come out yet.
     let mut awaited: Vec<u8> = Vec::new();
     let mut out = Vec::new();
+    let mut halves = 0;
+    // The last bytes that came out.
+    let mut recent: Vec<u8> = Vec::new();
     let mut compare = |out: &mut Vec<u8>, awaited: &mut Vec<u8>| {
-        let same = awaited.get(..out.len()) == Some(out.as_slice());
-        if !same {
-            let at = out.iter().zip(awaited.iter()).take_while(|(a, b)| a == b).count();
+        while let Some(at) = (0..out.len()).find(|at| awaited.get(*at) != Some(&out[*at])) {
             let around = |bytes: &[u8]| {
                 bytes[at.saturating_sub(30)..bytes.len().min(at + 30)]
                     .escape_ascii()
                     .to_string()
             };
-            panic!("byte {}: {} instead of {}", came + at, around(out), around(awaited));
+            let half = half_value(&env, &recent, out, awaited, at);
+            let (masked, original) =
+                half.unwrap_or_else(|| panic!("byte {}: {} instead of {}", came + at, around(out), around(awaited)));
+            halves += 1;
+            out.splice(at..at + masked, awaited[at..at + original].iter().copied());
         }
         came += out.len();
+        recent.extend_from_slice(out);
+        recent.drain(..recent.len().saturating_sub(200));
         awaited.drain(..out.len());
         out.clear();
     };
@@ -73,11 +83,11 @@ fn output_without_values_is_unchanged() {
             rest = tail;
             awaited.extend_from_slice(head);
             redactor.push(head, &mut out);
-            assert!(awaited.len() - out.len() <= 12 * 1024, "more is held back than may be");
             if random.below(8) == 0 {
                 redactor.idle(&mut out);
             }
             compare(&mut out, &mut awaited);
+            assert!(awaited.len() <= 12 * 1024, "more is held back than may be");
         }
         if random.below(50) == 0 {
             redactor.finish(&mut out);
@@ -88,12 +98,38 @@ fn output_without_values_is_unchanged() {
     redactor.finish(&mut out);
     compare(&mut out, &mut awaited);
     assert!(awaited.is_empty(), "something stays after the end");
-    assert_eq!((came, redactor.masked()), (fed, 0));
+    assert_eq!((came, redactor.masked()), (fed, halves));
+    assert!(
+        halves <= 1 + megabytes as u64 / 100,
+        "{halves} halves of values in {megabytes} MB"
+    );
     println!(
-        "{} MB of {} streams and noise, unchanged",
+        "{} MB of {} streams and noise, unchanged but for {halves} halves of values",
         came / 1_000_000,
         streams.len()
     );
+}
+
+/// Whether at this place half a value is masked: how many bytes its mask has, and how many it hides. A redactor of its own must hold
+/// back more than three characters that end there, all of them.
+fn half_value(env: &ChildEnv, recent: &[u8], out: &[u8], awaited: &[u8], at: usize) -> Option<(usize, usize)> {
+    let dot = "•".as_bytes();
+    let masked = dot.len() * out[at..].chunks(dot.len()).take_while(|chunk| *chunk == dot).count();
+    if masked == 0 {
+        return None;
+    }
+    let rest = &out[at + masked..];
+    let rest = &rest[..rest.len().min(20)];
+    (1..40).find_map(|original| {
+        let same = awaited.get(at + original..)?.starts_with(rest);
+        let text = [recent, &awaited[..at + original]].concat();
+        let held = |length: usize| {
+            let mut shown = Vec::new();
+            env.redactor().push(&text[text.len() - length..], &mut shown);
+            shown.is_empty()
+        };
+        (same && (4..text.len().min(60)).any(held)).then_some((masked, original))
+    })
 }
 
 /// What steers terminals: the fuzzer's corpus, recordings of real programs, the inputs of the emulator's cases.

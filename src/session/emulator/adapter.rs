@@ -10,13 +10,14 @@ use alacritty_terminal::index::{Column, Line};
 use alacritty_terminal::term::cell::{Cell, Flags};
 use alacritty_terminal::term::{Config, Osc52, Term, TermMode};
 use alacritty_terminal::vte::ansi::{
-    Attr, CharsetIndex, ClearMode, CursorShape, CursorStyle, Handler, KeyboardModes, KeyboardModesApplyBehavior,
-    LineClearMode, Mode, ModifyOtherKeys, NamedMode, NamedPrivateMode, PrivateMode, StandardCharset,
+    Attr, CharsetIndex, ClearMode, Color, CursorShape, CursorStyle, Handler, KeyboardModes, KeyboardModesApplyBehavior,
+    LineClearMode, Mode, ModifyOtherKeys, NamedColor, NamedMode, NamedPrivateMode, PrivateMode, StandardCharset,
     TabulationClearMode,
 };
 
 use super::keyboard::{Apply, Keyboard};
 use super::scrollback::{Scrollback, is_mark, is_sound_mark};
+use super::touched::Touched;
 use super::{Size, cells, clipboard, title};
 
 /// Lines above the screen that the engine holds as cells; past them the older half is moved to the scrollback.
@@ -78,8 +79,9 @@ pub(super) struct Adapter {
     titles: Vec<Option<String>>,
     /// First and last line of the scrolling region; the library keeps its own to itself.
     pub(super) margins: (i32, i32),
+    touched: Touched,
     /// ?40: DECCOLM has an effect.
-    column_mode: bool,
+    pub(super) column_mode: bool,
     /// DECOM as DECSC saved it, of the main and of the alternate screen.
     pub(super) saved_origin: [bool; 2],
     /// The character set that is in use, and the last character that was printed; the library and its parser keep theirs to themselves.
@@ -121,6 +123,7 @@ impl Adapter {
             clipboard: None,
             titles: Vec::new(),
             margins: (0, i32::from(size.rows) - 1),
+            touched: Touched::default(),
             column_mode: false,
             saved_origin: [false; 2],
             charset: CharsetIndex::G0,
@@ -133,6 +136,7 @@ impl Adapter {
     }
 
     pub(super) fn resize(&mut self, size: Size) {
+        self.touched.anywhere();
         self.term.resize(Cells(size));
         self.scrollback.resize(size.columns.into());
         self.margins = (0, i32::from(size.rows) - 1);
@@ -170,6 +174,18 @@ impl Adapter {
         self.trim();
     }
 
+    /// To be called before a line is fed.
+    fn before_line(&mut self) {
+        self.touched.up_to(self.cursor_column());
+        // A row that comes in coloured, and letters that push others to the right, reach to the end.
+        let plain = self.term.grid().cursor.template.bg == Color::Named(NamedColor::Background);
+        if !plain || self.on(TermMode::INSERT) {
+            self.touched.anywhere();
+        }
+        self.touched.line(self.rows_ever());
+        self.make_room();
+    }
+
     /// Moves the older half of the engine's history to the scrollback, if it is long; says whether it did. To be asked before a line is added.
     fn make_room(&mut self) -> bool {
         self.term.history_size() >= self.lines_as_cells
@@ -181,16 +197,23 @@ impl Adapter {
     fn move_lines(&mut self) -> bool {
         let history = self.term.history_size();
         let most = max(history - self.lines_as_cells / 2, 1);
+        let rows = history + self.term.screen_lines();
+        let blank_from = self.touched.blank_from(self.rows_ever(), rows);
+        let blank_from = blank_from.filter(|column| *column < self.term.columns());
         let grid = self.term.grid_mut();
         let row = |at: usize| Line(clamp_count(at) - clamp_count(history));
         // Whole lines, or the next size would break one at this place; one that is longer than all there is room for is broken.
-        let whole = (1..=most)
-            .rev()
-            .find(|count| cells::wraps_after(&grid[row(count - 1)]).is_none());
+        let mut counts = (1..=most).rev();
+        let whole = counts.find(|count| blank_from.is_some() || cells::wraps_after(&grid[row(count - 1)]).is_none());
         let count = whole.unwrap_or(most);
         let mut work = Vec::new();
         for at in 0..count {
-            cells::keep(&grid[row(at)], &grid[row(at + 1)], &mut self.scrollback, &mut work);
+            let (cells, next) = (&grid[row(at)], &grid[row(at + 1)]);
+            if let Some(column) = blank_from {
+                cells::keep_whole(&cells[..Column(column)], &mut self.scrollback, &mut work);
+            } else {
+                cells::keep(cells, next, &mut self.scrollback, &mut work);
+            }
         }
         if whole.is_none() {
             self.scrollback.end_line(true);
@@ -256,6 +279,7 @@ impl Adapter {
 
     /// Moves the cursor to a line of the screen, whatever the origin mode says.
     fn set_line(&mut self, line: i32) {
+        self.touched.anywhere();
         let line = line.clamp(0, self.last_line());
         let cursor = &mut self.term.grid_mut().cursor;
         cursor.point.line = Line(line);
@@ -309,6 +333,7 @@ impl Adapter {
 
     /// ?47 and ?1047: the other screen with the same cursor.
     fn show_screen(&mut self, alternate: bool) {
+        self.touched.anywhere();
         if self.on(TermMode::ALT_SCREEN) == alternate {
             return;
         }
@@ -326,6 +351,7 @@ impl Adapter {
 
     /// DECSTR.
     pub(super) fn soft_reset(&mut self) {
+        self.touched.anywhere();
         let cursor = self.term.grid().cursor.point;
         for mode in [NamedPrivateMode::CursorKeys, NamedPrivateMode::Origin] {
             self.term.unset_private_mode(mode.into());
@@ -384,31 +410,24 @@ macro_rules! as_the_library_does {
     };
 }
 
+/// Those of them that write cells or move the cursor to where it writes them.
+macro_rules! as_the_library_does_anywhere {
+    ($($name:ident($($argument:ident: $kind:ty),*);)*) => {
+        $(fn $name(&mut self $(, $argument: $kind)*) { self.touched.anywhere(); self.term.$name($($argument),*); })*
+    };
+}
+
 // Not delegated, so without effect: reading the clipboard, colours and their queries, hyperlinks, the size in pixels.
 impl Handler for Adapter {
     as_the_library_does! {
         set_cursor_style(style: Option<CursorStyle>);
         set_cursor_shape(shape: CursorShape);
-        goto(line: i32, column: usize);
-        goto_line(line: i32);
-        move_forward(columns: usize);
-        move_backward(columns: usize);
         put_tab(count: u16);
-        backspace();
-        carriage_return();
         substitute();
         set_horizontal_tabstop();
-        scroll_down(lines: usize);
-        insert_blank_lines(lines: usize);
-        delete_lines(lines: usize);
-        move_backward_tabs(count: u16);
-        move_forward_tabs(count: u16);
         clear_tabs(mode: TabulationClearMode);
         set_tabs(interval: u16);
-        reverse_index();
         terminal_attribute(attribute: Attr);
-        set_mode(mode: Mode);
-        unset_mode(mode: Mode);
         report_mode(mode: Mode);
         set_keypad_application_mode();
         unset_keypad_application_mode();
@@ -417,12 +436,38 @@ impl Handler for Adapter {
         report_private_mode(mode: PrivateMode);
     }
 
+    as_the_library_does_anywhere! {
+        goto(line: i32, column: usize);
+        goto_line(line: i32);
+        move_forward(columns: usize);
+        move_backward(columns: usize);
+        scroll_down(lines: usize);
+        insert_blank_lines(lines: usize);
+        delete_lines(lines: usize);
+        move_backward_tabs(count: u16);
+        move_forward_tabs(count: u16);
+        reverse_index();
+        set_mode(mode: Mode);
+        unset_mode(mode: Mode);
+    }
+
+    fn backspace(&mut self) {
+        self.touched.up_to(self.cursor_column());
+        self.term.backspace();
+    }
+
+    fn carriage_return(&mut self) {
+        self.touched.up_to(self.cursor_column());
+        self.term.carriage_return();
+    }
+
     fn input(&mut self, c: char) {
         self.printed = Some(c);
         if is_mark(c) && self.marks_under_cursor() >= MARKS_PER_CELL {
             return;
         }
         if self.term.grid().cursor.input_needs_wrap || !c.is_ascii() {
+            self.touched.up_to(self.cursor_column());
             self.make_room();
         }
         if is_sound_mark(c) {
@@ -443,6 +488,7 @@ impl Handler for Adapter {
     }
 
     fn goto_col(&mut self, column: usize) {
+        self.touched.anywhere();
         let column = min(column, self.term.columns() - 1);
         let cursor = &mut self.term.grid_mut().cursor;
         cursor.point.column = Column(column);
@@ -468,16 +514,18 @@ impl Handler for Adapter {
     }
 
     fn newline(&mut self) {
-        self.make_room();
+        self.before_line();
         self.term.newline();
     }
 
     fn scroll_up(&mut self, lines: usize) {
+        self.touched.anywhere();
         self.make_room();
         self.term.scroll_up(lines);
     }
 
     fn clear_screen(&mut self, mode: ClearMode) {
+        self.touched.anywhere();
         self.make_room();
         if matches!(mode, ClearMode::Saved) && !self.on(TermMode::ALT_SCREEN) {
             self.scrollback.clear();
@@ -486,7 +534,7 @@ impl Handler for Adapter {
     }
 
     fn linefeed(&mut self) {
-        self.make_room();
+        self.before_line();
         self.term.linefeed();
         if self.on(TermMode::LINE_FEED_NEW_LINE) {
             self.term.carriage_return();
@@ -498,6 +546,7 @@ impl Handler for Adapter {
     }
 
     fn insert_blank(&mut self, count: usize) {
+        self.touched.anywhere();
         let count = min(count, self.term.columns() - self.cursor_column());
         self.part_wide(self.cursor_column());
         self.part_wide(self.term.columns() - count);
@@ -505,6 +554,7 @@ impl Handler for Adapter {
     }
 
     fn erase_chars(&mut self, count: usize) {
+        self.touched.anywhere();
         let count = min(count, self.term.columns() - self.cursor_column());
         self.part_wide(self.cursor_column());
         self.part_wide(self.cursor_column() + count);
@@ -512,6 +562,7 @@ impl Handler for Adapter {
     }
 
     fn delete_chars(&mut self, count: usize) {
+        self.touched.anywhere();
         let count = min(count, self.term.columns() - self.cursor_column());
         self.part_wide(self.cursor_column());
         self.part_wide(self.cursor_column() + count);
@@ -519,6 +570,7 @@ impl Handler for Adapter {
     }
 
     fn clear_line(&mut self, mode: LineClearMode) {
+        self.touched.anywhere();
         match mode {
             LineClearMode::Right => self.part_wide(self.cursor_column()),
             LineClearMode::Left => self.part_wide(self.cursor_column() + 1),
@@ -533,6 +585,7 @@ impl Handler for Adapter {
     }
 
     fn restore_cursor_position(&mut self) {
+        self.touched.anywhere();
         // Either homes the cursor, so before the cursor is restored.
         let origin = PrivateMode::Named(NamedPrivateMode::Origin);
         if self.saved_origin[self.screen()] {
@@ -544,6 +597,7 @@ impl Handler for Adapter {
     }
 
     fn reset_state(&mut self) {
+        self.touched.anywhere();
         self.term.reset_state();
         self.scrollback.clear();
         self.full_margins();
@@ -557,6 +611,7 @@ impl Handler for Adapter {
     }
 
     fn set_scrolling_region(&mut self, top: usize, bottom: Option<usize>) {
+        self.touched.anywhere();
         let rows = self.term.screen_lines();
         let bottom = min(bottom.unwrap_or(rows), rows);
         if top >= bottom {
@@ -567,6 +622,7 @@ impl Handler for Adapter {
     }
 
     fn set_private_mode(&mut self, mode: PrivateMode) {
+        self.touched.anywhere();
         match mode {
             PrivateMode::Named(NamedPrivateMode::ColumnMode) => self.change_columns(),
             PrivateMode::Unknown(40) => self.column_mode = true,
@@ -584,6 +640,7 @@ impl Handler for Adapter {
     }
 
     fn unset_private_mode(&mut self, mode: PrivateMode) {
+        self.touched.anywhere();
         match mode {
             PrivateMode::Named(NamedPrivateMode::ColumnMode) => self.change_columns(),
             PrivateMode::Unknown(40) => self.column_mode = false,
@@ -598,6 +655,7 @@ impl Handler for Adapter {
     }
 
     fn decaln(&mut self) {
+        self.touched.anywhere();
         self.term.decaln();
         self.full_margins();
         self.term.set_scrolling_region(1, None);

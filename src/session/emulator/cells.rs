@@ -89,9 +89,21 @@ pub(super) fn keep(row: &Row<Cell>, next: &Row<Cell>, scrollback: &mut Scrollbac
     // Where the wide character has been overwritten that found no room in this row, the column that it left is a blank like others.
     let waits = next[Column(0)].flags.contains(Flags::WIDE_CHAR);
     let wraps = wraps_after(row).map(|columns| if waits { columns } else { row.len() });
-    let all = &row[..];
-    let length = wraps.or_else(|| Some(all.iter().rposition(|cell| !is_blank(cell))? + 1));
-    let mut rest = &all[..length.unwrap_or(0)];
+    match wraps {
+        Some(columns) => keep_cells(&row[..Column(columns)], scrollback, work),
+        None => keep_whole(&row[..], scrollback, work),
+    }
+}
+
+/// Keeps the cells of a row that ends with it, all of its cells that are not blank.
+pub(super) fn keep_whole(cells: &[Cell], scrollback: &mut Scrollback, work: &mut Vec<u8>) {
+    let last = cells.iter().rposition(|cell| !is_blank(cell));
+    keep_cells(&cells[..last.map_or(0, |last| last + 1)], scrollback, work);
+    scrollback.end_line(false);
+}
+
+fn keep_cells(cells: &[Cell], scrollback: &mut Scrollback, work: &mut Vec<u8>) {
+    let mut rest = cells;
     if rest.is_empty() {
         // What wraps into nothing has ended, and the empty row stays one.
         scrollback.end_pending();
@@ -109,9 +121,6 @@ pub(super) fn keep(row: &Row<Cell>, next: &Row<Cell>, scrollback: &mut Scrollbac
             });
             rest = &rest[next..];
         }
-    }
-    if wraps.is_none() {
-        scrollback.end_line(false);
     }
 }
 

@@ -20,6 +20,7 @@ pub struct Keyframe {
     charset: CharsetIndex,
     /// First and last line of the scrolling region.
     margins: (i32, i32),
+    column_mode: bool,
     saved_origin: [bool; 2],
     /// Columns of the tabulator stops.
     stops: Vec<usize>,
@@ -83,6 +84,7 @@ impl Emulator {
             modes,
             charset: adapter.charset,
             margins: adapter.margins,
+            column_mode: adapter.column_mode,
             saved_origin: adapter.saved_origin,
             printed: adapter.printed,
             scrollback: adapter.scrollback.clone(),
@@ -132,6 +134,7 @@ impl Emulator {
         let line = |line: i32| usize::try_from(line + 1).unwrap_or(1);
         adapter.set_scrolling_region(line(top), Some(line(bottom)));
         adapter.margins = keyframe.margins;
+        adapter.column_mode = keyframe.column_mode;
         adapter.saved_origin = keyframe.saved_origin;
         adapter.printed = keyframe.printed;
         match &keyframe.hidden {

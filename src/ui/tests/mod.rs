@@ -5,6 +5,7 @@ mod copy;
 mod fixture;
 mod fuzz;
 mod keys;
+mod replay;
 mod screens;
 mod speed;
 mod tabs;

@@ -11,6 +11,7 @@ mod limits;
 mod mouse;
 mod palette;
 mod paste;
+mod replay;
 mod session;
 mod tab_list;
 
@@ -23,6 +24,7 @@ use crate::ui::text::seconds_between;
 
 pub use launch::{failure_code, open};
 pub use palette::commands as palette_commands;
+pub use replay::open as replay;
 pub use tab_list::rows as tab_list_rows;
 
 /// Twice within this many seconds, Ctrl-C asks to leave.
@@ -46,6 +48,15 @@ pub fn update(model: &mut Model, message: Message) -> Vec<Effect> {
         Message::Unlocked { generation, result } => dialog::unlocked(model, generation, result),
         Message::Session { tab, event } => session::event(model, tab, event),
         Message::Lease(news) => lease::news(model, news),
+        Message::Recording { generation, result } => replay::loaded(model, generation, result),
+        Message::Found { generation, times } => {
+            replay::found(model, generation, times);
+            Vec::new()
+        }
+        Message::Transcript { generation, lines } => {
+            replay::transcribed(model, generation, lines);
+            Vec::new()
+        }
         Message::Reloaded { config } => reloaded(model, config),
         Message::Said { text, bad } => {
             if bad {
@@ -72,6 +83,9 @@ pub fn update(model: &mut Model, message: Message) -> Vec<Effect> {
 
 /// The contexts of the keymap that apply on the screen in front, the innermost first.
 pub fn contexts(model: &Model) -> Vec<Context> {
+    if model.replay.is_some() {
+        return vec![Context::Replay];
+    }
     match model.screen {
         Screen::Roles => vec![Context::Roles, Context::List, Context::Global],
         Screen::Providers => vec![Context::Providers, Context::List, Context::Global],
@@ -102,6 +116,9 @@ fn key_pressed(model: &mut Model, chord: Chord, key: crossterm::event::KeyEvent)
     }
     if model.dialog.is_some() {
         return dialog::key(model, chord);
+    }
+    if model.replay.is_some() {
+        return replay::key(model, chord);
     }
     if model.opening.is_some() {
         if interrupt || chord.code == crossterm::event::KeyCode::Esc {
@@ -165,6 +182,7 @@ fn leave(model: &mut Model, code: i32) -> Vec<Effect> {
         .map(|tab| Effect::HangUp { tab: tab.id })
         .collect();
     model.dialog = None;
+    model.replay = None;
     model.leaving = Some((model.now, code));
     model.screen = Screen::Roles;
     let mut cancelled = launch::cancel(model);
@@ -192,6 +210,7 @@ fn pasted(model: &mut Model, text: &str) -> Vec<Effect> {
             input, waiting: None, ..
         }) => input.push_str(text.trim_end_matches(['\r', '\n'])),
         Some(_) => {}
+        None if model.replay.is_some() => replay::pasted(model, text),
         None if model.opening.is_some() || model.leaving.is_some() => {}
         None if model.screen == Screen::Session => return paste::into_session(model, text),
         None if model.roles.editing => {
@@ -213,6 +232,11 @@ fn tick(model: &mut Model) -> Vec<Effect> {
         if seconds_between(since, model.now) >= LEAVE_DEADLINE {
             model.exit = Some(code);
         }
+        return Vec::new();
+    }
+    replay::tick(model);
+    // A recording on its own needs no provider.
+    if model.replay.as_ref().is_some_and(|replay| replay.alone) {
         return Vec::new();
     }
     let mut effects = limits::warn(model);

@@ -31,6 +31,9 @@ pub(super) fn update(model: &mut Model, event: MouseEvent) -> Vec<Effect> {
         super::dialog::clamp_scroll(model);
         return Vec::new();
     }
+    if model.replay.is_some() {
+        return super::replay::mouse(model, event);
+    }
     if model.screen == Screen::Session {
         return in_session(model, event, at);
     }

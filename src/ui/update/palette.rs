@@ -84,7 +84,9 @@ fn offered(model: &Model, binding: &Binding) -> bool {
         Context::Sessions => model.screen == Screen::Sessions,
         Context::Prefix => model.sessions.active_tab().is_some() && !binding.help.is_empty(),
         Context::List => binding.action == Action::Filter,
-        Context::Copy | Context::CopyVi | Context::CopyEmacs | Context::Ended | Context::Failure => false,
+        Context::Copy | Context::CopyVi | Context::CopyEmacs | Context::Ended | Context::Replay | Context::Failure => {
+            false
+        }
     };
     here && !matches!(binding.action, Action::Palette | Action::Cancel | Action::Interrupt)
 }

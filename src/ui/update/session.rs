@@ -7,6 +7,7 @@ use ratatui::layout::Position;
 
 use super::{browse, checks, clipboard, contexts, copy_mode, launch, limits, tab_list};
 use crate::config::OnExit;
+use crate::replay::Start;
 use crate::session::SessionEvent;
 use crate::session::emulator::Emulator;
 use crate::session::keys;
@@ -137,8 +138,26 @@ fn ended_key(model: &mut Model, chord: Chord) -> Vec<Effect> {
             remove(model, active)
         }
         Some(Action::Reconnect) => launch::reopen(model, model.sessions.active),
+        Some(Action::Replay) => watch(model),
         Some(action) => act(model, action),
         None => Vec::new(),
+    }
+}
+
+/// Plays what was recorded of the session in front.
+fn watch(model: &mut Model) -> Vec<Effect> {
+    match model.sessions.active_tab().and_then(|tab| tab.recorded.file()) {
+        Some(file) => {
+            let start = Start {
+                file: file.to_owned(),
+                ..Start::default()
+            };
+            super::replay::open(model, start, false)
+        }
+        None => {
+            model.complain("this session was not recorded");
+            Vec::new()
+        }
     }
 }
 

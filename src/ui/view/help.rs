@@ -34,6 +34,7 @@ pub(super) fn entries(model: &Model, filter: &str) -> Vec<Section> {
     let matches =
         |keys: &str, help: &str| keys.to_lowercase().contains(&filter) || help.to_lowercase().contains(&filter);
     let first = match model.screen {
+        _ if model.replay.is_some() => Context::Replay,
         Screen::Roles => Context::Roles,
         Screen::Providers => Context::Providers,
         Screen::Sessions => Context::Sessions,
@@ -111,6 +112,7 @@ pub(super) fn line_count(model: &Model, filter: &str, width: u16) -> usize {
 pub(super) fn draw(model: &Model, filter: &Input, scroll: usize, buf: &mut Buffer, area: Rect) -> (u16, u16) {
     Clear.render(area, buf);
     let screen = match model.screen {
+        _ if model.replay.is_some() => "Replay",
         Screen::Roles => "Roles",
         Screen::Providers => "Providers",
         Screen::Sessions => "Sessions",

@@ -47,6 +47,7 @@ pub(super) fn draw(model: &Model, buf: &mut Buffer, area: Rect) {
             ],
             String::new(),
         ),
+        None if model.replay.is_some() => (grouped(Context::Replay), "q ".to_owned()),
         None => table_hints(model),
         Some(Dialog::Help { .. }) => (
             vec![
@@ -91,6 +92,24 @@ pub(super) fn context_hints(contexts: &[Context]) -> Vec<(String, String)> {
             .collect::<Vec<_>>()
     };
     contexts.iter().flat_map(shown).collect()
+}
+
+/// The hints of a context, keys that follow each other with the same word as one: `←/→ 5s`, `0-9 %`.
+fn grouped(context: Context) -> Vec<(String, String)> {
+    let bindings: Vec<_> = KEYMAP
+        .iter()
+        .filter(|b| b.context == context && !b.hint.is_empty())
+        .collect();
+    let groups = bindings.chunk_by(|a, b| a.hint == b.hint);
+    let named = groups.map(|group| {
+        let keys: Vec<String> = group.iter().map(|b| keymap::key_text(b.keys[0])).collect();
+        let keys = match keys.as_slice() {
+            [first, .., last] if keys.len() > 2 => format!("{first}-{last}"),
+            keys => keys.join("/"),
+        };
+        (keys, group[0].hint.to_owned())
+    });
+    named.collect()
 }
 
 /// What fits. The keys that lead to all others go last.

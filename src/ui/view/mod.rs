@@ -13,6 +13,7 @@ mod lease;
 mod paste;
 mod prefix_menu;
 mod providers;
+mod replay;
 mod roles;
 mod session;
 mod session_info;
@@ -40,6 +41,7 @@ pub use failure::report as failure_report;
 pub use header::screen_at;
 pub use lease::clock;
 pub use providers::report as provider_report;
+pub use replay::origin as replay_origin;
 pub use session_info::info as session_info;
 pub use sessions::{ending_words, program_name};
 pub use tabs::{Target as BarTarget, target_at as bar_target_at};
@@ -64,8 +66,18 @@ pub fn dialog_scroll_limit(model: &Model) -> usize {
     }
 }
 
+/// Where the timeline of the recording in front is; none if it is not there.
+pub fn replay_bar(model: &Model) -> Option<Rect> {
+    let player = model.replay.as_ref()?.player()?;
+    let area = layout::replay_parts(model.size).timeline;
+    (!area.is_empty()).then(|| replay::bar(player, area))
+}
+
 /// The title of the terminal's window: where one is, also for people who look at another window.
 pub fn window_title(model: &Model) -> String {
+    if let Some(replay) = &model.replay {
+        return text::cut(&format!("replay {}", replay.name()), 60);
+    }
     let tab = model.sessions.active_tab().filter(|_| model.screen == Screen::Session);
     let Some(tab) = tab else {
         return "hallpass".to_owned();
@@ -98,6 +110,10 @@ fn draw_into(model: &Model, buf: &mut Buffer, area: Rect) -> Option<Position> {
     // The model learns of a new size by a message; a picture for the old one would not fit into this buffer.
     if model.size != (area.width, area.height) || area.is_empty() {
         return None;
+    }
+    if let Some(replay) = &model.replay {
+        let cursor = replay::draw(model, replay, buf, area);
+        return dialogs::draw(model, buf, area).unwrap_or(cursor);
     }
     if model.screen == Screen::Session && model.sessions.active_tab().is_some() {
         let cursor = session::draw(model, buf);

@@ -133,7 +133,15 @@ fn own_words(title: &str) -> String {
 }
 
 fn draw_screen(emulator: &Emulator, buf: &mut Buffer, area: Rect) {
+    draw_part(emulator, buf, area, (0, 0));
+}
+
+/// Draws a screen from this column and row on.
+pub(super) fn draw_part(emulator: &Emulator, buf: &mut Buffer, area: Rect, (left, top): (u16, u16)) {
     emulator.visit(&mut |x, y, symbol, style| {
+        let (Some(x), Some(y)) = (x.checked_sub(left), y.checked_sub(top)) else {
+            return;
+        };
         let (x, y) = (area.x.saturating_add(x), area.y.saturating_add(y));
         if !area.contains(Position::new(x, y)) {
             return;

@@ -16,7 +16,7 @@ use super::sessions::ending_words;
 use super::{lease, put, tabs};
 use crate::config::Hints;
 use crate::domain::limits::{Limit, warnings};
-use crate::ui::keymap::{Context, KEYMAP, key_text};
+use crate::ui::keymap::{Action, Binding, Context, KEYMAP, key_text};
 use crate::ui::layout::{SessionParts, session_parts};
 use crate::ui::model::{Model, Tab, TabState};
 use crate::ui::{text, theme};
@@ -190,7 +190,9 @@ fn end_bar(model: &Model, tab: &Tab, room: usize) -> Line<'static> {
         _ => theme::FAIL,
     };
     let mut spans = vec![Span::styled(format!(" {}", ending_words(tab)), code_style)];
-    for (i, binding) in KEYMAP.iter().filter(|b| b.context == Context::Ended).enumerate() {
+    let recorded = tab.recorded.file().is_some();
+    let offered = |b: &&Binding| b.context == Context::Ended && (recorded || b.action != Action::Replay);
+    for (i, binding) in KEYMAP.iter().filter(offered).enumerate() {
         spans.push(Span::raw(if i > 0 { " · " } else { " — " }));
         spans.push(Span::styled(key_text(binding.keys[0]), theme::KEY));
         spans.push(Span::raw(format!(" {}", binding.hint)));

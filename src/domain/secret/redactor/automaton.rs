@@ -16,8 +16,8 @@ pub(super) struct Machine {
     /// Number of low bits that are zero in every state's number.
     shift: u32,
     /// For each state how many of the last printed bytes could still become more than they are: the length of the longest ending that
-    /// a form begins with and goes on after.
-    pending: Vec<u32>,
+    /// a form begins with and goes on after. In 16 bits, which is far more than is ever held back: this is as long as the automaton.
+    pending: Vec<u16>,
     /// For each form whether it is only masked between non-word neighbours.
     whole_token: Vec<bool>,
     /// The bytes that may be passed without a look while nothing is pending: printed bytes that no form starts with, and the space.
@@ -74,7 +74,7 @@ impl Machine {
     pub(super) fn pending(&self, state: StateID) -> usize {
         self.pending
             .get(state.as_usize() >> self.shift)
-            .map_or(0, |length| *length as usize)
+            .map_or(0, |length| usize::from(*length))
     }
 
     /// The forms that end in this state: their length, and whether they count only as a whole token.
@@ -120,7 +120,7 @@ impl Machine {
 ///
 /// Each state stands for one beginning of a form, and reading that beginning leads to it. If the form goes on, all of it is pending;
 /// else what is pending in the state that the same text without its first byte leads to: the longest ending that begins a form.
-fn pending_lengths(automaton: &NFA, start: StateID, forms: &[Form]) -> (Vec<u32>, u32) {
+fn pending_lengths(automaton: &NFA, start: StateID, forms: &[Form]) -> (Vec<u16>, u32) {
     let next = |state: StateID, byte: &u8| automaton.next_state(Anchored::No, state, *byte);
     let mut bits = start.as_usize();
     let mut last = bits;
@@ -136,9 +136,9 @@ fn pending_lengths(automaton: &NFA, start: StateID, forms: &[Form]) -> (Vec<u32>
     let mut pending = vec![0; (last >> shift) + 1];
     for form in forms {
         let mut state = start;
-        for (length, byte) in (0..).zip(form.text.iter()) {
+        for (length, byte) in form.text.iter().enumerate() {
             if length > 0 {
-                pending[state.as_usize() >> shift] = length;
+                pending[state.as_usize() >> shift] = u16::try_from(length).unwrap_or(u16::MAX);
             }
             state = next(state, byte);
         }
