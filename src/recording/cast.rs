@@ -4,7 +4,8 @@
 //! Formats: <https://docs.asciinema.org/manual/asciicast/v3/> and <https://docs.asciinema.org/manual/asciicast/v2/>. They differ in the
 //! header's size, in times (v3 counts from the event before, v2 from the beginning), and in the end's exit code, which v2 does not know.
 
-use std::fmt::Write as _;
+use std::borrow::Cow;
+use std::io::Write as _;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -122,14 +123,14 @@ impl Encoder {
     }
 
     /// Adds the line of an event. An exit in v2, which has no such event, is a mark of the same meaning: `exit 3`.
-    pub fn event(&mut self, event: &Event, lines: &mut String) {
+    pub fn event(&mut self, event: &Event, lines: &mut Vec<u8>) {
         let (code, data) = match &event.kind {
-            Kind::Output(text) => ("o", json!(text)),
-            Kind::Input(text) => ("i", json!(text)),
-            Kind::Resize(size) => ("r", json!(format!("{}x{}", size.columns, size.rows))),
-            Kind::Mark(name) => ("m", json!(name)),
-            Kind::Exit(code) if self.format == Format::V2 => ("m", json!(format!("exit {code}"))),
-            Kind::Exit(code) => ("x", json!(code.to_string())),
+            Kind::Output(text) => ('o', Cow::from(text)),
+            Kind::Input(text) => ('i', text.into()),
+            Kind::Resize(size) => ('r', format!("{}x{}", size.columns, size.rows).into()),
+            Kind::Mark(name) => ('m', name.into()),
+            Kind::Exit(code) if self.format == Format::V2 => ('m', format!("exit {code}").into()),
+            Kind::Exit(code) => ('x', code.to_string().into()),
         };
         let now = event.time.as_micros().max(self.last);
         let told = match self.format {
@@ -138,8 +139,10 @@ impl Encoder {
         };
         self.last = now;
         let (seconds, micros) = (told / 1_000_000, told % 1_000_000);
-        // Writing to a text cannot fail.
-        let _ = writeln!(lines, "[{seconds}.{micros:06}, \"{code}\", {data}]");
+        // Neither a text nor writing into memory can fail.
+        let _ = write!(lines, "[{seconds}.{micros:06}, \"{code}\", ");
+        let _ = serde_json::to_writer(&mut *lines, data.as_ref());
+        lines.extend_from_slice(b"]\n");
     }
 }
 
@@ -180,11 +183,11 @@ mod tests {
 
     fn file(format: Format) -> String {
         let mut encoder = Encoder::new(format);
-        let mut text = encoder.header(&header());
+        let mut lines = encoder.header(&header()).into_bytes();
         for event in events() {
-            encoder.event(&event, &mut text);
+            encoder.event(&event, &mut lines);
         }
-        text
+        String::from_utf8(lines).unwrap()
     }
 
     #[test]
@@ -216,13 +219,13 @@ mod tests {
         let mut encoder = Encoder::new(Format::V3);
         let mut sum = 0.0;
         for nanos in (0..10_000).map(|i| i * 333_333_333) {
-            let mut line = String::new();
+            let mut line = Vec::new();
             let event = Event {
                 time: Duration::from_nanos(nanos),
                 kind: Kind::Output(String::new()),
             };
             encoder.event(&event, &mut line);
-            sum += serde_json::from_str::<(f64, String, String)>(&line).unwrap().0;
+            sum += serde_json::from_slice::<(f64, String, String)>(&line).unwrap().0;
         }
         assert!((sum - 3_332.999_996_667).abs() < 0.000_01, "{sum}");
     }

@@ -121,10 +121,10 @@ impl<R: BufRead> BufRead for Opened<R> {
 pub fn export(recording: Reader, format: Format, mut to: impl Write) -> io::Result<()> {
     let mut encoder = Encoder::new(format);
     to.write_all(encoder.header(recording.header()).as_bytes())?;
-    let mut line = String::new();
+    let mut line = Vec::new();
     for event in recording {
         encoder.event(&event, &mut line);
-        to.write_all(line.as_bytes())?;
+        to.write_all(&line)?;
         line.clear();
     }
     to.flush()

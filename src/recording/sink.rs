@@ -42,7 +42,7 @@ impl Sink {
             most,
         };
         let line = sink.encoder.header(header);
-        sink.append(&line)?;
+        sink.append(line.as_bytes())?;
         Ok(sink)
     }
 
@@ -56,17 +56,17 @@ impl Sink {
 
     /// All of the events, or none.
     pub(super) fn write<'e>(&mut self, events: impl IntoIterator<Item = &'e Event>) -> Result<(), Refused> {
-        let mut text = String::new();
+        let mut text = Vec::new();
         // How it ended is no more of a secret than that it was.
-        let mut exit = String::new();
+        let mut exit = Vec::new();
         for event in events {
             let is_exit = matches!(event.kind, Kind::Exit(_));
             self.encoder.event(event, if is_exit { &mut exit } else { &mut text });
         }
         if let Some(recipients) = self.recipients.as_ref().filter(|_| !text.is_empty()) {
-            text = recipients.seal(text.as_bytes()).map_err(refused)?;
+            text = recipients.seal(&text).map_err(refused)?.into_bytes();
         }
-        text += &exit;
+        text.extend_from_slice(&exit);
         if self.size + text.len() as u64 > self.most {
             return Err((&catalogue::REC_SIZE, None));
         }
@@ -74,8 +74,8 @@ impl Sink {
     }
 
     /// What a full disk took of it is taken back: the next line must not stand behind a half one.
-    fn append(&mut self, text: &str) -> Result<(), Refused> {
-        match self.file.write_all(text.as_bytes()) {
+    fn append(&mut self, text: &[u8]) -> Result<(), Refused> {
+        match self.file.write_all(text) {
             Ok(()) => {
                 self.size += text.len() as u64;
                 Ok(())

@@ -87,13 +87,16 @@ pub fn open(begin: &Begin<'_>) -> Result<Option<Recorder>, Problem> {
             keep_s: begin.policy.keep.map(|keep| keep.as_secs()),
         }),
     };
-    let sink = Sink::create(file, path.clone(), &header, recipients, begin.settings.max_bytes).map_err(|why| {
+    // Where it comes to nothing, nothing is left of it.
+    let nothing = |problem| {
         let _ = fs::remove_file(&path);
-        refused(why)
-    })?;
+        problem
+    };
+    let sink = Sink::create(file, path.clone(), &header, recipients, begin.settings.max_bytes);
+    let sink = sink.map_err(|why| nothing(refused(why)))?;
     Recorder::start(sink, begin.policy.record, begin.policy.record_input)
         .map(Some)
-        .map_err(failed)
+        .map_err(|error| nothing(failed(error)))
 }
 
 /// The system's words; those of a library are its kind's.

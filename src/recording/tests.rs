@@ -43,7 +43,7 @@ fn lines(path: &Path) -> Vec<String> {
     text.lines().skip(1).map(event).collect()
 }
 
-fn until(what: &str, holds: impl Fn() -> bool) {
+fn until(what: &str, mut holds: impl FnMut() -> bool) {
     let began = Instant::now();
     while !holds() {
         assert!(began.elapsed() < Duration::from_secs(30), "{what}");
@@ -152,6 +152,40 @@ fn a_recording_ends_at_its_largest_size_and_says_so() {
     ];
     assert_eq!(lines(recorder.path()), expected);
     assert_eq!(store::entry(recorder.path()).unwrap().state, State::Cut);
+}
+
+/// A pipe that nobody reads is a disk that takes nothing: the child waits for it, but not for ever.
+#[test]
+fn a_disk_that_hangs_holds_nobody_up_for_long() {
+    use super::cast::Header;
+    use super::sink::Sink;
+    let (reader, writer) = std::io::pipe().unwrap();
+    let header = Header {
+        size: Size { columns: 80, rows: 24 },
+        timestamp: None,
+        title: None,
+        term: None,
+        idle_time_limit: None,
+        origin: None,
+    };
+    let file = File::from(std::os::fd::OwnedFd::from(writer));
+    let sink = Sink::create(file, "pipe.cast".into(), &header, None, u64::MAX).map_err(|(code, _)| code.id);
+    let recorder = Recorder::start(sink.unwrap(), Record::On, false).unwrap();
+    recorder.connected();
+    let mut tee = Tee::new(recorder.clone());
+    let piece = vec![b'x'; 64 << 10];
+    let mut pushed = 0;
+    until("it takes everything", || {
+        tee.push(&piece);
+        pushed += piece.len();
+        !recorder.has_room()
+    });
+    assert!((4 << 20..8 << 20).contains(&pushed), "{pushed}");
+    until("it waits for ever", || recorder.has_room());
+    assert_eq!(recorder.failure().unwrap().code.id, "E-REC-SLOW");
+    // Nor does the end of the session.
+    assert_eq!(recorder.finish(0).unwrap().code.id, "E-REC-SLOW");
+    drop(reader);
 }
 
 #[test]

@@ -59,8 +59,11 @@ pub struct Ending {
 pub enum SessionEvent {
     /// The emulator's content changed.
     Output,
-    /// Nothing is recorded any more, and this is why.
-    Unrecorded(Box<Problem>),
+    /// Nothing is recorded any more; `ends` says whether the session must end therefore.
+    Unrecorded {
+        problem: Box<Problem>,
+        ends: bool,
+    },
     Ended(Ending),
 }
 

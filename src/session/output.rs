@@ -162,9 +162,10 @@ impl Reader {
 
     /// A recording that fails is said, and ends a session that must have one.
     fn watch_recording(&mut self) {
-        if let Some((problem, is_required)) = self.tap.failure() {
-            (self.notify)(SessionEvent::Unrecorded(Box::new(problem)));
-            if is_required {
+        if let Some((problem, ends)) = self.tap.failure() {
+            let problem = Box::new(problem);
+            (self.notify)(SessionEvent::Unrecorded { problem, ends });
+            if ends {
                 self.lifetime.hang_up(Signal::HUP);
             }
         }
@@ -224,7 +225,8 @@ impl Reader {
         drop(self.typed.lock().unwrap_or_else(PoisonError::into_inner).take());
         if let Some(ending) = self.lifetime.ending(self.redactor.masked()) {
             if let Some(problem) = self.tap.finish(ending.code) {
-                (self.notify)(SessionEvent::Unrecorded(Box::new(problem)));
+                let problem = Box::new(problem);
+                (self.notify)(SessionEvent::Unrecorded { problem, ends: false });
             }
             (self.notify)(SessionEvent::Ended(ending));
         }

@@ -261,7 +261,7 @@ impl Loop {
                         // A child that ends at once can be quicker than the news that it was started.
                         _ if !self.runner.has(*tab) => self.early.entry(*tab).or_default().push(event.clone()),
                         SessionEvent::Ended(_) => self.runner.ended(*tab),
-                        SessionEvent::Unrecorded(_) => {}
+                        SessionEvent::Unrecorded { .. } => {}
                     }
                 }
                 self.take(message).await

@@ -176,7 +176,7 @@ fn a_session_that_hallpass_ends_has_an_end() {
 fn pipes_are_recorded_where_that_is_required() {
     let canary = Canary::new();
     let sandbox = sandbox_with(&canary, "");
-    let script = "echo out; echo err >&2; printf '<%s>\\n' \"$TOKEN\"; exit 5";
+    let script = "echo out; sleep 0.1; echo err >&2; printf '<%s>\\n' \"$TOKEN\"; exit 5";
     let run = |sandbox: &Sandbox| sandbox.run(&["exec", "shell", "--", "sh", "-c", script]).expect_code(5);
     run(&sandbox);
     assert_eq!(listed(&sandbox).len(), 0, "nobody saw it");
@@ -254,8 +254,6 @@ fn no_secret_is_read_for_a_session_that_cannot_be_recorded() {
             "{stderr}"
         );
     }
-    let terminal = Tmux::hallpass(&sandbox, (110, 30), &["connect", "--tui", "r"]);
-    terminal.wait("E-REC-CREATE");
     assert_eq!(visits.load(Ordering::SeqCst), 0);
     // The person cannot choose either.
     let stderr = sandbox
@@ -267,10 +265,16 @@ fn no_secret_is_read_for_a_session_that_cannot_be_recorded() {
         "{stderr}"
     );
     assert_eq!(visits.load(Ordering::SeqCst), 0);
+    // The session view, which looks at its providers by itself, says the same.
+    let terminal = Tmux::hallpass(&sandbox, (110, 30), &["connect", "--tui", "r"]);
+    let screen = terminal.wait("E-REC-CREATE");
+    assert!(screen.contains("no secret was read"), "{screen}");
+    drop(terminal);
     // The count counts.
+    visits.store(0, Ordering::SeqCst);
     role("record = false");
     let stderr = sandbox.run(&["exec", "r", "--", "true"]).expect_code(125).stderr;
-    assert!(stderr.contains("E-VAULT") || stderr.contains("E-NET"), "{stderr}");
+    assert!(stderr.contains("Vault at "), "{stderr}");
     assert!(visits.load(Ordering::SeqCst) > 0);
 }
 
@@ -380,6 +384,33 @@ fn a_full_disk_is_said_where_the_session_may_go_on() {
     }
 }
 
+/// In the session view it is a banner and a light of its own; the session goes on, or ends where it must.
+#[test]
+fn a_full_disk_is_seen_in_the_session_view() {
+    for (record, goes_on) in [("", true), ("record = 'required'", false)] {
+        let sandbox = sandbox_with(&Canary::new(), record);
+        let script = format!(
+            "mount -t tmpfs -o size=16k none \"$HALLPASS_STATE_DIR\" && exec \"{HALLPASS}\" connect --tui shell"
+        );
+        let terminal = Tmux::start(&sandbox, (110, 30), &["unshare", "-rm", "sh", "-c", &script]);
+        terminal.prompt();
+        terminal.wait("● REC");
+        terminal.line("i=0; while [ $i -lt 900 ]; do echo line $i of what is shown; i=$((i + 1)); done");
+        let screen = terminal.wait("E-REC-DISK");
+        assert!(!screen.contains("● REC"), "{screen}");
+        if goes_on {
+            assert!(screen.contains("shell is not recorded any more"), "{screen}");
+            terminal.wait("✗ REC");
+            terminal.line("echo still here $((6 * 7))");
+            terminal.wait("still here 42");
+        } else {
+            assert!(screen.contains("shell was ended: it must be recorded"), "{screen}");
+            terminal.keys(&["F5"]);
+            terminal.wait("Enter back");
+        }
+    }
+}
+
 /// Many places for the disk to be full at: whatever is on it plays up to there, and it is always said.
 #[test]
 fn no_loss_is_silent_wherever_the_disk_is_full() {
@@ -439,10 +470,10 @@ fn what_is_typed_is_recorded_only_where_the_policy_says_so() {
             "--",
             "sh",
             "-c",
-            "cat; stty -echo; echo hidden; cat; stty echo; echo over",
+            "echo ready; cat; stty -echo; echo hidden; cat; stty echo; echo over",
         ],
     );
-    eventually("it runs", || listed(&sandbox).len() == 1);
+    terminal.wait("ready");
     terminal.line("typed in the open");
     terminal.wait("typed in the open");
     terminal.line(&format!("before {} behind", canary.value()));
@@ -518,8 +549,6 @@ fn recordings_are_listed_pruned_and_exported() {
     sandbox.run(&["recordings", "prune"]).expect_code(0);
     assert_eq!(listed(&sandbox), [of(9).clone()]);
     // Before its time only if somebody says so.
-    let stderr = sandbox.run(&["recordings", "prune", "--older-than", "0s"]).code;
-    assert!(stderr == 0 || stderr == 2, "{stderr}");
     aged_by(of(9)["path"].as_str().unwrap(), 60);
     let stderr = sandbox
         .run(&["recordings", "prune", "--older-than", "10s"])

@@ -259,10 +259,15 @@ pub(super) fn event(model: &mut Model, id: u64, event: SessionEvent) -> Vec<Effe
     let Some(tab) = model.sessions.tabs.iter_mut().find(|tab| tab.id == id) else {
         return Vec::new();
     };
-    if let SessionEvent::Unrecorded(problem) = event {
+    if let SessionEvent::Unrecorded { problem, ends } = event {
         tab.recorded.lose(&problem);
         tab.warnings.push(format!("{}: {}", problem.code.id, problem.what));
-        let text = format!("{}: {}: {}", tab.role, problem.code.id, problem.what);
+        let what = if ends {
+            "was ended: it must be recorded"
+        } else {
+            "is not recorded any more"
+        };
+        let text = format!("{} {what} ({}: {})", tab.role, problem.code.id, problem.code.title);
         model.complain(text);
         return Vec::new();
     }

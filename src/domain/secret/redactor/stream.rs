@@ -151,10 +151,16 @@ impl Stream {
     }
 
     pub(super) fn idle(&mut self, machine: &Machine, out: &mut Vec<u8>) {
-        let (first, limit) = self.idle_limit(machine);
-        self.emit(limit, out);
-        self.floor = self.floor.max(first);
-        self.passed = self.passed.max(first);
+        loop {
+            let (first, limit) = self.idle_limit(machine);
+            self.emit(limit, out);
+            self.floor = self.floor.max(first);
+            self.passed = self.passed.max(first);
+            // What stands behind a mask that has left may go as well.
+            if !self.holds(machine) {
+                break;
+            }
+        }
         self.compact();
     }
 

@@ -82,9 +82,7 @@ fn show(redactor: &mut Redactor, values: &[Vec<u8>], mut emulator: Emulator, inp
         if matches!(order, Order::Pause) {
             paused = true;
             redactor.idle(&mut clear);
-            // What stands behind a mask that has left may come with the next one, and nothing after that.
-            redactor.idle(&mut clear);
-            assert!(!redactor.holds(), "a pause lets go of ever more");
+            assert!(!redactor.holds(), "a pause releases once");
         }
         emulator.feed(&clear);
         shown.append(&mut clear);
@@ -229,7 +227,14 @@ fn look_at(emulator: &mut Emulator) {
     }
     let replies = emulator.take_replies();
     for reply in replies.split(|byte| *byte == 0x1b).skip(1) {
-        let fixed = matches!(reply, [b'[', numbers @ .., b'n' | b'R' | b'c' | b'y' | b't' | b'u'] if numbers.iter().all(|byte| b"0123456789;?>$".contains(byte)));
+        let fixed = match reply {
+            // What is granted of modifyOtherKeys.
+            [b'[', b'>', b'4', b';', level, b'm'] => level.is_ascii_digit(),
+            [b'[', numbers @ .., b'n' | b'R' | b'c' | b'y' | b't' | b'u'] => {
+                numbers.iter().all(|byte| b"0123456789;?>$".contains(byte))
+            }
+            _ => false,
+        };
         assert!(
             fixed,
             "an answer of no fixed form: {:?}",
