@@ -34,7 +34,7 @@ fn a_recording_is_watched_in_a_terminal() {
     terminal.wait("‖ 00:15");
     terminal.keys(&["Left"]);
     let screen = terminal.wait("‖ 00:10");
-    assert!(screen.contains("90x24 recorded, shown"), "{screen}");
+    assert!(screen.contains("recorded 90x24, shown rows 1-22"), "{screen}");
     terminal.keys(&["+", "+"]);
     terminal.wait("4.0x");
     terminal.keys(&["0"]);
@@ -114,7 +114,7 @@ fn a_session_is_watched_again() {
     let file = std::path::PathBuf::from(path.stdout.trim());
     assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
     let text = fs::read_to_string(&file).unwrap();
-    assert!(text.contains("\"version\":3") && !text.contains("\"i\","), "{text}");
+    assert!(text.contains("\"version\": 3") && !text.contains("\"i\","), "{text}");
     let said = sandbox.run(&["replay", "--last"]).expect_code(0);
     assert_eq!(said.stdout, "recorded words\n");
     // By the beginning of its session's id; a typo names the nearest one.
@@ -128,7 +128,7 @@ fn a_session_is_watched_again() {
     let terminal = Tmux::hallpass(&sandbox, (100, 30), &["replay", "--last"]);
     let screen = terminal.wait("recorded words");
     assert!(
-        screen.contains("said") && screen.contains("80x24 recorded, shown"),
+        screen.contains("said") && screen.contains("recorded 80x24, shown rows"),
         "{screen}"
     );
     terminal.keys(&["q"]);
