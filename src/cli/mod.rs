@@ -217,10 +217,15 @@ impl Frame {
     /// A runtime for commands that wait for providers; `--version` and `list` never build one. This very thread does the waiting:
     /// handing two requests to another one takes longer than sending them.
     pub(crate) fn runtime(&self) -> Result<tokio::runtime::Runtime, Problem> {
+        let no_queue = |error: std::io::Error| {
+            let what = format!("the system gave no event queue ({})", error.kind());
+            Problem::new(&catalogue::IO, what)
+        };
+        has_room_for(RUNTIME_DESCRIPTORS).map_err(no_queue)?;
         tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
-            .map_err(|_| Problem::new(&catalogue::IO, "the system gave no event queue"))
+            .map_err(no_queue)
     }
 
     /// One line on stderr if the files have problems that do not concern what was asked.
@@ -230,6 +235,15 @@ impl Frame {
             note(&format!("{}: hallpass config check", counted(count, "config problem")));
         }
     }
+}
+
+/// Descriptors that a runtime takes when it is made: two queues, what wakes it, and a pair for signals.
+const RUNTIME_DESCRIPTORS: usize = 6;
+
+/// Whether so many descriptors can be had. tokio panics where it gets none for its signals.
+fn has_room_for(descriptors: usize) -> std::io::Result<()> {
+    let held: std::io::Result<Vec<_>> = (0..descriptors).map(|_| std::fs::File::open("/dev/null")).collect();
+    held.map(drop)
 }
 
 /// Runs the program with the arguments and the environment of this process.
