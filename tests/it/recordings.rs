@@ -598,6 +598,12 @@ fn a_sealed_recording_opens_for_its_recipient_alone() {
     assert_eq!(played(&opened), "shown\r\n");
     assert!(opened.ends_with("\"x\", \"6\"]\n"), "{opened}");
     assert!(export(&other).expect_code(1).stderr.contains("E-REC-IDENTITY"));
+    let watch = |more: &[&str]| sandbox.run(&[&["replay", id], more].concat());
+    assert_eq!(
+        watch(&["--identity", key.to_str().unwrap()]).expect_code(0).stdout,
+        "shown\n"
+    );
+    assert!(watch(&[]).expect_code(1).stderr.contains("E-REC-SEALED"));
     // A recipient with a typo: nothing is opened, rather than written in the clear.
     sandbox.config("[recordings]\nrecipients = ['age1typo']\n");
     let stderr = sandbox.run(&["exec", "shell", "--", "true"]).expect_code(125).stderr;
