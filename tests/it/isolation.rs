@@ -317,7 +317,7 @@ fn a_storm_of_sizes_ends_in_the_right_one() {
     terminal.resize((91, 27));
     payload(&sandbox, "nothing", b"");
     // The pane is as much smaller than the terminal as it was before.
-    terminal.line("clear");
+    terminal.settled();
     let mut size = String::new();
     eventually("the last size", || {
         cleared(&terminal, "a size");
