@@ -573,10 +573,10 @@ fn given_up_while_it_is_made() {
     line.hold(true);
     let slow = fixture
         .sandbox
-        .command(&["exec", "--timeout", "1s", "reader", "--", "true"]);
+        .command(&["exec", "--timeout", "3s", "reader", "--", "true"]);
     let mut slow = { slow }.stderr(Stdio::null()).spawn().unwrap();
     fixture.has_users(1);
-    std::thread::sleep(Duration::from_millis(1200));
+    std::thread::sleep(Duration::from_millis(3200));
     line.hold(false);
     assert_eq!(slow.wait().unwrap().code(), Some(125));
     fixture.is_clean();
