@@ -541,7 +541,7 @@ fn record(config: &Config, request: &Request, size: Size) -> Result<(Option<Stri
     Ok((Some(session), recording))
 }
 
-#[allow(clippy::too_many_arguments)]
+#[allow(clippy::too_many_arguments, reason = "what one launch needs, handed over once")]
 fn start(
     plan: LaunchPlan,
     leases: Vec<Lease>,
