@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use super::recording::{Change, Recording};
-use crate::session::emulator::{Boundary, Emulator, Keyframe};
+use crate::session::emulator::{Emulator, Keyframe};
 
 /// A synchronized update that has not ended after this long is shown, as a terminal does.
 const UPDATE_PATIENCE: Duration = Duration::from_millis(150);
@@ -19,7 +19,6 @@ pub struct Screen {
     /// The place of the next event, and the byte where its output begins.
     next: usize,
     from: usize,
-    boundary: Boundary,
     /// The synchronized update under way: since when in the recording, and what the emulator tells it by.
     update: Option<(Duration, Instant)>,
 }
@@ -32,7 +31,6 @@ impl Screen {
             emulator: Emulator::new(recording.size(), 0),
             next: 0,
             from: 0,
-            boundary: Boundary::default(),
             update: None,
         }
     }
@@ -77,7 +75,6 @@ impl Screen {
             Change::Output(end) => {
                 let text = recording.output(self.from, end);
                 self.emulator.feed(text.as_bytes());
-                self.boundary.feed(text);
                 self.from = end;
                 // Nobody is there who could be answered.
                 self.emulator.take_replies();
@@ -126,7 +123,7 @@ impl Keyframes {
         let (mut apart, mut bytes, mut last) = (APART, 0, 0);
         let mut screen = Screen::new(recording);
         while screen.step(recording).is_some() {
-            if screen.from - last < apart || !screen.boundary.is_between() {
+            if screen.from - last < apart {
                 continue;
             }
             if stop.load(Ordering::Relaxed) {
@@ -181,7 +178,6 @@ impl Keyframes {
                 emulator: Emulator::from_keyframe(&frame.keyframe),
                 next: frame.next,
                 from: frame.from,
-                boundary: Boundary::default(),
                 update: None,
             },
         }

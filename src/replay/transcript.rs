@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::recording::{Change, Recording};
 use crate::recording::cast::Kind;
-use crate::session::emulator::{Boundary, Emulator, Size};
+use crate::session::emulator::{Emulator, Size};
 
 /// Lines of scrollback in which a piece of output is gathered.
 const SCROLLBACK: usize = 10_000;
@@ -18,7 +18,6 @@ const CLEARING: [&str; 2] = ["\x1b[3J", "\x1bc"];
 /// Takes a recording's events and gives its lines.
 pub struct Transcript {
     emulator: Emulator,
-    boundary: Boundary,
     lines: Vec<String>,
     /// A line whose wrapped rest is still to come.
     line: String,
@@ -28,7 +27,6 @@ impl Transcript {
     pub fn new(size: Size) -> Self {
         Self {
             emulator: Emulator::new(size, SCROLLBACK),
-            boundary: Boundary::default(),
             lines: Vec::new(),
             line: String::new(),
         }
@@ -88,9 +86,8 @@ impl Transcript {
             let (piece, clears) = piece(rest, usize::from(self.emulator.size().columns) * MOST_ROWS);
             self.emulator.feed(piece.as_bytes());
             self.emulator.take_replies();
-            self.boundary.feed(piece);
             rest = &rest[piece.len()..];
-            if self.boundary.is_between() {
+            if self.emulator.is_between_sequences() {
                 self.gather();
                 if clears == Some(CLEARING[1]) && !self.emulator.modes().alternate_screen {
                     self.gather_screen();
@@ -98,7 +95,6 @@ impl Transcript {
             }
             if let Some(sequence) = clears {
                 self.emulator.feed(sequence.as_bytes());
-                self.boundary.feed(sequence);
                 rest = &rest[sequence.len()..];
             }
         }

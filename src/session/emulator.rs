@@ -9,6 +9,7 @@ mod clipboard;
 pub mod keyboard;
 mod keyframe;
 mod long_command;
+mod passing;
 mod scrollback;
 #[cfg(test)]
 mod streams;
@@ -26,7 +27,7 @@ use alacritty_terminal::vte::ansi::{self, Processor};
 use unicode_width::UnicodeWidthStr as _;
 
 use adapter::Adapter;
-pub use boundary::Boundary;
+use boundary::Boundary;
 pub use keyframe::Keyframe;
 use long_command::LongCommand;
 
@@ -120,6 +121,9 @@ pub struct Emulator {
     parser: Processor,
     soft_reset: SoftReset,
     long_command: LongCommand,
+    boundary: Boundary,
+    /// The last byte was no part of a longer character.
+    character_ended: bool,
     /// Lines that the view is scrolled back.
     scrolled: usize,
 }
@@ -170,6 +174,8 @@ impl Emulator {
             parser: Processor::new(),
             soft_reset: SoftReset::default(),
             long_command: LongCommand::default(),
+            boundary: Boundary::default(),
+            character_ended: true,
             scrolled: 0,
         }
     }
@@ -190,6 +196,31 @@ impl Emulator {
     /// Takes (already redacted) output of the child.
     pub fn feed(&mut self, bytes: &[u8]) {
         let before = self.adapter.rows_ever();
+        let mut rest = bytes;
+        if self.stands_between()
+            && let Some(passing) = self.adapter.passing(bytes)
+        {
+            self.parse(&bytes[..passing.start]);
+            self.adapter.pass(&bytes[passing.clone()]);
+            rest = &bytes[passing.end..];
+        }
+        self.parse(rest);
+        self.settle(before);
+    }
+
+    /// No escape sequence is under way: what comes next is none's rest.
+    pub fn is_between_sequences(&self) -> bool {
+        self.boundary.is_between()
+    }
+
+    /// The parser keeps nothing of what it was given.
+    fn stands_between(&self) -> bool {
+        self.is_between_sequences() && self.character_ended && self.update_due().is_none()
+    }
+
+    fn parse(&mut self, bytes: &[u8]) {
+        self.boundary.feed(bytes);
+        self.character_ended = bytes.last().map_or(self.character_ended, u8::is_ascii);
         let bytes = self.long_command.kept(bytes);
         let mut rest = &*bytes;
         // The parser does not know DECSTR, so it is looked for here. No string can hide it: an escape ends every one.
@@ -199,7 +230,6 @@ impl Emulator {
             rest = &rest[end..];
         }
         self.parser.advance(&mut self.adapter, rest);
-        self.settle(before);
     }
 
     /// A view that is scrolled back stays where it is while lines come in below.
@@ -330,7 +360,8 @@ impl Emulator {
         self.adapter.rows_kept() + self.adapter.term.history_size()
     }
 
-    /// Visits every visible cell that is not the second half of a wide character: column, row, its text (one grapheme), its look.
+    /// Visits every visible cell that is not the second half of a wide character, nor a blank of the usual look at the end of a row:
+    /// column, row, its text (one grapheme), its look.
     pub fn visit(&self, cell: &mut dyn FnMut(u16, u16, &str, CellStyle)) {
         let mut text = String::new();
         for row in 0..self.size().rows {
@@ -361,7 +392,7 @@ impl Emulator {
         }
     }
 
-    /// Visits a line, 0 being the oldest one of the scrollback.
+    /// Visits a line, 0 being the oldest one of the scrollback, but no blanks of the usual look at its end.
     fn visit_line(&self, line: usize, conceal: bool, text: &mut String, visit: &mut dyn FnMut(u16, &str, CellStyle)) {
         let mut visit = |column: u16, text: &str, style: CellStyle, concealed: bool| {
             if concealed && conceal {
@@ -374,7 +405,8 @@ impl Emulator {
         };
         match self.place(line) {
             Place::Kept(row) => self.adapter.scrollback.visit(row, &mut visit),
-            Place::Grid(row) => cells::visit(&row[..], text, &mut visit),
+            Place::Grid(row) if cells::wraps_after(row).is_some() => cells::visit(&row[..], text, &mut visit),
+            Place::Grid(row) => cells::visit(cells::shown(row), text, &mut visit),
         }
     }
 
@@ -476,7 +508,7 @@ mod tests {
                 expected += u16::try_from(unicode_width::UnicodeWidthStr::width(text)).unwrap();
             }
         });
-        assert_eq!(expected, 20);
+        assert_eq!(expected, 17, "all but the blanks behind the last letter");
         assert!(emulator.row_text(0).starts_with("❤|字|e\u{301}|"));
     }
 
@@ -651,6 +683,27 @@ mod tests {
         }
 
         #[test]
+        fn lines_that_only_pass_are_what_drawing_them_says(
+            pieces in proptest::collection::vec(proptest::prop_oneof![3 => piece(), 1 => plain_lines()], 0..20), columns in 2u16..40, rows in 1u16..6, back in 0i32..9
+        ) {
+            let size = Size { columns, rows };
+            let (mut at_once, mut drawn) = (Emulator::new(size, 5000), Emulator::new(size, 5000));
+            for emulator in [&mut at_once, &mut drawn] {
+                emulator.adapter.hold_as_cells(4);
+            }
+            for piece in pieces.iter().filter(|piece| !piece.ends_with(b"b")) {
+                at_once.feed(piece);
+                piece.iter().for_each(|byte| drawn.feed(&[*byte]));
+                assert_eq!(at_once.take_replies(), drawn.take_replies());
+                assert_eq!((at_once.cursor(), at_once.modes()), (drawn.cursor(), drawn.modes()));
+                assert!(lines(&at_once) == lines(&drawn), "{piece:?}: {:?}", lines(&at_once).into_iter().zip(lines(&drawn)).enumerate().find(|(_, (a, b))| a != b));
+                at_once.scroll(back);
+                drawn.scroll(back);
+                assert_eq!((at_once.scrolled(), at_once.row_text(0)), (drawn.scrolled(), drawn.row_text(0)));
+            }
+        }
+
+        #[test]
         fn nothing_is_lost_by_a_resize(
             texts in proptest::collection::vec("[a-z字é]{0,30}", 0..80), columns in 2u16..12, rows in 1u16..6, later in 2u16..12
         ) {
@@ -664,6 +717,13 @@ mod tests {
                 assert_eq!(words(&emulator), texts.concat(), "at {columns} columns");
             }
         }
+    }
+
+    /// More of them than a small screen shows.
+    fn plain_lines() -> impl proptest::strategy::Strategy<Value = Vec<u8>> {
+        use proptest::prelude::*;
+        let line = prop_oneof![8 => "[a-z ]{0,20}", 1 => "[ -~]{0,90}", 1 => " {0,60}"];
+        proptest::collection::vec(line, 15..60).prop_map(|lines| (lines.join("\r\n") + "\r\n").into_bytes())
     }
 
     #[test]

@@ -22,6 +22,7 @@ mod pty;
 mod signals;
 mod start;
 mod tap;
+pub mod turns;
 
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -39,6 +40,7 @@ use pty::{Outgoing, Pty};
 use rustix::process::Signal;
 use start::system_problem;
 use tap::{Typed, cells};
+use turns::Typist;
 
 /// How a child ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -75,6 +77,7 @@ pub struct Session {
     emulator: Arc<Mutex<Emulator>>,
     lifetime: Arc<Lifetime>,
     watch: Arc<Watch>,
+    typist: Typist,
     outgoing: Arc<Outgoing>,
     recorder: Option<Recorder>,
     /// Until the child has ended.
@@ -123,6 +126,7 @@ impl Session {
         let session = Self {
             emulator: Arc::new(Mutex::new(Emulator::new(size, scrollback))),
             watch: Watch::new(limits),
+            typist: Typist::new(),
             lifetime,
             outgoing: Arc::default(),
             recorder,
@@ -159,6 +163,7 @@ impl Session {
     /// A person has typed what was sent: the session is not idle.
     pub fn typed(&self) {
         self.watch.typed();
+        self.typist.typed();
     }
 
     /// Gives the screen and the child a new size, the nearest one that is possible.

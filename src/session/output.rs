@@ -11,10 +11,11 @@ use super::emulator::Emulator;
 use super::lifetime::Lifetime;
 use super::pty::{self, Outgoing, Pty, Read};
 use super::tap::{Tap, Typed};
+use super::turns::Typist;
 use super::{Notify, Session, SessionEvent};
 use crate::domain::secret::Redactor;
 
-/// Silence after which the redactor lets go of what is no secret yet.
+/// Silence after which the redactor lets go of what is no secret yet, in general: see [`Typist::idle`].
 pub(super) const IDLE: Duration = Duration::from_millis(8);
 /// Time to read what is left once the child has ended: somebody it left behind may hold its terminal open for ever.
 pub(super) const DRAIN: Duration = Duration::from_millis(200);
@@ -22,9 +23,14 @@ pub(super) const DRAIN: Duration = Duration::from_millis(200);
 const NOTICE: Duration = Duration::from_millis(8);
 /// Bytes read at once.
 const READ: usize = 64 * 1024;
-/// Bytes drawn while the screen is locked, and the time that may take: a few bytes can ask for a lot of work.
+/// Plain text that keeps coming is drawn in pieces of so much, or so long after the last one: in a large piece most lines only pass by.
+const TOGETHER: usize = 64 * 1024;
+const TOGETHER_TIME: Duration = Duration::from_millis(2);
+/// Bytes with escapes in them that are drawn while the screen is locked, and the time that may take: a few bytes can ask for a lot of work.
 const SLICE: usize = 16 * 1024;
 const SLICE_TIME: Duration = Duration::from_millis(4);
+const ENQUIRY: u8 = 0x05;
+const ESCAPE: u8 = 0x1b;
 
 pub(super) struct Reader {
     emulator: Arc<Mutex<Emulator>>,
@@ -37,9 +43,13 @@ pub(super) struct Reader {
     redactor: Redactor,
     tap: Tap,
     typed: Arc<Mutex<Option<Typed>>>,
+    typist: Typist,
     notify: Notify,
-    /// When the child last printed something.
+    /// When the child last printed something, and when that was last drawn.
     printed: Instant,
+    drawn: Instant,
+    /// Silence after which the redactor lets go of what is no secret yet.
+    idle: Duration,
     /// When the last notice was sent, and whether something was drawn since.
     noticed: Instant,
     unnoticed: bool,
@@ -65,8 +75,11 @@ impl Reader {
             redactor,
             tap: Tap::new(session.recorder.as_ref()),
             typed: Arc::clone(&session.typed),
+            typist: session.typist,
             notify,
             printed: now,
+            drawn: now,
+            idle: IDLE,
             noticed: now.checked_sub(NOTICE).unwrap_or(now),
             unnoticed: false,
             slice: SLICE,
@@ -80,7 +93,8 @@ impl Reader {
         let mut drain_until: Option<Instant> = None;
         loop {
             let has_room = self.tap.has_room();
-            let due = [self.due(), self.tap.due(has_room), drain_until];
+            let waits = (!clear.is_empty()).then(|| self.drawn + TOGETHER_TIME);
+            let due = [self.due(), waits, self.tap.due(has_room), drain_until];
             let due = due.into_iter().flatten().min();
             let (printed, over) = ((&*self.end, PollFlags::IN), (&self.ended, PollFlags::IN));
             let ended = match (drain_until.is_some(), has_room) {
@@ -105,7 +119,11 @@ impl Reader {
             } {
                 Read::Bytes(count) => {
                     self.printed = Instant::now();
+                    self.idle = self.typist.idle(count);
                     self.redactor.push(&buffer[..count], &mut clear);
+                    if let Some(rest) = self.typist.rest() {
+                        std::thread::sleep(rest);
+                    }
                 }
                 Read::Nothing => {}
                 Read::End if drain_until.is_some() => break,
@@ -116,7 +134,9 @@ impl Reader {
                 }
             }
             self.let_time_pass(&mut clear);
-            self.draw(&mut clear);
+            if self.is_time_to_draw(&clear) {
+                self.draw(&mut clear);
+            }
             self.watch_recording();
             if drain_until.is_some_and(|until| Instant::now() >= until) {
                 break;
@@ -127,7 +147,7 @@ impl Reader {
 
     /// When something must happen although the child is silent.
     fn due(&self) -> Option<Instant> {
-        let idle = self.redactor.holds().then(|| self.printed + IDLE);
+        let idle = self.redactor.holds().then(|| self.printed + self.idle);
         let notice = self.unnoticed.then(|| self.noticed + NOTICE);
         let update = self
             .emulator
@@ -137,9 +157,15 @@ impl Reader {
         [idle, notice, update].into_iter().flatten().min()
     }
 
+    /// What may be a question is drawn at once: the child may wait for the answer.
+    fn is_time_to_draw(&self, clear: &[u8]) -> bool {
+        let asks = |byte: &u8| matches!(*byte, ENQUIRY | ESCAPE);
+        clear.len() >= TOGETHER || self.drawn.elapsed() >= TOGETHER_TIME || clear.iter().any(asks)
+    }
+
     fn let_time_pass(&mut self, clear: &mut Vec<u8>) {
         let now = Instant::now();
-        if self.redactor.holds() && now >= self.printed + IDLE {
+        if self.redactor.holds() && now >= self.printed + self.idle {
             self.redactor.idle(clear);
             // What it still holds is due again after as long.
             self.printed = now;
@@ -182,7 +208,9 @@ impl Reader {
         self.tap.output(clear);
         let mut rest = clear.as_slice();
         while !rest.is_empty() {
-            let (slice, after) = rest.split_at(rest.len().min(self.slice));
+            let plain = &rest[..rest.len().min(TOGETHER)];
+            let most = if plain.contains(&ESCAPE) { self.slice } else { TOGETHER };
+            let (slice, after) = rest.split_at(rest.len().min(most));
             rest = after;
             let began = Instant::now();
             let mut emulator = self.emulator.lock().unwrap_or_else(PoisonError::into_inner);
@@ -204,7 +232,10 @@ impl Reader {
                 std::thread::sleep(Duration::from_micros(20));
             }
         }
-        clear.clear();
+        if !clear.is_empty() {
+            self.drawn = Instant::now();
+            clear.clear();
+        }
         if self.unnoticed && self.noticed.elapsed() >= NOTICE {
             self.notice();
         }

@@ -26,6 +26,7 @@ use super::pty::{self, Pty, Read};
 use super::signals::Signals;
 use super::start::{self, system_problem};
 use super::tap::{Tap, Typed};
+use super::turns::Typist;
 use crate::domain::catalogue;
 use crate::domain::plan::LaunchPlan;
 use crate::domain::printable::printable;
@@ -78,6 +79,7 @@ pub fn connect(plan: LaunchPlan, starter: &Path, recorder: Option<&Recorder>) ->
         pty,
         lifetime,
         watch,
+        typist: Typist::new(),
         keyboard: Some(keyboard),
         to_child: VecDeque::new(),
         redactor,
@@ -85,6 +87,7 @@ pub fn connect(plan: LaunchPlan, starter: &Path, recorder: Option<&Recorder>) ->
         typed,
         clipboard,
         printed: Instant::now(),
+        idle: IDLE,
         clear: Vec::with_capacity(READ),
         leftovers: Leftovers::default(),
         screen_is_gone: false,
@@ -101,6 +104,7 @@ struct Bridge {
     end: Arc<OwnedFd>,
     lifetime: Arc<Lifetime>,
     watch: Arc<Watch>,
+    typist: Typist,
     /// None once it has ended.
     keyboard: Option<OwnedFd>,
     to_child: VecDeque<u8>,
@@ -110,6 +114,8 @@ struct Bridge {
     /// None if the child may set the clipboard.
     clipboard: Option<ClipboardFilter>,
     printed: Instant,
+    /// Silence after which the redactor lets go of what is no secret yet.
+    idle: Duration,
     clear: Vec<u8>,
     leftovers: Leftovers,
     screen_is_gone: bool,
@@ -123,7 +129,7 @@ impl Bridge {
         let mut buffer = vec![0; READ];
         let mut drain_until: Option<Instant> = None;
         loop {
-            let idle = self.redactor.holds().then(|| self.printed + IDLE);
+            let idle = self.redactor.holds().then(|| self.printed + self.idle);
             let has_room = self.tap.has_room();
             let due = [idle, self.tap.due(has_room), drain_until].into_iter().flatten().min();
             let mut child = PollFlags::empty();
@@ -162,6 +168,7 @@ impl Bridge {
             } {
                 Read::Bytes(count) => {
                     self.printed = Instant::now();
+                    self.idle = self.typist.idle(count);
                     self.redactor.push(&buffer[..count], &mut self.clear);
                 }
                 Read::Nothing => {}
@@ -171,7 +178,7 @@ impl Bridge {
                     pty::wait_for([(ended, PollFlags::IN)], Some(soon));
                 }
             }
-            if self.redactor.holds() && self.printed.elapsed() >= IDLE {
+            if self.redactor.holds() && self.printed.elapsed() >= self.idle {
                 self.redactor.idle(&mut self.clear);
                 self.printed = Instant::now();
             }
@@ -211,6 +218,7 @@ impl Bridge {
             Ok(0) => false,
             Ok(count) => {
                 self.watch.typed();
+                self.typist.typed();
                 if let Some(typed) = &mut self.typed {
                     typed.push(&buffer[..count]);
                 }

@@ -61,6 +61,8 @@ pub enum Effect {
         tab: u64,
         bytes: Vec<u8>,
     },
+    /// What is drawn is still right.
+    Unchanged,
     /// What was sent to the tab was typed or pasted by a person.
     Typed {
         tab: u64,
@@ -223,6 +225,7 @@ impl Runner {
                 passphrase,
             } => self.unlock(generation, provider, passphrase),
             Effect::Send { tab, bytes } => self.with(tab, |session| session.send(&bytes)),
+            Effect::Unchanged => {}
             Effect::Typed { tab } => self.with(tab, Session::typed),
             Effect::Resize { tab, size } => drop(self.sizes.insert(tab, size)),
             Effect::HangUp { tab } => self.with(tab, Session::hang_up),

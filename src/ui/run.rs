@@ -22,6 +22,7 @@ use crate::providers::{Providers, World, leases};
 use crate::recording::wait_for_writers;
 use crate::replay::Start;
 use crate::session::job::{self, Stop};
+use crate::session::turns::Typist;
 use crate::session::{SessionEvent, wait_for_children};
 use crate::ui::effects::{Effect, Reload, Reply, Request4Loop, Runner};
 use crate::ui::message::Message;
@@ -200,6 +201,7 @@ impl Loop {
                     let changed = self.changed;
                     if !moved {
                         self.last_key = Some(Instant::now());
+                        Typist::OURSELVES.typed();
                     }
                     if let Some(message) = message_of(event) {
                         self.take(message).await?;
@@ -293,11 +295,11 @@ impl Loop {
     async fn take(&mut self, message: Message) -> Result<(), Problem> {
         let effects = update::update(&mut self.model, message);
         // What was only passed on to a session changes nothing here; its echo will.
-        let passed_on = !effects.is_empty()
+        let unchanged = !effects.is_empty()
             && effects
                 .iter()
-                .all(|effect| matches!(effect, Effect::Send { .. } | Effect::Typed { .. }));
-        self.changed |= !passed_on;
+                .all(|effect| matches!(effect, Effect::Send { .. } | Effect::Typed { .. } | Effect::Unchanged));
+        self.changed |= !unchanged;
         self.run_effects(effects).await
     }
 

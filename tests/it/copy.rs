@@ -92,7 +92,7 @@ fn the_configured_program_comes_first_and_gets_no_secret() {
     sandbox.config("[ui]\nclipboard = ['keep-copy', '-x']\n");
     let terminal = opened(&sandbox, (80, 24));
     terminal.line("env | grep TOKEN; echo text of mine");
-    terminal.wait("text of mine");
+    terminal.wait("│text of mine");
     // Dragging over a part of the last line of output: the pane begins below the row of tabs and the frame.
     let row = terminal
         .screen()
@@ -101,6 +101,7 @@ fn the_configured_program_comes_first_and_gets_no_secret() {
         .unwrap();
     drag(&terminal, (1, row as u16), (7, row as u16));
     terminal.wait("copied 7 B to keep-copy");
+    eventually("the program has ended", || sandbox.home().join("kept").exists());
     let read = |name: &str| std::fs::read_to_string(sandbox.home().join(name)).unwrap();
     assert_eq!(read("taken"), "text of");
     let seen = read("seen");
@@ -108,7 +109,6 @@ fn the_configured_program_comes_first_and_gets_no_secret() {
     assert_eq!(canary.in_bytes("environment", seen.as_bytes()), []);
     assert!(!seen.contains("HP_COPY_TOKEN"), "{seen}");
     // The value was masked when it was printed, and what is copied is the mask.
-    eventually("the program has ended", || sandbox.home().join("kept").exists());
     std::fs::remove_file(sandbox.home().join("kept")).unwrap();
     terminal.keys(&["C-\\", "y"]);
     eventually("the screen is copied", || sandbox.home().join("kept").exists());

@@ -68,7 +68,7 @@ pub(super) struct Adapter {
     /// The older lines of the main screen.
     pub(super) scrollback: Scrollback,
     /// [`LINES_AS_CELLS`], but in a test.
-    lines_as_cells: usize,
+    pub(super) lines_as_cells: usize,
     pub(super) most_lines: usize,
     pub(super) most_bytes: usize,
     pub(super) answers: Answers,
@@ -163,11 +163,10 @@ impl Adapter {
     }
 
     fn apply_limits(&mut self) {
-        let most = self.most_as_cells();
-        let most = if most > self.lines_as_cells {
+        let most = if self.keeps_as_text() {
             LINES_UNLIMITED
         } else {
-            most
+            self.most_as_cells()
         };
         self.term.set_options(configuration(most));
         while self.make_room() {}
@@ -186,17 +185,23 @@ impl Adapter {
         self.make_room();
     }
 
+    /// Whether older lines are kept as text.
+    pub(super) fn keeps_as_text(&self) -> bool {
+        self.most_as_cells() > self.lines_as_cells
+    }
+
     /// Moves the older half of the engine's history to the scrollback, if it is long; says whether it did. To be asked before a line is added.
     fn make_room(&mut self) -> bool {
         self.term.history_size() >= self.lines_as_cells
-            && self.most_as_cells() > self.lines_as_cells
-            && self.move_lines()
+            && self.keeps_as_text()
+            && self.move_lines(self.lines_as_cells / 2)
     }
 
+    /// Moves all of the engine's history, which is not empty, to the scrollback but about this many lines.
     #[cold]
-    fn move_lines(&mut self) -> bool {
+    pub(super) fn move_lines(&mut self, left: usize) -> bool {
         let history = self.term.history_size();
-        let most = max(history - self.lines_as_cells / 2, 1);
+        let most = max(history - left, 1);
         let rows = history + self.term.screen_lines();
         let blank_from = self.touched.blank_from(self.rows_ever(), rows);
         let blank_from = blank_from.filter(|column| *column < self.term.columns());
@@ -229,7 +234,7 @@ impl Adapter {
     pub(super) fn trim(&mut self) {
         let history = self.term.history_size();
         let as_cells = history * self.term.columns() * size_of::<Cell>();
-        if self.most_as_cells() > self.lines_as_cells {
+        if self.keeps_as_text() {
             let (lines, bytes) = (self.most_lines, self.most_bytes);
             self.scrollback
                 .trim(lines.saturating_sub(history), bytes.saturating_sub(as_cells));
@@ -273,7 +278,7 @@ impl Adapter {
         self.term.grid().cursor.point.column.0
     }
 
-    fn last_line(&self) -> i32 {
+    pub(super) fn last_line(&self) -> i32 {
         self.term.screen_lines() as i32 - 1
     }
 

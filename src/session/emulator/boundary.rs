@@ -2,7 +2,7 @@
 
 /// Follows a stream. When in doubt it says that a sequence goes on.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Boundary(State);
+pub(super) struct Boundary(State);
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 enum State {
@@ -24,9 +24,9 @@ const SUB: u8 = 0x1a;
 const ESC: u8 = 0x1b;
 
 impl Boundary {
-    /// Takes text, of which every character is whole.
-    pub fn feed(&mut self, text: &str) {
-        let mut rest = text.as_bytes();
+    /// Takes what comes next. Where characters end is not followed.
+    pub(super) fn feed(&mut self, bytes: &[u8]) {
+        let mut rest = bytes;
         loop {
             if self.0 == State::Between {
                 // Most of it is no escape: pass over that fast.
@@ -42,7 +42,7 @@ impl Boundary {
     }
 
     /// No sequence is under way.
-    pub fn is_between(self) -> bool {
+    pub(super) fn is_between(self) -> bool {
         self.0 == State::Between
     }
 }
@@ -69,7 +69,7 @@ mod tests {
     fn knows_where_a_sequence_ends() {
         let between = |text: &str| {
             let mut boundary = Boundary::default();
-            boundary.feed(text);
+            boundary.feed(text.as_bytes());
             boundary.is_between()
         };
         for whole in [

@@ -84,6 +84,12 @@ pub(super) fn wraps_after(row: &Row<Cell>) -> Option<usize> {
     flags.contains(Flags::WRAPLINE).then_some(last + 1 - unused)
 }
 
+/// The cells of a row that show something: all but the blank ones at its end.
+pub(super) fn shown(row: &Row<Cell>) -> &[Cell] {
+    let last = row[..].iter().rposition(|cell| !is_blank(cell));
+    &row[..Column(last.map_or(0, |last| last + 1))]
+}
+
 /// Keeps a row, which another one follows, as text. `work` is a place to work in.
 pub(super) fn keep(row: &Row<Cell>, next: &Row<Cell>, scrollback: &mut Scrollback, work: &mut Vec<u8>) {
     // Where the wide character has been overwritten that found no room in this row, the column that it left is a blank like others.

@@ -58,10 +58,9 @@ impl Keyframe {
 }
 
 impl Emulator {
-    /// Takes the state of now. The parser's own is not in it: the stream must stand between two sequences ([`super::Boundary`]), and
-    /// no synchronized update may be under way; none while one is.
+    /// Takes the state of now. The parser's own is not in it: none while a sequence, a character or a synchronized update is under way.
     pub fn keyframe(&mut self) -> Option<Keyframe> {
-        if self.update_due().is_some() {
+        if !self.stands_between() {
             return None;
         }
         let adapter = &mut self.adapter;
@@ -159,6 +158,8 @@ impl Emulator {
             parser,
             soft_reset: SoftReset::default(),
             long_command: super::long_command::LongCommand::default(),
+            boundary: super::Boundary::default(),
+            character_ended: true,
             scrolled: 0,
         }
     }

@@ -163,18 +163,32 @@ impl Scrollback {
         if self.looks.iter().all(plain) {
             self.looks.clear();
         }
-        let mut line = Line {
+        self.add(Line {
             text: self.text.as_str().into(),
             looks: self.looks.as_slice().into(),
             end: 0,
             ascii: self.text.is_ascii(),
             goes_on,
-        };
+        });
+        self.text.clear();
+        self.looks.clear();
+    }
+
+    /// A whole line of ASCII with nothing special about it, while no other line comes in.
+    pub(super) fn keep_plain(&mut self, text: &str) {
+        self.add(Line {
+            text: text.into(),
+            looks: Box::default(),
+            end: 0,
+            ascii: true,
+            goes_on: false,
+        });
+    }
+
+    fn add(&mut self, mut line: Line) {
         line.end = self.end() + line.rows(self.columns);
         self.bytes += line.bytes();
         self.lines.push_back(line);
-        self.text.clear();
-        self.looks.clear();
     }
 
     /// Wraps all lines to another width.
@@ -209,7 +223,7 @@ impl Scrollback {
         Some((self.lines.get(at)?, row - before))
     }
 
-    /// Visits every glyph of a row, blanks behind its end too: column, text, look, whether it is concealed.
+    /// Visits every glyph of a row: column, text, look, whether it is concealed.
     pub(super) fn visit(&self, row: usize, visit: &mut dyn FnMut(u16, &str, CellStyle, bool)) {
         let mut column = 0;
         if let Some((line, row)) = self.line_of(row) {
@@ -226,9 +240,6 @@ impl Scrollback {
                 byte += glyph.len();
                 look += usize::from(line.looks.get(look).is_some_and(|look| look.until as usize <= byte));
             }
-        }
-        for column in column..self.columns {
-            visit(short(column), " ", CellStyle::default(), false);
         }
     }
 
@@ -327,8 +338,6 @@ mod tests {
             (0, 2, "字", true, false),
             (1, 0, "c", true, false),
             (1, 1, "d", true, true),
-            (1, 2, " ", false, false),
-            (1, 3, " ", false, false),
         ];
         assert_eq!(seen, expected.map(|(r, c, g, s, h)| (r, c, g.to_owned(), s, h)));
     }

@@ -271,12 +271,19 @@ pub(super) fn event(model: &mut Model, id: u64, event: SessionEvent) -> Vec<Effe
         model.complain(text);
         return Vec::new();
     }
-    let rang = with_emulator(tab, Emulator::take_bell);
+    let (rang, clipboard) = with_emulator(tab, |emulator| (emulator.take_bell(), emulator.take_clipboard()));
+    let mut news = tab.news;
     if !in_front {
-        tab.news = tab.news.max(if rang { News::Bell } else { News::Output });
+        news = news.max(if rang { News::Bell } else { News::Output });
     }
+    // A tab that nobody sees can print for ever; its mark is drawn once.
+    let unseen = !in_front && news == tab.news && tab.copy.is_none() && clipboard.is_none();
+    if unseen && event == SessionEvent::Output {
+        return vec![Effect::Unchanged];
+    }
+    tab.news = news;
     copy_mode::output(tab, model.press);
-    if let Some(text) = with_emulator(tab, Emulator::take_clipboard) {
+    if let Some(text) = clipboard {
         clipboard::wanted(model, id, text);
     }
     let Some(tab) = model.sessions.tabs.iter_mut().find(|tab| tab.id == id) else {

@@ -146,13 +146,15 @@ pub(super) fn draw_part(emulator: &Emulator, buf: &mut Buffer, area: Rect, (left
         if !area.contains(Position::new(x, y)) {
             return;
         }
-        let wide = text::width(symbol);
-        // A wide character that would stick out of the pane would overwrite the frame.
-        let fits = u16::try_from(wide).is_ok_and(|w| x.saturating_add(w) <= area.right());
-        let symbol = if symbol.is_empty() || !fits || symbol.chars().any(char::is_control) {
-            " "
-        } else {
-            symbol
+        let symbol = match symbol.as_bytes() {
+            [b' '..=b'~'] => symbol, // as most are
+            _ => {
+                // A wide character that would stick out of the pane would overwrite the frame.
+                let wide = text::width(symbol);
+                let fits = u16::try_from(wide).is_ok_and(|w| x.saturating_add(w) <= area.right());
+                let drawable = !symbol.is_empty() && fits && !symbol.chars().any(char::is_control);
+                if drawable { symbol } else { " " }
+            }
         };
         if let Some(cell) = buf.cell_mut((x, y)) {
             cell.set_symbol(symbol).set_style(look(style));
