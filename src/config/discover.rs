@@ -27,6 +27,8 @@ pub(super) enum Contents {
 pub(super) struct Files<'r> {
     report: &'r Report,
     pub(super) read: Vec<(Contents, SourceFile)>,
+    /// Why there are settings that were not read.
+    pub(super) unread_settings: Vec<ProblemId>,
     seen: BTreeSet<PathBuf>,
     folders: BTreeSet<PathBuf>,
 }
@@ -44,6 +46,7 @@ pub(super) fn discover<'r>(options: &LoadOptions, config_dir: &Path, report: &'r
     let mut files = Files {
         report,
         read: Vec::new(),
+        unread_settings: Vec::new(),
         seen: BTreeSet::new(),
         folders: BTreeSet::new(),
     };
@@ -98,7 +101,10 @@ impl Files<'_> {
             return true;
         }
         if let Err(problem) = trusted_folder(folder) {
-            self.problem(problem);
+            let id = self.problem(problem);
+            if folder.join("config.toml").symlink_metadata().is_ok() {
+                self.unread_settings.push(id);
+            }
             return false;
         }
         self.folders.insert(folder.to_owned());
@@ -115,7 +121,10 @@ impl Files<'_> {
                 self.read.push((contents, SourceFile::new(index, path, text)));
             }
             Err(problem) => {
-                self.problem(problem);
+                let id = self.problem(problem);
+                if contents == Contents::Settings {
+                    self.unread_settings.push(id);
+                }
             }
         }
     }

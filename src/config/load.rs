@@ -55,7 +55,8 @@ impl<'a> Tree<'a> {
 pub fn load(options: &LoadOptions) -> Config {
     let folders = Folders::find(&options.flags, &options.env, options.home.as_deref());
     let report = Report::default();
-    let files = discover(options, &folders.config, &report).read;
+    let found = discover(options, &folders.config, &report);
+    let (files, unread_settings) = (found.read, found.unread_settings);
     let built_in = connectors::built_in_sources(files.len());
     let trees: Vec<Tree<'_>> = files
         .iter()
@@ -67,12 +68,13 @@ pub fn load(options: &LoadOptions) -> Config {
         .collect();
 
     let Declarations {
-        settings,
+        mut settings,
         names,
         providers,
         catalog,
         roots,
     } = declarations(&report, &built_in, &trees);
+    settings.policies.add_problems(unread_settings);
     let providers = provider_settings::finish(&report, &providers, &names);
     let (connectors, broken_connectors) = catalog.finish(&report);
 
@@ -150,6 +152,9 @@ fn declarations<'a>(
         let root = open_root(&scope, tree);
         if *tree.contents == Contents::Settings {
             found.settings.read(&scope, &root);
+            if mentions_policies(&tree.file.text) {
+                found.settings.policies.add_problems(tree.broken.clone());
+            }
             for entry in sections(&scope, &root, "providers") {
                 provider_settings::declare(&scope, &entry, &mut found.providers, &mut found.names);
             }
@@ -162,6 +167,14 @@ fn declarations<'a>(
         found.roots.push((tree, root));
     }
     found
+}
+
+/// Whether a file may say under which conditions the roles of all files are opened. Where it cannot be parsed and may, none of them is: it
+/// could have said that they must be recorded.
+fn mentions_policies(text: &str) -> bool {
+    ["defaults", "environments", "recordings"]
+        .iter()
+        .any(|section| text.contains(section))
 }
 
 fn read_roles<'a>(world: &World<'_>, roots: &[(&'a Tree<'a>, Table<'a>)]) -> (Vec<Role>, Vec<roles::Broken>) {

@@ -564,6 +564,29 @@ fn a_role_whose_policy_cannot_be_read_is_not_opened() {
     "#);
 }
 
+/// What could have said that every role must be recorded, and cannot be read, opens none.
+#[test]
+fn settings_that_cannot_be_read_open_no_role_if_they_may_hold_policies() {
+    let home = Home::new();
+    home.file("roles.toml", "[roles.a]\ncommand = [\"sh\"]\n");
+    let opened = |settings: &str| {
+        home.file("config.toml", settings);
+        let config = home.load();
+        (config.roles.len(), config.broken.len(), config.problems.len())
+    };
+    assert_eq!(opened("[defaults]\nrecord = \"required\"\n"), (1, 0, 0));
+    assert_eq!(opened("[defaults]\nrecord = required\n"), (0, 1, 1));
+    assert_eq!(opened("[environments.prod]\nrecord = true\n[ui\n"), (0, 1, 1));
+    assert_eq!(opened("[ui]\nmouse = treu\n"), (1, 0, 1));
+    home.file("config.toml", "[ui]\n");
+    home.mode("config/config.toml", 0o666);
+    let config = home.load();
+    assert_eq!(
+        (config.roles.len(), config.broken.len(), config.problems.len()),
+        (0, 1, 1)
+    );
+}
+
 #[test]
 fn a_provider_without_tls_at_another_machine_is_a_warning() {
     let home = Home::new();
@@ -673,8 +696,7 @@ fn files_that_others_can_change_are_not_read() {
 }
 
 #[test]
-fn hostile_files_are_refused_quickly() {
-    let begun = Instant::now();
+fn hostile_files_are_refused() {
     let home = Home::new();
     home.file("roles.d/big.toml", vec![b'#'; 1024 * 1024 + 1]);
     home.file("roles.d/binary.toml", [0xff, 0xfe, 0, 1]);
@@ -704,7 +726,6 @@ fn hostile_files_are_refused_quickly() {
     }
     assert!(!said.chars().any(|c| c.is_control() && c != '\n'));
     assert!(!said.contains('\u{202e}'));
-    assert!(begun.elapsed() < Duration::from_secs(5), "{:?}", begun.elapsed());
 }
 
 #[test]

@@ -63,7 +63,7 @@ pub enum Effect {
     },
     /// What is drawn is still right.
     Unchanged,
-    /// What was sent to the tab was typed or pasted by a person.
+    /// What is sent to the tab next was typed or pasted by a person.
     Typed {
         tab: u64,
     },

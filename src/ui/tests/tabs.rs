@@ -476,9 +476,6 @@ mod limits {
         fixture.press("a");
         fixture.send(Message::Paste("b".to_owned()));
         assert_eq!(typed(&mut fixture), 2);
-        fixture.model.sessions.tabs[0].limits = Limits::default();
-        fixture.press("a");
-        assert_eq!(typed(&mut fixture), 0, "nobody asks");
     }
 
     #[test]

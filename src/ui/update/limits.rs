@@ -9,15 +9,14 @@ use crate::ui::text;
 
 /// Sends what a person typed or pasted: the session is not idle.
 pub(super) fn typed(tab: &mut Tab, now: jiff::Timestamp, bytes: Vec<u8>) -> Vec<Effect> {
-    let mut effects = session::send(tab, bytes);
-    if effects.is_empty() {
-        return effects;
+    let sent = session::send(tab, bytes);
+    if sent.is_empty() {
+        return sent;
     }
     tab.typed = now;
-    if tab.limits.idle.is_some() {
-        effects.push(Effect::Typed { tab: tab.id });
-    }
-    effects
+    // First: the echo is to find somebody who types.
+    let typed = Effect::Typed { tab: tab.id };
+    std::iter::once(typed).chain(sent).collect()
 }
 
 /// Warns of the ends that are near: by the bell, by marks, and on the last row where the session is not in front.
