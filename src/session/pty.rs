@@ -71,7 +71,11 @@ fn why_none() -> io::Error {
         let name = rustix::pty::ptsname(&end, Vec::new())?;
         let child = rustix::fs::open(&name, OFlags::RDWR | OFlags::NOCTTY, rustix::fs::Mode::empty())?;
         // As many descriptors as the library needs at once.
-        let copies = [rustix::io::dup(&end)?, rustix::io::dup(&child)?, rustix::io::dup(&child)?];
+        let copies = [
+            rustix::io::dup(&end)?,
+            rustix::io::dup(&child)?,
+            rustix::io::dup(&child)?,
+        ];
         Ok((end, child, copies))
     });
     ours.err().unwrap_or(Errno::NXIO).into()
