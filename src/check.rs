@@ -273,7 +273,7 @@ impl Checker<'_> {
         let started = Instant::now();
         let probed = match self.providers.get(name) {
             Err(problem) => Err(problem),
-            Ok(provider) => climb::probe(name, &*provider).await,
+            Ok(provider) => climb::probe(name, &*provider, &self.named_of(name)).await,
         };
         // A new look: what was not answered before may be now.
         lane.answered(true);
@@ -284,6 +284,14 @@ impl Checker<'_> {
             }
             Err(problem) => self.unprobed(name, problem),
         }
+    }
+
+    /// The secrets of this provider that any role names.
+    fn named_of(&self, provider: &str) -> Vec<&SecretId> {
+        let fields = self.config.roles.iter().flat_map(|role| &role.fields);
+        let named = fields.flat_map(|field| field.source.references());
+        let ids = named.map(|reference| &reference.id);
+        ids.filter(|id| id.provider == provider).collect()
     }
 
     /// The status of a provider whose probe did not come to an end of its own.

@@ -53,6 +53,7 @@ const ARGUMENT_KEYS: &[Key] = &[
     Key::now("words", Takes::Texts, "[\"-u\", \"{MYSQL_USER}\"]"),
     Key::now("when", Takes::Text, "\"REDIS_TLS\""),
     Key::now("unless_secret", Takes::Text, "\"MYSQL_USER\""),
+    Key::now("with_token", Takes::Switch, "true"),
 ];
 
 const FIELD_KEYS: &[Key] = &[
@@ -321,6 +322,7 @@ fn read_arguments(scope: &Scope<'_>, list: &Entry<'_>, what: &str) -> Vec<Argume
             words: table.texts("words").unwrap_or_default(),
             when: table.text("when"),
             unless_secret: table.text("unless_secret"),
+            with_token: table.switch("with_token").unwrap_or(false),
         });
     }
     groups

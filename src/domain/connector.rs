@@ -25,6 +25,8 @@ pub struct ArgumentGroup {
     pub when: Option<String>,
     /// Left out when this field's value comes from a provider: a file carries it then.
     pub unless_secret: Option<String>,
+    /// Left out unless a field of the role is a login token.
+    pub with_token: bool,
 }
 
 /// A file in memory that carries what must not stand in argv and has no variable. It is made only when it has a line to carry.

@@ -57,6 +57,13 @@ impl Role {
         let mut references = self.fields.iter().flat_map(|field| field.source.references());
         references.any(|reference| reference.id.kind == Kind::VaultDb)
     }
+
+    /// Whether one of its fields is a login token for a database.
+    pub fn has_token(&self) -> bool {
+        self.fields
+            .iter()
+            .any(|field| matches!(field.source, Source::RdsIam(_)))
+    }
 }
 
 impl Source {

@@ -67,6 +67,9 @@ fn expand_group(
     env: &ChildEnv,
 ) -> Result<Vec<String>, Problem> {
     let field = |name: &String| role.fields.iter().find(|field| field.name == *name);
+    if group.with_token && !role.has_token() {
+        return Ok(Vec::new());
+    }
     if let Some(switch) = &group.when {
         let on = field(switch)
             .and_then(|field| text_of(field, true, env))

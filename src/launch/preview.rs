@@ -19,7 +19,8 @@ pub fn preview(config: &Config, role: &Role) -> String {
             let carried =
                 carried.is_some_and(|name| role.fields.iter().any(|f| f.name == name && f.source.is_secret()));
             let complete = group.words.iter().flat_map(|word| placeholder::names(word)).all(has);
-            if !carried && complete && group.when.as_deref().is_none_or(has) {
+            let wanted = !group.with_token || role.has_token();
+            if wanted && !carried && complete && group.when.as_deref().is_none_or(has) {
                 words.extend(group.words.iter().cloned());
             }
         }

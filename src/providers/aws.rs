@@ -26,6 +26,7 @@ use aws_sdk_secretsmanager::Client;
 
 use self::endpoint::Service;
 use self::login::{Login, Session, at_login};
+use self::read::Place;
 use self::settings::AwsSettings;
 use self::transport::{Failure, Transport};
 use super::climb::warn_of_clear_text;
@@ -69,9 +70,10 @@ impl Aws {
         self.clients.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    async fn climb(&self, ladder: &mut Ladder, status: &mut ProviderStatus) -> Result<(), Problem> {
+    /// Climbs where everything is asked, or `near`, the region of a secret, where nothing says one.
+    async fn climb(&self, near: Option<&str>, ladder: &mut Ladder, status: &mut ProviderStatus) -> Result<(), Problem> {
         let config = async {
-            let region = self.region(None).await?;
+            let region = self.region_near(near).await?;
             Ok::<_, Problem>((self.route(Service::SecretsManager, &region).await?, region))
         };
         let (route, region) = match config.await {
@@ -119,7 +121,7 @@ impl Aws {
 
     /// Logs in and says as whom and for how long. Where STS is not to be had, Secrets Manager itself has to show that the login holds.
     async fn prove_login(&self, region: &str, status: &mut ProviderStatus) -> Result<(), Problem> {
-        let mut login = self.login_as(None).await?;
+        let mut login = self.login_as(None, Some(region)).await?;
         loop {
             status.auth = Some(login.words.clone());
             status.expires = login.credentials.expiry().and_then(|end| end.try_into().ok());
@@ -141,7 +143,7 @@ impl Aws {
             let Some(problem) = self.login_refused(&refusal, &login.words, key_id, "sts:GetCallerIdentity") else {
                 return Ok(());
             };
-            match self.another(&login).await? {
+            match self.another(&login, region).await? {
                 Some(another) => login = another,
                 None => return Err(problem),
             }
@@ -182,8 +184,15 @@ impl Provider for Aws {
     }
 
     async fn probe(&self) -> ProviderStatus {
+        self.probe_for(&[]).await
+    }
+
+    async fn probe_for(&self, secrets: &[&SecretId]) -> ProviderStatus {
+        let near = secrets
+            .iter()
+            .find_map(|secret| Place::of(secret).ok().and_then(|place| place.region));
         let (mut ladder, mut status) = (Ladder::new(), ProviderStatus::new(&self.name, "aws", self.endpoint()));
-        let climbed = self.climb(&mut ladder, &mut status).await;
+        let climbed = self.climb(near.as_deref(), &mut ladder, &mut status).await;
         let mut status = ladder.ended(status, climbed);
         // It may come from the environment or a profile, which the endpoint in words does not tell.
         if let Ok(Some(given)) = self.endpoint_of(Service::SecretsManager).await {
@@ -206,7 +215,7 @@ impl Provider for Aws {
 
     async fn database_token(&self, login: &DatabaseLogin) -> Result<Fetched, Problem> {
         let region = rds::region(login, self.settings.region.as_deref())?;
-        let credentials = self.credentials(login.role_arn.as_deref()).await?;
+        let credentials = self.credentials(login.role_arn.as_deref(), &region).await?;
         rds::token(login, &region, &credentials, jiff::Timestamp::now())
     }
 
@@ -220,7 +229,7 @@ impl Provider for Aws {
         };
         sso::log_in(sso, self, person).await?;
         self.forget().await;
-        let login = self.login_as(None).await.map_err(at_login)?;
+        let login = self.login_as(None, None).await.map_err(at_login)?;
         let until = login
             .credentials
             .expiry()

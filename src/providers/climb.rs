@@ -9,6 +9,7 @@ use super::{Provider, patience};
 use crate::domain::address::is_in_the_clear;
 use crate::domain::catalogue;
 use crate::domain::problem::Problem;
+use crate::domain::reference::SecretId;
 use crate::domain::status::{ProviderStatus, Stage, State};
 
 #[derive(Clone, Copy)]
@@ -80,16 +81,22 @@ impl Climb {
 }
 
 /// Probes a provider; a problem with the rungs as far as they were climbed if one of them takes longer than 3 s, or all longer than 10 s.
-pub async fn probe(name: &str, provider: &dyn Provider) -> Result<ProviderStatus, Problem> {
-    probe_within(name, provider, LIMITS).await
+/// `secrets` are those that roles name.
+pub async fn probe(name: &str, provider: &dyn Provider, secrets: &[&SecretId]) -> Result<ProviderStatus, Problem> {
+    probe_within(name, provider, secrets, LIMITS).await
 }
 
-async fn probe_within(name: &str, provider: &dyn Provider, limits: Limits) -> Result<ProviderStatus, Problem> {
+async fn probe_within(
+    name: &str,
+    provider: &dyn Provider,
+    secrets: &[&SecretId],
+    limits: Limits,
+) -> Result<ProviderStatus, Problem> {
     let climb = Arc::new(Climb {
         limits,
         at: Mutex::new((Vec::new(), Instant::now())),
     });
-    let probe = CLIMB.scope(Arc::clone(&climb), provider.probe());
+    let probe = CLIMB.scope(Arc::clone(&climb), provider.probe_for(secrets));
     let probe = patience::until(Instant::now() + limits.whole, probe);
     tokio::pin!(probe);
     loop {
@@ -185,7 +192,7 @@ mod tests {
     /// What comes of a probe whose rungs take so many milliseconds.
     async fn climbed(rungs: &[u64]) -> Result<ProviderStatus, Problem> {
         let slow = Slow(rungs.iter().map(|ms| Duration::from_millis(*ms)).collect());
-        probe_within("slow", &slow, QUICK).await
+        probe_within("slow", &slow, &[], QUICK).await
     }
 
     #[tokio::test]

@@ -108,6 +108,11 @@ pub trait Provider: Send + Sync {
     /// Climbs config → dns → tcp → tls → login → read and stops where it fails. Reads no secret value.
     async fn probe(&self) -> ProviderStatus;
 
+    /// The same where roles name `secrets` of it: one whose references say by themselves where to ask, asks there.
+    async fn probe_for(&self, _secrets: &[&SecretId]) -> ProviderStatus {
+        self.probe().await
+    }
+
     /// Whether the secret is there and which keys it has, by metadata wherever the provider has any. `keys` are those that will be picked.
     async fn inspect(&self, secret: &SecretId, keys: &[&str]) -> Result<Inspected, Problem>;
 

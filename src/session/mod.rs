@@ -128,7 +128,7 @@ impl Session {
             watch: Watch::new(limits),
             typist: Typist::new(),
             lifetime,
-            outgoing: Arc::default(),
+            outgoing: Arc::new(Outgoing::new(&end)),
             recorder,
             typed: Arc::new(Mutex::new(typed)),
             pty: Arc::new(Mutex::new(Some(pty))),

@@ -42,7 +42,7 @@ impl Pty {
         let end = pair.master.as_raw_fd().ok_or_else(no_terminal)?;
         let end: OwnedFd = filedescriptor::FileDescriptor::dup(&end)
             .and_then(|end| end.as_file())
-            .map_err(|_| no_terminal())?
+            .map_err(|_| why_none())?
             .into();
         fcntl_setfl(&end, fcntl_getfl(&end)? | OFlags::NONBLOCK)?;
         let name = pair.master.tty_name().ok_or_else(no_terminal)?;
@@ -69,7 +69,14 @@ fn why_none() -> io::Error {
     let ours = rustix::pty::openpt(flags).and_then(|end| {
         rustix::pty::unlockpt(&end)?;
         let name = rustix::pty::ptsname(&end, Vec::new())?;
-        rustix::fs::open(&name, OFlags::RDWR | OFlags::NOCTTY, rustix::fs::Mode::empty())
+        let child = rustix::fs::open(&name, OFlags::RDWR | OFlags::NOCTTY, rustix::fs::Mode::empty())?;
+        // As many descriptors as the library needs at once.
+        let copies = [
+            rustix::io::dup(&end)?,
+            rustix::io::dup(&child)?,
+            rustix::io::dup(&child)?,
+        ];
+        Ok((end, child, copies))
     });
     ours.err().unwrap_or(Errno::NXIO).into()
 }
@@ -122,53 +129,78 @@ pub(super) fn wait_for<const N: usize>(sources: [(&OwnedFd, PollFlags); N], unti
     polled.map(|source| !source.revents().is_empty())
 }
 
-/// Bytes on their way to the child, written by a thread of their own: neither a key nor a reply ever waits for the child.
-#[derive(Default)]
+/// Bytes on their way to the child. What its terminal takes is written at once, what is left by a thread of its own: neither a key nor a
+/// reply ever waits for the child.
 pub(super) struct Outgoing {
     state: Mutex<OutgoingState>,
     changed: Condvar,
 }
 
-#[derive(Default)]
 struct OutgoingState {
     bytes: VecDeque<u8>,
-    closed: bool,
+    /// The thread is at some that are in the queue no more.
+    writing: bool,
+    /// None once it is closed.
+    end: Option<Arc<OwnedFd>>,
 }
 
 impl Outgoing {
+    /// To this end of the terminal, which never blocks.
+    pub(super) fn new(end: &Arc<OwnedFd>) -> Self {
+        Self {
+            state: Mutex::new(OutgoingState {
+                bytes: VecDeque::new(),
+                writing: false,
+                end: Some(Arc::clone(end)),
+            }),
+            changed: Condvar::new(),
+        }
+    }
+
     /// Puts bytes into the queue; all or, where the child has not read for long, none.
     pub(super) fn push(&self, bytes: &[u8]) {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        if state.closed || state.bytes.len() + bytes.len() > QUEUE_LIMIT {
+        let Some(end) = &state.end else { return };
+        if state.bytes.len() + bytes.len() > QUEUE_LIMIT {
             return;
         }
-        state.bytes.extend(bytes);
-        drop(state);
-        self.changed.notify_one();
+        let mut rest = bytes;
+        if state.bytes.is_empty()
+            && !state.writing
+            && let Ok(count) = rustix::io::write(end, rest)
+        {
+            rest = &rest[count..];
+        }
+        if !rest.is_empty() {
+            state.bytes.extend(rest);
+            drop(state);
+            self.changed.notify_one();
+        }
     }
 
     /// Ends the writing thread; what is not written yet is dropped.
     pub(super) fn close(&self) {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner).closed = true;
+        self.state.lock().unwrap_or_else(PoisonError::into_inner).end = None;
         self.changed.notify_one();
     }
 
     /// The next bytes, once there are some; none after the end.
     fn next(&self) -> Option<Vec<u8>> {
-        let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        state.writing = false;
         let mut state = self
             .changed
-            .wait_while(state, |state| state.bytes.is_empty() && !state.closed)
+            .wait_while(state, |state| state.bytes.is_empty() && state.end.is_some())
             .unwrap_or_else(PoisonError::into_inner);
-        if state.closed {
-            return None;
-        }
+        state.end.as_ref()?;
+        state.writing = true;
         let count = state.bytes.len().min(4096);
         Some(state.bytes.drain(..count).collect())
     }
 
     fn is_closed(&self) -> bool {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner).closed
+        let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        state.end.is_none()
     }
 
     /// Writes until the end of the session.

@@ -9,8 +9,8 @@ use super::output::IDLE;
 
 /// So long after a key the next one is expected.
 const TYPING: Duration = Duration::from_millis(50);
-/// How long a read's worth of output has to wait then: some 8 MB a second go on.
-const REST: Duration = Duration::from_micros(500);
+/// How long after a read the next one has to wait then: some 8 MB a second go on.
+const REST: Duration = Duration::from_millis(6);
 /// What is read at once and is no longer than this, while somebody types, is taken for the echo of a key; a value that is printed
 /// otherwise shows no more of itself by it than after any silence.
 const ECHO: usize = 3;

@@ -589,3 +589,38 @@ fn commands_that_do_not_use_it_do_not_pay_for_it() {
     }
     assert!(liar.asked().is_empty());
 }
+
+#[test]
+fn an_arn_says_where_to_ask_for_a_check_as_for_a_launch() {
+    let (name, arn) = secret("value");
+    let mut sandbox = sandbox(&[("VALUE", &format!("'_aws:{arn}'"))]);
+    sandbox.unset("AWS_REGION");
+    sandbox.run(OPEN).expect_code(0);
+    assert_eq!(got(&sandbox, "VALUE"), "value");
+    sandbox.run(&["check", "it"]).expect_code(0);
+    sandbox.run(&["provider", "test", "aws"]).expect_code(0);
+    // A name says none: both fail, for the same reason.
+    role(&sandbox, &[("VALUE", &format!("'_aws:{name}'"))]);
+    for args in [OPEN, &["check", "it"]] {
+        let outcome = sandbox.run(args);
+        assert!(
+            outcome.code != 0 && outcome.stderr.contains("E-AWS-REGION"),
+            "{}",
+            outcome.stderr
+        );
+    }
+    // Beside an ARN, too, it is only the name that fails.
+    role(
+        &sandbox,
+        &[("VALUE", &format!("'_aws:{name}'")), ("ARN", &format!("'_aws:{arn}'"))],
+    );
+    let found: Value = serde_json::from_str(&sandbox.run(&["check", "it", "--json"]).expect_code(1).stdout).unwrap();
+    assert_eq!(found["providers"][0]["state"], "ok", "{found:#}");
+    let state = |field: &str| {
+        let fields = found["roles"][0]["fields"].as_array().unwrap();
+        let field = fields.iter().find(|one| one["name"] == field).unwrap();
+        (field["state"].clone(), field["code"].clone())
+    };
+    assert_eq!(state("ARN"), ("ok".into(), Value::Null));
+    assert_eq!(state("VALUE"), ("fail".into(), "E-AWS-REGION".into()));
+}

@@ -190,6 +190,37 @@ fn roles_are_taken_on_by_settings_and_profiles() {
     assert_eq!(problem.code.id, "E-AWS-SIGNATURE");
 }
 
+#[test]
+fn a_role_is_taken_on_in_the_region_of_the_arn_where_nothing_else_says_one() {
+    let (_, secret_arn) = secret("value");
+    let (key_id, secret_key) = user(&["sts:AssumeRole"]);
+    let arn = reader();
+    let nowhere = bench(Path::new("/nonexistent"))
+        .unset("AWS_REGION")
+        .keys((&key_id, &secret_key))
+        .setting("role_arn", &arn);
+    assert_eq!(value(&nowhere.fetch(&id(&secret_arn)), None), "value");
+    assert_eq!(nowhere.failure(&id("a-name")).code.id, "E-AWS-REGION");
+
+    let liar = Liar::new(|request| {
+        if request.contains("Action=AssumeRoleWithWebIdentity") {
+            sts("AssumeRoleWithWebIdentity", "ASIAWEB")
+        } else {
+            secret_answer()
+        }
+    });
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("token");
+    std::fs::write(&file, "a.jwt").unwrap();
+    let web = Bench::bare(&liar.address)
+        .unset("AWS_REGION")
+        .set("AWS_WEB_IDENTITY_TOKEN_FILE", file.to_str().unwrap())
+        .set("AWS_ROLE_ARN", "arn:aws:iam::123456789012:role/pods");
+    let secret = id("arn:aws:secretsmanager:eu-west-3:123456789012:secret:db-AbCdEf");
+    assert_eq!(value(&web.fetch(&secret), None), "value");
+    assert!(liar.asked().last().unwrap().contains("/eu-west-3/secretsmanager/"));
+}
+
 fn jiff_now() -> i64 {
     i64::try_from(
         std::time::SystemTime::now()

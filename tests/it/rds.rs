@@ -215,7 +215,7 @@ fn a_role_is_taken_on_before() {
 
     let mut sandbox = Sandbox::new();
     sandbox.set("AWS_ENDPOINT_URL", &endpoint);
-    sandbox.set("AWS_REGION", "eu-west-1");
+    // Nothing but the host's name says a region: STS is asked there, too.
     sandbox.set("AWS_ACCESS_KEY_ID", &id);
     sandbox.set("AWS_SECRET_ACCESS_KEY", &secret);
     let field = |arn: &str| {
@@ -227,9 +227,49 @@ fn a_role_is_taken_on_before() {
     let token = in_child(&sandbox, "r", "TOKEN");
     assert!(token.contains("X-Amz-Security-Token="), "of the role");
     assert!(!token.contains(&id), "and not of the one who took it on");
+    sandbox.run(&["check", "r"]).expect_code(0);
 
     sandbox.set("AWS_SECRET_ACCESS_KEY", "not-the-secret-of-this-key");
     let refused = sandbox.run(&["exec", "r", "--", "true"]).expect_code(125).stderr;
     assert!(refused.contains("error[E-AWS-"), "{refused}");
     assert!(!refused.contains("not-the-secret"), "{refused}");
+}
+
+#[test]
+fn a_client_of_mysql_sends_no_token_without_tls() {
+    let sandbox = sandbox(None);
+    let role = |connector: &str, password: &str| {
+        sandbox.roles(&format!(
+            "[roles.r]\nconnector = \"{connector}\"\n[roles.r.fields]\nMYSQL_HOST = \"127.0.0.1\"\nMYSQL_TCP_PORT = \"{}\"\n\
+             MYSQL_USER = \"app\"\nMYSQL_PWD = {password}\n",
+            servers().mysql_port
+        ));
+    };
+    let token = format!("{{ rds_iam = \"app\", host = \"{HOST}\", port = 3306 }}");
+    // This server offers no TLS. The user is unknown to it, which it would say of anybody who sends a password.
+    for connector in ["mysql", "mariadb"] {
+        role(connector, &token);
+        let said = sandbox.run(&["connect", "r"]);
+        assert!(
+            said.code != 0 && said.stderr.contains("SSL is required"),
+            "{}",
+            said.stderr
+        );
+    }
+    // The options of both clients are there for a token, and for nothing else.
+    sandbox.program("mysql", "#!/bin/sh\necho \"$@\" >arguments\n");
+    let arguments = |password: &str| {
+        role("mysql", password);
+        sandbox.run(&["connect", "r"]).expect_code(0);
+        std::fs::read_to_string(sandbox.home().join("arguments")).unwrap()
+    };
+    let with = arguments(&token);
+    assert!(
+        with.starts_with("--loose-ssl-mode=REQUIRED --loose-ssl-verify-server-cert -h 127.0.0.1"),
+        "{with}"
+    );
+    let shown = sandbox.run(&["show", "r"]).expect_code(0).stdout;
+    assert!(shown.contains("--loose-ssl-mode=REQUIRED"), "{shown}");
+    sandbox.store("r#pw", "s3cret-word");
+    assert!(arguments("\"_local:r:pw\"").starts_with("-h 127.0.0.1"));
 }

@@ -38,7 +38,7 @@ impl Aws {
         match described? {
             Ok(description) if !denied => self.of_description(&wanted, &description),
             Err((Failure::Refused(refusal), _)) if !refusal.is_denial() => {
-                let login = self.login_as(None).await?;
+                let login = self.login_as(None, Some(&region)).await?;
                 Err(self.not_read(&wanted, &Failure::Refused(refusal), &login).await)
             }
             Err((failure @ (Failure::Unanswered(_) | Failure::Unready(_)), login)) => {

@@ -62,19 +62,29 @@ impl Session {
 }
 
 impl Aws {
-    /// The credentials of the provider's login; with `role_arn`, those of that role, taken on with them.
-    pub(super) async fn credentials(&self, role_arn: Option<&str>) -> Result<Credentials, Problem> {
-        Ok(self.login_as(role_arn).await?.credentials.clone())
+    /// The credentials of the provider's login; with `role_arn`, those of that role, taken on with them. `near` is the region they are for.
+    pub(super) async fn credentials(&self, role_arn: Option<&str>, near: &str) -> Result<Credentials, Problem> {
+        Ok(self.login_as(role_arn, Some(near)).await?.credentials.clone())
+    }
+
+    /// The region in which a login is asked for: the one that is set, else `near`, the region that the login is for.
+    pub(super) async fn region_near(&self, near: Option<&str>) -> Result<String, Problem> {
+        let set = self.region_set(&*self.profiles().await?).map(str::to_owned);
+        self.region(set.as_deref().or(near)).await
+    }
+
+    fn region_set<'a>(&'a self, profiles: &'a Profiles) -> Option<&'a str> {
+        let settings = self.settings.region.as_deref();
+        settings
+            .or_else(|| self.world.text("AWS_REGION"))
+            .or_else(|| self.world.text("AWS_DEFAULT_REGION"))
+            .or_else(|| profiles.get("region"))
     }
 
     /// The region to ask in: the given one, else that of the settings, the environment, the profile.
     pub(super) async fn region(&self, given: Option<&str>) -> Result<String, Problem> {
         let profiles = self.profiles().await?;
-        let known = given
-            .or(self.settings.region.as_deref())
-            .or_else(|| self.world.text("AWS_REGION"))
-            .or_else(|| self.world.text("AWS_DEFAULT_REGION"))
-            .or_else(|| profiles.get("region"));
+        let known = given.or_else(|| self.region_set(&profiles));
         match known.map(str::trim) {
             Some(region) if is_region(region) => Ok(region.to_owned()),
             Some(region) => {
@@ -114,27 +124,27 @@ impl Aws {
         endpoint::given(service, &self.settings, &*self.profiles().await?, &self.world)
     }
 
-    /// A login that still holds; the one there is, or a new one.
-    pub(super) async fn login_as(&self, role_arn: Option<&str>) -> Result<Arc<Login>, Problem> {
+    /// A login that still holds; the one there is, or a new one. `near` is the region that it is for, if that is known.
+    pub(super) async fn login_as(&self, role_arn: Option<&str>, near: Option<&str>) -> Result<Arc<Login>, Problem> {
         let shared = self.session.login(role_arn);
         let make = async {
             match role_arn {
-                None => self.log_in().await,
-                Some(arn) => self.log_in_further(arn).await,
+                None => self.log_in(near).await,
+                Some(arn) => self.log_in_further(arn, near).await,
             }
         };
         shared.get_or_make(Login::lasts, make).await
     }
 
     /// Another login than this one, which a service did not accept; none if there can be no other.
-    pub(super) async fn another(&self, refused: &Arc<Login>) -> Result<Option<Arc<Login>>, Problem> {
+    pub(super) async fn another(&self, refused: &Arc<Login>, near: &str) -> Result<Option<Arc<Login>>, Problem> {
         if !refused.renewable {
             return Ok(None);
         }
         if self.session.login(None).forget(refused).await {
             *self.session.profiles.lock().await = None;
         }
-        let login = self.login_as(None).await?;
+        let login = self.login_as(None, Some(near)).await?;
         let same = login.credentials.access_key_id() == refused.credentials.access_key_id()
             && login.credentials.session_token() == refused.credentials.session_token()
             && login.credentials.secret_access_key() == refused.credentials.secret_access_key();
@@ -151,27 +161,27 @@ impl Aws {
             .clear();
     }
 
-    async fn log_in(&self) -> Result<Login, Problem> {
+    async fn log_in(&self, near: Option<&str>) -> Result<Login, Problem> {
         let profiles = self.profiles().await?;
         let origin = origin::find(&self.settings, &profiles, &self.world).map_err(at_login)?;
         Ok(Login {
-            credentials: self.obtain(&origin).await?,
+            credentials: self.obtain(&origin, near).await?,
             words: origin.words(),
             renewable: !matches!(&origin, Origin::Keys { from, .. } if !from.starts_with("profile")),
         })
     }
 
-    async fn log_in_further(&self, role_arn: &str) -> Result<Login, Problem> {
-        let base = Box::pin(self.login_as(None)).await?;
+    async fn log_in_further(&self, role_arn: &str, near: Option<&str>) -> Result<Login, Problem> {
+        let base = Box::pin(self.login_as(None, near)).await?;
         let role = self.settings.role(role_arn);
         Ok(Login {
-            credentials: self.assume(&role, &base.credentials, &base.words).await?,
+            credentials: self.assume(&role, &base.credentials, &base.words, near).await?,
             words: format!("assumed role {role_arn} from {}", base.words),
             renewable: true,
         })
     }
 
-    async fn obtain(&self, origin: &Origin) -> Result<Credentials, Problem> {
+    async fn obtain(&self, origin: &Origin, near: Option<&str>) -> Result<Credentials, Problem> {
         match origin {
             Origin::Keys { id, secret, token, .. } => {
                 let mut keys = Credentials::builder()
@@ -183,12 +193,12 @@ impl Aws {
             }
             Origin::Process { command, profile } => process::credentials(command, profile, self).await,
             Origin::Sso(sso) => sso::credentials(sso, self).await,
-            Origin::WebIdentity { token_file, role } => self.with_web_identity(token_file, role).await,
+            Origin::WebIdentity { token_file, role } => self.with_web_identity(token_file, role, near).await,
             Origin::Container { url, authorization } => machine::of_container(url, authorization.as_ref(), self).await,
             Origin::Machine => machine::of_machine(self).await,
             Origin::Assumed { base, role } => {
-                let credentials = Box::pin(self.obtain(base)).await?;
-                self.assume(role, &credentials, &base.words()).await
+                let credentials = Box::pin(self.obtain(base, near)).await?;
+                self.assume(role, &credentials, &base.words(), near).await
             }
         }
     }
@@ -215,8 +225,14 @@ impl Aws {
     }
 
     /// Takes a role on.
-    async fn assume(&self, role: &Role, with: &Credentials, words: &str) -> Result<Credentials, Problem> {
-        let region = self.region(None).await?;
+    async fn assume(
+        &self,
+        role: &Role,
+        with: &Credentials,
+        words: &str,
+        near: Option<&str>,
+    ) -> Result<Credentials, Problem> {
+        let region = self.region_near(near).await?;
         let sdk = self.sdk(Service::Sts, &region, Some(with)).await?;
         let answer = aws_sdk_sts::Client::new(&sdk)
             .assume_role()
@@ -231,7 +247,12 @@ impl Aws {
         }
     }
 
-    async fn with_web_identity(&self, token_file: &str, role: &Role) -> Result<Credentials, Problem> {
+    async fn with_web_identity(
+        &self,
+        token_file: &str,
+        role: &Role,
+        near: Option<&str>,
+    ) -> Result<Credentials, Problem> {
         let unreadable = |why: &str| {
             let what = format!("the web identity token in {token_file} cannot be used: {why}");
             at_login(Problem::new(&catalogue::AWS_WEB_IDENTITY, what))
@@ -243,7 +264,7 @@ impl Aws {
         if token.trim().is_empty() {
             return Err(unreadable("the file is empty"));
         }
-        let region = self.region(None).await?;
+        let region = self.region_near(near).await?;
         let sdk = self.sdk(Service::Sts, &region, None).await?;
         let answer = aws_sdk_sts::Client::new(&sdk)
             .assume_role_with_web_identity()

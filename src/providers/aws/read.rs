@@ -136,7 +136,7 @@ impl Aws {
         E: std::error::Error + 'static,
         F: Future<Output = Result<T, E>>,
     {
-        let mut login = self.login_as(None).await?;
+        let mut login = self.login_as(None, Some(region)).await?;
         let mut tried = false;
         loop {
             let client = self.client(region, &login).await?;
@@ -147,7 +147,7 @@ impl Aws {
             if let Failure::Refused(refusal) = &refused
                 && refusal.is_of_login()
                 && !tried
-                && let Some(another) = self.another(&login).await?
+                && let Some(another) = self.another(&login, region).await?
             {
                 login = another;
                 tried = true;
@@ -300,7 +300,7 @@ impl Aws {
             region,
             line: "BatchGetSecretValue",
         };
-        let login = self.login_as(None).await?;
+        let login = self.login_as(None, Some(region)).await?;
         Err(self.not_read(&wanted, &Failure::Refused(refusal), &login).await)
     }
 }
