@@ -167,11 +167,14 @@ fn every_small_size_draws_every_screen() {
     }
 }
 
+/// Brings something over the session in front.
+type Open<'a> = &'a dyn Fn(&mut Fixture);
+
 /// Everything that can lie over a session, at every small height: nothing panics, and a question keeps its answers as long as there is a
 /// row inside of it.
 #[test]
 fn every_small_size_draws_what_lies_over_a_session() {
-    let over: &[(&str, &dyn Fn(&mut Fixture), Option<&str>)] = &[
+    let over: &[(&str, Open, Option<&str>)] = &[
         ("menu", &|fixture| fixture.press(r"ctrl-\"), None),
         ("quit", &asked_to_quit, Some("Stay")),
         ("close", &|fixture| fixture.press(r"ctrl-\ x"), Some("Keep it")),
