@@ -8,7 +8,7 @@ mod cells;
 mod clipboard;
 pub mod keyboard;
 mod keyframe;
-mod long_command;
+pub(super) mod long_command;
 mod passing;
 mod scrollback;
 #[cfg(test)]

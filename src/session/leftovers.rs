@@ -5,6 +5,8 @@ use std::collections::BTreeSet;
 
 use alacritty_terminal::vte::{Params, Parser, Perform};
 
+use super::emulator::long_command::LongCommand;
+
 /// Private modes that a person notices, off by nature.
 const MODES: &[u16] = &[
     1, 9, 47, 1000, 1002, 1003, 1004, 1005, 1006, 1015, 1047, 1049, 2004, 2026,
@@ -14,6 +16,8 @@ const CURSOR: u16 = 25;
 
 #[derive(Default)]
 pub(super) struct Leftovers {
+    /// Goes before the parser, which would keep a command that never ends.
+    long_command: LongCommand,
     parser: Parser,
     seen: Seen,
 }
@@ -27,12 +31,14 @@ struct Seen {
     keyboard_flags: Vec<u16>,
     /// Colours and the like.
     styled: bool,
+    #[cfg(test)]
+    longest_command: usize,
 }
 
 impl Leftovers {
     /// Takes what is shown.
     pub(super) fn watch(&mut self, bytes: &[u8]) {
-        self.parser.advance(&mut self.seen, bytes);
+        self.parser.advance(&mut self.seen, &self.long_command.kept(bytes));
     }
 
     /// The sequences that undo what is left; empty after a program that tidied up.
@@ -77,6 +83,11 @@ impl Leftovers {
 }
 
 impl Perform for Seen {
+    #[cfg(test)]
+    fn osc_dispatch(&mut self, params: &[&[u8]], _bell: bool) {
+        self.longest_command = params.iter().map(|param| param.len()).sum();
+    }
+
     fn csi_dispatch(&mut self, params: &Params, intermediates: &[u8], ignored: bool, action: char) {
         if ignored {
             return;
@@ -152,6 +163,19 @@ mod tests {
             b"\x1b[?1049h\x1b[?2004h\x1b[>1u\x1b[>5u\x1b=\x1b[?25l"
         );
         assert_eq!(Leftovers::default().switch_on(), b"");
+    }
+
+    #[test]
+    fn a_command_without_end_is_not_kept() {
+        let mut leftovers = Leftovers::default();
+        leftovers.watch(b"\x1b]0;");
+        for _ in 0..64 {
+            leftovers.watch(&[b'x'; 1 << 14]);
+        }
+        leftovers.watch(b"\x07\x1b[?25l");
+        let longest = leftovers.seen.longest_command;
+        assert!((1 << 14..1 << 19).contains(&longest), "{longest}");
+        assert_eq!(leftovers.switch_off(), b"\x1b[?25h");
     }
 
     #[test]

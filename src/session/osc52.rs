@@ -1,7 +1,16 @@
-//! Takes requests to the clipboard (OSC 52), to set it and to read it, out of output that goes straight to a terminal.
+//! Takes requests to the clipboard, to set it and to read it, out of output that goes straight to a terminal: OSC 52, kitty's OSC 5522, and
+//! what iTerm2 calls `Copy` and `CopyToClipboard` in its OSC 1337.
+//!
+//! Formats: <https://invisible-island.net/xterm/ctlseqs/ctlseqs.html>, <https://sw.kovidgoyal.net/kitty/clipboard/>,
+//! <https://iterm2.com/documentation-escape-codes.html>.
 
-/// Digits and zeros before them that may stand for a number; more are nobody's.
-const MOST_HELD: usize = 32;
+/// Bytes of the beginning of a command that are held back; a longer beginning is nobody's.
+const MOST_HELD: usize = 64;
+/// The numbers of commands that are requests whatever they say.
+const REQUESTS: [u32; 2] = [52, 5522];
+/// Those of iTerm2, of which one is old, that are requests if they begin with [`COPY`].
+const ITERM: [u32; 2] = [1337, 50];
+const COPY: &[u8] = b"copy";
 
 #[derive(Clone, Copy, PartialEq, Eq, Default)]
 enum State {
@@ -11,8 +20,12 @@ enum State {
     Escape,
     /// After the first byte of U+0080 to U+009F as UTF-8, which are control characters, too.
     Control,
-    /// In the number of an operating system command.
-    Number,
+    /// The same behind an escape.
+    EscapeControl,
+    /// In the number of an operating system command, which is so far.
+    Number(u32),
+    /// In the first word of one of iTerm2, so many of whose letters are those of [`COPY`].
+    Word(usize),
     /// In a request to the clipboard.
     Request,
     RequestEscape,
@@ -64,14 +77,33 @@ impl ClipboardFilter {
             }
             (State::Text, 0x1b) => self.hold(byte, State::Escape),
             (State::Text, 0xc2) => self.hold(byte, State::Control),
-            (State::Escape, b']') | (State::Control, 0x9d) => self.hold(byte, State::Number),
-            (State::Number, b'0'..=b'9') if self.held.len() < MOST_HELD => self.held.push(byte),
-            (State::Number, b'0'..=b'9') => {}
-            (State::Number, b';') if self.is_clipboard() => {
-                self.held.clear();
-                self.state = State::Request;
-            }
             (State::Text, _) => kept.push(byte),
+            (State::Escape, b']') | (State::Control | State::EscapeControl, 0x9d) => self.hold(byte, State::Number(0)),
+            // Terminals obey or ignore these, and are behind the escape or in the command as before.
+            (
+                State::Escape | State::Number(_) | State::Word(_),
+                0x00..=0x06 | 0x08..=0x17 | 0x19 | 0x1c..=0x1f | 0x7f,
+            ) => self.hold(byte, self.state),
+            (State::Escape, 0xc2) => self.hold(byte, State::EscapeControl),
+            // Behind an escape the bell rings, and some pass over what is no ASCII.
+            (State::Escape, 0x07 | 0x80..) | (State::EscapeControl, 0x80..) => self.hold(byte, State::Escape),
+            (State::EscapeControl, _) => {
+                self.state = State::Escape;
+                self.take(byte, kept);
+            }
+            (State::Number(number), b'0'..=b'9') => {
+                let number = number.saturating_mul(10).saturating_add(u32::from(byte - b'0'));
+                self.hold(byte, State::Number(number));
+            }
+            (State::Number(number), b';') if REQUESTS.contains(&number) => self.begin_request(),
+            (State::Number(number), b';') if ITERM.contains(&number) => self.hold(byte, State::Word(0)),
+            (State::Word(letters), _) if COPY.get(letters) == Some(&byte.to_ascii_lowercase()) => {
+                if letters + 1 == COPY.len() {
+                    self.begin_request();
+                } else {
+                    self.hold(byte, State::Word(letters + 1));
+                }
+            }
             _ => {
                 kept.append(&mut self.held);
                 self.state = State::Text;
@@ -80,14 +112,21 @@ impl ClipboardFilter {
         }
     }
 
-    fn hold(&mut self, byte: u8, state: State) {
-        self.held.push(byte);
-        self.state = state;
+    fn begin_request(&mut self) {
+        self.held.clear();
+        self.state = State::Request;
     }
 
-    fn is_clipboard(&self) -> bool {
-        let digits: Vec<u8> = self.held.iter().copied().filter(u8::is_ascii_digit).collect();
-        digits.iter().skip_while(|digit| **digit == b'0').eq(b"52")
+    /// Keeps a byte back. One too many: behind an escape it means nothing and goes, a command of so long a beginning goes as a whole.
+    fn hold(&mut self, byte: u8, state: State) {
+        if self.held.len() < MOST_HELD {
+            self.held.push(byte);
+            self.state = state;
+        } else if matches!(state, State::Escape | State::EscapeControl) {
+            self.state = state;
+        } else {
+            self.begin_request();
+        }
     }
 }
 
@@ -127,6 +166,24 @@ mod tests {
                 "\u{201d}é\u{1b}[0m ü]52;c;".as_bytes(),
             ),
             (b"end\x1b]5", b"end\x1b]5"),
+            // Controls on the way change nothing for a terminal.
+            (b"a\x1b\0]52;c;aGk=\x07b", b"ab"),
+            (b"a\x1b\x07]52;c;aGk=\x07b", b"ab"),
+            (b"a\x1b]5\x002\r;c;aGk=\x07b", b"ab"),
+            (b"a\x1b\x7f\xc3\xa9]\n52;c;aGk=\x07b", b"ab"),
+            (b"a\x1b\xc2\x9d52;c;aGk=\x07b", b"ab"),
+            (b"a\x1b\xc2\xa9]52;c;aGk=\x07b", b"ab"),
+            (b"a\x1b\xc2]52;c;aGk=\x07b", b"ab"),
+            // The other ways to a clipboard.
+            (b"a\x1b]5522;type=write\x1b\\b", b"ab"),
+            (b"a\x1b]1337;Copy=:aGk=\x07b", b"ab"),
+            (b"a\x1b]1337;C\0opyToClipboard=rule\x07b", b"ab"),
+            (b"a\x1b]50;CopyToClipboard=\x07b", b"ab"),
+            (
+                b"\x1b]1337;CurrentDir=/\x07\x1b]50;Courier\x07\x1b]1337;EndCopy\x07",
+                b"\x1b]1337;CurrentDir=/\x07\x1b]50;Courier\x07\x1b]1337;EndCopy\x07",
+            ),
+            (b"\x1b\r\n\x1b[m\x1b\x07x", b"\x1b\r\n\x1b[m\x1b\x07x"),
             (b"a\x1b]52;c;never ended", b"a"),
         ];
         for (output, expected) in cases {
@@ -137,13 +194,29 @@ mod tests {
         }
     }
 
+    /// However long a beginning is made, nothing of it goes by.
+    #[test]
+    fn a_long_beginning_hides_no_request() {
+        for filler in [b'0', 0, 0x7f] {
+            for place in [1, 2, 3] {
+                let mut output = b"\x1b]52;c;aGk=\x07b".to_vec();
+                output.splice(place..place, std::iter::repeat_n(filler, 1000));
+                let shown = filtered(&output, 7);
+                assert!(
+                    !shown.windows(4).any(|four| four == b"aGk=") || place == 1 && filler == b'0',
+                    "{filler} {place}"
+                );
+            }
+        }
+    }
+
     proptest! {
         #[test]
         fn nothing_else_is_changed(output in proptest::collection::vec(
             prop_oneof![Just(b'\x1b'), Just(b']'), Just(b'0'), Just(b'5'), Just(b';'), Just(0xc2), Just(0x9d), any::<u8>()], 0..200
         ), pieces in 1usize..9) {
-            // Without a 2 there is no request.
-            let output: Vec<u8> = output.into_iter().filter(|byte| *byte != b'2').collect();
+            // Without a 2 and a p there is no request.
+            let output: Vec<u8> = output.into_iter().filter(|byte| !b"2pP".contains(byte)).collect();
             prop_assert_eq!(filtered(&output, pieces), output);
         }
     }

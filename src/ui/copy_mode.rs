@@ -90,12 +90,22 @@ impl CopyMode {
         if size == self.size {
             return;
         }
-        let above = self.row_of(self.cursor).saturating_sub(self.top);
+        let above = |this: &Self, place, top| this.row_of(place).saturating_sub(top);
+        let cursor = above(self, self.cursor, self.top);
+        let asked = self
+            .prompt
+            .as_ref()
+            .map(|prompt| (prompt.from, above(self, prompt.from, prompt.top)));
         self.rows = self.text.rows(size.columns.into());
         self.size = size;
-        self.top = self
-            .row_of(self.cursor)
-            .saturating_sub(above.min(usize::from(size.rows) - 1));
+        let last = usize::from(size.rows) - 1;
+        let top = |this: &Self, place, above: usize| this.row_of(place).saturating_sub(above.min(last));
+        self.top = top(self, self.cursor, cursor);
+        // Where a search goes back to is in the text as it is wrapped now.
+        let asked = asked.map(|(from, above)| top(self, from, above).min(self.last_top()));
+        if let (Some(prompt), Some(asked)) = (&mut self.prompt, asked) {
+            prompt.top = asked;
+        }
         self.column = self.column_of(self.cursor);
         self.keep_in_view();
     }

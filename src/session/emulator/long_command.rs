@@ -13,10 +13,11 @@ const ESC: u8 = 0x1b;
 
 /// Follows a stream that comes in any pieces.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) enum LongCommand {
+pub(in crate::session) enum LongCommand {
     #[default]
     Outside,
-    /// Behind an escape, which ends whatever was before it.
+    /// Behind an escape, which ends whatever was before it, and what a terminal takes or passes over without leaving it: controls, DEL,
+    /// and what is no ASCII.
     Escape,
     /// In an OSC sequence, behind so many of its bytes.
     Inside(usize),
@@ -24,7 +25,7 @@ pub(super) enum LongCommand {
 
 impl LongCommand {
     /// What of these bytes goes to the parser.
-    pub(super) fn kept<'a>(&mut self, bytes: &'a [u8]) -> Cow<'a, [u8]> {
+    pub(in crate::session) fn kept<'a>(&mut self, bytes: &'a [u8]) -> Cow<'a, [u8]> {
         let mut kept: Option<Vec<u8>> = None;
         // What is before it is in `kept`, or dropped.
         let mut from = 0;
@@ -42,8 +43,8 @@ impl LongCommand {
                     at += 1;
                     *self = match rest[0] {
                         b']' => Self::Inside(0),
-                        ESC => Self::Escape,
-                        _ => Self::Outside,
+                        CAN | SUB | 0x20..=0x7e => Self::Outside,
+                        _ => Self::Escape,
                     };
                 }
                 Self::Inside(before) => {
@@ -78,6 +79,8 @@ impl LongCommand {
 
 #[cfg(test)]
 mod tests {
+    use alacritty_terminal::vte::{Parser, Perform};
+
     use super::*;
 
     #[test]
@@ -94,6 +97,29 @@ mod tests {
                 .flat_map(|piece| command.kept(piece).into_owned())
                 .collect();
             assert!(kept == expected.as_bytes(), "in pieces of {pieces}");
+        }
+    }
+
+    /// What the parser keeps of a command is found out by the parser: whatever comes between the escape and the bracket.
+    #[test]
+    fn no_introducer_lets_a_longer_one_through() {
+        #[derive(Default)]
+        struct Longest(usize);
+        impl Perform for Longest {
+            fn osc_dispatch(&mut self, params: &[&[u8]], _: bool) {
+                self.0 = self.0.max(params.iter().map(|param| param.len()).sum());
+            }
+        }
+        for between in 0..=0xff {
+            for more in [&b""[..], b"\0", b"\x7f\x1b", "é".as_bytes()] {
+                let mut stream = [b"\x1b", &[between][..], more, b"]0;"].concat();
+                stream.resize(stream.len() + KEPT + 1000, b'x');
+                stream.push(BEL);
+                let mut longest = Longest::default();
+                let kept = LongCommand::default().kept(&stream).into_owned();
+                Parser::new().advance(&mut longest, &kept);
+                assert!(longest.0 <= KEPT, "{between:#x} {more:?}");
+            }
         }
     }
 }

@@ -18,8 +18,8 @@ pub struct Prompt {
     pub input: Input,
     pub forward: bool,
     /// Where the search begins, and goes back to when it is given up.
-    from: Place,
-    top: usize,
+    pub(super) from: Place,
+    pub(super) top: usize,
     before: Option<Search>,
 }
 
@@ -60,11 +60,13 @@ impl CopyMode {
         if !here {
             self.go_found(true);
         }
+        self.keep_in_view();
     }
 
     /// Ends the typing. True if something was searched.
     pub fn accept(&mut self) -> bool {
         let Some(prompt) = self.prompt.take() else { return false };
+        self.keep_in_view();
         if prompt.input.text.is_empty() {
             self.search = prompt.before.map(|search| Search {
                 forward: prompt.forward,

@@ -308,3 +308,22 @@ fn ten_thousand_lines_are_read_and_searched() {
     copy.type_search(|input| input.insert("line 1"));
     assert_eq!(copy.count().as_deref(), Some("1162 of 1162"));
 }
+
+#[test]
+fn a_search_that_finds_nothing_in_a_pane_that_grew_keeps_the_view_in_the_text() {
+    let mut copy = copy_mode(20, 4, &numbered(10));
+    copy.ask(false);
+    copy.resize(Size { columns: 20, rows: 8 });
+    copy.type_search(|input| input.insert("nowhere"));
+    assert_eq!(copy.back(), (0, 2));
+    copy.accept();
+    assert_eq!(copy.back(), (0, 2));
+    copy.ask(false);
+    copy.resize(Size { columns: 3, rows: 4 });
+    copy.type_search(|input| input.insert("nowhere"));
+    let (back, most) = copy.back();
+    assert!(back <= most && copy.cursor_cell().1 < 4, "{back} {most}");
+    copy.resize(Size { columns: 20, rows: 30 });
+    copy.give_up();
+    assert_eq!(copy.back(), (0, 0));
+}

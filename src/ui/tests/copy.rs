@@ -104,7 +104,7 @@ fn nothing_reaches_the_program_and_q_and_esc_lead_back() {
     fixture.press("esc");
     assert!(fixture.model.sessions.tabs[0].copy.is_none());
     fixture.press("x");
-    assert!(matches!(&fixture.effects[..], [Effect::Send { bytes, .. }] if bytes == b"x"));
+    assert!(matches!(&fixture.effects[..], [Effect::Typed { .. }, Effect::Send { bytes, .. }] if bytes == b"x"));
 }
 
 #[test]
@@ -158,7 +158,7 @@ fn dragging_selects_and_copies_and_a_click_clears() {
     drag(&mut fixture, (0, 0), (2, 0));
     fixture.effects.clear();
     fixture.press("x");
-    assert!(matches!(&fixture.effects[..], [Effect::Send { bytes, .. }] if bytes == b"x"));
+    assert!(matches!(&fixture.effects[..], [Effect::Typed { .. }, Effect::Send { bytes, .. }] if bytes == b"x"));
     assert!(fixture.model.sessions.tabs[0].copy.is_none());
     // Output does not move the text away under a pressed button, and shows when it is released.
     mouse(&mut fixture, MouseEventKind::Down(MouseButton::Left), (0, 0));

@@ -89,6 +89,7 @@ fn step() -> impl Strategy<Value = Step> {
         1 => (0u16..300, 0u16..80).prop_map(|(c, r)| Step::Click(c, r)),
         1 => (0u16..300, 0u16..80, any::<bool>()).prop_map(|(c, r, up)| Step::Wheel(c, r, up)),
         1 => "\\PC{0,12}".prop_map(Step::Paste),
+        1 => "(\\PC{0,3}[\r\n]){1,12}".prop_map(Step::Paste),
     ]
 }
 
@@ -164,4 +165,81 @@ fn every_small_size_draws_every_screen() {
             }
         }
     }
+}
+
+/// Brings something over the session in front.
+type Open<'a> = &'a dyn Fn(&mut Fixture);
+
+/// Everything that can lie over a session, at every small height: nothing panics, and a question keeps its answers as long as there is a
+/// row inside of it.
+#[test]
+fn every_small_size_draws_what_lies_over_a_session() {
+    let over: &[(&str, Open, Option<&str>)] = &[
+        ("menu", &|fixture| fixture.press(r"ctrl-\"), None),
+        ("quit", &asked_to_quit, Some("Stay")),
+        ("close", &|fixture| fixture.press(r"ctrl-\ x"), Some("Keep it")),
+        (
+            "paste",
+            &|fixture| fixture.send(Message::Paste("select 1;\n".repeat(9))),
+            Some("Do not paste"),
+        ),
+        ("failure", &failed_over_it, None),
+        ("copy mode", &|fixture| fixture.press(r#"ctrl-\ / "sel""#), None),
+    ];
+    for (name, open, answer) in over {
+        let mut fixture = Fixture::checked(100, 30);
+        fixture.press(r#": "connect_prod-postgres" enter"#);
+        fixture.started("select 1;\r\n$ ");
+        open(&mut fixture);
+        for columns in [1, 2, 7, 40, 64] {
+            for rows in 1..=26 {
+                fixture.send(Message::Resize { columns, rows });
+                let picture = fixture.picture();
+                let kept = answer.is_none_or(|answer| columns < 40 || rows < 3 || picture.contains(answer));
+                assert!(kept, "{name} at {columns}x{rows} has no answers:\n{picture}");
+            }
+        }
+    }
+}
+
+fn asked_to_quit(fixture: &mut Fixture) {
+    fixture.model.dialog = Some(crate::ui::model::Dialog::Quit { leave: false });
+}
+
+fn failed_over_it(fixture: &mut Fixture) {
+    let request = crate::launch::Request {
+        role: "prod-postgres".to_owned(),
+        ..Default::default()
+    };
+    fixture.model.dialog = Some(crate::ui::model::Dialog::Failure {
+        request,
+        problems: vec![denied()],
+        scroll: 0,
+    });
+}
+
+#[test]
+fn quitting_and_pasting_say_how_much_is_not_shown() {
+    let mut fixture = Fixture::checked(80, 24);
+    for leave in ["", r"ctrl-\ r", r"ctrl-\ r", r"ctrl-\ r"] {
+        fixture.press(leave);
+        fixture.press(r#": "connect_prod-postgres" enter"#);
+        fixture.started("$ ");
+    }
+    asked_to_quit(&mut fixture);
+    for (rows, words) in [(9, "… and 3 more"), (10, "… and 2 more"), (8, "… and 4 more"), (7, "")] {
+        fixture.send(Message::Resize { columns: 80, rows: 24 });
+        fixture.send(Message::Resize { columns: 80, rows });
+        let picture = fixture.picture();
+        assert!(
+            picture.contains(words) && (!words.is_empty() || !picture.contains("more")),
+            "{rows}:\n{picture}"
+        );
+    }
+    let mut fixture = Fixture::checked(80, 24);
+    fixture.press(r#": "connect_prod-postgres" enter"#);
+    fixture.started("$ ");
+    fixture.send(Message::Paste("select 1;\n".repeat(5)));
+    fixture.send(Message::Resize { columns: 80, rows: 10 });
+    assert!(fixture.picture().contains("… 3 more"), "{}", fixture.picture());
 }

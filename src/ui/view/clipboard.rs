@@ -4,6 +4,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 
+use super::dialogs::put_answers;
 use super::sessions::program_name;
 use super::{dialog_box, put};
 use crate::ui::clipboard::{Answer, amount};
@@ -47,5 +48,5 @@ pub(super) fn draw(tab: &Tab, copied: &str, marked: Answer, buf: &mut Buffer, ar
         answers.push(Span::styled(format!(" {words} "), style));
         answers.push(Span::raw("   "));
     }
-    put(buf, inside, 8, Line::from(answers));
+    put_answers(buf, inside, 8, Line::from(answers));
 }

@@ -179,6 +179,13 @@ pub(super) fn answers(safe: &str, other: &str, other_marked: bool) -> Line<'stat
     ])
 }
 
+/// The answers in a row of a dialog, in its last one where it has no such row: a question must not lose its answers first.
+pub(super) fn put_answers(buf: &mut Buffer, inside: Rect, row: usize, answers: Line<'_>) {
+    let row = row.min(usize::from(inside.height).saturating_sub(1));
+    put(buf, inside, row, Line::raw(" ".repeat(inside.width.into())));
+    put(buf, inside, row, answers);
+}
+
 fn draw_quit(model: &Model, leave: bool, buf: &mut Buffer, area: Rect) {
     let live: Vec<&Tab> = model.sessions.tabs.iter().filter(|tab| tab.is_live()).collect();
     let height = u16::try_from(live.len()).unwrap_or(u16::MAX).saturating_add(8);
@@ -202,24 +209,25 @@ fn draw_quit(model: &Model, leave: bool, buf: &mut Buffer, area: Rect) {
         }),
     );
     let room = usize::from(inside.height).saturating_sub(5);
-    let more = if live.len() > room { live.len() + 1 - room } else { 0 };
-    for (y, tab) in live.iter().take(live.len() - more).enumerate() {
+    let shown = if live.len() > room {
+        room.saturating_sub(1)
+    } else {
+        live.len()
+    };
+    for (y, tab) in live.iter().take(shown).enumerate() {
         put(buf, inside, y + 2, session_line(model, tab));
     }
-    if more > 0 {
+    let more = live.len() - shown;
+    if more > 0 && room > 0 {
         put(
             buf,
             inside,
-            room + 1,
+            shown + 2,
             Line::styled(format!("   … and {more} more"), theme::QUIET),
         );
     }
-    put(
-        buf,
-        inside,
-        room.min(live.len()) + 3,
-        answers("Stay", "End them and quit (Q)", leave),
-    );
+    let row = room.min(live.len()) + 3;
+    put_answers(buf, inside, row, answers("Stay", "End them and quit (Q)", leave));
 }
 
 fn session_line(model: &Model, tab: &Tab) -> Line<'static> {
@@ -244,7 +252,7 @@ fn draw_close(model: &Model, tab: &Tab, close: bool, buf: &mut Buffer, area: Rec
     );
     put(buf, inside, 1, session_line(model, tab));
     put(buf, inside, 2, Line::raw(" The program in it is told to hang up."));
-    put(buf, inside, 4, answers("Keep it", "Close it (X)", close));
+    put_answers(buf, inside, 4, answers("Keep it", "Close it (X)", close));
 }
 
 fn draw_passphrase(

@@ -13,6 +13,9 @@ use crate::ui::model::Model;
 use crate::ui::{text, theme};
 
 pub(super) fn draw(model: &Model, role: &str, problems: &[Problem], scroll: usize, buf: &mut Buffer, area: Rect) {
+    if area.is_empty() {
+        return;
+    }
     Clear.render(area, buf);
     let mut codes: Vec<&str> = problems.iter().map(|p| p.code.id).collect();
     codes.dedup();

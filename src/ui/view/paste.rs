@@ -6,7 +6,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 
-use super::dialogs::answers;
+use super::dialogs::{answers, put_answers};
 use super::{dialog_box, put};
 use crate::ui::model::Tab;
 use crate::ui::{text, theme};
@@ -18,9 +18,14 @@ const AROUND: usize = 7;
 
 pub(super) fn draw(tab: &Tab, pasted: &str, paste: bool, buf: &mut Buffer, area: Rect) {
     let lines: Vec<&str> = lines(pasted);
-    let shown = lines.len().min(SHOWN);
+    let rows = lines.len().min(SHOWN + 1);
+    let rows = rows.min(usize::from(area.height).saturating_sub(AROUND));
+    let shown = if lines.len() <= rows.min(SHOWN) {
+        lines.len()
+    } else {
+        rows.saturating_sub(1)
+    };
     let more = lines.len() - shown;
-    let rows = (shown + usize::from(more > 0)).min(usize::from(area.height).saturating_sub(AROUND));
     let height = u16::try_from(rows + AROUND).unwrap_or(u16::MAX);
     let count = match lines.len() {
         1 => "1 line".to_owned(),
@@ -44,17 +49,16 @@ pub(super) fn draw(tab: &Tab, pasted: &str, paste: bool, buf: &mut Buffer, area:
         0,
         Line::raw(format!(" {}", text::cut(&format!("{} B; {harm}", pasted.len()), width))),
     );
-    for (y, line) in lines.iter().take(rows - usize::from(more > 0)).enumerate() {
+    for (y, line) in lines.iter().take(shown).enumerate() {
         let number = Span::styled(format!(" {:>3} ", y + 1), theme::QUIET);
         let line = Line::from(vec![number, Span::raw(text::cut(line, width.saturating_sub(5)))]);
         put(buf, inside, y + 2, line);
     }
     if more > 0 && rows > 0 {
-        let left = lines.len() - (rows - 1);
-        let words = format!("     … {left} more");
-        put(buf, inside, rows + 1, Line::styled(words, theme::QUIET));
+        let words = format!("     … {more} more");
+        put(buf, inside, shown + 2, Line::styled(words, theme::QUIET));
     }
-    put(buf, inside, rows + 3, answers("Do not paste", "Paste it (P)", paste));
+    put_answers(buf, inside, rows + 3, answers("Do not paste", "Paste it (P)", paste));
 }
 
 /// The lines as the program would see them: terminals send a carriage return for a line break.
