@@ -42,7 +42,8 @@ pub(super) const AWS: Guide = Guide {
         "the container's role (ECS, EKS)",
         "with imds = true, the machine's role (EC2)",
     ],
-    remark: "role_arn of the block is a role that is taken on with whichever login there is",
+    remark: "role_arn of the block is a role that is taken on with whichever login there is. A token for RDS travels with TLS alone: \
+             MariaDB's client then wants to know the authority of RDS, args = [\"--ssl-ca=FILE\"] in the role",
     reference: "_aws:prod/mysql/cart:password",
     example: "\
 [providers.aws]

@@ -1,11 +1,13 @@
 //! Each way to log in to AWS opens a session through the real binary, and AWS' own Python client, told the same, comes as the same
 //! principal and meets the same faults.
 
+use std::path::Path;
+
 use serde_json::{Value, json};
 
 use crate::aws::{OPEN, got, role};
 use crate::liar::{Liar, http};
-use crate::sandbox::Sandbox;
+use crate::sandbox::{Sandbox, finish};
 use crate::servers::servers;
 
 /// The principal of the session that each login ends with.
@@ -131,6 +133,32 @@ fn a_container_opens_a_session() {
     let file = sandbox.write("pod-token", "canary-pod");
     sandbox.set("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE", file.to_str().unwrap());
     opens(&liar, &sandbox, None);
+}
+
+#[test]
+fn a_container_of_ecs_opens_a_session() {
+    let mut sandbox = Sandbox::new();
+    sandbox.set("AWS_REGION", "eu-west-1");
+    sandbox.set("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "/v2/credentials/it");
+    sandbox.set("PYTHONPATH", &servers().python_path);
+    role(&sandbox, &[("VALUE", "'_aws:db'")]);
+    let hallpass = sandbox.home().join("bin/hallpass").display().to_string();
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it/aws_container.py");
+    let args = [&["-rn", &servers().python, script, &hallpass][..], OPEN].concat();
+    let said = finish(sandbox.command_of(Path::new("unshare"), &args), b"").expect_code(0);
+    let did: Value = serde_json::from_str(&said.stdout).unwrap();
+    assert_eq!(
+        (&did["code"], &did["theirs"]),
+        (&json!(0), &json!("the-value")),
+        "{}",
+        said.stderr
+    );
+    assert_eq!(got(&sandbox, "VALUE"), "the-value");
+    let signers = did["signers"].as_array().unwrap();
+    assert!(
+        signers.len() >= 2 && signers.iter().all(|signer| signer == OWN),
+        "{did}"
+    );
 }
 
 #[test]

@@ -434,6 +434,38 @@ fn logins_of_a_machine_and_of_a_person() {
     );
 }
 
+#[test]
+fn a_machine_of_azure_arc_opens_a_session() {
+    let name = secret("through the agent");
+    let app = App::with(&json!({ "assigned": true }));
+    let mut machine = vault_sandbox("credential = 'managed'");
+    machine.set("AZURE_CLIENT_ID", &app.client);
+    machine.set("IMDS_ENDPOINT", &servers().azure_clear);
+    machine.set(
+        "IDENTITY_ENDPOINT",
+        &format!("{}/arc/agent/token", servers().azure_clear),
+    );
+    role(&machine, &[("TOKEN", format!("'_azure:{name}'"))]);
+    // The folder of the agent's keys is the same on every machine: this one sees its own.
+    let opens = |key: &str| {
+        let script = format!(
+            "mount -t tmpfs none /var/opt || exit 99\nmkdir -p /var/opt/azcmagent/tokens\n\
+             printf %s {key} >/var/opt/azcmagent/tokens/it.key\n\
+             exec hallpass exec it -- sh -c 'printf %s \"$TOKEN\" >opened'\n"
+        );
+        finish(
+            machine.command_of(std::path::Path::new("unshare"), &["-rm", "sh", "-c", &script]),
+            b"",
+        )
+    };
+    opens("key-of-the-agent").expect_code(0);
+    let opened = std::fs::read_to_string(machine.home().join("opened")).unwrap();
+    assert_eq!(opened, "through the agent");
+    let refused = opens("key-of-yesterday").expect_code(125).stderr;
+    assert!(refused.contains("error[E-AZURE-IDENTITY]"), "{refused}");
+    assert!(!refused.contains("key-of-yesterday"), "{refused}");
+}
+
 /// `az` runs without our terminal, with no credential of a provider in its environment, and its output stays with us.
 #[test]
 fn azure_cli_cannot_touch_the_terminal() {

@@ -134,8 +134,10 @@ impl Machine<'_> {
                     HeaderValue::from_str(&format!("Basic {}", key.as_str())).map_err(|_| arc("its key is no text"))?;
                 value.set_sensitive(true);
                 asked.headers_mut().insert("authorization", value);
-                let answer = server.send(asked).await;
-                self.read(&server, answer, &path).await
+                match server.send(asked).await {
+                    Ok(answer) if answer.status == 401 => Err(not_its_key().into()),
+                    answer => self.read(&server, answer, &path).await,
+                }
             }
         }
     }
@@ -253,6 +255,12 @@ fn arc_key(challenge: &str, folder: &Path) -> Result<zeroize::Zeroizing<String>,
     }
     let key = std::fs::read_to_string(&file).map_err(unreadable)?;
     Ok(zeroize::Zeroizing::new(key.trim().to_owned()))
+}
+
+fn not_its_key() -> Problem {
+    arc("its agent does not accept the key in its own folder").fixes(vec![
+        "sudo systemctl restart himdsd   (the agent writes a new key)".to_owned(),
+    ])
 }
 
 fn arc(why: &str) -> Problem {

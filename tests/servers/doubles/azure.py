@@ -187,6 +187,9 @@ class Azure(control.Double):
             return request.answer(200, {"token_endpoint": f"{base}/oauth2/v2.0/token", "issuer": f"{base}/v2.0", "authorization_endpoint": f"{base}/oauth2/v2.0/authorize"})
         if where == "/metadata/identity/oauth2/token": return self.machine(request, "Metadata", "true", request.query.get("resource"))
         if where == "/app-service/token": return self.machine(request, "X-IDENTITY-HEADER", "of-this-app", request.query.get("resource"))
+        if where == "/arc/agent/token":
+            if request.headers.get("Authorization") == "Basic key-of-the-agent": return self.machine(request, "Metadata", "true", request.query.get("resource"))
+            return request.answer(401, None, {"WWW-Authenticate": "Basic realm=/var/opt/azcmagent/tokens/it.key"})
         if where == "/arc/token":
             # The key lies where only the agent's group can read it; this one names a place where it never is.
             return request.answer(401, None, {"WWW-Authenticate": f"Basic realm={self.seed.get('arc_key', '/etc/hostname')}"})
