@@ -256,7 +256,7 @@ fn errors_that_are_sent_elsewhere_go_there() {
     sandbox.roles("[roles.shell]\ncommand = ['sh']\nenv = 'dev'\nfields.TOKEN = '_envs/HP_JOB_TOKEN'\n");
     let errors = sandbox.home().join("err.log");
     let terminal = shell(&sandbox);
-    let print = "test -t 1 && echo out; echo \"wrong: $TOKEN.\" >&2; exit 3";
+    let print = "test -t 1 && echo out; printf 'wrong: %s.\\n' \"$TOKEN\" >&2; exit 3";
     sandbox.write("print", print);
     terminal.line("hallpass exec shell -- sh print 2>err.log; echo code:$?");
     let screen = terminal.wait("code:3");
