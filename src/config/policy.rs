@@ -14,13 +14,33 @@ const NONE: &str = "none";
 const FOREVER: &str = "forever";
 const REQUIRED: &str = "required";
 
-pub(super) const RECORD: Key = Key::now("record", Takes::SwitchOr(REQUIRED), "true");
-pub(super) const RECORD_INPUT: Key = Key::now("record_input", Takes::Switch, "false");
-pub(super) const KEEP: Key = Key::now("keep", Takes::DurationOr(FOREVER), "\"90d\"");
-pub(super) const IDLE_TIMEOUT: Key = Key::now("idle_timeout", Takes::DurationOr(NONE), "\"15m\"");
-pub(super) const MAX_DURATION: Key = Key::now("max_duration", Takes::DurationOr(NONE), "\"4h\"");
+/// What `[defaults]`, an environment and a role say alike.
+const KEYS: [Key; 8] = [
+    Key::later(
+        "confirm",
+        Takes::OneOf(&["none", "enter", "yes", "type-name"]),
+        "\"type-name\"",
+    ),
+    Key::later("require_reason", Takes::Switch, "true"),
+    Key::now("record", Takes::SwitchOr(REQUIRED), "true"),
+    Key::now("record_input", Takes::Switch, "false"),
+    Key::now("keep", Takes::DurationOr(FOREVER), "\"90d\""),
+    Key::now("idle_timeout", Takes::DurationOr(NONE), "\"15m\""),
+    Key::now("max_duration", Takes::DurationOr(NONE), "\"4h\""),
+    Key::now("clipboard", Takes::OneOf(&["allow", "ask", "deny"]), "\"deny\""),
+];
 
-pub(super) const CLIPBOARD: Key = Key::now("clipboard", Takes::OneOf(&["allow", "ask", "deny"]), "\"deny\"");
+/// These keys and those of a policy.
+pub(super) const fn with_policy<const OWN: usize, const ALL: usize>(own: [Key; OWN]) -> [Key; ALL] {
+    assert!(OWN + KEYS.len() == ALL, "the length of the list");
+    let mut all = [KEYS[0]; ALL];
+    let mut at = 0;
+    while at < ALL {
+        all[at] = if at < OWN { own[at] } else { KEYS[at - OWN] };
+        at += 1;
+    }
+    all
+}
 
 /// What the layers beside the roles say, and what is wrong with them: a role whose policy cannot be read is not opened.
 #[derive(Default)]

@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use super::BrokenRole;
 use super::assembly::Assembly;
 use super::fields::{WrittenField, read_fields};
-use super::policy::{CLIPBOARD, IDLE_TIMEOUT, KEEP, MAX_DURATION, Policies, RECORD, RECORD_INPUT};
+use super::policy::{Policies, with_policy};
 use super::report::{ProblemId, Report, Scope};
-use super::settings::{ACCESS_MODES, CONFIRM, REQUIRE_REASON};
+use super::settings::ACCESS_MODES;
 use super::source::shown;
 use super::walk::{Entry, Key, Table, Takes, check_name, unknown_name};
 use crate::domain::catalogue;
@@ -18,7 +18,7 @@ use crate::domain::role::Role;
 use crate::domain::suggest;
 
 /// Also the keys of a template.
-const ROLE_KEYS: &[Key] = &[
+const ROLE_KEYS: [Key; 31] = with_policy([
     Key::now("resource", Takes::Text, "\"orders-db\""),
     Key::now("connector", Takes::Text, "\"postgres\""),
     Key::now("env", Takes::Text, "\"prod\""),
@@ -40,18 +40,9 @@ const ROLE_KEYS: &[Key] = &[
     Key::now("extends", Takes::Text, "\"billing-pg\""),
     Key::now("override", Takes::Switch, "true"),
     Key::now("imported_from", Takes::Text, "\"~/.pgpass\""),
-    CONFIRM,
-    REQUIRE_REASON,
-    RECORD,
-    RECORD_INPUT,
-    KEEP,
-    IDLE_TIMEOUT,
-    MAX_DURATION,
-    CLIPBOARD,
     Key::later("on_exit", Takes::OneOf(&["stay", "return", "quit"]), "\"stay\""),
-    Key::later("clipboard", Takes::OneOf(&["allow", "deny"]), "\"deny\""),
     Key::later("detach", Takes::OneOf(&["allow", "deny"]), "\"allow\""),
-];
+]);
 
 /// A role or template as it is written.
 pub(super) struct Written<'a> {
@@ -215,7 +206,7 @@ fn write<'a>(
     entry: &Entry<'a>,
     owner: &str,
 ) -> Result<Written<'a>, Vec<ProblemId>> {
-    let Some(table) = Table::open(&scope, entry, owner, ROLE_KEYS) else {
+    let Some(table) = Table::open(&scope, entry, owner, &ROLE_KEYS) else {
         return Err(scope.into_problems());
     };
     let fields = table.get("fields");

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::policy::{CLIPBOARD, IDLE_TIMEOUT, KEEP, MAX_DURATION, Policies, RECORD, RECORD_INPUT};
+use super::policy::{Policies, with_policy};
 use super::report::Scope;
 use super::source::shown;
 use super::walk::{Entry, Key, Table, Takes, check_name, duplicate};
@@ -57,39 +57,15 @@ const RECORDINGS_KEYS: &[Key] = &[
     Key::now("max_mb", Takes::Number(1, 1_000_000), "1024"),
 ];
 
-// What an environment, the defaults and a role say alike and does not work yet; what does is in `policy`.
-pub(super) const CONFIRM: Key = Key::later(
-    "confirm",
-    Takes::OneOf(&["none", "enter", "yes", "type-name"]),
-    "\"type-name\"",
-);
-pub(super) const REQUIRE_REASON: Key = Key::later("require_reason", Takes::Switch, "true");
 pub(super) const ACCESS_MODES: Takes = Takes::OneOf(&["read-only", "read-write"]);
 
-const DEFAULTS_KEYS: &[Key] = &[
-    CONFIRM,
-    REQUIRE_REASON,
-    RECORD,
-    RECORD_INPUT,
-    KEEP,
-    IDLE_TIMEOUT,
-    MAX_DURATION,
-    CLIPBOARD,
-];
+const DEFAULTS_KEYS: [Key; 8] = with_policy([]);
 
-const ENVIRONMENT_KEYS: &[Key] = &[
+const ENVIRONMENT_KEYS: [Key; 11] = with_policy([
     Key::now("label", Takes::Text, "\"PROD\""),
     Key::now("color", COLORS, "\"red\""),
     Key::later("access_mode", ACCESS_MODES, "\"read-only\""),
-    CONFIRM,
-    REQUIRE_REASON,
-    RECORD,
-    RECORD_INPUT,
-    KEEP,
-    IDLE_TIMEOUT,
-    MAX_DURATION,
-    CLIPBOARD,
-];
+]);
 
 const PROFILE_KEYS: &[Key] = &[
     Key::now("include", Takes::Texts, "[\"~/team/hallpass/*.toml\"]"),
@@ -166,7 +142,7 @@ impl Settings {
         }
         if let Some(entry) = root.get("defaults") {
             let own = Scope::new(scope.report, scope.muted);
-            if let Some(table) = Table::open(&own, &entry, "[defaults]", DEFAULTS_KEYS) {
+            if let Some(table) = Table::open(&own, &entry, "[defaults]", &DEFAULTS_KEYS) {
                 self.policies.add_defaults(&table, own.problems());
             }
             scope.adopt(&own.into_problems());
@@ -209,7 +185,7 @@ impl Settings {
         }
         let what = format!("environment \"{}\"", entry.name);
         let own = Scope::new(scope.report, scope.muted);
-        let table = Table::open(&own, entry, &what, ENVIRONMENT_KEYS);
+        let table = Table::open(&own, entry, &what, &ENVIRONMENT_KEYS);
         scope.adopt(&own.problems());
         let Some(table) = table else { return };
         self.policies.add_environment(entry.name, &table, own.into_problems());
