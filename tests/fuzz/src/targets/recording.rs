@@ -42,7 +42,7 @@ pub fn run(data: &[u8]) {
         "what is written out can be read"
     );
     if fits {
-        play(Arc::new(Recording::load(reader)));
+        play(&Arc::new(Recording::load(reader)));
     }
 }
 
@@ -50,11 +50,11 @@ fn is_small(size: Size) -> bool {
     size.columns <= LARGEST.columns && size.rows <= LARGEST.rows
 }
 
-fn play(recording: Arc<Recording>) {
-    let Some(keyframes) = Keyframes::make(&recording, &GO) else {
+fn play(recording: &Arc<Recording>) {
+    let Some(keyframes) = Keyframes::make(recording, &GO) else {
         panic!("nobody told it to stop")
     };
-    let mut player = Player::new(Arc::clone(&recording), keyframes);
+    let mut player = Player::new(Arc::clone(recording), keyframes);
     for part in [1, 0, 2, 3] {
         player.seek(recording.length * part / 3);
         player
@@ -63,10 +63,10 @@ fn play(recording: Arc<Recording>) {
     }
     player.toggle();
     player.elapse(Duration::from_secs(3600));
-    let lines = Transcript::of(&recording, &GO).unwrap_or_default();
+    let lines = Transcript::of(recording, &GO).unwrap_or_default();
     assert!(lines.iter().all(|line| !line.contains(char::is_control)));
     if let Some(query) = Query::new("a") {
-        let found = find(&recording, &query, &GO).unwrap_or_default();
+        let found = find(recording, &query, &GO).unwrap_or_default();
         assert!(found.is_sorted() && found.iter().all(|time| *time <= recording.length));
     }
 }
