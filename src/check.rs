@@ -27,7 +27,17 @@ const QUESTION: Duration = Duration::from_secs(3);
 /// A probe that is not older is not made again for a role.
 const FRESH: Duration = Duration::from_secs(10);
 
+pub use age::ends_soon;
 pub use kept::Kept;
+
+/// What a check looks at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Depth {
+    /// Metadata wherever a provider has any.
+    Metadata,
+    /// The values, read as a launch reads them and dropped at once. Credentials that a read would make are not made.
+    Value,
+}
 
 /// What was found, and when it was looked at.
 #[derive(Debug, Clone, PartialEq)]
@@ -96,6 +106,10 @@ impl Checker<'_> {
     /// Checks these roles and the providers they use. Each provider goes on by itself: none waits for another one's answers. What is
     /// not answered within `limit` is a problem of its own; without one every question has its own limit only.
     pub async fn roles(&self, names: &[String], limit: Option<Duration>) -> Report {
+        self.roles_to(Depth::Metadata, names, limit).await
+    }
+
+    async fn roles_to(&self, depth: Depth, names: &[String], limit: Option<Duration>) -> Report {
         let at = Timestamp::now();
         let limit = limit.map(|whole| Limit {
             until: tokio::time::Instant::now() + whole,
@@ -110,7 +124,7 @@ impl Checker<'_> {
         let asked = self
             .questions(&chosen)
             .into_iter()
-            .map(|(provider, questions)| self.of_provider(provider, questions, limit));
+            .map(|(provider, questions)| self.of_provider(provider, questions, depth, limit));
         let mut providers = Vec::new();
         let mut facts = Facts::at(Timestamp::now());
         for answers in join_all(asked).await {
@@ -140,7 +154,13 @@ impl Checker<'_> {
     }
 
     /// The same, with what an earlier check found where that is not older than `max_age`; what this one finds is kept for the next.
-    pub async fn roles_or_kept(&self, names: &[String], limit: Option<Duration>, max_age: Option<Duration>) -> Report {
+    pub async fn roles_or_kept(
+        &self,
+        depth: Depth,
+        names: &[String],
+        limit: Option<Duration>,
+        max_age: Option<Duration>,
+    ) -> Report {
         let mut kept = Kept::read(*self);
         let since = max_age.map(|age| kept::ago(age, Timestamp::now()));
         let known = |name: &String| kept.role(name, since?);
@@ -150,7 +170,7 @@ impl Checker<'_> {
             .filter(|name| roles.iter().all(|role| role.status.name != **name))
             .cloned()
             .collect();
-        let fresh = self.roles(&rest, limit).await;
+        let fresh = self.roles_to(depth, &rest, limit).await;
         let used: BTreeSet<&str> = roles
             .iter()
             .filter_map(|known| self.config.roles.iter().find(|role| role.name == known.status.name))
@@ -212,10 +232,16 @@ impl Checker<'_> {
         all
     }
 
-    async fn of_provider<'a>(&self, name: &str, questions: Questions<'a>, limit: Option<Limit>) -> Answers<'a> {
+    async fn of_provider<'a>(
+        &self,
+        name: &str,
+        questions: Questions<'a>,
+        depth: Depth,
+        limit: Option<Limit>,
+    ) -> Answers<'a> {
         let tokens = self.tokens(name, questions.tokens, limit);
         let (tokens, (provider, secrets)) = if questions.probe {
-            let secrets = self.secrets(name, questions.secrets, limit);
+            let secrets = self.secrets(name, questions.secrets, depth, limit);
             let (tokens, (status, secrets)) = futures::join!(tokens, secrets);
             (tokens, (Some(status), secrets))
         } else {
@@ -233,6 +259,7 @@ impl Checker<'_> {
         &self,
         name: &str,
         secrets: BTreeMap<&SecretId, Vec<&str>>,
+        depth: Depth,
         limit: Option<Limit>,
     ) -> (ProviderStatus, Vec<(SecretId, Answer)>) {
         let status = match within(limit, self.recent(name)).await {
@@ -251,7 +278,7 @@ impl Checker<'_> {
         let lane = self.providers.lane(name);
         let asked = secrets
             .into_iter()
-            .map(|(id, keys)| self.inspect(id, keys, &lane, limit));
+            .map(|(id, keys)| self.inspect(id, keys, depth, &lane, limit));
         let answers = join_all(asked).await;
         (status, answers)
     }
@@ -328,8 +355,21 @@ impl Checker<'_> {
         provider.map_or_else(|_| String::new(), |provider| provider.endpoint())
     }
 
-    async fn inspect(&self, id: &SecretId, keys: Vec<&str>, lane: &Lane, limit: Option<Limit>) -> (SecretId, Answer) {
-        let inspect = async { self.providers.get(&id.provider)?.inspect(id, &keys).await };
+    async fn inspect(
+        &self,
+        id: &SecretId,
+        keys: Vec<&str>,
+        depth: Depth,
+        lane: &Lane,
+        limit: Option<Limit>,
+    ) -> (SecretId, Answer) {
+        let inspect = async {
+            let provider = self.providers.get(&id.provider)?;
+            match depth {
+                Depth::Metadata => provider.inspect(id, &keys).await,
+                Depth::Value => provider.inspect_value(id, &keys).await,
+            }
+        };
         let (result, ms) = self.ask(&id.provider, lane, limit, inspect).await;
         (id.clone(), Answer { result, ms })
     }

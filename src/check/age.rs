@@ -12,6 +12,11 @@ const DAY: i64 = 86_400;
 /// A secret that ends sooner is remarked upon.
 const SOON: i64 = 7 * DAY;
 
+/// Whether what ends at that time ends soon, or has ended.
+pub fn ends_soon(at: Timestamp, now: Timestamp) -> bool {
+    at.as_second() - now.as_second() <= SOON
+}
+
 /// `rotation_warn` of a provider: the age from which a secret of it should have been rotated.
 pub(super) fn rotation_warn(provider: &ProviderConfig) -> Option<Duration> {
     match provider.settings.get("rotation_warn")? {
@@ -29,8 +34,8 @@ pub(super) fn remark(
 ) -> Option<String> {
     // What is made anew for each session is meant to end soon.
     let lasting = reference.id.kind != Kind::VaultDb;
-    let left = inspected.expires.map(|at| (at, at.as_second() - now.as_second()));
-    if let Some((at, left)) = left.filter(|(_, left)| lasting && *left <= SOON) {
+    if let Some(at) = inspected.expires.filter(|at| lasting && ends_soon(*at, now)) {
+        let left = at.as_second() - now.as_second();
         return Some(match left {
             // One that is not given out any more is a problem of its own, in the provider's words.
             ..=0 => format!("expired on {}, and the provider still gives it out", day(at)),

@@ -144,9 +144,13 @@ fn look_up(
     Ok(())
 }
 
-/// The first of the keys that the secret has; the first of all where their names are not known.
+/// The first of the keys that the secret has, and not with nothing in it; the first of all where their names are not known.
 fn first_present<'a>(keys: &'a [String], inspected: &Inspected) -> Option<&'a str> {
-    let present = |key: &&String| inspected.keys.as_ref().is_none_or(|names| names.contains(key));
+    let picked = |key: &String| !inspected.unpicked.contains_key(key);
+    let present = |key: &&String| {
+        let names = inspected.keys.as_ref();
+        names.is_none_or(|names| names.contains(key) && picked(key))
+    };
     keys.iter().find(present).map(String::as_str)
 }
 
@@ -155,8 +159,11 @@ fn none_of(keys: &[String], reference: &SecretRef, field: &Field, inspected: &In
     launch::none_of(keys, names, reference, field)
 }
 
-/// A problem if the names of the secret's keys show that the key is not among them.
+/// A problem if the value, or the names of the secret's keys, show that nothing is there by this key.
 fn missing_key(key: Option<&str>, reference: &SecretRef, inspected: &Inspected) -> Result<(), Problem> {
+    if let Some(error) = inspected.unpicked.get(key.unwrap_or_default()) {
+        return Err(launch::explain(error, reference));
+    }
     let Some(names) = inspected.keys.as_ref() else {
         return Ok(());
     };
@@ -353,6 +360,31 @@ mod tests {
         );
         assert_eq!((other.state, other.warning), (State::Ok, None));
     }
+
+    #[test]
+    fn a_value_that_was_read_tells_what_names_cannot() {
+        let read = |names: Option<&[&str]>, key: &str, error: PickError| Inspected {
+            unpicked: [(key.to_owned(), error)].into(),
+            ..inspected(names)
+        };
+        let null = || PickError::Null { key: "user".to_owned() };
+        let of_key = |inspected| status_of(&field(Source::Secret(reference(Some("user")))), inspected);
+        assert_eq!(code(&of_key(read(Some(&["user"]), "user", null()))), Some("E-REF-NULL"));
+        let text = PickError::NotJson { key: "user".to_owned() };
+        assert_eq!(code(&of_key(read(None, "user", text))), Some("E-REF-NOT-JSON"));
+        let other = PickError::KeyNeeded { names: Vec::new() };
+        assert_eq!(
+            of_key(read(Some(&["user"]), "", other)).state,
+            State::Ok,
+            "nobody asked for the whole"
+        );
+        let filled = status_of(
+            &from(&["user", "username"], true),
+            read(Some(&["user", "username"]), "user", null()),
+        );
+        assert_eq!(filled.key.as_deref(), Some("username"), "as a launch takes it");
+    }
+
     #[test]
     fn a_newline_that_the_field_takes_off_is_no_surprise() {
         let mut pass = field(Source::Secret(reference(Some("pass"))));

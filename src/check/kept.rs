@@ -1,5 +1,5 @@
 //! What the last checks found, in a file of the state folder, so that a monitoring loop does not ask the providers each time. It
-//! holds names, states, codes and times; what is said beside a code is the catalogue's word, never a provider's.
+//! holds names, states, codes, times and our own remarks; what is said beside a code is the catalogue's word, never a provider's.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -17,7 +17,7 @@ use crate::domain::problem::Problem;
 use crate::domain::role::{Role, Source};
 use crate::domain::status::{FieldStatus, ProviderStatus, RoleStatus, State};
 
-const SCHEMA: u32 = 1;
+const SCHEMA: u32 = 2;
 const LARGEST: u64 = 16 << 20;
 
 /// What was found, and when.
@@ -57,6 +57,7 @@ struct KeptField {
     name: String,
     state: String,
     code: Option<String>,
+    warning: Option<String>,
     key: Option<String>,
     version: Option<String>,
     rotated_at: Option<Timestamp>,
@@ -151,6 +152,7 @@ impl<'a> Kept<'a> {
                 name: field.name.clone(),
                 state: field.state.word().to_owned(),
                 code: code(field.problem.as_ref()),
+                warning: field.warning.clone(),
                 key: field.key.clone(),
                 version: field.version.clone(),
                 rotated_at: field.rotated_at,
@@ -226,8 +228,7 @@ fn recall(role: &Role, kept: &KeptRole) -> Option<RoleStatus> {
             name: kept.name.clone(),
             state,
             problem: problem(kept.code.as_deref())?,
-            warning: (state == State::Warn)
-                .then(|| format!("it gave cause for a remark: hallpass check {} says which", role.name)),
+            warning: kept.warning.clone(),
             key: kept.key.clone(),
             version: kept.version.clone(),
             rotated_at: kept.rotated_at,

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use clap::{Args, ValueEnum};
 
 use super::{Frame, json, say, time_limit};
-use crate::check::Checker;
+use crate::check::{Checker, Depth};
 use crate::config::parse_duration;
 use crate::domain::problem::Problem;
 use crate::domain::status::State;
@@ -19,7 +19,7 @@ pub(super) use table::login;
 /// Check roles and the providers they use
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  hallpass check\n  hallpass check prod-postgres\n  hallpass check --json | jq .summary\n  hallpass check --nagios --max-age 5m"
+    after_help = "Examples:\n  hallpass check\n  hallpass check prod-postgres\n  hallpass check --json | jq .summary\n  hallpass check --nagios --max-age 5m\n  hallpass check --deep"
 )]
 pub(super) struct Check {
     /// Roles to check; all of them if none is named
@@ -27,6 +27,9 @@ pub(super) struct Check {
     /// All roles, whatever roles are named
     #[arg(long)]
     all: bool,
+    /// Read the values too, as a launch does, and drop them at once: finds what only a value shows. Makes no credentials
+    #[arg(long, conflicts_with = "max_age")]
+    deep: bool,
     /// One line for a monitoring system; exit 0, 1, 2, or 3 when it could not be checked
     #[arg(long, conflicts_with = "json")]
     nagios: bool,
@@ -62,7 +65,8 @@ pub(super) fn run(check: &Check, frame: &Frame) -> Result<u8, Problem> {
         world: &frame.world,
     };
     let runtime = frame.runtime()?;
-    let report = runtime.block_on(checker.roles_or_kept(&names, check.timeout, check.max_age));
+    let depth = if check.deep { Depth::Value } else { Depth::Metadata };
+    let report = runtime.block_on(checker.roles_or_kept(depth, &names, check.timeout, check.max_age));
     // A name server that does not answer keeps a thread busy: nobody waits for it any more.
     runtime.shutdown_background();
     let config_failed = check.roles.is_empty() && !frame.config.problems.is_empty();

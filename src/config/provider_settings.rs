@@ -68,7 +68,7 @@ const AWS_KEYS: &[Key] = &[
     Key::now("region", Takes::Text, "\"eu-west-1\""),
     Key::now("profile", Takes::Text, "\"work\""),
     Key::now("role_arn", Takes::Text, "\"arn:aws:iam::123456789012:role/dba\""),
-    Key::now("external_id", Takes::Credential, "\"…\""),
+    Key::now("external_id", Takes::Text, "\"…\""),
     Key::now("session_name", Takes::Text, "\"hallpass\""),
     Key::now("endpoint", Takes::Text, "\"http://127.0.0.1:4566\""),
     Key::now("imds", Takes::Switch, "false"),

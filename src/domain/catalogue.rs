@@ -31,12 +31,12 @@ catalogue! {
     CONFIG_TYPE = "E-CONFIG-TYPE", "a value of the wrong type or outside what the key takes", causes: [], fixes: ["correct the value, then: hallpass config check"];
     CONFIG_MISSING_KEY = "E-CONFIG-MISSING-KEY", "a key that must be there is missing", causes: [], fixes: ["add the key, then: hallpass config check"];
     CONFIG_UNKNOWN_NAME = "E-CONFIG-UNKNOWN-NAME", "a name that nothing declares (connector, provider, template, role)", causes: [], fixes: ["correct the name, then: hallpass config check"];
-    CONFIG_UNKNOWN_ROLE = "E-CONFIG-UNKNOWN-ROLE", "no role has this name", causes: [], fixes: ["hallpass list"];
+    CONFIG_UNKNOWN_ROLE = "E-CONFIG-UNKNOWN-ROLE", "no role has this name", causes: ["a typo", "its file is not read, or is broken: hallpass config check"], fixes: ["hallpass list"];
     CONFIG_DUPLICATE = "E-CONFIG-DUPLICATE", "the same name is declared twice", causes: [], fixes: ["rename or remove one of the two"];
     CONFIG_CYCLE = "E-CONFIG-CYCLE", "templates, connectors or provider credentials refer to each other in a circle", causes: [], fixes: ["break the circle at the place shown"];
-    CONFIG_INSECURE_MODE = "E-CONFIG-INSECURE-MODE", "a file that others can change is not trusted", causes: ["the file or its folder is writable by other users, or belongs to another user"], fixes: [];
+    CONFIG_INSECURE_MODE = "E-CONFIG-INSECURE-MODE", "a file that others can change is not trusted", causes: ["the file or its folder is writable by other users, or belongs to another user"], fixes: ["chmod go-w FILE   (and its folder)", "chown \"$USER\" FILE   (if it belongs to somebody else)"];
     CONFIG_NAME = "E-CONFIG-NAME", "a name that cannot be used", causes: [], fixes: ["rename it"];
-    CONFIG_PLAIN_SECRET = "E-CONFIG-PLAIN-SECRET", "a secret is written into a role file", causes: ["the connector marks this field secret, and the role gives it as plain text"], fixes: [];
+    CONFIG_PLAIN_SECRET = "E-CONFIG-PLAIN-SECRET", "a secret is written into a role file", causes: ["the connector marks this field secret, and the role gives it as plain text"], fixes: ["hallpass secret set PATH#KEY   (asks for the value), and name it in the field: { secret = \"local:PATH#KEY\" }"];
     CONFIG_DANGEROUS_ENV = "E-CONFIG-DANGEROUS-ENV", "a variable that changes how programs load code or are found", causes: [], fixes: ["if it is meant: allow_dangerous_env = [\"NAME\"] in the role"];
     CONFIG_ENV_NAME = "E-CONFIG-ENV-NAME", "a field's name cannot be an environment variable", causes: ["names are letters, digits and _, and do not begin with a digit"], fixes: ["rename the field"];
     CONFIG_FIELD_MISSING = "E-CONFIG-FIELD-MISSING", "a field that the connector needs has no value", causes: ["neither the role nor the secret that it is filled from gives one"], fixes: ["give the field in the role, or say with map = { FIELD = \"key\" } which key it is"];
@@ -44,21 +44,21 @@ catalogue! {
     // --- references
     CONFIG_REF_SYNTAX = "E-CONFIG-REF-SYNTAX", "a text that looks like a secret reference and is not one", causes: [], fixes: ["correct the reference; if the text itself is meant: { literal = \"…\" }"];
     REF_IN_ARGUMENT = "E-REF-IN-ARGUMENT", "a secret would stand in a command's arguments, where every process can read it", causes: ["an argument names a field whose value comes from a secret provider"], fixes: ["let the program read the variable from its environment"];
-    REF_KEY_NEEDED = "E-REF-KEY-NEEDED", "the secret holds several keys and the reference names none", causes: [], fixes: ["add #KEY to the reference"];
+    REF_KEY_NEEDED = "E-REF-KEY-NEEDED", "the secret holds several keys and the reference names none", causes: ["the reference was written for a secret with one value", "the key was left out"], fixes: ["add #KEY to the reference"];
     REF_KEY_MISSING = "E-REF-KEY-MISSING", "the secret is there, the key in it is not", causes: ["the key was renamed, or never written"], fixes: ["correct the key in the reference"];
-    REF_NOT_JSON = "E-REF-NOT-JSON", "a key was asked of a text that is not a JSON object", causes: [], fixes: ["leave the key out, or store a JSON object"];
-    REF_NULL = "E-REF-NULL", "the key holds null", causes: [], fixes: ["write a value, or mark the field optional = true"];
-    REF_NUL_BYTE = "E-REF-NUL-BYTE", "a value with a NUL byte cannot be an environment variable", causes: [], fixes: ["via = \"file\""];
-    REF_NOT_TEXT = "E-REF-NOT-TEXT", "a value that is not text where text is needed", causes: [], fixes: ["via = \"file\""];
+    REF_NOT_JSON = "E-REF-NOT-JSON", "a key was asked of a text that is not a JSON object", causes: ["the secret is one text, and the reference names a key in it", "the JSON in the secret is broken"], fixes: ["leave the key out, or store a JSON object"];
+    REF_NULL = "E-REF-NULL", "the key holds null", causes: ["the key was written and its value left out"], fixes: ["write a value, or mark the field optional = true"];
+    REF_NUL_BYTE = "E-REF-NUL-BYTE", "a value with a NUL byte cannot be an environment variable", causes: ["the secret is binary: a key store, a ticket"], fixes: ["via = \"file\""];
+    REF_NOT_TEXT = "E-REF-NOT-TEXT", "a value that is not text where text is needed", causes: ["the secret is binary: a key store, a ticket", "it is text of another encoding than UTF-8"], fixes: ["via = \"file\""];
     REF_TOO_LARGE = "E-REF-TOO-LARGE", "a value larger than the system lets a program have", causes: ["the system gives one variable 128 KiB at most"], fixes: ["via = \"file\""];
 
     // --- providers in general
-    PROVIDER_NOT_BUILT = "E-PROVIDER-NOT-BUILT", "not built yet, or not into this binary", causes: [], fixes: ["use one of the kinds that are built: hallpass version"];
+    PROVIDER_NOT_BUILT = "E-PROVIDER-NOT-BUILT", "not built yet, or not into this binary", causes: ["this hallpass was built without the kind", "it waits for a later version"], fixes: ["use one of the kinds that are built: hallpass version"];
     PROVIDER_UPSTREAM = "E-PROVIDER-UPSTREAM", "the provider answered something that cannot be used", causes: ["a proxy in between, or a fault on the provider's side"], fixes: ["try again; hallpass check shows which step fails"];
-    PROVIDER_UNKNOWN = "E-PROVIDER-UNKNOWN", "no provider has this name", causes: [], fixes: ["hallpass provider list"];
+    PROVIDER_UNKNOWN = "E-PROVIDER-UNKNOWN", "no provider has this name", causes: ["a typo", "the provider is in a configuration file that is not read"], fixes: ["hallpass provider list"];
     PROVIDER_UNSUPPORTED = "E-PROVIDER-UNSUPPORTED", "asked of a provider whose kind cannot do it", causes: ["the role or the configuration names the wrong provider"], fixes: ["hallpass provider list"];
     PROVIDER_NO_LOGIN = "E-PROVIDER-NO-LOGIN", "the provider has no login that needs a person", causes: ["it logs in by itself, with what its settings and the environment give"], fixes: ["hallpass provider test NAME"];
-    PROVIDER_CANCELLED = "E-PROVIDER-CANCELLED", "cancelled before the answer came", causes: [], fixes: [];
+    PROVIDER_CANCELLED = "E-PROVIDER-CANCELLED", "cancelled before the answer came", causes: ["Ctrl-C, or hallpass was ending"], fixes: ["do it again"];
 
     // --- network
     NET_DNS = "E-NET-DNS", "the host's name does not resolve", causes: ["a typo in the address", "no network, or the VPN is down"], fixes: ["getent hosts HOST"];
@@ -73,7 +73,7 @@ catalogue! {
     ENV_UNSET = "E-ENV-UNSET", "the environment variable is not set", causes: ["hallpass was started from a place where the variable is not exported"], fixes: ["export the variable, then start hallpass again"];
 
     // --- the local store
-    LOCAL_MISSING = "E-LOCAL-MISSING", "the local store holds no such secret", causes: [], fixes: ["hallpass secret list"];
+    LOCAL_MISSING = "E-LOCAL-MISSING", "the local store holds no such secret", causes: ["a typo in the path or the key", "nobody has written it on this machine yet"], fixes: ["hallpass secret list"];
     LOCAL_LOCKED = "E-LOCAL-LOCKED", "the local store needs its passphrase", causes: ["its key is locked by a passphrase, and nobody has typed it in this run"], fixes: ["hallpass connect ROLE   (asks for the passphrase where there is a terminal)"];
     LOCAL_PASSPHRASE = "E-LOCAL-PASSPHRASE", "the passphrase of the local store is wrong", causes: ["a typo", "it is the passphrase of another store"], fixes: ["try again: hallpass secret list"];
     LOCAL_NO_KEY = "E-LOCAL-NO-KEY", "the local store is there and its key file is not", causes: ["the key file was moved or deleted", "HALLPASS_STORE_KEY_FILE or key_file in config.toml names another place"], fixes: ["restore the key file from a backup, or export HALLPASS_STORE_KEY_FILE=FILE", "without its key nothing can open the store: move it away and start a new one with hallpass secret set"];
@@ -111,8 +111,8 @@ catalogue! {
     VAULT_404_KEY = "E-VAULT-404-KEY", "the secret is there, the key in it is not", causes: ["the key was renamed, or never written"], fixes: ["correct the key in the reference"];
     VAULT_NO_MOUNT = "E-VAULT-NO-MOUNT", "Vault has no secrets engine at this mount", causes: ["a typo in the mount", "the mount is in another namespace"], fixes: ["vault secrets list"];
     VAULT_KV_VERSION = "E-VAULT-KV-VERSION", "the mount is of the other KV version", causes: ["the reference says KV v1 and the mount is v2, or the other way round"], fixes: ["use _envs/vault/… or vault:…, which find the version out"];
-    VAULT_DELETED_VERSION = "E-VAULT-DELETED-VERSION", "this version of the secret was deleted or destroyed", causes: [], fixes: ["vault kv undelete -versions=N PATH", "pin another version, or none"];
-    VAULT_NO_VERSION = "E-VAULT-NO-VERSION", "the secret never had this version", causes: [], fixes: ["vault kv metadata get PATH"];
+    VAULT_DELETED_VERSION = "E-VAULT-DELETED-VERSION", "this version of the secret was deleted or destroyed", causes: ["somebody deleted it, or its delete_version_after is over", "somebody destroyed it, which nobody can undo"], fixes: ["vault kv undelete -versions=N PATH", "pin another version, or none"];
+    VAULT_NO_VERSION = "E-VAULT-NO-VERSION", "the secret never had this version", causes: ["a typo in version", "the version is older than the oldest that Vault keeps (max_versions)", "the secret was deleted whole and written anew"], fixes: ["vault kv metadata get PATH"];
     VAULT_NAMESPACE = "E-VAULT-NAMESPACE", "Vault has no such namespace", causes: ["a typo in VAULT_NAMESPACE or namespace in config.toml"], fixes: ["vault namespace list"];
     VAULT_SEALED = "E-VAULT-SEALED", "Vault is sealed", causes: ["it was restarted and nobody has unsealed it yet"], fixes: ["vault operator unseal   (by those who hold the keys)"];
     VAULT_UNINITIALISED = "E-VAULT-UNINITIALISED", "Vault was never initialised", causes: ["the address is that of a new server"], fixes: ["vault operator init"];
@@ -215,8 +215,8 @@ catalogue! {
     CLIENT_MISSING = "E-CLIENT-MISSING", "the program that opens this role is not installed", causes: ["it is not on PATH"], fixes: ["install it, or correct PATH or the role's command"];
     CLIENT_NOT_EXECUTABLE = "E-CLIENT-NOT-EXECUTABLE", "the program that opens this role cannot be executed", causes: ["the file is not executable, or not a program"], fixes: ["chmod +x FILE"];
     CLIENT_VERSION = "E-CLIENT-VERSION", "the program that opens this kind of role is older than what it is needed for", causes: ["the system's packages are old"], fixes: ["install a newer version of it"];
-    CLIENT_START = "E-CLIENT-START", "the program could not be started", causes: [], fixes: [];
-    CONNECTOR_NOT_BUILT = "E-CONNECTOR-NOT-BUILT", "this connector is not built yet", causes: [], fixes: ["use one of the connectors that are built, or exec"];
+    CLIENT_START = "E-CLIENT-START", "the program could not be started", causes: ["the program, or the interpreter in its first line, is not one for this machine", "the limit of processes or of memory is reached"], fixes: ["run it by hand to see what it says", "hallpass doctor"];
+    CONNECTOR_NOT_BUILT = "E-CONNECTOR-NOT-BUILT", "this connector is not built yet", causes: ["it waits for a later version"], fixes: ["use one of the connectors that are built, or exec"];
     TTY_REQUIRED = "E-TTY-REQUIRED", "this needs a terminal", causes: ["standard input or output is not a terminal"], fixes: ["hallpass exec ROLE -- CMD…   works without one"];
 
     // --- recordings
@@ -231,9 +231,9 @@ catalogue! {
     REC_READ = "E-REC-READ", "a recording or the folder of recordings cannot be read", causes: ["it belongs to somebody else"], fixes: ["hallpass paths   says where recordings lie"];
     REC_SEALED = "E-REC-SEALED", "the recording is sealed", causes: ["only the recipients in [recordings] at that time can read it"], fixes: ["add --identity FILE   with the identity of a recipient"];
     REC_IDENTITY = "E-REC-IDENTITY", "an identity cannot open the recording", causes: ["the file is missing or is no identity file of age", "it is not the identity of a recipient"], fixes: ["age-keygen -y IDENTITY   prints whose it is; compare with recipients in [recordings]"];
-    FILTER = "E-FILTER", "a filter names a field or a value that is not there", causes: [], fixes: ["hallpass help filters"];
-    USAGE = "E-USAGE", "the command cannot be used like this", causes: [], fixes: ["hallpass --help"];
-    IO = "E-IO", "the system refused a file or a process", causes: [], fixes: [];
+    FILTER = "E-FILTER", "a filter names a field or a value that is not there", causes: ["a typo in the field or its value"], fixes: ["hallpass help filters"];
+    USAGE = "E-USAGE", "the command cannot be used like this", causes: ["a flag or an argument that the command does not take, or one that is missing"], fixes: ["hallpass --help"];
+    IO = "E-IO", "the system refused a file or a process", causes: ["the file or its folder belongs to somebody else, or is not there", "the disk is full, or the limit of open files or processes is reached"], fixes: ["hallpass paths   (which folders are used)", "hallpass doctor"];
 
     // --- recordings that are read
     REC_FORMAT = "E-REC-FORMAT", "the file is no recording that can be played", causes: ["it is not an asciicast (v1, v2 or v3), or something else was written into its first line"], fixes: ["head -c 200 FILE   (the first line of an asciicast is a JSON object with \"version\")"];
@@ -257,6 +257,30 @@ mod tests {
                 code.id
             );
             assert!(!CODES[..i].iter().any(|other| other.id == code.id), "{} twice", code.id);
+        }
+    }
+
+    /// Mistakes in a file, whose own sentence is the cause and which are shown at their place.
+    const SHOWN: &[&Code] = &[
+        &CONFIG_SYNTAX,
+        &CONFIG_UNKNOWN_KEY,
+        &CONFIG_TYPE,
+        &CONFIG_MISSING_KEY,
+        &CONFIG_UNKNOWN_NAME,
+        &CONFIG_DUPLICATE,
+        &CONFIG_CYCLE,
+        &CONFIG_NAME,
+        &CONFIG_DANGEROUS_ENV,
+        &CONFIG_REF_SYNTAX,
+    ];
+
+    #[test]
+    fn every_code_says_why_and_what_to_do() {
+        for code in CODES {
+            assert!(!code.causes.is_empty() || SHOWN.contains(code), "{}", code.id);
+            assert!(!code.fixes.is_empty(), "{}", code.id);
+            let mut words = code.causes.iter().chain(code.fixes);
+            assert!(words.all(|word| !word.trim().is_empty()), "{}", code.id);
         }
     }
 }

@@ -373,6 +373,8 @@ impl Keeping {
         let key = key.clone();
         let journal = folder(&kept.registry);
         tokio::spawn(async move {
+            let endpoint = provider.as_ref().map(|provider| provider.endpoint());
+            let endpoint = endpoint.unwrap_or_default();
             let result = match provider {
                 Ok(provider) => provider.revoke(&lease).await,
                 Err(problem) => Err(problem),
@@ -386,7 +388,14 @@ impl Keeping {
                 }
                 Err(problem) => {
                     owed.insert(key.clone(), (lease.clone(), problem.clone()));
-                    if is_final(problem) {
+                    // Whoever starts next may come with a login that is let.
+                    if is_refusal(problem) {
+                        let told = Entry {
+                            told: true,
+                            ..Entry::of(&lease, endpoint)
+                        };
+                        let _ = enter(&journal, told);
+                    } else if is_final(problem) {
                         strike(&journal, &lease);
                     }
                 }
@@ -448,6 +457,11 @@ fn is_final(problem: &Problem) -> bool {
     last_words.contains(&problem.code)
 }
 
+/// Whether another login may be allowed what this one is not.
+fn is_refusal(problem: &Problem) -> bool {
+    problem.code == &catalogue::VAULT_LEASE_403
+}
+
 async fn sweep_all(registry: &Arc<Registry>) {
     let leftovers = journal::leftovers(&folder(registry));
     futures::stream::iter(leftovers)
@@ -455,7 +469,7 @@ async fn sweep_all(registry: &Arc<Registry>) {
         .await;
 }
 
-/// Gives back what one run left. What fails stays in its journal until it has ended by itself.
+/// Gives back what one run left. What fails stays in its journal until it has ended by itself: a later start may come with another login.
 async fn sweep_one(mut leftover: Leftover, registry: &Arc<Registry>) {
     for entry in leftover.entries.clone() {
         let lease = entry.lease();
@@ -472,8 +486,13 @@ async fn sweep_one(mut leftover: Leftover, registry: &Arc<Registry>) {
         match result {
             Ok(()) => leftover.strike(lease.key()),
             Err(_) if over => leftover.strike(lease.key()),
+            Err(problem) if is_refusal(&problem) && entry.told => {}
             Err(problem) if is_final(&problem) => {
-                leftover.strike(lease.key());
+                if is_refusal(&problem) {
+                    leftover.told(&entry);
+                } else {
+                    leftover.strike(lease.key());
+                }
                 lock(&SHARED.owed).insert(key(&lease), (lease.clone(), problem.clone()));
                 tell(News::NotRevoked(lease, problem));
             }

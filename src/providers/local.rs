@@ -236,7 +236,7 @@ impl LocalStore {
             keys: Some(entry.keys),
             version: Some(entry.version.to_string()),
             changed: Some(entry.changed),
-            expires: None,
+            ..Inspected::default()
         })
     }
 

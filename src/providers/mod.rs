@@ -44,7 +44,7 @@ use crate::domain::catalogue;
 use crate::domain::lease::{Held, Lease};
 use crate::domain::problem::{Location, Problem};
 use crate::domain::reference::{ProviderKind, SecretId, SecretRef};
-use crate::domain::secret::Payload;
+use crate::domain::secret::{Payload, PickError};
 use crate::domain::status::ProviderStatus;
 pub use credentials::Credentials;
 pub use kinds::{Open, PROVIDERS, ProviderSpec, credential_names};
@@ -93,8 +93,10 @@ pub struct Inspected {
     /// When the provider itself says that the secret ends.
     pub expires: Option<Timestamp>,
     /// What will surprise about the values of the keys that were asked for, by key (none for a secret's whole text is the empty name);
-    /// only where the provider had to read them anyway.
+    /// only where the value was read.
     pub warnings: BTreeMap<String, &'static str>,
+    /// Why nothing can be picked by a key that was asked for, named as in `warnings`; only where the value was read.
+    pub unpicked: BTreeMap<String, PickError>,
 }
 
 /// A secret store. Implementations hold their clients and logins, are built without any I/O, and never prompt.
@@ -115,6 +117,21 @@ pub trait Provider: Send + Sync {
 
     /// Whether the secret is there and which keys it has, by metadata wherever the provider has any. `keys` are those that will be picked.
     async fn inspect(&self, secret: &SecretId, keys: &[&str]) -> Result<Inspected, Problem>;
+
+    /// The same from the value itself, read as a launch reads it and dropped at once. Makes no credentials.
+    async fn inspect_value(&self, secret: &SecretId, keys: &[&str]) -> Result<Inspected, Problem> {
+        let known = self.inspect(secret, keys).await?;
+        let fetched = self.fetch(secret).await?;
+        let mut seen = seen(&fetched.payload, keys);
+        // What the provider itself says weighs more.
+        seen.warnings.extend(known.warnings);
+        Ok(Inspected {
+            version: fetched.version.or(known.version),
+            changed: fetched.changed.or(known.changed),
+            expires: fetched.expires.or(known.expires),
+            ..seen
+        })
+    }
 
     /// What time it is by the server's own clock; none where there is no server, or it does not say.
     async fn server_time(&self) -> Option<Timestamp> {
@@ -263,23 +280,24 @@ impl World {
 
 /// What an inspection knows that had to read the value: the names of the keys, and what will surprise about those asked for.
 fn seen(payload: &Payload, keys: &[&str]) -> Inspected {
-    let warning = |key: Option<&str>| payload.pick(key).ok().and_then(|value| value.warning());
-    let whole = warning(None).map(|warning| (String::new(), warning));
-    let of_keys = keys
-        .iter()
-        .filter_map(|key| Some(((*key).to_owned(), warning(Some(key))?)));
-    Inspected {
+    let mut seen = Inspected {
         keys: payload.names(),
-        warnings: of_keys.chain(whole).collect(),
         ..Inspected::default()
+    };
+    for key in keys.iter().copied().map(Some).chain([None]) {
+        let name = key.unwrap_or_default().to_owned();
+        match payload.pick(key) {
+            Ok(value) => seen.warnings.extend(value.warning().map(|warning| (name, warning))),
+            Err(error) => drop(seen.unpicked.insert(name, error)),
+        }
     }
+    seen
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::domain::reference::Kind;
-    use crate::domain::secret::PickError;
 
     fn providers(env: &[(&str, &str)], configured: Vec<ProviderConfig>) -> Providers {
         let configured = configured.into_iter().map(|config| (config.name.clone(), config));

@@ -38,7 +38,7 @@ use super::net::ladder::{Ladder, Route};
 use super::net::retry::Attempts;
 use super::net::tls::{self, Pem};
 use super::shared::Shared;
-use super::{Credentials, Fetched, Inspected, Person, Provider, ProviderConfig, World, seen};
+use super::{Credentials, Fetched, Inspected, Person, Provider, ProviderConfig, World};
 use crate::domain::catalogue;
 use crate::domain::lease::Lease;
 use crate::domain::problem::Problem;
@@ -261,17 +261,17 @@ impl Provider for Vault {
     }
 
     async fn inspect(&self, secret: &SecretId, keys: &[&str]) -> Result<Inspected, Problem> {
-        if let Some(inspected) = self.without_value(secret).await? {
-            return Ok(inspected);
+        match self.without_value(secret).await? {
+            Some(inspected) => Ok(inspected),
+            None => self.look(secret, keys).await,
         }
-        let read = self.read(secret, Purpose::Look).await?;
-        let (payload, version) = self.content(&read)?;
-        let Inspected { keys, warnings, .. } = seen(&payload, keys);
-        Ok(Inspected {
-            keys,
-            warnings,
-            ..of_version(version.as_ref())
-        })
+    }
+
+    async fn inspect_value(&self, secret: &SecretId, keys: &[&str]) -> Result<Inspected, Problem> {
+        if self.makes(secret).await? {
+            return self.inspect(secret, keys).await;
+        }
+        self.look(secret, keys).await
     }
 
     async fn fetch(&self, secret: &SecretId) -> Result<Fetched, Problem> {

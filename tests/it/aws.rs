@@ -624,3 +624,56 @@ fn an_arn_says_where_to_ask_for_a_check_as_for_a_launch() {
     assert_eq!(state("ARN"), ("ok".into(), Value::Null));
     assert_eq!(state("VALUE"), ("fail".into(), "E-AWS-REGION".into()));
 }
+
+#[test]
+fn a_batch_that_cannot_be_used_is_read_one_by_one() {
+    let refusal = |code: &str| {
+        http(
+            "400 Bad Request",
+            "",
+            &json!({ "__type": code, "message": "" }).to_string(),
+        )
+    };
+    let large = json!({ "SecretValues": [{ "Name": "a", "SecretString": "x".repeat(1 << 20) }] }).to_string();
+    // Only what does not know batches, or does not let us, is not asked for one again.
+    for (batch, batches) in [
+        (http("200 OK", "", &large), 2),
+        (refusal("InvalidParameterException"), 2),
+        (refusal("UnknownOperationException"), 1),
+        (refusal("AccessDeniedException"), 1),
+    ] {
+        let shown = batch.chars().take(120).collect::<String>();
+        let liar = Liar::new(move |request| {
+            if request.contains("BatchGetSecretValue") {
+                return batch.clone();
+            }
+            http(
+                "200 OK",
+                "",
+                &json!({ "Name": "db", "SecretString": "value" }).to_string(),
+            )
+        });
+        let aws = Bench::liar(&liar).aws();
+        for _ in 0..2 {
+            for result in run(aws.fetch_all(&[id("a"), id("b")])) {
+                assert_eq!(
+                    value(&result.map_err(|problem| problem.to_string()).unwrap(), None),
+                    "value"
+                );
+            }
+        }
+        let asked = liar.asked();
+        let asked = asked.iter().filter(|request| request.contains("BatchGetSecretValue"));
+        assert_eq!(asked.count(), batches, "{shown}");
+    }
+}
+
+#[test]
+fn an_external_id_is_a_text() {
+    let sandbox = sandbox(&[]);
+    sandbox.config("[providers.aws]\nexternal_id = { secret = \"env:ID\" }\n");
+    let said = sandbox.run(&["config", "check"]);
+    assert!(said.code != 0, "{}", said.stderr);
+    let said = format!("{}{}", said.stdout, said.stderr);
+    assert!(said.contains("external_id") && said.contains("config.toml:2"), "{said}");
+}

@@ -143,7 +143,8 @@ fn roles_are_taken_on_by_settings_and_profiles() {
          [profile env]\nrole_arn = {arn}\ncredential_source = Environment\n\
          [profile self]\nrole_arn = {arn}\nsource_profile = self\naws_access_key_id = {key_id}\naws_secret_access_key = {secret_key}\n\
          [profile one]\nrole_arn = {arn}\nsource_profile = two\n[profile two]\nrole_arn = {arn}\nsource_profile = one\n\
-         [profile half]\nrole_arn = {arn}\n"
+         [profile half]\nrole_arn = {arn}\n\
+         [profile mfa]\nrole_arn = {arn}\nsource_profile = base\nmfa_serial = arn:aws:iam::123456789012:mfa/jo\n"
     );
     let home = home(
         &config,
@@ -160,6 +161,7 @@ fn roles_are_taken_on_by_settings_and_profiles() {
     for (profile, why) in [
         ("one", "circle: one → two → one"),
         ("half", "neither source_profile"),
+        ("mfa", "wants a code from an MFA device"),
         ("env", "not there"),
         ("base2", "no profile"),
     ] {

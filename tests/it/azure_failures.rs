@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use crate::azure::{App, TENANT, checked, configure, control, guid, put, role, secret, vault_sandbox};
+use crate::azure::{App, TENANT, checked, configure, control, guid, name, put, role, secret, vault_sandbox};
 use crate::canary::Canary;
 use crate::sandbox::Sandbox;
 use crate::servers::servers;
@@ -502,4 +502,42 @@ fn a_named_vault_has_a_login_of_its_own() {
     vault("credential = 'secret'");
     sandbox.run(&["exec", "it", "--", "true"]).expect_code(0);
     assert_eq!(app.logins(), 1);
+}
+
+#[test]
+fn a_token_that_the_vault_does_not_accept() {
+    let (sandbox, name) = reading(&App::new());
+    let challenge = format!(
+        "Bearer authorization=\"{}/{TENANT}\", resource=\"https://vault.azure.net\"",
+        servers().azure_url
+    );
+    let fault = json!({
+        "match": format!("/secrets/{name}"), "status": 401, "times": 99, "headers": { "WWW-Authenticate": challenge },
+    });
+    control("fault", &fault);
+    refused(&sandbox, "E-AZURE-401");
+}
+
+#[test]
+fn a_vault_that_keeps_to_the_times_of_a_secret() {
+    let (sandbox, _) = reading(&App::new());
+    for (time, at) in [("nbf", 4_000_000_000_i64), ("exp", 1_000_000_000)] {
+        let name = name("timed");
+        control(
+            "secret",
+            &json!({ "name": name, "value": "value", time: at, "enforced": true }),
+        );
+        reads(&sandbox, &name);
+        let said = sandbox.run(&["exec", "it", "--", "true"]).expect_code(125).stderr;
+        assert!(said.contains("error[E-AZURE-NOT-YET]"), "{said}");
+        assert!(
+            said.contains("az keyvault secret show") && said.contains("cause"),
+            "{said}"
+        );
+        // Metadata only gives cause for a remark; who reads the value knows.
+        let plain = sandbox.run(&["check", "it", "--json"]).expect_code(0).stdout;
+        assert!(plain.contains("\"warn\""), "{plain}");
+        let deep = sandbox.run(&["check", "it", "--deep", "--json"]).expect_code(1).stdout;
+        assert!(deep.contains("E-AZURE-NOT-YET"), "{deep}");
+    }
 }

@@ -326,6 +326,12 @@ fn an_old_secret_and_an_odd_value_are_remarked_upon() {
         assert!(message.contains(words), "{message}");
     }
     assert_eq!(named(&odd["fields"], "TRIMMED")["state"], "ok");
+    // What is kept keeps its words.
+    let kept = document(&sandbox, &["check", "--json", "--max-age", "5m"], 0);
+    for (role, field) in [("old", "T"), ("odd", "N"), ("odd", "E")] {
+        let message = |document: &Value| named(&named(&document["roles"], role)["fields"], field)["message"].clone();
+        assert_eq!(message(&kept), message(&found));
+    }
     let text = sandbox.run(&["check"]).expect_code(0);
     assert!(text.stderr.contains("warning: T of old: rotated"), "{}", text.stderr);
     assert!(!text.stdout.contains("s3cret") && !text.stderr.contains("s3cret"));
@@ -420,4 +426,126 @@ fn doctor_looks_at_the_machine_and_says_what_to_type() {
     assert!(psql.contains("9.6.24") && !psql.contains("swap"), "{psql}");
     let wrong = sandbox.run(&["doctor", "psqll"]).expect_code(2);
     assert!(wrong.stderr.contains("psql"), "{}", wrong.stderr);
+}
+
+#[test]
+fn a_deep_check_reads_the_values_and_says_nothing_of_them() {
+    let mut sandbox = Sandbox::with_vault();
+    let path = written(&json!({
+        "newline": "s3cret-in-newline\n", "empty": "", "short": "ab", "fine": "s3cret-and-fine", "null": null, "deep": { "a": "s3cret-a" },
+    }));
+    let (name, _) = crate::aws::secret("{\"password\":\"s3cret-of-aws\\n\"}");
+    let (key_id, secret_key) = servers().aws_keys();
+    sandbox.set("AWS_ENDPOINT_URL", &servers().aws_endpoint);
+    sandbox.set("AWS_REGION", "eu-west-1");
+    sandbox.set("AWS_ACCESS_KEY_ID", key_id);
+    sandbox.set("AWS_SECRET_ACCESS_KEY", secret_key);
+    let vault = |key: &str| format!("{{ secret = \"vault:secret/{path}#{key}\" }}");
+    sandbox.roles(&format!(
+        "[roles.odd]\ncommand = [\"true\"]\n[roles.odd.fields]\nN = {}\nE = {}\nS = {}\nF = {}\nD = {}\nA = \"_aws:{name}:password\"\n\
+         TRIMMED = {{ secret = \"vault:secret/{path}#newline\", trim = true }}\n\
+         [roles.wrong]\ncommand = [\"true\"]\n[roles.wrong.fields]\nNULL = {}\nDEEP = {}\nAWS = \"_aws:{name}:passwort\"\n",
+        vault("newline"),
+        vault("empty"),
+        vault("short"),
+        vault("fine"),
+        vault("deep.a"),
+        vault("null"),
+        vault("deep.b"),
+    ));
+    // Metadata tells none of it.
+    let plain = document(&sandbox, &["check", "--json"], 0);
+    assert_eq!(
+        plain["summary"],
+        json!({ "total": 2, "ok": 2, "warn": 0, "fail": 0 }),
+        "{plain:#}"
+    );
+
+    let deep = document(&sandbox, &["check", "--deep", "--json"], 1);
+    assert_eq!(
+        deep["summary"],
+        json!({ "total": 2, "ok": 0, "warn": 1, "fail": 1 }),
+        "{deep:#}"
+    );
+    let odd = named(&deep["roles"], "odd");
+    for (field, state, words) in [
+        ("N", "warn", "newline"),
+        ("E", "warn", "empty"),
+        ("S", "warn", "shorter than 4"),
+        ("A", "warn", "newline"),
+        ("F", "ok", ""),
+        ("D", "ok", ""),
+        ("TRIMMED", "ok", ""),
+    ] {
+        let field = named(&odd["fields"], field);
+        assert_eq!(field["state"], state, "{field:#}");
+        assert!(
+            field["message"].as_str().unwrap_or_default().contains(words),
+            "{field:#}"
+        );
+    }
+    let wrong = named(&deep["roles"], "wrong");
+    for (field, code) in [
+        ("NULL", "E-REF-NULL"),
+        ("DEEP", "E-VAULT-404-KEY"),
+        ("AWS", "E-REF-KEY-MISSING"),
+    ] {
+        assert_eq!(named(&wrong["fields"], field)["code"], code, "{wrong:#}");
+    }
+    // The document has the same shape, and nobody is told a value.
+    let keys = |document: &Value| {
+        let role = named(&document["roles"], "odd");
+        [document, role, named(&role["fields"], "N")].map(|object| {
+            let keys = object.as_object().unwrap().keys();
+            keys.filter(|key| *key != "message").cloned().collect::<Vec<_>>()
+        })
+    };
+    assert_eq!(keys(&deep), keys(&plain));
+    let text = sandbox.run(&["check", "--deep"]).expect_code(1);
+    let kept = std::fs::read_to_string(sandbox.home().join("state/checks.json")).unwrap();
+    for said in [&deep.to_string(), &text.stdout, &text.stderr, &kept] {
+        assert!(!said.contains("s3cret"), "{said}");
+    }
+    // What is kept tells nothing of the values there are now.
+    let refused = sandbox.run(&["check", "--deep", "--max-age", "5m"]).expect_code(2);
+    assert!(refused.stderr.contains("--max-age"), "{}", refused.stderr);
+}
+
+#[test]
+fn a_version_that_vault_will_delete_is_known_to_end() {
+    servers().mount_kv("secret", 2);
+    let path = unique("ends");
+    servers().vault(
+        "POST",
+        &format!("secret/metadata/{path}"),
+        &json!({ "delete_version_after": "50h" }),
+    );
+    servers().vault(
+        "POST",
+        &format!("secret/data/{path}"),
+        &json!({ "data": { "token": "s3cret-token" } }),
+    );
+    let sandbox = Sandbox::with_vault();
+    sandbox.roles(&format!(
+        "[roles.ends]\ncommand = [\"true\"]\nfields.T = {{ secret = \"vault:secret/{path}#token\" }}\n"
+    ));
+    for args in [&["check", "--json"][..], &["check", "--deep", "--json"]] {
+        let found = document(&sandbox, args, 0);
+        let field = named(&named(&found["roles"], "ends")["fields"], "T");
+        assert!(
+            field["expires"].as_str().is_some_and(|at| at.starts_with("20")),
+            "{field:#}"
+        );
+        assert!(
+            field["message"].as_str().unwrap().starts_with("expires in 2 days"),
+            "{field:#}"
+        );
+    }
+    let line = sandbox.run(&["check", "--nagios"]).expect_code(1);
+    assert!(
+        line.stdout.starts_with("HALLPASS WARNING - 0/1 ok, 1 expiring | "),
+        "{}",
+        line.stdout
+    );
+    sandbox.run(&["exec", "ends", "--", "true"]).expect_code(0);
 }

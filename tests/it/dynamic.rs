@@ -759,9 +759,36 @@ fn a_token_that_may_not_revoke() {
     );
     assert!(stderr.contains("it ends by itself at"), "{stderr}");
     assert_eq!(fixture.users().len(), 1);
-    assert_eq!(fixture.journals(), Vec::<String>::new(), "no later start could do more");
+    // The next start tries with the login that it has, and does not say it again.
+    let again = fixture.sandbox.run(&["exec", "plain", "--", "true"]).expect_code(0);
+    assert!(!again.stderr.contains("E-VAULT-LEASE-403"), "{}", again.stderr);
+    assert_eq!((fixture.users().len(), fixture.journals().len()), (1, 1));
     fixture.has_users(0);
     alive(&token);
+    // Over, it is nobody's business any more.
+    fixture.sandbox.run(&["exec", "plain", "--", "true"]).expect_code(0);
+    fixture.is_clean();
+
+    // A crash leaves it to a login that may not, which says so once, and then to one that may.
+    let mut fixture = Fixture::new(&POSTGRES);
+    fixture.sandbox.set("VAULT_TOKEN", &fixture.token(""));
+    let mut child = fixture.start("reader", "sleep 60");
+    fixture.has_users(1);
+    signal(child.id(), "KILL");
+    child.wait().unwrap();
+    for times in [1, 0] {
+        let next = fixture.sandbox.run(&["exec", "plain", "--", "true"]).expect_code(0);
+        assert_eq!(
+            next.stderr.matches("E-VAULT-LEASE-403").count(),
+            times,
+            "{}",
+            next.stderr
+        );
+        assert_eq!((fixture.users().len(), fixture.journals().len()), (1, 1));
+    }
+    fixture.sandbox.set("VAULT_TOKEN", &servers().vault_token);
+    fixture.sandbox.run(&["exec", "plain", "--", "true"]).expect_code(0);
+    fixture.is_clean();
 
     // A token of the session's own is ended with it.
     let mut fixture = Fixture::new(&POSTGRES);
@@ -905,4 +932,53 @@ fn the_child_knows_when_it_ends() {
     assert_eq!(outcome.stdout, "none\n");
     let shown = fixture.sandbox.run(&["show", "reader"]).expect_code(0).stdout;
     assert!(shown.contains("revoked when it ends"), "{shown}");
+}
+
+#[test]
+fn a_deep_check_makes_no_user() {
+    let fixture = Fixture::new(&POSTGRES);
+    let made = |fixture: &Fixture| {
+        let leases = format!("sys/leases/lookup/{}/creds/{}", fixture.mount, fixture.role);
+        servers()
+            .vault_as(&servers().vault_token, "LIST", &leases, &Value::Null)
+            .0
+    };
+    for args in [
+        &["check", "--deep", "reader"][..],
+        &["check", "--deep", "canonical", "by-path"],
+    ] {
+        fixture.sandbox.run(args).expect_code(0);
+    }
+    assert_eq!(
+        (fixture.users().len(), made(&fixture)),
+        (0, 404),
+        "nothing was ever made"
+    );
+    fixture.is_clean();
+}
+
+#[test]
+fn a_credential_that_somebody_revoked_cannot_be_renewed() {
+    use hallpass::domain::reference::{Kind, ProviderKind, SecretId};
+
+    let fixture = Fixture::new(&POSTGRES);
+    let none = std::collections::BTreeMap::new();
+    let providers = crate::library::providers("vault", ProviderKind::Vault, &none, fixture.sandbox.env(), None);
+    let vault = providers.get("vault").unwrap();
+    let secret = SecretId {
+        provider: "vault".to_owned(),
+        kind: Kind::VaultDb,
+        path: format!("{}/{}", fixture.mount, fixture.role),
+        pin: None,
+    };
+    crate::aws::run(async {
+        let lease = vault.fetch(&secret).await.ok().unwrap().lease.unwrap();
+        assert!(vault.renew(lease.lease()).await.is_ok());
+        let id = json!({ "lease_id": lease.lease().id, "sync": true });
+        servers().vault("POST", "sys/leases/revoke", &id);
+        let problem = vault.renew(lease.lease()).await.unwrap_err();
+        assert_eq!(problem.code.id, "E-VAULT-LEASE-ENDED", "{problem}");
+        assert!(!problem.causes.is_empty() && !problem.fixes.is_empty(), "{problem}");
+    });
+    fixture.has_users(0);
 }

@@ -1010,3 +1010,32 @@ fn variables_of_google_never_reach_a_child() {
     assert!(stdout.contains("SECRET=") && !stdout.contains("hunter22"), "{stdout}");
     assert!(!stdout.contains("GOOGLE_APPLICATION_CREDENTIALS"), "{stdout}");
 }
+
+#[test]
+fn a_token_that_google_does_not_accept() {
+    let name = text("hunter22");
+    let mut body = google(401, "UNAUTHENTICATED", "ACCESS_TOKEN_TYPE_UNSUPPORTED");
+    body["times"] = json!(99);
+    fault(&name, &body);
+    let said = refused(
+        &logged_in(&person("person")),
+        &format!("gcp:projects/{PROJECT}/secrets/{name}"),
+        "E-GCP-401",
+    );
+    assert!(said.contains("gcloud auth application-default login"), "{said}");
+}
+
+#[test]
+fn a_machine_without_an_account_and_one_whose_server_refuses() {
+    for (status, code) in [
+        ("404 Not Found", "E-GCP-NO-ACCOUNT"),
+        ("403 Forbidden", "E-PROVIDER-UPSTREAM"),
+        ("429 Too Many Requests", "E-GCP-THROTTLED"),
+        ("503 Service Unavailable", "E-PROVIDER-UPSTREAM"),
+    ] {
+        let liar = crate::liar::Liar::new(move |_| crate::liar::http(status, "Metadata-Flavor: Google\r\n", "no"));
+        let mut sandbox = bare("");
+        sandbox.set("GCE_METADATA_HOST", liar.address.strip_prefix("http://").unwrap());
+        refused(&sandbox, &format!("gcp:projects/{PROJECT}/secrets/any"), code);
+    }
+}

@@ -974,3 +974,43 @@ fn the_official_clients_agree() {
     let forbidden = kubectl(&sandbox, &["get", "secret", "db", "-n", "nowhere"]);
     assert!(forbidden.stderr.contains("Forbidden"), "{}", forbidden.stderr);
 }
+
+#[test]
+fn a_name_with_a_password_and_acting_as_somebody_else_open_a_session() {
+    let cluster = Cluster::new();
+    let rules = json!([["(get|list)", "secrets", cluster.namespace, ".*"]]);
+    control(
+        "user",
+        &json!({ "name": cluster.user, "password": "two words", "rules": rules }),
+    );
+    let by_name = format!("{{username: {}, password: two words}}", cluster.user);
+    let (admin, token) = (unique("admin"), unique("token"));
+    let may_act = json!([["impersonate", "users", "", cluster.user]]);
+    control("user", &json!({ "name": admin, "token": token, "rules": may_act }));
+    let acting = format!("{{token: {token}, as: {}, as-groups: [dba]}}", cluster.user);
+    for user in [by_name, acting] {
+        let sandbox = cluster.sandbox(&user);
+        sandbox
+            .run(&["exec", "app", "--", "sh", "-c", "printf %s \"$PASSWORD\" >seen"])
+            .expect_code(0);
+        assert_eq!(
+            fs::read_to_string(sandbox.home().join("seen")).unwrap(),
+            PASSWORD,
+            "{user}"
+        );
+        sandbox.run(&["check", "app"]).expect_code(0);
+        let theirs = kubectl(&sandbox, &["get", "secret", "db", "-o", "json"]).expect_code(0);
+        let theirs: Value = serde_json::from_str(&theirs.stdout).unwrap();
+        assert_eq!(theirs["data"]["password"], base64(PASSWORD.as_bytes()), "{user}");
+    }
+    // Not as just anybody, and not as oneself.
+    for user in [
+        format!("{{token: {token}, as: somebody-else}}"),
+        format!("{{token: {token}}}"),
+    ] {
+        let sandbox = cluster.sandbox(&user);
+        refused(&sandbox, "E-K8S-403");
+        let theirs = kubectl(&sandbox, &["get", "secret", "db"]);
+        assert!(theirs.stderr.contains("Forbidden"), "{}", theirs.stderr);
+    }
+}

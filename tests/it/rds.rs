@@ -273,3 +273,20 @@ fn a_client_of_mysql_sends_no_token_without_tls() {
     sandbox.store("r#pw", "s3cret-word");
     assert!(arguments("\"_local:r:pw\"").starts_with("-h 127.0.0.1"));
 }
+
+#[test]
+fn a_host_that_no_address_can_name_gets_no_token() {
+    let sandbox = sandbox(None);
+    sandbox.roles(
+        "[roles.r]\nconnector = \"postgres\"\n[roles.r.fields]\nPGHOST = \"two words\"\nPGUSER = \"app\"\n\
+         PGPASSWORD = { rds_iam = \"app\", region = \"eu-west-1\" }\n",
+    );
+    for args in [&["exec", "r", "--", "true"][..], &["check", "r"]] {
+        let said = sandbox.run(args);
+        assert!(
+            said.code != 0 && said.stderr.contains("E-AWS-RDS-SIGN"),
+            "{}",
+            said.stderr
+        );
+    }
+}

@@ -982,3 +982,31 @@ fn content_that_is_null_is_a_deleted_version() {
         }
     }
 }
+
+#[test]
+fn the_token_that_vault_login_has_left_opens_a_session() {
+    let path = written(&[json!({ "password": "the value" })]);
+    let mut sandbox = crate::sandbox::Sandbox::with_vault();
+    sandbox.unset("VAULT_TOKEN");
+    sandbox.roles(&format!(
+        "[roles.r]\ncommand = [\"true\"]\nfields.P = {{ secret = \"vault:secret/{path}#password\" }}\n"
+    ));
+    let none = sandbox.run(&["exec", "r", "--", "true"]).expect_code(125);
+    assert!(none.stderr.contains("E-VAULT-NO-TOKEN"), "{}", none.stderr);
+    sandbox.write(".vault-token", &servers().vault_token);
+    sandbox
+        .run(&["exec", "r", "--", "sh", "-c", "printf %s \"$P\" >seen"])
+        .expect_code(0);
+    assert_eq!(
+        std::fs::read_to_string(sandbox.home().join("seen")).unwrap(),
+        "the value"
+    );
+    // The server's own client finds the same file.
+    let bao = std::env::var("HP_BAO").unwrap();
+    let mut theirs = sandbox.command_of(
+        std::path::Path::new(&bao),
+        &["kv", "get", "-mount=secret", "-field=password", &path],
+    );
+    let theirs = theirs.output().unwrap();
+    assert_eq!(String::from_utf8_lossy(&theirs.stdout), "the value");
+}

@@ -7,7 +7,7 @@
 use std::ffi::OsString;
 use std::time::Duration;
 
-use crate::check::{Checked, Report};
+use crate::check::{Checked, Report, ends_soon};
 use crate::domain::printable::printable;
 use crate::domain::status::{RoleStatus, State};
 
@@ -75,8 +75,9 @@ pub(super) fn line(report: &Report, took: Duration, failing: bool, config_failed
 /// Whether what is remarked upon is that a secret of the role ends soon.
 fn is_expiring(role: &Checked<RoleStatus>) -> bool {
     let warned = |state| state == State::Warn;
+    let soon = |at| ends_soon(at, role.at);
     let mut fields = role.status.fields.iter();
-    warned(role.status.state) && fields.any(|field| warned(field.state) && field.expires.is_some())
+    warned(role.status.state) && fields.any(|field| warned(field.state) && field.expires.is_some_and(soon))
 }
 
 #[cfg(test)]
@@ -107,7 +108,7 @@ mod tests {
         };
         Checked {
             status,
-            at: jiff::Timestamp::UNIX_EPOCH,
+            at: "2026-11-22T00:00:00Z".parse().unwrap(),
         }
     }
 
@@ -129,9 +130,15 @@ mod tests {
             ("HALLPASS OK - 2/2 ok | ok=2 warn=0 crit=0 time=1.2s".to_owned(), 0)
         );
         assert_eq!(
-            line_of(vec![ok(), soon(), role(State::Warn, None)]),
+            line_of(vec![
+                ok(),
+                soon(),
+                role(State::Warn, None),
+                // It ends some day; what is remarked upon is something else.
+                role(State::Warn, Some("2027-11-25T00:00:00Z"))
+            ]),
             (
-                "HALLPASS WARNING - 1/3 ok, 1 expiring, 1 with a warning | ok=1 warn=2 crit=0 time=1.2s".to_owned(),
+                "HALLPASS WARNING - 1/4 ok, 1 expiring, 2 with a warning | ok=1 warn=3 crit=0 time=1.2s".to_owned(),
                 1
             )
         );

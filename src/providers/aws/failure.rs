@@ -42,6 +42,13 @@ pub(super) const DENIED: [&str; 5] = [
     "AuthorizationError",
 ];
 
+const UNKNOWN: [&str; 4] = [
+    "UnknownOperationException",
+    "UnknownOperation",
+    "InvalidAction",
+    "NotImplemented",
+];
+
 /// What an error of the SDK carries; it is all that is ever looked at.
 pub(super) fn failure(error: &(dyn Error + 'static)) -> Failure {
     find::<Failure>(error)
@@ -83,6 +90,11 @@ impl Refusal {
 
     pub(super) fn is_denial(&self) -> bool {
         self.is(&DENIED)
+    }
+
+    /// Whether whatever answers there does not know what was asked of it.
+    pub(super) fn is_of_operation(&self) -> bool {
+        self.is(&UNKNOWN)
     }
 
     fn is_of_clock(&self) -> bool {

@@ -46,13 +46,10 @@ impl Aws {
             }
             Ok(_) | Err(_) => {
                 let fetched = self.read(secret).await?;
-                let Inspected { keys, warnings, .. } = seen(&fetched.payload, keys);
                 Ok(Inspected {
-                    keys,
-                    warnings,
                     version: fetched.version,
                     changed: fetched.changed,
-                    expires: None,
+                    ..seen(&fetched.payload, keys)
                 })
             }
         }

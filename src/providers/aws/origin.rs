@@ -234,6 +234,9 @@ fn of_profile(
     if let Some(token_file) = get("web_identity_token_file") {
         return Ok(Some(web_identity(token_file, arn, get("role_session_name"), world)));
     }
+    if get("mfa_serial").is_some() {
+        return Err(wants_code(name));
+    }
     let incomplete = |why: &str| incomplete(name, why);
     let base = match (get("source_profile"), get("credential_source")) {
         (Some(_), Some(_)) => return Err(incomplete("it has both source_profile and credential_source")),
@@ -352,6 +355,21 @@ fn incomplete(profile: &str, why: &str) -> Problem {
         format!("correct [profile {profile}] in ~/.aws/config"),
         format!("aws configure list --profile {profile}"),
     ])
+}
+
+/// A launch asks nobody for a code, and STS would only say that the role is denied.
+fn wants_code(profile: &str) -> Problem {
+    let what = format!("profile `{profile}` wants a code from an MFA device (mfa_serial), and hallpass asks for none");
+    Problem::new(&catalogue::AWS_PROFILE, what)
+        .causes(vec![
+            "the role it takes on is only given to who has shown a code".to_owned(),
+        ])
+        .fixes(vec![
+            format!(
+                "eval \"$(aws configure export-credentials --profile {profile} --format env)\"   (asks for the code), then start hallpass again"
+            ),
+            "use a profile of IAM Identity Center: aws configure sso".to_owned(),
+        ])
 }
 
 fn nothing(settings: &AwsSettings, profiles: &Profiles) -> Problem {

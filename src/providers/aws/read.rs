@@ -20,6 +20,7 @@ use crate::domain::problem::Problem;
 use crate::domain::reference::{Pin, SecretId};
 use crate::domain::secret::{Payload, SecretValue};
 use crate::providers::Fetched;
+use crate::providers::net::http::Fault;
 
 /// How many secrets one `BatchGetSecretValue` may name.
 const BATCH: usize = 20;
@@ -249,10 +250,14 @@ impl Aws {
             Err(problem) => return all_fail(&problem),
             Ok(Ok(answer)) => answer,
             Ok(Err((Failure::Refused(refusal), _))) if !refusal.is_of_login() && !refusal.is_throttle() => {
-                // Not allowed, or unknown to whatever answers there: a single read needs less.
-                self.batch_denied.store(true, Ordering::Relaxed);
+                // Not allowed, or unknown to whatever answers there: a single read needs less. Anything else is about these secrets.
+                if refusal.is_denial() || refusal.is_of_operation() {
+                    self.batch_denied.store(true, Ordering::Relaxed);
+                }
                 return one_by_one().await;
             }
+            // Each of them may be as large as an answer can be.
+            Ok(Err((Failure::Unanswered(Fault::TooLarge), _))) => return one_by_one().await,
             Ok(Err((failure, login))) => {
                 let Some((at, place)) = places.first() else {
                     return Vec::new();

@@ -92,11 +92,11 @@ impl Bundle {
             .warning()
             .map(|warning| names.map(|key| (key.to_owned(), warning)).collect());
         Inspected {
-            keys: None,
             version: self.version().map(str::to_owned),
             changed: time(self.attributes.updated.or(self.attributes.created)),
             expires: time(self.attributes.exp),
             warnings: warnings.unwrap_or_default(),
+            ..Inspected::default()
         }
     }
 }

@@ -262,6 +262,10 @@ impl Gcp {
         );
         let reply = self.ask_machine(&path).await?;
         issued(&reply).ok_or_else(|| {
+            // Anything else is said of the server, or by somebody in between.
+            if reply.answer.status != 404 {
+                return reply.upstream(Purpose::Login);
+            }
             let what = "the metadata server has no service account for this machine".to_owned();
             reply.at(Problem::new(&catalogue::GCP_NO_ACCOUNT, what), Purpose::Login)
         })

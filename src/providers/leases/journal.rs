@@ -48,6 +48,13 @@ pub(super) struct Entry {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) accessor: Option<String>,
     pub(super) expires: Timestamp,
+    /// Whether somebody was told that it cannot be given back with the login there was.
+    #[serde(default, skip_serializing_if = "is_not")]
+    pub(super) told: bool,
+}
+
+fn is_not(switch: &bool) -> bool {
+    !switch
 }
 
 impl Entry {
@@ -59,6 +66,7 @@ impl Entry {
             lease: lease.id.clone(),
             accessor: lease.accessor.clone(),
             expires: lease.expires,
+            told: false,
         }
     }
 
@@ -214,6 +222,15 @@ pub(super) struct Leftover {
 }
 
 impl Leftover {
+    /// The lease stays in it, and nobody is told of it again.
+    pub(super) fn told(&mut self, entry: &Entry) {
+        let told = Entry {
+            told: true,
+            ..entry.clone()
+        };
+        let _ = write(&self.file, &Line::Entry(told));
+    }
+
     /// The lease needs no further try.
     pub(super) fn strike(&mut self, key: &str) {
         self.entries.retain(|entry| entry.key() != key);
@@ -299,6 +316,7 @@ mod tests {
             lease: lease.to_owned(),
             accessor: None,
             expires: Timestamp::from_second(2_000_000_000).unwrap(),
+            told: false,
         }
     }
 

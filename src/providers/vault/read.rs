@@ -14,8 +14,8 @@ use crate::domain::lease::Held;
 use crate::domain::problem::Problem;
 use crate::domain::reference::SecretId;
 use crate::domain::secret::Payload;
-use crate::providers::Inspected;
 use crate::providers::net::http::Answer;
+use crate::providers::{Inspected, seen};
 
 /// A read that the server answered.
 pub(super) struct Read {
@@ -217,6 +217,25 @@ impl Vault {
         }
     }
 
+    /// Whether a read of it would make credentials.
+    pub(super) async fn makes(&self, secret: &SecretId) -> Result<bool, Problem> {
+        let targets = self.targets(&path::read(secret)?, &*self.token().await?).await?;
+        Ok(targets.iter().any(|target| target.makes))
+    }
+
+    /// What the value tells, and its version; makes nothing.
+    pub(super) async fn look(&self, secret: &SecretId, keys: &[&str]) -> Result<Inspected, Problem> {
+        let read = self.read(secret, Purpose::Look).await?;
+        let (payload, version) = self.content(&read)?;
+        let of_version = of_version(version.as_ref());
+        Ok(Inspected {
+            version: of_version.version,
+            changed: of_version.changed,
+            expires: of_version.expires,
+            ..seen(&payload, keys)
+        })
+    }
+
     /// Names and versions without values, where the server has them and the policy lets us; none means: read the value.
     pub(super) async fn without_value(&self, secret: &SecretId) -> Result<Option<Inspected>, Problem> {
         let (named, pin) = (path::read(secret)?, path::pin(secret)?);
@@ -258,6 +277,7 @@ pub(super) fn of_version(version: Option<&Version>) -> Inspected {
     Inspected {
         version: version.map(|version| version.version.to_string()),
         changed: version.and_then(Version::changed),
+        expires: version.and_then(Version::ends),
         ..Inspected::default()
     }
 }
@@ -265,5 +285,10 @@ pub(super) fn of_version(version: Option<&Version>) -> Inspected {
 impl Version {
     pub(super) fn changed(&self) -> Option<Timestamp> {
         self.created_time.parse().ok()
+    }
+
+    /// When it was deleted, or will be: `delete_version_after` sets that time when the version is written.
+    pub(super) fn ends(&self) -> Option<Timestamp> {
+        self.deletion_time.parse().ok()
     }
 }

@@ -242,7 +242,8 @@ impl Vault {
             "{which} version of the secret is {number}, and its content is gone"
         )];
         if let Some(versions) = self.versions(target, token).await {
-            let alive = |version: &&Version| !version.destroyed && version.deletion_time.is_empty();
+            let now = Timestamp::now();
+            let alive = |version: &Version| !version.destroyed && version.ends().is_none_or(|end| end > now);
             let mut alive: Vec<u64> = versions
                 .versions
                 .iter()

@@ -6,7 +6,7 @@ the clear, as the metadata service does; the control plane answers on both. Besi
     GET  /_control/places     {"clear": the address of the second port}
     POST /_control/app        {"tenant", "client", "secret"?, "secret_expired"?, "certificates"?: [PEM], "federated"?: [{"issuer", "subject", "key"}],
                                "rights"?: ["get", "list", "deleted"], "assigned"?: bool (a managed identity of this machine), "life"?: seconds}
-    POST /_control/secret     {"name", "value"?, "enabled"?, "nbf"?, "exp"?, "contentType"?}: a new version; answers {"version"}
+    POST /_control/secret     {"name", "value"?, "enabled"?, "nbf"?, "exp"?, "enforced"?, "contentType"?}: a new version; answers {"version"}
     POST /_control/attributes {"name", "version"?, ...}: changes those of the newest, or that, version
     POST /_control/delete     {"name"}
     POST /_control/forget     {"client"}: every token of this application is invalid from now on
@@ -226,6 +226,8 @@ class Azure(control.Double):
         one = next((one for one in versions if one["version"] == rest), None) if rest else versions[-1]
         if one is None: return self.missing(request, f"{name}/{rest}")
         if not one["enabled"]: return self.refuse(request, 403, "Forbidden", "Operation get is not allowed on a disabled secret.", "SecretDisabled")
+        if one.get("enforced") and one.get("nbf", 0) > time.time(): return self.refuse(request, 403, "Forbidden", "Operation get is not allowed before its time.", "SecretNotYetValid")
+        if one.get("enforced") and "exp" in one and one["exp"] < time.time(): return self.refuse(request, 403, "Forbidden", "Operation get is not allowed on an expired secret.", "SecretExpired")
         request.answer(200, self.bundle(one, value=True))
 
 

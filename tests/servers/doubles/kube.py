@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """A double of a Kubernetes API server as far as Secrets go: discovery, namespaces, secrets (whole, their metadata alone, lists), who one
-is and what one may. It holds against kubectl and the official Python client, which `tests/it` runs.
+is (also by name and password, or acting as somebody else) and what one may. It holds against kubectl and the official Python client, which `tests/it` runs.
 
 Seed: {"users": {name: {"token": text, "rules": [[verb, resource, namespace, name], …]}}, "certificates": {common name: user}}
 A rule's parts are regular expressions for the whole; a namespace of "" is the whole cluster.
@@ -9,7 +9,7 @@ Control words beside those of every double:
 
     namespace  {"name"}                                 makes one
     secret     {"namespace", "name", "data": {key: base64}, "type", "writers": false}   writes one; a null `data` deletes it
-    user       {"name", "token", "seconds", "rules"}    makes one, or gives it another token
+    user       {"name", "token", "password", "seconds", "rules"}   makes one, or gives it another token or password
     old        {"name", "lacks": ["metadata", "reviews"]}   the API server is too old for one or the other, as far as this user sees
     address    {} -> {"plain": url}                     the same server in the clear
 """
@@ -30,7 +30,7 @@ class Kube(Double):
         super().__init__(seed)
         self.rules, self.certificates, self.version = {}, seed.get("certificates", {}), 1000
         self.namespaces = {"default": {}}
-        self.lacks = {}
+        self.lacks, self.passwords = {}, {}
         self.plain = Server(self, None)
         threading.Thread(target=self.plain.serve_forever, daemon=True).start()
         for name, user in seed["users"].items(): self.control(None, "user", {"name": name, **user})
@@ -41,6 +41,7 @@ class Kube(Double):
         elif name == "secret": self.write(body)
         elif name == "user":
             self.rules[body["name"]] = body.get("rules", [])
+            if "password" in body: self.passwords[body["name"]] = body["password"]
             if "token" in body: self.tokens[body["token"]] = (body["name"], time.time() + body.get("seconds", 86400))
         elif name == "old": self.lacks[body["name"]] = body["lacks"]
         elif name == "address": return {"plain": f"http://127.0.0.1:{self.plain.server_port}"}
@@ -63,6 +64,9 @@ class Kube(Double):
 
     # --- who asks, and what they may
     def who(self, request):
+        if request.headers.get("Authorization", "").startswith("Basic "):
+            name, _, password = base64.b64decode(request.headers["Authorization"][6:]).decode().partition(":")
+            return name if self.passwords.get(name) == password else None
         if request.headers.get("Authorization"): return super().who(request)
         certificate = request.connection.getpeercert() if hasattr(request.connection, "getpeercert") else None
         if not certificate: return None
@@ -89,6 +93,10 @@ class Kube(Double):
         user = self.who(request)
         if user is None and request.headers.get("Authorization"): return self.status(request, 401, "Unauthorized", "Unauthorized")
         user, groups = (user, ["system:authenticated"]) if user else ("system:anonymous", ["system:unauthenticated"])
+        other = request.headers.get("Impersonate-User")
+        if other:
+            if not self.may(user, "impersonate", "users", "", other): return self.forbid(request, user, "impersonate", "users", "", other)
+            user, groups = other, request.headers.get_all("Impersonate-Group") or []
         if request.command == "POST": return self.review(request, path, user, groups)
         if path in DISCOVERY and user != "system:anonymous": return request.answer(200, DISCOVERY[path])
         found = re.fullmatch(r"/api/v1(?:/namespaces/([^/]+))?/secrets(?:/([^/]+))?", path)
