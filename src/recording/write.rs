@@ -398,7 +398,7 @@ impl Tee {
 }
 
 /// How many bytes at the end are the beginning of a character.
-fn unfinished(bytes: &[u8]) -> usize {
+pub(crate) fn unfinished(bytes: &[u8]) -> usize {
     let tail = bytes.len().saturating_sub(3);
     for (i, &byte) in bytes.iter().enumerate().skip(tail).rev() {
         let length = match byte {

@@ -160,6 +160,7 @@ impl Emulator {
             long_command: super::long_command::LongCommand::default(),
             boundary: super::Boundary::default(),
             character_ended: true,
+            partial: Vec::new(),
             scrolled: 0,
         }
     }
