@@ -556,6 +556,16 @@ mod tests {
     }
 
     #[test]
+    fn each_screen_has_a_saved_cursor_of_its_own() {
+        for mode in [47, 1047] {
+            let mut emulator = emulator(20, 4);
+            emulator.feed(format!("\x1b[3;5H\x1b7\x1b[1;1H\x1b[?{mode}h\x1b[2;7H\x1b7\x1b[4;4H").as_bytes());
+            emulator.feed(format!("\x1b8\x1b[6n\x1b[4;4H\x1b[?{mode}l\x1b[6n\x1b8\x1b[6n").as_bytes());
+            assert_eq!(emulator.take_replies(), b"\x1b[2;7R\x1b[4;4R\x1b[3;5R", "{mode}");
+        }
+    }
+
+    #[test]
     fn half_a_wide_character_is_a_blank() {
         let emulator = fed("字字\x1b[1;2Hx".as_bytes());
         assert_eq!(emulator.row_text(0), " x字");
