@@ -17,7 +17,7 @@ use crate::domain::catalogue;
 use crate::domain::printable::printable;
 use crate::domain::problem::Problem;
 use crate::recording::cast::Format;
-use crate::recording::read::Reader;
+use crate::recording::read::{Reader, Unread};
 use crate::recording::seal::Identities;
 use crate::recording::store::{self, Entry, State};
 use crate::recording::{export, source};
@@ -249,24 +249,33 @@ fn write_out(action: &Export, folder: &Path, frame: &Frame) -> Result<u8, Proble
         Problem::new(&catalogue::IO, what)
     };
     let Some(output) = &action.output else {
-        return match export(from, format, io::stdout().lock()) {
+        match export(from, format, io::stdout().lock()) {
+            Ok(unread) => say_unread(unread),
             // `| head` has seen enough.
-            Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(unwritten(error)),
-            _ => Ok(0),
-        };
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {}
+            Err(error) => return Err(unwritten(error)),
+        }
+        return Ok(0);
     };
     let made = OpenOptions::new().write(true).create_new(true).mode(0o600).open(output);
     let made = made.map_err(|error| {
         let what = format!("{} cannot be written: {}", output.display(), error.kind());
         Problem::new(&catalogue::IO, what).fix("name a file that is not there yet, in a folder that is")
     })?;
-    export(from, format, io::BufWriter::new(made)).map_err(unwritten)?;
+    say_unread(export(from, format, io::BufWriter::new(made)).map_err(unwritten)?);
     if frame.json {
         say(&json::document(json!({ "recording": file, "output": output })));
     } else if !frame.quiet {
         note(&format!("{} written", output.display()));
     }
     Ok(0)
+}
+
+/// Also where little is to be said: what was written out is not all there was.
+fn say_unread(unread: Unread) {
+    if let Some(words) = unread.words() {
+        note(&words);
+    }
 }
 
 /// By file where there is one of that name, else by session.

@@ -5,8 +5,8 @@ use std::io::{self, BufRead, BufReader, Read, Write};
 use std::path::Path;
 
 use super::cast::{Encoder, Format};
-use super::read::Reader;
-use super::seal::{Identities, SEALED};
+use super::read::{MOST_LINE, Reader, Unread};
+use super::seal::{Closed, DAMAGED, Identities, SEALED};
 use crate::domain::catalogue;
 use crate::domain::problem::Problem;
 
@@ -37,57 +37,80 @@ pub fn source(file: &Path, identities: Option<Identities>) -> Result<Box<dyn Buf
         identities,
         text: Vec::new(),
         read: 0,
-        sealed: 0,
-        closed: 0,
+        damaged: 0,
+        opened: false,
+        foreign: false,
     };
     // The first events show whose the identity is.
     opened.fill_buf().map_err(unreadable)?;
-    if opened.sealed == opened.closed {
+    if opened.foreign {
         let what = format!("{name} is sealed for somebody else");
         return Err(Problem::new(&catalogue::REC_IDENTITY, what));
     }
     Ok(Box::new(io::Cursor::new(header).chain(opened)))
 }
 
-/// Sealed lines opened on the way; one that is torn or damaged is passed over.
+/// Sealed lines opened on the way; one that is torn or damaged becomes a line that says so.
 struct Opened<R> {
     lines: R,
     identities: Identities,
     text: Vec<u8>,
     /// How much of `text` is read.
     read: usize,
-    /// Sealed lines, and those of them that stay closed.
-    sealed: usize,
-    closed: usize,
+    /// Damaged lines that are still to be said.
+    damaged: usize,
+    /// A line was opened, so others are damaged if they are not.
+    opened: bool,
+    /// The first that is whole is for somebody else.
+    foreign: bool,
 }
 
 impl<R: BufRead> Opened<R> {
     /// The next line that says something; false at the end.
     fn next(&mut self) -> io::Result<bool> {
         loop {
-            (self.read, self.text) = (0, Vec::new());
-            if self.lines.read_until(b'\n', &mut self.text)? == 0 {
-                return Ok(false);
+            if !self.read_line()? {
+                self.say_damaged();
+                return Ok(!self.text.is_empty());
             }
             if !self.text.starts_with(SEALED.as_bytes()) {
+                self.say_damaged();
                 return Ok(true);
             }
-            self.sealed += 1;
             match self.identities.open(&String::from_utf8_lossy(&self.text)) {
-                Some(events) if !events.is_empty() => {
+                Ok(events) => {
+                    self.opened = true;
                     self.text = events.into_bytes();
-                    return Ok(true);
-                }
-                Some(_) => {}
-                None => {
-                    self.closed += 1;
-                    if self.closed == self.sealed {
-                        // No key fits the first: they will fit none.
-                        return Ok(false);
+                    self.say_damaged();
+                    if !self.text.is_empty() {
+                        return Ok(true);
                     }
                 }
+                Err(Closed::NoKey) if !self.opened => {
+                    // No key fits the first: they will fit none.
+                    (self.foreign, self.text) = (true, Vec::new());
+                    return Ok(false);
+                }
+                Err(_) => self.damaged += 1,
             }
         }
+    }
+
+    /// What is longer than a line of a recording can be is cut, and so damaged; false at the end.
+    fn read_line(&mut self) -> io::Result<bool> {
+        (self.read, self.text) = (0, Vec::new());
+        let read = (&mut self.lines).take(MOST_LINE).read_until(b'\n', &mut self.text)?;
+        if read as u64 == MOST_LINE && !self.text.ends_with(b"\n") {
+            self.lines.skip_until(b'\n')?;
+            self.text.push(b'\n');
+        }
+        Ok(read > 0)
+    }
+
+    /// Puts the damaged lines before what comes after them.
+    fn say_damaged(&mut self) {
+        let lines = format!("{DAMAGED}\n").repeat(std::mem::take(&mut self.damaged));
+        self.text.splice(..0, lines.into_bytes());
     }
 }
 
@@ -114,18 +137,20 @@ impl<R: BufRead> BufRead for Opened<R> {
     }
 }
 
-/// Writes a recording in a format that other players know, up to where it is torn. The facts of hallpass in a header of ours stay.
+/// Writes a recording in a format that other players know, as far as it can be read; what of it could not be. The facts of hallpass in a
+/// header of ours stay.
 ///
 /// # Errors
 /// Of writing.
-pub fn export(recording: Reader, format: Format, mut to: impl Write) -> io::Result<()> {
+pub fn export(mut recording: Reader, format: Format, mut to: impl Write) -> io::Result<Unread> {
     let mut encoder = Encoder::new(format);
     to.write_all(encoder.header(recording.header()).as_bytes())?;
     let mut line = Vec::new();
-    for event in recording {
+    for event in &mut recording {
         encoder.event(&event, &mut line);
         to.write_all(&line)?;
         line.clear();
     }
-    to.flush()
+    to.flush()?;
+    Ok(recording.unread())
 }

@@ -14,11 +14,12 @@ use serde::de::{Deserializer, Error, IgnoredAny, SeqAccess, Visitor};
 use serde_json::Value;
 
 use super::cast::{Event, Header, Kind, Origin, Size};
+use super::seal::DAMAGED;
 use crate::domain::catalogue;
 use crate::domain::problem::{Location, Problem};
 
 /// Bytes of one line that are read; the rest of a longer one is passed over.
-const MOST_LINE: u64 = 64 << 20;
+pub(super) const MOST_LINE: u64 = 64 << 20;
 /// Bytes of a v1 document that are read.
 const MOST_DOCUMENT: u64 = 256 << 20;
 /// Times beyond this are taken for it: ten years.
@@ -51,13 +52,22 @@ pub struct Unread {
     pub first: usize,
     /// The last line of the file is one of them: it was torn off while it was written.
     pub torn: bool,
+    /// Sealed lines that could not be opened, each a batch of events.
+    pub sealed: usize,
 }
 
 impl Unread {
     /// What a person should know of it; none if all was read.
     pub fn words(self) -> Option<String> {
         let first = self.first;
-        match self.lines {
+        let sealed = match self.sealed {
+            0 => None,
+            1 => Some("a sealed batch of the recording is damaged, what it held is missing".to_owned()),
+            count => Some(format!(
+                "{count} sealed batches of the recording are damaged, what they held is missing"
+            )),
+        };
+        let lines = match self.lines {
             0 => None,
             1 if self.torn => Some(format!(
                 "the recording is torn off in line {first}: it plays up to there"
@@ -66,6 +76,10 @@ impl Unread {
             lines => Some(format!(
                 "{lines} lines of the recording are no events, they were passed over; the first is line {first}"
             )),
+        };
+        match (sealed, lines) {
+            (Some(sealed), Some(lines)) => Some(format!("{sealed}; {lines}")),
+            (sealed, lines) => sealed.or(lines),
         }
     }
 }
@@ -138,6 +152,7 @@ impl Reader {
                 lines: 1,
                 first: text.lines().count(),
                 torn: true,
+                sealed: 0,
             }
         } else {
             Unread::default()
@@ -172,6 +187,7 @@ impl Reader {
             };
             let text = line.trim();
             if text.is_empty() || text.starts_with('#') {
+                self.unread.sealed += usize::from(text == DAMAGED);
                 continue;
             }
             match parse_event(text) {

@@ -26,6 +26,18 @@ pub const SEALED: &str = "# age ";
 #[cfg(feature = "local")]
 const MAX_IDENTITY_FILE: u64 = 64 << 10;
 
+/// What a sealed line stands for that could not be opened: to any other reader a comment as well.
+pub(super) const DAMAGED: &str = "# age -";
+
+/// Why a sealed line stays closed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Closed {
+    /// It is for somebody else.
+    NoKey,
+    /// It is damaged, or torn off.
+    Damaged,
+}
+
 /// Who can read a recording.
 pub(super) struct Recipients {
     #[cfg(feature = "local")]
@@ -113,16 +125,22 @@ impl Identities {
         Ok(Self { keys })
     }
 
-    /// The events of a sealed line, whole lines of them; none where no key fits or the line is damaged.
-    pub fn open(&self, line: &str) -> Option<String> {
-        let message = STANDARD.decode(line.strip_prefix(SEALED)?.trim_end()).ok()?;
-        let decryptor = age::Decryptor::new(message.as_slice()).ok()?;
-        let mut reader = decryptor
-            .decrypt(self.keys.iter().map(|key| key.as_ref() as &dyn age::Identity))
-            .ok()?;
+    /// The events of a sealed line, whole lines of them.
+    ///
+    /// # Errors
+    /// Why they cannot be had.
+    pub fn open(&self, line: &str) -> Result<String, Closed> {
+        let sealed = line.strip_prefix(SEALED).ok_or(Closed::Damaged)?;
+        let message = STANDARD.decode(sealed.trim_end()).map_err(|_| Closed::Damaged)?;
+        let decryptor = age::Decryptor::new(message.as_slice()).map_err(|_| Closed::Damaged)?;
+        let keys = self.keys.iter().map(|key| key.as_ref() as &dyn age::Identity);
+        let mut reader = decryptor.decrypt(keys).map_err(|error| match error {
+            age::DecryptError::NoMatchingKeys => Closed::NoKey,
+            _ => Closed::Damaged,
+        })?;
         let mut text = String::new();
-        reader.read_to_string(&mut text).ok()?;
-        Some(text)
+        reader.read_to_string(&mut text).map_err(|_| Closed::Damaged)?;
+        Ok(text)
     }
 }
 
@@ -134,7 +152,9 @@ impl Identities {
         Err(not_built())
     }
 
-    pub fn open(&self, _: &str) -> Option<String> {
-        None
+    /// # Errors
+    /// Always.
+    pub fn open(&self, _: &str) -> Result<String, Closed> {
+        Err(Closed::NoKey)
     }
 }

@@ -26,6 +26,9 @@ const MAX_HEADER: u64 = 64 << 10;
 /// The last line of an ended recording is shorter than this.
 const TAIL: u64 = 4 << 10;
 
+/// How long somebody who lists recordings looks at one, and more.
+const MOMENT: Duration = Duration::from_millis(20);
+
 /// What a recording begins with.
 pub struct Begin<'a> {
     /// The folder of recordings; made if it is not there.
@@ -250,12 +253,16 @@ pub fn over(folder: &Path, older_than: Option<Duration>) -> Result<Vec<Entry>, P
 pub fn prune(folder: &Path, older_than: Option<Duration>) -> Result<(Vec<Entry>, Vec<Entry>), Problem> {
     Ok(over(folder, older_than)?
         .into_iter()
-        .partition(|entry| remove(&entry.path).is_ok()))
+        .partition(|entry| remove(&entry.path, || std::thread::sleep(MOMENT)).is_ok()))
 }
 
-fn remove(path: &Path) -> io::Result<()> {
+/// Removes a file that nobody writes or looks at. Who lists recordings looks at each for a moment, so it is tried again after one.
+fn remove(path: &Path, moment: impl FnOnce()) -> io::Result<()> {
     let file = File::open(path)?;
-    flock(&file, FlockOperation::NonBlockingLockExclusive)?;
+    if flock(&file, FlockOperation::NonBlockingLockExclusive).is_err() {
+        moment();
+        flock(&file, FlockOperation::NonBlockingLockExclusive)?;
+    }
     fs::remove_file(path)
 }
 
@@ -327,4 +334,25 @@ fn state(file: &mut File) -> io::Result<State> {
         Some((_, kind, code)) if kind == "x" => code.parse().map_or(State::Cut, State::Ended),
         _ => State::Cut,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_that_somebody_looks_at_is_removed_a_moment_later() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("one.cast");
+        fs::write(&path, "").unwrap();
+        let look = || {
+            let file = File::open(&path).unwrap();
+            flock(&file, FlockOperation::NonBlockingLockShared).unwrap();
+            file
+        };
+        let reader = look();
+        assert!(remove(&path, || {}).is_err() && path.exists());
+        remove(&path, || drop(reader)).unwrap();
+        assert!(!path.exists());
+    }
 }

@@ -265,7 +265,7 @@ fn a_new_recording_removes_those_whose_time_is_over() {
 fn a_sealed_recording_is_its_recipients_to_read() {
     use age::secrecy::ExposeSecret as _;
 
-    use super::seal::{Identities, SEALED};
+    use super::seal::{Closed, Identities, SEALED};
     let home = tempfile::tempdir().unwrap();
     let identity = age::x25519::Identity::generate();
     let file = home.path().join("key.txt");
@@ -300,11 +300,61 @@ fn a_sealed_recording_is_its_recipients_to_read() {
         open[0].contains("\"o\", \"first\"") && open[1].contains("\"o\", \"second\""),
         "{open:?}"
     );
-    assert_eq!(identities.open(&sealed[0][..sealed[0].len() / 2]), None);
+    assert_eq!(identities.open(&sealed[0][..sealed[0].len() / 2]), Err(Closed::Damaged));
     fs::write(&file, age::x25519::Identity::generate().to_string().expose_secret()).unwrap();
-    assert_eq!(Identities::read(&file).unwrap().open(sealed[0]), None);
+    assert_eq!(Identities::read(&file).unwrap().open(sealed[0]), Err(Closed::NoKey));
     fs::write(&file, "no key").unwrap();
     assert_eq!(Identities::read(&file).err().unwrap().code.id, "E-REC-IDENTITY");
+}
+
+/// What could not be opened is counted, and only a key that fits nothing is the wrong one.
+#[cfg(feature = "local")]
+#[test]
+fn damaged_batches_of_a_sealed_recording_are_said() {
+    use age::secrecy::ExposeSecret as _;
+
+    use super::read::Reader;
+    use super::seal::{Identities, Recipients};
+    use super::source;
+    use crate::domain::problem::Problem;
+    let home = tempfile::tempdir().unwrap();
+    let identity = age::x25519::Identity::generate();
+    let key = home.path().join("key.txt");
+    fs::write(&key, identity.to_string().expose_secret()).unwrap();
+    let recipients = Recipients::parse(&[identity.to_public().to_string()]).unwrap().unwrap();
+    let strangers = [age::x25519::Identity::generate().to_public().to_string()];
+    let strangers = Recipients::parse(&strangers).unwrap().unwrap();
+    let batch = |text: &str| {
+        recipients
+            .seal(format!("[0.1, \"o\", \"{text}\"]\n").as_bytes())
+            .unwrap()
+    };
+    let torn = |text: &str| batch(text)[..200].to_owned();
+    let broken = |text: &str| torn(text) + "\n";
+    let exit = "[0.1, \"x\", \"0\"]\n".to_owned();
+    let read = |lines: &[String]| {
+        let file = home.path().join("one.cast");
+        let header = "{\"version\":3,\"term\":{\"cols\":80,\"rows\":24}}\n".to_owned();
+        fs::write(&file, header + &lines.concat()).unwrap();
+        let identities = Identities::read(&key).unwrap();
+        let mut reader = Reader::open(source(&file, Some(identities))?, "one.cast")?;
+        let events = reader.by_ref().count();
+        Ok::<_, Problem>((events, reader.unread().sealed, reader.unread().lines))
+    };
+    assert_eq!(read(&[batch("a"), batch("b"), exit.clone()]).unwrap(), (3, 0, 0));
+    assert_eq!(read(&[broken("a"), batch("b"), exit.clone()]).unwrap(), (2, 1, 0));
+    assert_eq!(
+        read(&[batch("a"), broken("b"), batch("c"), torn("d")]).unwrap(),
+        (2, 2, 0)
+    );
+    assert_eq!(read(&[broken("a"), broken("b"), exit.clone()]).unwrap(), (1, 2, 0));
+    let endless = format!("# age {}\n", "A".repeat(65 << 20));
+    assert_eq!(read(&[batch("a"), endless, batch("b")]).unwrap(), (2, 1, 0));
+    let theirs = strangers.seal(b"[0.1, \"o\", \"a\"]\n").unwrap();
+    assert_eq!(read(&[batch("a"), theirs.clone(), exit.clone()]).unwrap(), (2, 1, 0));
+    for lines in [vec![theirs.clone(), exit.clone()], vec![broken("a"), theirs, exit]] {
+        assert_eq!(read(&lines).unwrap_err().code.id, "E-REC-IDENTITY");
+    }
 }
 
 #[test]

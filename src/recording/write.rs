@@ -21,8 +21,10 @@ const BATCH: usize = 64 << 10;
 const TOGETHER: Duration = Duration::from_millis(4);
 /// An event is on the disk after so long at the latest, and after a kill every recording plays up to there.
 const FLUSH: Duration = Duration::from_millis(150);
-/// Each batch of a sealed recording is a message of its own with a head of its own: fewer, larger ones.
-const FLUSH_SEALED: Duration = Duration::from_secs(1);
+/// Each batch of a sealed recording is a message of its own with a head of its own: fewer, larger ones, as far as a quarter of a second
+/// allows.
+const FLUSH_SEALED: Duration = Duration::from_millis(225);
+const _: () = assert!(FLUSH_SEALED.as_millis() < 250 && FLUSH.as_millis() < 250);
 /// How long a disk that takes nothing may hold up the child's output, and the end of a session.
 const PATIENCE: Duration = Duration::from_secs(2);
 const PATIENCE_REQUIRED: Duration = Duration::from_secs(10);
@@ -396,7 +398,7 @@ impl Tee {
 }
 
 /// How many bytes at the end are the beginning of a character.
-fn unfinished(bytes: &[u8]) -> usize {
+pub(crate) fn unfinished(bytes: &[u8]) -> usize {
     let tail = bytes.len().saturating_sub(3);
     for (i, &byte) in bytes.iter().enumerate().skip(tail).rev() {
         let length = match byte {

@@ -30,7 +30,8 @@ pub struct Player {
 impl Player {
     /// At the beginning, paused.
     pub fn new(recording: Arc<Recording>, keyframes: Keyframes) -> Self {
-        let mut screen = Screen::new(&recording);
+        // All of it may have happened at once.
+        let mut screen = keyframes.screen(&recording, recording.events_until(Duration::ZERO));
         screen.advance(&recording, Duration::ZERO);
         Self {
             idle_limit: recording.idle_limit(),

@@ -11,6 +11,10 @@ use crate::session::emulator::Size;
 const MOST_OUTPUT: usize = 1 << 30;
 /// Events that are kept.
 const MOST_EVENTS: usize = 20_000_000;
+/// Cells that resizes may have moved: each moves a whole screen, and in a file it is a few bytes.
+const MOST_RESIZED: usize = 500_000_000;
+/// Marks that are kept, those of resizes with them.
+const MOST_MARKS: usize = 10_000;
 /// A pause shorter than this is none that could be cut.
 const LEAST_IDLE: Duration = Duration::from_millis(50);
 /// What a longer pause is cut to, where nothing says it.
@@ -27,6 +31,10 @@ pub struct Recording {
     pub unread: Unread,
     /// It is longer than what is kept of it.
     pub cut: bool,
+    /// It has more marks than are kept.
+    marks_cut: bool,
+    /// Cells that its resizes move.
+    resized: usize,
     output: String,
     events: Vec<Event>,
 }
@@ -72,11 +80,14 @@ impl Recording {
             exit: None,
             unread: Unread::default(),
             cut: false,
+            marks_cut: false,
+            resized: 0,
             output: String::new(),
             events: Vec::new(),
         };
         for event in &mut reader {
-            if this.events.len() >= MOST_EVENTS || this.output.len() >= MOST_OUTPUT {
+            let much = this.output.len() >= MOST_OUTPUT || this.resized >= MOST_RESIZED;
+            if much || this.events.len() >= MOST_EVENTS {
                 this.cut = true;
                 break;
             }
@@ -97,15 +108,24 @@ impl Recording {
             Kind::Resize(size) => {
                 let size = cells(size);
                 let name = format!("resize {}x{}", size.columns, size.rows);
-                self.marks.push(Mark { time, name });
+                self.mark(time, name);
+                self.resized += usize::from(size.columns) * usize::from(size.rows);
                 Change::Resize(size)
             }
-            Kind::Mark(name) => return self.marks.push(Mark { time, name }),
+            Kind::Mark(name) => return self.mark(time, name),
             Kind::Exit(code) => return self.exit = Some(code),
             // What was typed shows only as the terminal echoed it.
             Kind::Input(_) => return,
         };
         self.events.push(Event { time, change });
+    }
+
+    fn mark(&mut self, time: Duration, name: String) {
+        if self.marks.len() < MOST_MARKS {
+            self.marks.push(Mark { time, name });
+        } else {
+            self.marks_cut = true;
+        }
     }
 
     /// The size it begins with, as far as a terminal can have it.
@@ -123,7 +143,10 @@ impl Recording {
         if self.cut {
             return Some("the recording is longer than what can be played: its end is missing".to_owned());
         }
-        self.unread.words()
+        let marks = self
+            .marks_cut
+            .then(|| format!("the recording has more than {MOST_MARKS} marks and resizes: later ones are not marked"));
+        self.unread.words().or(marks)
     }
 
     pub(super) fn event(&self, at: usize) -> Option<Event> {

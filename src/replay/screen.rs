@@ -4,11 +4,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use super::recording::{Change, Recording};
-use crate::session::emulator::{Emulator, Keyframe};
+use crate::session::emulator::{Emulator, Keyframe, Size};
 
 /// A synchronized update that has not ended after this long is shown, as a terminal does.
 const UPDATE_PATIENCE: Duration = Duration::from_millis(150);
-/// Bytes of output between two keyframes, to begin with.
+/// Work between two keyframes, to begin with: bytes of output, and cells that a resize moves.
 const APART: usize = 256 << 10;
 /// Bytes of memory that all keyframes may take; past them every other one goes.
 const MOST_BYTES: usize = 64 << 20;
@@ -19,6 +19,8 @@ pub struct Screen {
     /// The place of the next event, and the byte where its output begins.
     next: usize,
     from: usize,
+    /// What was done so far, as [`APART`] measures it.
+    work: usize,
     /// The synchronized update under way: since when in the recording, and what the emulator tells it by.
     update: Option<(Duration, Instant)>,
 }
@@ -31,6 +33,7 @@ impl Screen {
             emulator: Emulator::new(recording.size(), 0),
             next: 0,
             from: 0,
+            work: 0,
             update: None,
         }
     }
@@ -75,11 +78,16 @@ impl Screen {
             Change::Output(end) => {
                 let text = recording.output(self.from, end);
                 self.emulator.feed(text.as_bytes());
+                self.work += text.len();
                 self.from = end;
                 // Nobody is there who could be answered.
                 self.emulator.take_replies();
             }
-            Change::Resize(size) => self.emulator.resize(size),
+            Change::Resize(size) => {
+                let cells = |size: Size| usize::from(size.columns) * usize::from(size.rows);
+                self.work += cells(size).max(cells(self.emulator.size()));
+                self.emulator.resize(size);
+            }
         }
         self.next += 1;
         self.update = match (self.emulator.update_due(), self.update) {
@@ -105,7 +113,7 @@ impl Screen {
     }
 }
 
-/// Screens of a recording, a certain amount of output apart.
+/// Screens of a recording, a certain amount of work apart.
 pub struct Keyframes {
     frames: Vec<Frame>,
 }
@@ -123,17 +131,17 @@ impl Keyframes {
         let (mut apart, mut bytes, mut last) = (APART, 0, 0);
         let mut screen = Screen::new(recording);
         while screen.step(recording).is_some() {
-            if screen.from - last < apart {
-                continue;
-            }
             if stop.load(Ordering::Relaxed) {
                 return None;
+            }
+            if screen.work - last < apart {
+                continue;
             }
             let Some(keyframe) = screen.emulator.keyframe() else {
                 continue;
             };
             bytes += keyframe.bytes();
-            last = screen.from;
+            last = screen.work;
             frames.push(Frame {
                 next: screen.next,
                 from: screen.from,
@@ -178,6 +186,7 @@ impl Keyframes {
                 emulator: Emulator::from_keyframe(&frame.keyframe),
                 next: frame.next,
                 from: frame.from,
+                work: 0,
                 update: None,
             },
         }

@@ -125,13 +125,13 @@ pub fn find(recording: &Recording, query: &Query, stop: &AtomicBool) -> Option<V
     let mut shown = HashMap::new();
     let mut looked = (Duration::ZERO, 0);
     while let Some(time) = screen.step(recording) {
+        if stop.load(Ordering::Relaxed) {
+            return None;
+        }
         let next = recording.event(screen.next()).map(|event| event.time);
         let glance = next.is_none_or(|next| next.saturating_sub(looked.0) >= GLANCE && next > time);
         if !glance && screen.fed() - looked.1 < MUCH {
             continue;
-        }
-        if stop.load(Ordering::Relaxed) {
-            return None;
         }
         looked = (time, screen.fed());
         let mut now: HashMap<String, usize> = HashMap::new();

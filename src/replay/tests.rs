@@ -288,6 +288,32 @@ fn keyframes_can_be_told_to_stop() {
     assert!(Keyframes::make(&long(), &AtomicBool::new(true)).is_none());
 }
 
+/// Resizes without any output: a few bytes in the file, a whole screen to move each.
+fn resizes(count: usize, (columns, rows): (u16, u16)) -> Arc<Recording> {
+    let size = |at: usize| format!("{}x{rows}", usize::from(columns) - at % 2);
+    let events: Vec<String> = (0..count).map(|at| other(0.0, "r", &size(at))).collect();
+    recording(columns, rows, &events)
+}
+
+#[test]
+fn resizes_are_work_as_well() {
+    let stopped = AtomicBool::new(true);
+    let recording = resizes(40, (200, 100));
+    assert!(Keyframes::make(&recording, &stopped).is_none());
+    let keyframes = Keyframes::make(&recording, &GO).unwrap();
+    assert!((2..=4).contains(&keyframes.len()), "{}", keyframes.len());
+}
+
+#[test]
+fn a_recording_of_endless_resizes_is_cut_and_its_marks_are_limited() {
+    let many = resizes(90_000, (1000, 500));
+    assert!(many.cut, "a minute of work in two megabytes");
+    assert!(many.remark().unwrap().contains("its end is missing"));
+    let small = resizes(20_000, (3, 1));
+    assert_eq!((small.cut, small.marks.len()), (false, 10_000));
+    assert!(small.remark().unwrap().contains("marks"));
+}
+
 #[test]
 fn a_text_is_found_when_it_appears_on_the_screen() {
     let recording = recording(

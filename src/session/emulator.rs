@@ -26,6 +26,7 @@ use alacritty_terminal::term::cell::Cell;
 use alacritty_terminal::vte::ansi::{self, Processor};
 use unicode_width::UnicodeWidthStr as _;
 
+use crate::recording::unfinished;
 use adapter::Adapter;
 use boundary::Boundary;
 pub use keyframe::Keyframe;
@@ -124,6 +125,8 @@ pub struct Emulator {
     boundary: Boundary,
     /// The last byte was no part of a longer character.
     character_ended: bool,
+    /// The beginning of a character whose end has not come yet: given one in pieces, the parser loses what stands behind it (`é é`).
+    partial: Vec<u8>,
     /// Lines that the view is scrolled back.
     scrolled: usize,
 }
@@ -176,6 +179,7 @@ impl Emulator {
             long_command: LongCommand::default(),
             boundary: Boundary::default(),
             character_ended: true,
+            partial: Vec::new(),
             scrolled: 0,
         }
     }
@@ -221,6 +225,15 @@ impl Emulator {
     fn parse(&mut self, bytes: &[u8]) {
         self.boundary.feed(bytes);
         self.character_ended = bytes.last().map_or(self.character_ended, u8::is_ascii);
+        let joined;
+        let bytes = if self.partial.is_empty() {
+            bytes
+        } else {
+            joined = [self.partial.as_slice(), bytes].concat();
+            &joined
+        };
+        let (bytes, partial) = bytes.split_at(bytes.len() - unfinished(bytes));
+        self.partial = partial.to_vec();
         let bytes = self.long_command.kept(bytes);
         let mut rest = &*bytes;
         // The parser does not know DECSTR, so it is looked for here. No string can hide it: an escape ends every one.
@@ -543,6 +556,16 @@ mod tests {
     }
 
     #[test]
+    fn each_screen_has_a_saved_cursor_of_its_own() {
+        for mode in [47, 1047] {
+            let mut emulator = emulator(20, 4);
+            emulator.feed(format!("\x1b[3;5H\x1b7\x1b[1;1H\x1b[?{mode}h\x1b[2;7H\x1b7\x1b[4;4H").as_bytes());
+            emulator.feed(format!("\x1b8\x1b[6n\x1b[4;4H\x1b[?{mode}l\x1b[6n\x1b8\x1b[6n").as_bytes());
+            assert_eq!(emulator.take_replies(), b"\x1b[2;7R\x1b[4;4R\x1b[3;5R", "{mode}");
+        }
+    }
+
+    #[test]
     fn half_a_wide_character_is_a_blank() {
         let emulator = fed("字字\x1b[1;2Hx".as_bytes());
         assert_eq!(emulator.row_text(0), " x字");
@@ -724,6 +747,21 @@ mod tests {
         use proptest::prelude::*;
         let line = prop_oneof![8 => "[a-z ]{0,20}", 1 => "[ -~]{0,90}", 1 => " {0,60}"];
         proptest::collection::vec(line, 15..60).prop_map(|lines| (lines.join("\r\n") + "\r\n").into_bytes())
+    }
+
+    #[test]
+    fn a_character_in_pieces_takes_nothing_with_it() {
+        for text in ["é é", "éxé", "aé字é x", "\u{80} é", "é\x1b[2Cé", "\u{9f}a\u{9f}"] {
+            let bytes = text.as_bytes();
+            let mut whole = emulator(20, 2);
+            whole.feed(bytes);
+            for cut in 1..bytes.len() {
+                let mut pieces = emulator(20, 2);
+                pieces.feed(&bytes[..cut]);
+                pieces.feed(&bytes[cut..]);
+                assert_eq!(pieces.row_text(0), whole.row_text(0), "{text:?} cut at {cut}");
+            }
+        }
     }
 
     #[test]

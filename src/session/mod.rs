@@ -4,6 +4,7 @@
 pub mod browser;
 pub mod child_start;
 pub mod clipboard;
+mod died;
 pub mod editor;
 pub mod emulator;
 pub mod guard;
@@ -24,6 +25,7 @@ mod start;
 mod tap;
 pub mod turns;
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -32,6 +34,7 @@ use crate::domain::limits::Limit;
 use crate::domain::plan::LaunchPlan;
 use crate::domain::problem::Problem;
 use crate::recording::Recorder;
+use died::Died;
 use emulator::{Emulator, Size};
 use lifetime::Lifetime;
 pub use lifetime::wait_for_children;
@@ -142,8 +145,15 @@ impl Session {
         let writing_end = Arc::clone(&end);
         thread("writer", move || outgoing.run(&writing_end)).map_err(no_thread)?;
         session.watch.start(&session.lifetime).map_err(no_thread)?;
+        let notify: Arc<dyn Fn(SessionEvent) + Send + Sync> = notify.into();
+        let died = Died::new(&session, Arc::clone(&notify));
         let reader = output::Reader::new(&session, end, ended, redactor, notify);
-        thread("reader", move || reader.run()).map_err(no_thread)?;
+        let work = move || {
+            if catch_unwind(AssertUnwindSafe(|| reader.run())).is_err() {
+                died.end();
+            }
+        };
+        thread("reader", work).map_err(no_thread)?;
         Ok(session)
     }
 
@@ -152,12 +162,15 @@ impl Session {
         Arc::clone(&self.emulator)
     }
 
-    /// Bytes for the child. Never blocks. A child that reads nothing gets no more than 4 MiB ahead.
-    pub fn send(&self, bytes: &[u8]) {
-        self.outgoing.push(bytes);
-        if let Some(typed) = &mut *self.typed.lock().unwrap_or_else(PoisonError::into_inner) {
-            typed.push(bytes);
-        }
+    /// Bytes for the child. Never blocks. A child that reads nothing gets no more than 4 MiB ahead: false if these were too many, and none
+    /// of them was taken.
+    pub fn send(&self, bytes: &[u8]) -> bool {
+        self.outgoing.push_after(bytes, || {
+            // Before the child can have read them: what it makes of a password, it may show by then.
+            if let Some(typed) = &mut *self.typed.lock().unwrap_or_else(PoisonError::into_inner) {
+                typed.push(bytes);
+            }
+        })
     }
 
     /// A person has typed what was sent: the session is not idle.

@@ -12,7 +12,7 @@ use super::lifetime::Lifetime;
 use super::pty::{self, Outgoing, Pty, Read};
 use super::tap::{Tap, Typed};
 use super::turns::Typist;
-use super::{Notify, Session, SessionEvent};
+use super::{Session, SessionEvent};
 use crate::domain::secret::Redactor;
 
 /// Silence after which the redactor lets go of what is no secret yet, in general: see [`Typist::idle`].
@@ -44,7 +44,7 @@ pub(super) struct Reader {
     tap: Tap,
     typed: Arc<Mutex<Option<Typed>>>,
     typist: Typist,
-    notify: Notify,
+    notify: Arc<dyn Fn(SessionEvent) + Send + Sync>,
     /// When the child last printed something, and when that was last drawn.
     printed: Instant,
     drawn: Instant,
@@ -62,7 +62,7 @@ impl Reader {
         end: Arc<OwnedFd>,
         ended: OwnedFd,
         redactor: Redactor,
-        notify: Notify,
+        notify: Arc<dyn Fn(SessionEvent) + Send + Sync>,
     ) -> Self {
         let now = Instant::now();
         Self {

@@ -7,17 +7,20 @@ use std::path::Path;
 use std::time::Instant;
 
 use rustix::event::PollFlags;
+use rustix::fs::OFlags;
 use rustix::io::Errno;
 use rustix::process::Signal;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM};
 
 use super::lifetime::{self, Lifetime};
 use super::limits::Watch;
+use super::osc52::ClipboardFilter;
 use super::output::{DRAIN, IDLE};
 use super::signals::Signals;
 use super::start::{self, system_problem};
 use super::tap::Tap;
 use super::{Ending, pty};
+use crate::domain::limits::Limits;
 use crate::domain::plan::LaunchPlan;
 use crate::domain::problem::Problem;
 use crate::domain::secret::Redactor;
@@ -53,7 +56,13 @@ pub fn run(plan: LaunchPlan, starter: &Path, recorder: Option<&Recorder>) -> Res
     // Before the child is there: from its first moment on an interrupt is its business.
     let mut signals = Signals::new(&[SIGINT, SIGQUIT, SIGTERM, SIGHUP]).map_err(failed)?;
     let stdio = [input, child_output.into(), child_errors.into()];
-    let watch = Watch::new(plan.limits);
+    // What is typed here goes straight to the child: who types nothing cannot be told from who cannot type.
+    let typed_at = rustix::termios::isatty(rustix::stdio::stdin());
+    let watch = Watch::new(Limits {
+        idle: plan.limits.idle.filter(|_| typed_at),
+        ..plan.limits
+    });
+    let filters = !plan.sets_clipboard;
     let started = start::start(plan, stdio, false, starter)?;
     let lifetime = Lifetime::new(started, None).map_err(failed)?;
     let ended = lifetime::waiting_thread(&lifetime).map_err(failed)?;
@@ -67,8 +76,15 @@ pub fn run(plan: LaunchPlan, starter: &Path, recorder: Option<&Recorder>) -> Res
     }
     let [output_redactor, errors_redactor] = redactors;
     let mut streams = [
-        Stream::new(Some(output.into()), rustix::stdio::stdout(), output_redactor, recorder).map_err(failed)?,
-        Stream::new(errors, rustix::stdio::stderr(), errors_redactor, recorder).map_err(failed)?,
+        Stream::new(
+            Some(output.into()),
+            rustix::stdio::stdout(),
+            output_redactor,
+            recorder,
+            filters,
+        )
+        .map_err(failed)?,
+        Stream::new(errors, rustix::stdio::stderr(), errors_redactor, recorder, filters).map_err(failed)?,
     ];
     pass_on(&mut streams, &lifetime, &ended, &mut signals);
     let masked = streams.iter().map(|stream| stream.redactor.masked()).sum();
@@ -160,12 +176,14 @@ fn end_unrecorded(stream: &mut Stream, lifetime: &std::sync::Arc<Lifetime>) -> b
 }
 
 /// One way from the child to us.
-struct Stream {
+pub(super) struct Stream {
     /// None once it has ended, or nobody takes what comes of it.
     source: Option<OwnedFd>,
     sink: OwnedFd,
-    redactor: Redactor,
-    tap: Tap,
+    pub(super) redactor: Redactor,
+    pub(super) tap: Tap,
+    /// None where it sets no clipboard, or may.
+    clipboard: Option<ClipboardFilter>,
     printed: Instant,
     buffer: Vec<u8>,
     /// What is to be written, from `written` on.
@@ -178,22 +196,26 @@ struct Stream {
 }
 
 impl Stream {
-    fn new(
+    /// `filters`: what would set the clipboard of a terminal is taken out.
+    pub(super) fn new(
         source: Option<OwnedFd>,
         sink: BorrowedFd<'_>,
         redactor: Redactor,
         recorder: Option<&Recorder>,
+        filters: bool,
     ) -> io::Result<Self> {
-        let recorder = recorder.filter(|recorder| recorder.is_required() || rustix::termios::isatty(sink));
+        let shown = rustix::termios::isatty(sink);
+        let recorder = recorder.filter(|recorder| recorder.is_required() || shown);
         if let Some(source) = &source {
-            let flags = rustix::fs::fcntl_getfl(source)? | rustix::fs::OFlags::NONBLOCK;
+            let flags = rustix::fs::fcntl_getfl(source)? | OFlags::NONBLOCK;
             rustix::fs::fcntl_setfl(source, flags)?;
         }
         Ok(Self {
             source,
-            sink: rustix::io::fcntl_dupfd_cloexec(sink, 3)?,
+            sink: writing_end(sink)?,
             redactor,
             tap: Tap::of_pipe(recorder),
+            clipboard: (shown && filters).then(ClipboardFilter::default),
             printed: Instant::now(),
             buffer: vec![0; READ],
             clear: Vec::with_capacity(READ),
@@ -203,17 +225,17 @@ impl Stream {
         })
     }
 
-    fn has_more_to_write(&self) -> bool {
+    pub(super) fn has_more_to_write(&self) -> bool {
         self.written < self.clear.len()
     }
 
     /// Everything is read and written.
-    fn is_done(&self) -> bool {
+    pub(super) fn is_done(&self) -> bool {
         self.finished && !self.has_more_to_write()
     }
 
     /// What has to be ready for the next step. Nothing is read while something waits to be written: the child waits as it would without us.
-    fn awaited(&self) -> Option<(&OwnedFd, PollFlags)> {
+    pub(super) fn awaited(&self) -> Option<(&OwnedFd, PollFlags)> {
         if self.has_more_to_write() {
             return Some((&self.sink, PollFlags::OUT));
         }
@@ -221,7 +243,7 @@ impl Stream {
         source.map(|source| (source, PollFlags::IN))
     }
 
-    fn due(&self) -> Option<Instant> {
+    pub(super) fn due(&self) -> Option<Instant> {
         let recording = self.tap.due(self.tap.has_room());
         self.idle_due().into_iter().chain(recording).min()
     }
@@ -233,7 +255,7 @@ impl Stream {
     }
 
     /// Writes or reads a piece, whichever is awaited.
-    fn step(&mut self, ready: bool) {
+    pub(super) fn step(&mut self, ready: bool) {
         if self.has_more_to_write() {
             if ready {
                 self.write();
@@ -243,13 +265,17 @@ impl Stream {
         }
         if self.idle_due().is_some_and(|due| Instant::now() >= due) {
             self.redactor.idle(&mut self.clear);
-            self.tap.output(&self.clear);
+            self.let_through();
             self.printed = Instant::now();
         }
         if self.source.is_none() && !self.finished {
-            let known = self.clear.len();
+            let waiting = std::mem::take(&mut self.clear);
             self.redactor.finish(&mut self.clear);
-            self.tap.output(&self.clear[known..]);
+            self.let_through();
+            if let Some(clipboard) = &mut self.clipboard {
+                clipboard.finish(&mut self.clear);
+            }
+            self.clear.splice(..0, waiting);
             self.finished = true;
         }
     }
@@ -261,11 +287,19 @@ impl Stream {
                 self.printed = Instant::now();
                 self.own = self.own.saturating_sub(count as u64);
                 self.redactor.push(&self.buffer[..count], &mut self.clear);
-                self.tap.output(&self.clear);
+                self.let_through();
             }
             pty::Read::End => self.source = None,
             pty::Read::Nothing => {}
         }
+    }
+
+    /// All of `clear` is new.
+    fn let_through(&mut self) {
+        if let Some(clipboard) = &mut self.clipboard {
+            clipboard.take_out(&mut self.clear);
+        }
+        self.tap.output(&self.clear);
     }
 
     /// Where nobody reads any more, the child's pipe is closed too, so that it ends as in any pipeline.
@@ -286,7 +320,7 @@ impl Stream {
     }
 
     /// The child has ended: what the pipe holds now is its own, and is passed on however long that takes.
-    fn begin_to_drain(&mut self) {
+    pub(super) fn begin_to_drain(&mut self) {
         let held = self
             .source
             .as_ref()
@@ -295,12 +329,27 @@ impl Stream {
     }
 
     /// Whoever else holds the pipe open has had its time.
-    fn end_if_drained(&mut self) {
+    pub(super) fn end_if_drained(&mut self) {
         if self.own == 0 {
             self.source = None;
         }
         self.step(false);
     }
+}
+
+/// A descriptor of our own for what is written to one of ours. A terminal is opened once more where that is possible: writing to it never
+/// blocks then, and whoever shares ours with us does not notice.
+pub(super) fn writing_end(sink: BorrowedFd<'_>) -> io::Result<OwnedFd> {
+    #[cfg(target_os = "linux")]
+    if rustix::termios::isatty(sink) {
+        use std::os::fd::AsRawFd as _;
+        let flags = OFlags::WRONLY | OFlags::NOCTTY | OFlags::NONBLOCK | OFlags::CLOEXEC;
+        let name = format!("/proc/self/fd/{}", sink.as_raw_fd());
+        if let Ok(opened) = rustix::fs::open(name, flags, rustix::fs::Mode::empty()) {
+            return Ok(opened);
+        }
+    }
+    Ok(rustix::io::fcntl_dupfd_cloexec(sink, 3)?)
 }
 
 /// Writes everything, also to a descriptor that somebody made non-blocking.
@@ -319,4 +368,40 @@ pub(super) fn write_all(sink: BorrowedFd<'_>, bytes: &[u8]) -> rustix::io::Resul
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::fd::AsFd as _;
+
+    use super::super::emulator::Size;
+    use super::*;
+    use crate::domain::secret::ChildEnv;
+
+    /// What of this output reaches a terminal.
+    fn shown(output: &[u8], filters: bool) -> String {
+        let (pty, [sink, _, _]) = pty::Pty::open(Size { columns: 80, rows: 24 }).unwrap();
+        let (source, mut child) = io::pipe().unwrap();
+        io::Write::write_all(&mut child, output).unwrap();
+        drop(child);
+        let redactor = ChildEnv::new().redactor();
+        let mut stream = Stream::new(Some(source.into()), sink.as_fd(), redactor, None, filters).unwrap();
+        let (mut shown, mut buffer) = (Vec::new(), [0; 256]);
+        while !stream.is_done() {
+            stream.step(true);
+        }
+        while !shown.ends_with(b"\n") {
+            if let pty::Read::Bytes(count) = pty::read(&*pty.end, &mut buffer) {
+                shown.extend(&buffer[..count]);
+            }
+        }
+        String::from_utf8(shown).unwrap()
+    }
+
+    #[test]
+    fn a_command_that_prints_to_a_terminal_sets_no_clipboard() {
+        assert_eq!(shown(b"a\x1b]52;c;aGk=\x07b\n", true), "ab\r\n");
+        assert_eq!(shown(b"a\x1b]52;c;aGk=\x07b\n", false), "a\x1b]52;c;aGk=\x07b\r\n");
+        assert_eq!(shown(b"\x1b]5\n", true), "\x1b]5\r\n", "what never became a request");
+    }
 }

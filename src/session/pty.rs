@@ -159,11 +159,17 @@ impl Outgoing {
 
     /// Puts bytes into the queue; all or, where the child has not read for long, none.
     pub(super) fn push(&self, bytes: &[u8]) {
+        self.push_after(bytes, || {});
+    }
+
+    /// The same after something was done about them, which nobody does about bytes that are not taken; false if they were too many.
+    pub(super) fn push_after(&self, bytes: &[u8], first: impl FnOnce()) -> bool {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some(end) = &state.end else { return };
+        let Some(end) = &state.end else { return true };
         if state.bytes.len() + bytes.len() > QUEUE_LIMIT {
-            return;
+            return false;
         }
+        first();
         let mut rest = bytes;
         if state.bytes.is_empty()
             && !state.writing
@@ -176,6 +182,7 @@ impl Outgoing {
             drop(state);
             self.changed.notify_one();
         }
+        true
     }
 
     /// Ends the writing thread; what is not written yet is dropped.
@@ -219,5 +226,41 @@ impl Outgoing {
                 }
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Something to write to that never blocks, and its other end.
+    fn outgoing() -> (Outgoing, OwnedFd) {
+        let (reader, writer) = io::pipe().unwrap();
+        let (reader, writer) = (OwnedFd::from(reader), OwnedFd::from(writer));
+        for end in [&reader, &writer] {
+            fcntl_setfl(end, fcntl_getfl(end).unwrap() | OFlags::NONBLOCK).unwrap();
+        }
+        (Outgoing::new(&Arc::new(writer)), reader)
+    }
+
+    #[test]
+    fn what_is_too_much_is_refused_as_a_whole_and_not_recorded() {
+        let (outgoing, _reader) = outgoing();
+        let mut recorded = Vec::new();
+        let mut push = |length: usize| outgoing.push_after(&vec![b'x'; length], || recorded.push(length));
+        assert!(!push(QUEUE_LIMIT + 1) && push(QUEUE_LIMIT) && !push(QUEUE_LIMIT) && push(1));
+        outgoing.close();
+        assert!(outgoing.push_after(b"x", || panic!("nobody reads it any more")));
+        assert_eq!(recorded, [QUEUE_LIMIT, 1]);
+    }
+
+    #[test]
+    fn what_is_recorded_is_not_on_its_way_yet() {
+        let (outgoing, reader) = outgoing();
+        let mut buffer = [0; 8];
+        let mut early = true;
+        outgoing.push_after(b"pw", || early = !matches!(read(&reader, &mut buffer), Read::Nothing));
+        assert!(!early, "the child can have read it before it is looked at");
+        assert!(matches!(read(&reader, &mut buffer), Read::Bytes(2)));
     }
 }

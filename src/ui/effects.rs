@@ -224,7 +224,7 @@ impl Runner {
                 provider,
                 passphrase,
             } => self.unlock(generation, provider, passphrase),
-            Effect::Send { tab, bytes } => self.with(tab, |session| session.send(&bytes)),
+            Effect::Send { tab, bytes } => self.send(tab, &bytes),
             Effect::Unchanged => {}
             Effect::Typed { tab } => self.with(tab, Session::typed),
             Effect::Resize { tab, size } => drop(self.sizes.insert(tab, size)),
@@ -319,6 +319,18 @@ impl Runner {
     fn with(&self, tab: u64, act: impl FnOnce(&Session)) {
         if let Some(running) = self.sessions.get(&tab) {
             act(&running.session);
+        }
+    }
+
+    fn send(&self, tab: u64, bytes: &[u8]) {
+        let taken = self
+            .sessions
+            .get(&tab)
+            .is_none_or(|running| running.session.send(bytes));
+        if !taken {
+            let amount = clipboard::amount(bytes.len());
+            let text = format!("the program reads nothing, {amount} for it were not sent");
+            let _ = self.replies.send(Reply::Message(Message::Said { text, bad: true }));
         }
     }
 

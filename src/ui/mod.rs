@@ -9,6 +9,7 @@
 pub mod clipboard;
 pub mod copy_mode;
 pub mod effects;
+mod front;
 pub mod input;
 pub mod keymap;
 pub mod layout;

@@ -25,6 +25,7 @@ use crate::session::job::{self, Stop};
 use crate::session::turns::Typist;
 use crate::session::{SessionEvent, wait_for_children};
 use crate::ui::effects::{Effect, Reload, Reply, Request4Loop, Runner};
+use crate::ui::front::Front;
 use crate::ui::message::Message;
 use crate::ui::model::Model;
 use crate::ui::terminal::Screen;
@@ -293,13 +294,9 @@ impl Loop {
     }
 
     async fn take(&mut self, message: Message) -> Result<(), Problem> {
+        let before = Front::before(&self.model, &message);
         let effects = update::update(&mut self.model, message);
-        // What was only passed on to a session changes nothing here; its echo will.
-        let unchanged = !effects.is_empty()
-            && effects
-                .iter()
-                .all(|effect| matches!(effect, Effect::Send { .. } | Effect::Typed { .. } | Effect::Unchanged));
-        self.changed |= !unchanged;
+        self.changed |= Front::changed(before, &self.model, &effects);
         self.run_effects(effects).await
     }
 

@@ -3,6 +3,7 @@
 use std::io::{self, BufWriter, Stdout, Write as _, stdout};
 use std::mem::ManuallyDrop;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 use crossterm::cursor::SetCursorStyle;
 use crossterm::event::{
@@ -153,18 +154,42 @@ pub(super) fn give_back() {
         cursor::Show
     );
     let _ = disable_raw_mode();
+    say_unsaid();
 }
 
-/// The terminal is restored before a panic's message is printed, or nobody could read it.
+/// What threads that died had to say while the terminal was ours.
+static UNSAID: Mutex<Vec<String>> = Mutex::new(Vec::new());
+/// More of it is not kept.
+const MOST_UNSAID: usize = 8;
+
+/// The terminal is restored before a panic's message is printed, or nobody could read it. For the thread alone that draws, which is this
+/// one: where another one dies the drawing goes on, and its message waits for the end.
 fn restore_on_panic() {
     static ONCE: std::sync::Once = std::sync::Once::new();
     ONCE.call_once(|| {
+        let draws = std::thread::current().id();
         let report = std::panic::take_hook();
         std::panic::set_hook(Box::new(move |info| {
-            give_back();
-            report(info);
+            if std::thread::current().id() == draws {
+                give_back();
+            }
+            if !TAKEN.load(Ordering::SeqCst) {
+                return report(info);
+            }
+            let mut unsaid = UNSAID.lock().unwrap_or_else(PoisonError::into_inner);
+            if unsaid.len() < MOST_UNSAID {
+                unsaid.push(info.to_string());
+            }
         }));
     });
+}
+
+fn say_unsaid() {
+    let unsaid = std::mem::take(&mut *UNSAID.lock().unwrap_or_else(PoisonError::into_inner));
+    for words in unsaid {
+        // Nobody hears it where that fails, and there is no other way.
+        let _ = writeln!(io::stderr(), "hallpass: a thread {words}");
+    }
 }
 
 pub(super) fn set_mouse(on: bool) {

@@ -104,6 +104,38 @@ fn a_termination_is_obeyed_while_nobody_reads() {
     assert_eq!(wait(&mut launcher), 143);
 }
 
+/// The same where nobody looks at the terminal: tmux or ssh that has stopped, say.
+#[test]
+fn a_termination_is_obeyed_while_the_terminal_takes_nothing() {
+    use portable_pty::{CommandBuilder, PtySize, native_pty_system};
+    let sandbox = Sandbox::new();
+    sandbox.roles("[roles.plain]\ncommand = ['yes']\n");
+    for signal in ["TERM", "HUP"] {
+        let pair = native_pty_system().openpty(PtySize::default()).unwrap();
+        let mut command = CommandBuilder::new(crate::sandbox::HALLPASS);
+        command.args(["connect", "plain"]);
+        command.env_clear();
+        command.cwd(sandbox.home());
+        for (name, value) in sandbox.env() {
+            command.env(name, value);
+        }
+        let mut launcher = pair.slave.spawn_command(command).unwrap();
+        let mut first = [0; 1];
+        pair.master.try_clone_reader().unwrap().read_exact(&mut first).unwrap();
+        // Time to fill the terminal.
+        std::thread::sleep(std::time::Duration::from_millis(500));
+        let pid = launcher.process_id().unwrap().to_string();
+        let sent = sandbox.command_of("/bin/sh".as_ref(), &["-c", &format!("kill -{signal} $0"), &pid]);
+        assert!({ sent }.status().unwrap().success());
+        let mut code = None;
+        eventually("the launcher ends", || {
+            code = launcher.try_wait().unwrap().map(|status| status.exit_code());
+            code.is_some()
+        });
+        assert_eq!(code, Some(129), "{signal}");
+    }
+}
+
 /// `> log 2>&1` keeps the order of what the child printed, and a value printed half here and half there is masked.
 #[test]
 fn output_and_errors_into_one_file_keep_their_order() {

@@ -4,6 +4,7 @@
 use std::path::PathBuf;
 use std::process::Command;
 
+use crate::canary::Canary;
 use crate::databases::open_role;
 use crate::sandbox::Sandbox;
 use crate::servers::{servers, unique};
@@ -244,4 +245,48 @@ fn too_few_descriptors_are_a_clear_error() {
     terminal.wait("│in$");
     terminal.line("echo alive $((6 * 7))");
     terminal.wait("alive 42");
+}
+
+/// As without hallpass: where the errors are sent, they go, and only they; nothing of a value does.
+#[test]
+fn errors_that_are_sent_elsewhere_go_there() {
+    let canary = Canary::new();
+    let mut sandbox = Sandbox::new();
+    sandbox.set("HP_JOB_TOKEN", canary.value());
+    sandbox.roles("[roles.shell]\ncommand = ['sh']\nenv = 'dev'\nfields.TOKEN = '_envs/HP_JOB_TOKEN'\n");
+    let errors = sandbox.home().join("err.log");
+    let terminal = shell(&sandbox);
+    let print = "test -t 1 && echo out; printf 'wrong: %s.\\n' \"$TOKEN\" >&2; exit 3";
+    sandbox.write("print", print);
+    terminal.line("hallpass exec shell -- sh print 2>err.log; echo code:$?");
+    let screen = terminal.wait("code:3");
+    let written = std::fs::read_to_string(&errors).unwrap();
+    assert!(screen.contains("\nout\n") && !screen.contains("wrong"), "{screen}");
+    assert!(
+        written.starts_with("wrong: ••••") && written.ends_with(".\n"),
+        "{written}"
+    );
+    assert!(canary.in_bytes("err.log", written.as_bytes()).is_empty(), "{written}");
+    // More than a pipe holds, while the terminal prints as well.
+    sandbox.write(
+        "much",
+        "i=0; while [ $i -lt 3000 ]; do echo \"$i 012345678901234567890123456789\" >&2; echo $i; i=$((i+1)); done",
+    );
+    terminal.line("hallpass connect shell -- much 2>>err.log; echo code:$?");
+    terminal.wait("code:0");
+    let written = std::fs::read_to_string(&errors).unwrap();
+    assert!(
+        written.ends_with("\n2999 012345678901234567890123456789\n"),
+        "{}",
+        written.len()
+    );
+}
+
+/// What nobody can type at is not idle while it works.
+#[test]
+fn a_script_on_standard_input_is_never_idle() {
+    let sandbox = Sandbox::new();
+    sandbox.roles("[roles.idle]\ncommand = ['sh']\nenv = 'dev'\nidle_timeout = '1s'\n");
+    let run = sandbox.run_with_input(&["connect", "idle"], b"sleep 2.5\necho done\nexit 5\n");
+    assert_eq!(run.expect_code(5).stdout, "done\n");
 }

@@ -598,6 +598,21 @@ fn a_sealed_recording_opens_for_its_recipient_alone() {
     assert_eq!(played(&opened), "shown\r\n");
     assert!(opened.ends_with("\"x\", \"6\"]\n"), "{opened}");
     assert!(export(&other).expect_code(1).stderr.contains("E-REC-IDENTITY"));
+    // Damaged, and no longer all there: that is said, also where the rest is written out.
+    let path = entry["path"].as_str().unwrap();
+    let end = text.rfind("\n[").unwrap();
+    let damaged = sandbox.write("damaged.cast", &(text[..end - 40].to_owned() + &text[end..]));
+    assert_eq!(fs::read_to_string(path).unwrap(), text);
+    let key_path = key.to_str().unwrap();
+    for command in [&["recordings", "export"][..], &["replay", "--text"]] {
+        let args = [command, &[damaged.to_str().unwrap(), "--identity", key_path]].concat();
+        let run = sandbox.run(&args).expect_code(0);
+        assert!(
+            run.stderr.contains("sealed batch of the recording is damaged"),
+            "{}",
+            run.stderr
+        );
+    }
     let watch = |more: &[&str]| sandbox.run(&[&["replay", id], more].concat());
     assert_eq!(
         watch(&["--identity", key.to_str().unwrap()]).expect_code(0).stdout,

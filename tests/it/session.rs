@@ -783,3 +783,20 @@ fn a_limit_is_no_request() {
     let ending = ending.ending();
     assert_eq!((ending.limit.is_some(), ending.signal), (true, Some(9)));
 }
+
+/// Where hallpass itself fails over what a program prints, its session ends and says so; nothing waits for ever.
+#[test]
+fn a_session_whose_thread_dies_ends_with_words() {
+    let (sender, events) = mpsc::channel();
+    let dies = std::sync::atomic::AtomicBool::new(true);
+    let notify = Box::new(move |event| {
+        let first = event == SessionEvent::Output && dies.swap(false, std::sync::atomic::Ordering::Relaxed);
+        assert!(!first, "as if drawing had failed");
+        drop(sender.send(event));
+    });
+    let plan = script("echo hello; exec sleep 300", env());
+    let session = Session::start(plan, SIZE, 1000, Path::new(STARTER), notify).unwrap();
+    let running = Running { session, events };
+    assert_eq!(running.ending().signal, Some(1));
+    assert!(running.screen().contains("hallpass failed"), "{}", running.screen());
+}

@@ -143,7 +143,8 @@ fn a_torn_file_is_read_up_to_the_tear() {
             Unread {
                 lines: 1,
                 first: 3,
-                torn: true
+                torn: true,
+                ..Unread::default()
             },
             "{end}"
         );
@@ -164,7 +165,8 @@ fn lines_that_are_no_events_are_counted() {
         Unread {
             lines: 5,
             first: 2,
-            torn: false
+            torn: false,
+            ..Unread::default()
         }
     );
 }
@@ -187,7 +189,8 @@ fn a_line_without_an_end_is_passed_over() {
         Unread {
             lines: 1,
             first: 2,
-            torn: false
+            torn: false,
+            ..Unread::default()
         }
     );
 }

@@ -5,7 +5,7 @@ use std::cmp::{max, min};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use alacritty_terminal::event::{Event, EventListener};
-use alacritty_terminal::grid::Dimensions as _;
+use alacritty_terminal::grid::{Cursor, Dimensions as _};
 use alacritty_terminal::index::{Column, Line};
 use alacritty_terminal::term::cell::{Cell, Flags};
 use alacritty_terminal::term::{Config, Osc52, Term, TermMode};
@@ -82,6 +82,8 @@ pub(super) struct Adapter {
     touched: Touched,
     /// ?40: DECCOLM has an effect.
     pub(super) column_mode: bool,
+    /// What DECSC saved on the main screen, while the alternate one is shown by ?47 or ?1047: the library puts another in its place.
+    pub(super) saved_main: Option<Cursor<Cell>>,
     /// DECOM as DECSC saved it, of the main and of the alternate screen.
     pub(super) saved_origin: [bool; 2],
     /// The character set that is in use, and the last character that was printed; the library and its parser keep theirs to themselves.
@@ -125,6 +127,7 @@ impl Adapter {
             margins: (0, i32::from(size.rows) - 1),
             touched: Touched::default(),
             column_mode: false,
+            saved_main: None,
             saved_origin: [false; 2],
             charset: CharsetIndex::G0,
             printed: None,
@@ -343,8 +346,15 @@ impl Adapter {
             return;
         }
         let cursor = self.term.grid().cursor.clone();
+        let saved = self.term.grid().saved_cursor.clone();
         self.term.swap_alt();
-        self.term.grid_mut().cursor = cursor;
+        let grid = self.term.grid_mut();
+        grid.cursor = cursor;
+        if alternate {
+            self.saved_main = Some(saved);
+        } else if let Some(saved) = self.saved_main.take() {
+            grid.saved_cursor = saved;
+        }
     }
 
     /// The mouse's modes exclude each other.
@@ -608,6 +618,7 @@ impl Handler for Adapter {
         self.full_margins();
         self.charset = CharsetIndex::G0;
         self.column_mode = false;
+        self.saved_main = None;
         self.saved_origin = [false; 2];
         self.keyboard = Keyboard::default();
         self.mouse_presses = false;
@@ -652,7 +663,12 @@ impl Handler for Adapter {
             PrivateMode::Unknown(47 | 1047) => self.show_screen(false),
             PrivateMode::Unknown(9) => self.mouse_presses = false,
             PrivateMode::Unknown(1048) => self.restore_cursor_position(),
-            mode => self.term.unset_private_mode(mode),
+            mode => {
+                if mode == NamedPrivateMode::SwapScreenAndSetRestoreCursor.into() {
+                    self.saved_main = None;
+                }
+                self.term.unset_private_mode(mode);
+            }
         }
         if matches!(mode, PrivateMode::Named(NamedPrivateMode::Origin)) {
             self.term.goto(0, 0);

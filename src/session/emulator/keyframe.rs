@@ -21,6 +21,7 @@ pub struct Keyframe {
     /// First and last line of the scrolling region.
     margins: (i32, i32),
     column_mode: bool,
+    saved_main: Option<Cursor<Cell>>,
     saved_origin: [bool; 2],
     /// Columns of the tabulator stops.
     stops: Vec<usize>,
@@ -84,6 +85,7 @@ impl Emulator {
             charset: adapter.charset,
             margins: adapter.margins,
             column_mode: adapter.column_mode,
+            saved_main: adapter.saved_main.clone(),
             saved_origin: adapter.saved_origin,
             printed: adapter.printed,
             scrollback: adapter.scrollback.clone(),
@@ -134,6 +136,7 @@ impl Emulator {
         adapter.set_scrolling_region(line(top), Some(line(bottom)));
         adapter.margins = keyframe.margins;
         adapter.column_mode = keyframe.column_mode;
+        adapter.saved_main.clone_from(&keyframe.saved_main);
         adapter.saved_origin = keyframe.saved_origin;
         adapter.printed = keyframe.printed;
         match &keyframe.hidden {
@@ -160,6 +163,7 @@ impl Emulator {
             long_command: super::long_command::LongCommand::default(),
             boundary: super::Boundary::default(),
             character_ended: true,
+            partial: Vec::new(),
             scrolled: 0,
         }
     }

@@ -7,6 +7,7 @@ use crate::domain::catalogue;
 use crate::domain::problem::Problem;
 use crate::session::SessionEvent;
 use crate::ui::effects::Effect;
+use crate::ui::front::Front;
 use crate::ui::keymap::KEYMAP;
 use crate::ui::message::Message;
 use crate::ui::model::{Check, Dialog, Screen};
@@ -495,4 +496,45 @@ fn a_login_is_a_session_and_its_end_forgets_what_was_known() {
         !fixture.model.roles.checks.contains_key(&role),
         "what was found out before is old"
     );
+}
+
+/// Whether the screen is drawn anew after a message; else what was closed would stand there for another second.
+fn draws(fixture: &mut Fixture, message: Message) -> bool {
+    let before = Front::before(&fixture.model, &message);
+    let effects = crate::ui::update::update(&mut fixture.model, message);
+    Front::changed(before, &fixture.model, &effects)
+}
+
+#[test]
+fn a_key_that_is_passed_on_draws_only_what_it_has_changed() {
+    let key = |c| Message::Key(KeyEvent::new(KeyCode::Char(c), KeyModifiers::NONE));
+    let mut fixture = Fixture::checked(80, 24);
+    fixture.press(r#": "connect_prod-postgres" enter"#);
+    let tab = fixture.started(&"line\r\n".repeat(100));
+    assert!(!draws(&mut fixture, key('x')), "its echo will");
+    // A question that was answered.
+    fixture.send(Message::Paste("select 1;\n".to_owned()));
+    fixture.later(1000);
+    assert!(fixture.model.dialog.is_some());
+    assert!(draws(&mut fixture, key('P')) && fixture.model.dialog.is_none());
+    // The menu, closed by the prefix itself.
+    fixture.press(r"ctrl-\");
+    let prefix = Message::Key(KeyEvent::new(KeyCode::Char('\\'), KeyModifiers::CONTROL));
+    assert!(draws(&mut fixture, prefix) && !fixture.model.sessions.prefix);
+    fixture.model.notify("a remark");
+    assert!(draws(&mut fixture, key('x')));
+    fixture.press(r"ctrl-\ pgup");
+    assert!(draws(&mut fixture, key('x')), "back to the newest line");
+    assert!(!draws(&mut fixture, key('x')));
+    // A tab that nobody sees, whose mark is drawn.
+    fixture.press(r"ctrl-\ r");
+    let event = SessionEvent::Output;
+    assert!(draws(
+        &mut fixture,
+        Message::Session {
+            tab,
+            event: event.clone()
+        }
+    ));
+    assert!(!draws(&mut fixture, Message::Session { tab, event }));
 }

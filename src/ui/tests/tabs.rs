@@ -548,4 +548,22 @@ mod on_exit {
         fixture.ended(2, 4);
         assert_eq!(fixture.model.exit, Some(4));
     }
+
+    /// Else it would take keys and not be seen.
+    #[test]
+    fn a_question_about_a_session_goes_with_it() {
+        for setting in ["return", "stay"] {
+            for paste in [false, true] {
+                let mut fixture = fixture(setting);
+                if paste {
+                    fixture.send(Message::Paste("x".repeat(6000)));
+                } else {
+                    fixture.press(r"ctrl-\ x");
+                }
+                assert!(fixture.model.dialog.is_some());
+                fixture.ended(2, 0);
+                assert!(fixture.model.dialog.is_none(), "{setting} {paste}");
+            }
+        }
+    }
 }

@@ -68,6 +68,7 @@ pub fn update(model: &mut Model, message: Message) -> Vec<Effect> {
         }
         Message::Signal(code) => leave(model, code),
     };
+    close_question_of_ended(model);
     effects.extend(clipboard::serve(model));
     keep_in_view(model);
     if let Some((_, code)) = model.leaving
@@ -79,6 +80,22 @@ pub fn update(model: &mut Model, message: Message) -> Vec<Effect> {
         effects.retain(|effect| !matches!(effect, Effect::CheckRole { .. } | Effect::CheckProvider { .. }));
     }
     effects
+}
+
+/// A question about a session that has ended has no answer, and one about a tab that is gone is not even drawn.
+fn close_question_of_ended(model: &mut Model) {
+    let tab = |id: u64| model.sessions.tabs.iter().find(|tab| tab.id == id);
+    let asks_in_vain = match &model.dialog {
+        Some(Dialog::Close { tab: id, .. } | Dialog::Paste { tab: id, .. }) => {
+            tab(*id).is_none_or(|tab| !tab.is_live())
+        }
+        // A program may set the clipboard and end.
+        Some(Dialog::Clipboard { tab: id, .. }) => tab(*id).is_none(),
+        _ => false,
+    };
+    if asks_in_vain {
+        model.dialog = None;
+    }
 }
 
 /// The contexts of the keymap that apply on the screen in front, the innermost first.
