@@ -2,6 +2,7 @@
 
 pub mod address;
 pub mod catalogue;
+pub mod characters;
 pub mod connector;
 pub mod filter;
 pub mod lease;

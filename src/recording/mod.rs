@@ -13,7 +13,6 @@ mod write;
 
 pub use export::{export, source};
 pub use store::{Begin, open};
-pub(crate) use write::unfinished;
 pub use write::{Recorder, Tee, wait_for_writers};
 
 #[cfg(test)]

@@ -10,6 +10,7 @@ use super::cast::{Event, Kind, Size};
 use super::sink::Sink;
 use super::store;
 use crate::domain::catalogue::{self, Code};
+use crate::domain::characters::Characters;
 use crate::domain::policy::Record;
 use crate::domain::problem::Problem;
 
@@ -337,8 +338,7 @@ impl Shared {
 /// One stream of the child on its way into a recording: bytes that the redactor has let through, cut where characters end.
 pub struct Tee {
     recorder: Recorder,
-    /// The beginning of a character whose end has not come yet.
-    partial: Vec<u8>,
+    characters: Characters,
     /// Where no terminal drives the child's line feeds home.
     returns: bool,
 }
@@ -348,7 +348,7 @@ impl Tee {
     pub fn new(recorder: Recorder) -> Self {
         Self {
             recorder,
-            partial: Vec::new(),
+            characters: Characters::default(),
             returns: false,
         }
     }
@@ -370,22 +370,13 @@ impl Tee {
         if bytes.is_empty() {
             return;
         }
-        let joined;
-        let bytes = if self.partial.is_empty() {
-            bytes
-        } else {
-            joined = [self.partial.as_slice(), bytes].concat();
-            &joined
-        };
-        let whole = bytes.len() - unfinished(bytes);
-        let text = String::from_utf8_lossy(&bytes[..whole]).into_owned();
-        self.partial = bytes[whole..].to_vec();
+        let text = String::from_utf8_lossy(&self.characters.whole(bytes)).into_owned();
         self.print(text);
     }
 
     /// What will never be finished.
     pub fn finish(&mut self) {
-        let rest = std::mem::take(&mut self.partial);
+        let rest = self.characters.rest();
         self.print(String::from_utf8_lossy(&rest).into_owned());
     }
 
@@ -395,23 +386,6 @@ impl Tee {
             self.recorder.push(Kind::Output(text));
         }
     }
-}
-
-/// How many bytes at the end are the beginning of a character.
-pub(crate) fn unfinished(bytes: &[u8]) -> usize {
-    let tail = bytes.len().saturating_sub(3);
-    for (i, &byte) in bytes.iter().enumerate().skip(tail).rev() {
-        let length = match byte {
-            0b1100_0010..=0b1101_1111 => 2,
-            0b1110_0000..=0b1110_1111 => 3,
-            0b1111_0000..=0b1111_0100 => 4,
-            0b1000_0000..=0b1011_1111 => continue,
-            _ => return 0,
-        };
-        let here = bytes.len() - i;
-        return if here < length { here } else { 0 };
-    }
-    0
 }
 
 /// How many recordings are being written.

@@ -26,7 +26,7 @@ use alacritty_terminal::term::cell::Cell;
 use alacritty_terminal::vte::ansi::{self, Processor};
 use unicode_width::UnicodeWidthStr as _;
 
-use crate::recording::unfinished;
+use crate::domain::characters::Characters;
 use adapter::Adapter;
 use boundary::Boundary;
 pub use keyframe::Keyframe;
@@ -123,10 +123,8 @@ pub struct Emulator {
     soft_reset: SoftReset,
     long_command: LongCommand,
     boundary: Boundary,
-    /// The last byte was no part of a longer character.
-    character_ended: bool,
-    /// The beginning of a character whose end has not come yet: given one in pieces, the parser loses what stands behind it (`é é`).
-    partial: Vec<u8>,
+    /// Given a character in pieces, the parser loses what stands behind it (`é é`).
+    characters: Characters,
     /// Lines that the view is scrolled back.
     scrolled: usize,
 }
@@ -178,8 +176,7 @@ impl Emulator {
             soft_reset: SoftReset::default(),
             long_command: LongCommand::default(),
             boundary: Boundary::default(),
-            character_ended: true,
-            partial: Vec::new(),
+            characters: Characters::default(),
             scrolled: 0,
         }
     }
@@ -219,22 +216,13 @@ impl Emulator {
 
     /// The parser keeps nothing of what it was given.
     fn stands_between(&self) -> bool {
-        self.is_between_sequences() && self.character_ended && self.update_due().is_none()
+        self.is_between_sequences() && self.characters.is_between() && self.update_due().is_none()
     }
 
     fn parse(&mut self, bytes: &[u8]) {
         self.boundary.feed(bytes);
-        self.character_ended = bytes.last().map_or(self.character_ended, u8::is_ascii);
-        let joined;
-        let bytes = if self.partial.is_empty() {
-            bytes
-        } else {
-            joined = [self.partial.as_slice(), bytes].concat();
-            &joined
-        };
-        let (bytes, partial) = bytes.split_at(bytes.len() - unfinished(bytes));
-        self.partial = partial.to_vec();
-        let bytes = self.long_command.kept(bytes);
+        let bytes = self.characters.whole(bytes);
+        let bytes = self.long_command.kept(&bytes);
         let mut rest = &*bytes;
         // The parser does not know DECSTR, so it is looked for here. No string can hide it: an escape ends every one.
         while let Some(end) = self.soft_reset.find(rest) {

@@ -214,28 +214,38 @@ def checked_keystroke(folder):
     figure("a key while five providers are checked, one hanging, p95, ms", p95, 16, f"median {statistics.median(times):.2f} ms, p95 {p95:.2f} ms of {len(times)} keys")
 
 
-def quiet(folder):
-    """What 20 open sessions with nothing to say cost: CPU and memory."""
-    count, seconds = 20, 4
-    env = home(folder, f"[roles.quiet]\ncommand = ['{folder}/inner']\nenv = 'dev'\nfields.TOKEN = '_envs/HP_BENCH_TOKEN'\n")
-    env["HP_BENCH_TOKEN"] = "a token that is masked if it comes"
+def sessions(folder, env, role, first, count):
+    """A hallpass with so many sessions of a role, whose command is `inner`: each has run `first` and waits."""
     with open(os.open(f"{folder}/inner", os.O_WRONLY | os.O_CREAT, 0o755), "w") as file:
-        file.write(f"#!/bin/sh\n: >\"$(mktemp '{folder}/started.XXXXXX')\"\nexec cat\n")
+        file.write(f"#!/bin/sh\n{first}\n: >\"$(mktemp '{folder}/started.XXXXXX')\"\nexec cat\n")
     program = Program([HALLPASS], env, folder)
-    program.until(lambda chunk: b"quiet" in chunk, "the list")
+    program.until(lambda chunk: role.encode() in chunk, "the list")
     for number in range(count):
         while program.drain(0.1):
             pass  # one session is opened at a time
         os.write(program.terminal, b"o")  # connects, and stays in the list
         program.until(lambda _: sum(name.startswith("started.") for name in os.listdir(folder)) > number, f"session {number}")
+    return program
+
+
+def resident_mb(program):
+    with open(f"/proc/{program.pid}/statm") as file:
+        return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 1e6
+
+
+def quiet(folder):
+    """What 20 open sessions with nothing to say cost: CPU and memory."""
+    count, seconds = 20, 4
+    env = home(folder, f"[roles.quiet]\ncommand = ['{folder}/inner']\nenv = 'dev'\nfields.TOKEN = '_envs/HP_BENCH_TOKEN'\n")
+    env["HP_BENCH_TOKEN"] = "a token that is masked if it comes"
+    program = sessions(folder, env, "quiet", "", count)
     while program.drain(0.5):
         pass  # what the last one still draws
     before, started = cpu_seconds(program.pid), time.perf_counter()
     while time.perf_counter() - started < seconds:
         program.drain(0.1)
     share = (cpu_seconds(program.pid) - before) / seconds * 100
-    with open(f"/proc/{program.pid}/statm") as file:
-        resident = int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 1e6
+    resident = resident_mb(program)
     program.end()
     figure("20 quiet sessions, CPU, %", share, 1, f"{share:.2f} % of one core")
     figure("20 quiet sessions, memory, MB", resident, 100, f"{resident:.0f} MB resident")
@@ -248,19 +258,10 @@ def full_scrollback(folder):
         file.write("".join(f"{n:06} {'abcdefghijklmnopqrstuvwxyz ' * 9}"[:columns] + "\n" for n in range(lines + 100)))
     env = home(folder, f"[roles.full]\ncommand = ['{folder}/inner']\nenv = 'dev'\nfields.TOKEN = '_envs/HP_BENCH_TOKEN'\n")
     env["HP_BENCH_TOKEN"] = "a token that is masked if it comes"
-    with open(os.open(f"{folder}/inner", os.O_WRONLY | os.O_CREAT, 0o755), "w") as file:
-        file.write(f"#!/bin/sh\ncat '{folder}.text'\n: >\"$(mktemp '{folder}/filled.XXXXXX')\"\nexec cat\n")
-    program = Program([HALLPASS], env, folder)
-    program.until(lambda chunk: b"full" in chunk, "the list")
-    for number in range(count):
-        while program.drain(0.1):
-            pass  # one session is opened at a time
-        os.write(program.terminal, b"o")  # connects, and stays in the list
-        program.until(lambda _: sum(name.startswith("filled.") for name in os.listdir(folder)) > number, f"session {number}")
+    program = sessions(folder, env, "full", f"cat '{folder}.text'", count)
     while program.drain(1):
         pass  # what the last one still draws
-    with open(f"/proc/{program.pid}/statm") as file:
-        resident = int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 1e6
+    resident = resident_mb(program)
     program.end()
     os.remove(f"{folder}.text")
     figure(f"20 sessions with {lines:,} lines of {columns} columns each, memory, MB", resident, 400, f"{resident:.0f} MB resident")

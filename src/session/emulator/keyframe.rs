@@ -162,8 +162,7 @@ impl Emulator {
             soft_reset: SoftReset::default(),
             long_command: super::long_command::LongCommand::default(),
             boundary: super::Boundary::default(),
-            character_ended: true,
-            partial: Vec::new(),
+            characters: crate::domain::characters::Characters::default(),
             scrolled: 0,
         }
     }
