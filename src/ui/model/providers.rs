@@ -1,0 +1,52 @@
+//! The providers screen.
+
+use std::collections::VecDeque;
+
+use jiff::Timestamp;
+
+use super::again::look_again;
+use crate::domain::status::{ProviderStatus, State};
+
+/// One provider as its screen shows it.
+pub struct ProviderRow {
+    pub name: String,
+    pub kind: &'static str,
+    pub title: &'static str,
+    /// Roles that refer to it.
+    pub roles: Vec<String>,
+    pub status: Option<ProviderStatus>,
+    pub checked: Option<Timestamp>,
+    /// Since when the state is what it is, and for how many probes.
+    pub since: Option<(Timestamp, u32)>,
+    /// The probe that runs, with its start.
+    pub running: Option<(u64, Timestamp)>,
+    /// Milliseconds of the last probes, none for a failed one; the newest last.
+    pub history: VecDeque<Option<u64>>,
+}
+
+impl ProviderRow {
+    pub fn state(&self) -> Option<State> {
+        self.status.as_ref().map(|status| status.state)
+    }
+
+    /// When it is to be probed again; none while a probe runs, or as long as that needs a person.
+    pub fn due(&self) -> Option<Timestamp> {
+        let failures = match (self.state(), self.since) {
+            (Some(State::Fail), Some((_, times))) => times,
+            _ => 0,
+        };
+        let problem = self.status.as_ref().and_then(|status| status.problem.as_ref());
+        match (self.running, self.checked) {
+            (Some(_), _) => None,
+            (None, None) => Some(Timestamp::MIN),
+            (None, Some(at)) => look_again(at, failures, problem),
+        }
+    }
+}
+
+#[derive(Default)]
+pub struct Providers {
+    pub rows: Vec<ProviderRow>,
+    pub selected: usize,
+    pub top: usize,
+}
