@@ -58,6 +58,7 @@ fn spawn(plan: LaunchPlan, stdio: &[OwnedFd; 3], terminal: bool, starter: &Path)
     let LaunchPlan {
         session_id,
         program,
+        name,
         args,
         cwd,
         env,
@@ -81,6 +82,7 @@ fn spawn(plan: LaunchPlan, stdio: &[OwnedFd; 3], terminal: bool, starter: &Path)
     let mut parcel = Parcel::new(
         terminal,
         &program,
+        &name,
         &args,
         &cwd,
         files.as_ref().map(tempfile::TempDir::path),
