@@ -131,7 +131,7 @@ fn look_up(
     if let Some(why) = inspected.unfit.get(key.as_deref().unwrap_or_default())
         && reaches_a_variable(field, *why)
     {
-        return Err(launch::unfit(*why, field));
+        return Err(launch::unfit(*why));
     }
     // A host that is not rotated is no news; only what is secret is remarked upon.
     if field.masked && status.warning.is_none() {

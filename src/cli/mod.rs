@@ -376,7 +376,7 @@ pub(crate) fn exit_code(problem: &Problem, wraps_child: bool) -> u8 {
             _ => 125,
         };
     }
-    if is(&catalogue::USAGE) || is(&catalogue::FILTER) {
+    if is(&catalogue::USAGE) {
         2
     } else if is(&catalogue::CONFIG_UNKNOWN_ROLE) || is(&catalogue::PROVIDER_UNKNOWN) || is(&catalogue::REC_UNKNOWN) {
         4

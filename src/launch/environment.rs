@@ -56,7 +56,8 @@ pub(super) fn build(
     }
     let mut problems = Vec::new();
     for (field, value) in role.fields.iter().zip(values) {
-        if let Err(problem) = insert(field, value, &mut built) {
+        if let Err(mut problem) = insert(field, value, &mut built) {
+            problem.what = format!("{}, for {}", problem.what, field.name);
             problems.push(problem.at(field.at.clone().unwrap_or_else(|| role.at.clone())));
         }
     }
@@ -160,25 +161,25 @@ pub(super) fn insert(field: &Field, value: Value, built: &mut Built) -> Result<(
 
 fn put_variable(field: &Field, value: SecretValue, built: &mut Built) -> Result<(), Problem> {
     if let Some(why) = value.unfit_for_variable() {
-        return Err(unfit(why, field));
+        return Err(unfit(why));
     }
     built.env.insert_secret(&field.name, value, field.masked);
     Ok(())
 }
 
-/// The value of the field cannot be a variable.
-pub(crate) fn unfit(why: Unfit, field: &Field) -> Problem {
-    let (code, words) = match why {
+/// A value that cannot be a variable.
+pub(crate) fn unfit(why: Unfit) -> Problem {
+    let (code, what) = match why {
         Unfit::NulByte => (
             &catalogue::REF_NUL_BYTE,
-            "holds a NUL byte, which no environment variable can",
+            "the value holds a NUL byte, which no environment variable can",
         ),
         Unfit::TooLong => (
             &catalogue::REF_TOO_LARGE,
-            "is larger than the 128 KiB that a variable can hold",
+            "the value is larger than the 128 KiB that a variable can hold",
         ),
     };
-    Problem::new(code, format!("the value for {} {words}", field.name))
+    Problem::new(code, what)
 }
 
 fn put_file(field: &Field, value: SecretValue, masked: bool, built: &mut Built) {
