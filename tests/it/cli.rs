@@ -142,7 +142,7 @@ fn a_value_is_used_byte_for_byte_beside_a_file() {
 #[test]
 fn a_configuration_that_cannot_be_read_is_told_by_code_and_document() {
     let sandbox = Sandbox::new();
-    sandbox.roles("[roles.r\n");
+    sandbox.roles("[roles\n");
     for args in [
         &["list", "--json"][..],
         &["list"],
