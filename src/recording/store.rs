@@ -125,7 +125,8 @@ fn secure_folder(folder: &Path) -> io::Result<()> {
 
 /// A new locked file: `20261126T135615Z-0123456789abcdef.cast`.
 fn create(folder: &Path, session: &str, now: Timestamp) -> io::Result<(File, PathBuf)> {
-    let path = folder.join(format!("{}-{session}{SUFFIX}", now.strftime("%Y%m%dT%H%M%SZ")));
+    // To the millisecond: their order is that of their names.
+    let path = folder.join(format!("{}-{session}{SUFFIX}", now.strftime("%Y%m%dT%H%M%S%3fZ")));
     let file = File::options().append(true).create_new(true).mode(0o600).open(&path)?;
     flock(&file, FlockOperation::NonBlockingLockExclusive)?;
     Ok((file, path))
