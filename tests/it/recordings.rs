@@ -581,6 +581,7 @@ fn recordings_are_listed_pruned_and_exported() {
         "{table}"
     );
     let all = listed(&sandbox);
+    assert_eq!(all[0]["exit_code"], 9, "the newest first, also within a second");
     let of = |code: i64| all.iter().find(|entry| entry["exit_code"] == code).unwrap();
     let id = of(9)["session"].as_str().unwrap();
 
@@ -602,6 +603,10 @@ fn recordings_are_listed_pruned_and_exported() {
     );
     assert_eq!(fs::metadata(&file).unwrap().mode() & 0o777, 0o600);
     assert!(sandbox.run(&to_file).expect_code(1).stderr.contains("not there yet"));
+    let name = Path::new(of(9)["path"].as_str().unwrap()).file_stem().unwrap();
+    sandbox
+        .run(&["recordings", "export", name.to_str().unwrap()])
+        .expect_code(0);
     let stderr = sandbox.run(&["recordings", "export", "nothing"]).expect_code(4).stderr;
     assert!(stderr.starts_with("error[E-REC-UNKNOWN]: "), "{stderr}");
 
