@@ -290,6 +290,7 @@ pub(crate) fn run(args: Vec<OsString>, env: &BTreeMap<String, OsString>, run_tui
     let wraps_child = matches!(cli.command, Some(Command::Connect(_) | Command::Exec(_)));
     let done = dispatch(cli, env, run_tui);
     leases::settle(quiet);
+    recording::settle();
     match done {
         Ok(code) => code,
         Err(problems) if nagios => {

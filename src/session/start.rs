@@ -97,7 +97,7 @@ fn spawn(plan: LaunchPlan, stdio: &[OwnedFd; 3], terminal: bool, starter: &Path)
         Err(error) => failed(error),
     };
     // It has ended already, or is of no use.
-    guard::remove(child.id());
+    guard::remove(child.id(), guard::End::Forced);
     let _ = child.kill();
     let _ = child.wait();
     Err(problem)

@@ -513,7 +513,7 @@ fn script_of_the_environment() -> LaunchPlan {
 #[test]
 #[ignore = "is the process that other tests look at"]
 fn pipe_here() {
-    let ending = hallpass::session::pipe::run(script_of_the_environment(), Path::new(STARTER), None).unwrap();
+    let ending = hallpass::session::pipe::run(script_of_the_environment(), Path::new(STARTER), None, || ()).unwrap();
     std::process::exit(ending.code);
 }
 
@@ -521,7 +521,7 @@ fn pipe_here() {
 #[ignore = "is the process that other tests look at"]
 fn connect_here() {
     let ending =
-        hallpass::session::passthrough::connect(script_of_the_environment(), Path::new(STARTER), None).unwrap();
+        hallpass::session::passthrough::connect(script_of_the_environment(), Path::new(STARTER), None, || ()).unwrap();
     std::process::exit(ending.code);
 }
 
