@@ -12,6 +12,7 @@ mod recording;
 mod resolve;
 mod token;
 
+pub(crate) use environment::unfit;
 pub use login::login;
 pub use preview::preview;
 pub(crate) use program::{install, search};
@@ -22,7 +23,7 @@ pub(crate) use token::database_login;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::config::Config;
+use crate::config::{Config, expand_home};
 use crate::domain::catalogue;
 use crate::domain::limits::Limits;
 use crate::domain::plan::LaunchPlan;
@@ -94,8 +95,9 @@ pub async fn resolve(
     let connector = role.connector.as_ref().and_then(|name| config.connectors.get(name));
 
     // Everything that needs no provider comes first: a missing client is known before a secret is read.
-    let program = program::find(role, connector, request.command.as_deref(), world).map_err(|problem| vec![problem])?;
     let cwd = working_folder(role, world).map_err(|problem| vec![problem])?;
+    let command = request.command.as_deref();
+    let program = program::find(role, connector, command, &cwd, world).map_err(|problem| vec![problem])?;
 
     let limit = request.timeout.unwrap_or(DEADLINE);
     let deadline = tokio::time::Instant::now() + limit;
@@ -121,6 +123,7 @@ pub async fn resolve(
         session_id,
         role: role.name.clone(),
         program: program.path,
+        name: program.name,
         args,
         cwd,
         env: built.env,
@@ -139,16 +142,14 @@ pub async fn resolve(
 /// The program that would open the role, for a check: found, or the problem that the launch would have.
 pub fn client(config: &Config, role: &Role, world: &World) -> Result<PathBuf, Problem> {
     let connector = role.connector.as_ref().and_then(|name| config.connectors.get(name));
-    program::find(role, connector, None, world).map(|program| program.path)
+    let cwd = working_folder(role, world)?;
+    program::find(role, connector, None, &cwd, world).map(|program| program.path)
 }
 
 fn working_folder(role: &Role, world: &World) -> Result<PathBuf, Problem> {
     let folder = match &role.cwd {
         None => std::env::current_dir().unwrap_or_else(|_| PathBuf::from("/")),
-        Some(text) => match (text.strip_prefix("~/"), &world.home) {
-            (Some(rest), Some(home)) => home.join(rest),
-            _ => PathBuf::from(text),
-        },
+        Some(text) => expand_home(text, world.home.as_deref()),
     };
     if folder.is_dir() {
         return Ok(folder);

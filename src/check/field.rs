@@ -9,8 +9,8 @@ use super::{age, token};
 use crate::domain::catalogue;
 use crate::domain::problem::Problem;
 use crate::domain::reference::{SecretId, SecretRef};
-use crate::domain::role::{Field, Role, Source};
-use crate::domain::secret::{ENDS_IN_NEWLINE, PickError};
+use crate::domain::role::{Field, Role, Source, Via};
+use crate::domain::secret::{ENDS_IN_NEWLINE, PickError, Unfit};
 use crate::domain::status::{FieldStatus, State};
 use crate::launch;
 use crate::providers::Inspected;
@@ -64,7 +64,7 @@ pub(super) fn status(field: &Field, role: &Role, facts: &Facts<'_>) -> FieldStat
             Ok(inspected) => look_up(field, reference, inspected, answer.ms, facts, &mut status),
         };
         if let Err(problem) = found
-            && !forgiven(field, &problem)
+            && !(field.can_do_without(reference) && launch::is_absent(problem.code))
         {
             fail(&mut status, problem, role, field);
         }
@@ -99,11 +99,6 @@ pub(super) fn fail(status: &mut FieldStatus, problem: Problem, role: &Role, fiel
         .get_or_insert_with(|| launch::in_role(problem, role, field));
 }
 
-/// Whether the field can do without the secret that is not there.
-fn forgiven(field: &Field, problem: &Problem) -> bool {
-    (field.optional || field.default.is_some()) && launch::is_absent(problem.code)
-}
-
 /// Takes what is known of the secret over into the field's status; a problem if the names of its keys show that the field's is missing.
 fn look_up(
     field: &Field,
@@ -133,15 +128,26 @@ fn look_up(
         status.key.clone_from(&key);
     }
     missing_key(key.as_deref(), reference, inspected)?;
+    if let Some(why) = inspected.unfit.get(key.as_deref().unwrap_or_default())
+        && reaches_a_variable(field, *why)
+    {
+        return Err(launch::unfit(*why));
+    }
     // A host that is not rotated is no news; only what is secret is remarked upon.
     if field.masked && status.warning.is_none() {
         let of_value = inspected.warnings.get(key.as_deref().unwrap_or_default()).copied();
-        let of_value = of_value.filter(|warning| !(field.trim && *warning == ENDS_IN_NEWLINE));
+        let of_value = of_value.filter(|warning| !(field.trims(reference) && *warning == ENDS_IN_NEWLINE));
         let limit = facts.rotation_warn.get(&reference.id.provider).copied();
         let of_age = age::remark(reference, inspected, limit, facts.now);
         status.warning = of_value.map(str::to_owned).or(of_age);
     }
     Ok(())
+}
+
+/// Whether what is unfit about a value reaches the field's variable as it is: a template encodes a NUL byte.
+fn reaches_a_variable(field: &Field, unfit: Unfit) -> bool {
+    let encoded = matches!(field.source, Source::Template { .. }) && unfit == Unfit::NulByte;
+    field.via == Via::Env && !encoded
 }
 
 /// The first of the keys that the secret has, and not with nothing in it; the first of all where their names are not known.
@@ -211,7 +217,6 @@ pub(super) fn gravity_of_client(problem: &Problem) -> State {
 mod tests {
     use super::*;
     use crate::domain::reference::{Kind, ProviderKind, SecretId};
-    use crate::domain::role::Via;
 
     fn reference(key: Option<&str>) -> SecretRef {
         SecretRef {
@@ -383,6 +388,20 @@ mod tests {
             read(Some(&["user", "username"]), "user", null()),
         );
         assert_eq!(filled.key.as_deref(), Some("username"), "as a launch takes it");
+    }
+
+    #[test]
+    fn a_value_that_no_variable_can_hold_fails_unless_a_file_carries_it() {
+        let unfit = |why| Inspected {
+            unfit: [("key".to_owned(), why)].into(),
+            ..inspected(Some(&["key"]))
+        };
+        let mut key = field(Source::Secret(reference(Some("key"))));
+        let nul = status_of(&key, unfit(Unfit::NulByte));
+        assert_eq!((nul.state, code(&nul)), (State::Fail, Some("E-REF-NUL-BYTE")));
+        assert_eq!(code(&status_of(&key, unfit(Unfit::TooLong))), Some("E-REF-TOO-LARGE"));
+        key.via = Via::File;
+        assert_eq!(status_of(&key, unfit(Unfit::NulByte)).state, State::Ok);
     }
 
     #[test]

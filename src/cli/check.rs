@@ -6,6 +6,7 @@ mod table;
 use std::time::{Duration, Instant};
 
 use clap::{Args, ValueEnum};
+use serde_json::json;
 
 use super::{Frame, json, say, time_limit};
 use crate::check::{Checker, Depth};
@@ -69,7 +70,8 @@ pub(super) fn run(check: &Check, frame: &Frame) -> Result<u8, Problem> {
     let report = runtime.block_on(checker.roles_or_kept(depth, &names, check.timeout, check.max_age));
     // A name server that does not answer keeps a thread busy: nobody waits for it any more.
     runtime.shutdown_background();
-    let config_failed = check.roles.is_empty() && !frame.config.problems.is_empty();
+    let all = check.roles.is_empty() || check.all;
+    let config_failed = all && !frame.config.problems.is_empty();
     let failing = match check.fail_on {
         FailOn::Fail => report.worst() == State::Fail,
         FailOn::Warn => report.worst() >= State::Warn,
@@ -80,14 +82,23 @@ pub(super) fn run(check: &Check, frame: &Frame) -> Result<u8, Problem> {
         return Ok(code);
     }
     if frame.json {
-        say(&json::document(json::report(&report)));
+        let mut document = json::report(&report);
+        // Those of named roles stand beside them.
+        if all {
+            document["problems"] = json!(json::problems(&frame.config));
+        }
+        say(&json::document(document));
     } else if !frame.quiet {
-        table::print(&report);
+        table::print(&report, frame.no_roles());
     }
     if config_failed && !frame.json {
         frame.mention_problems();
     }
-    Ok(u8::from(failing || config_failed))
+    Ok(match (failing, config_failed) {
+        (true, _) => 1,
+        (false, true) => 3,
+        (false, false) => 0,
+    })
 }
 
 /// The roles that are meant, in the order they were named or written.

@@ -27,7 +27,7 @@ pub(super) fn run(command: &ConfigCommand, frame: &Frame) -> u8 {
         say(&json::document(json!({
             "files": config.files,
             "roles": config.roles.len(),
-            "problems": config.problems.iter().map(json::problem).collect::<Vec<_>>(),
+            "problems": json::problems(config),
             "warnings": config.warnings,
             "not_in_force": config.not_in_force.iter()
                 .map(|pending| json!({"key": pending.key, "file": pending.at.file, "line": pending.at.line}))

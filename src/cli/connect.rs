@@ -65,22 +65,32 @@ pub(super) fn run(connect: Connect, frame: &Frame) -> Result<u8, Vec<Problem>> {
         return tui::open(frame, request).map_err(|problem| vec![problem]);
     }
     let recorder = recording::begin(frame, &mut request).map_err(|problem| vec![problem])?;
-    let plan = plan(&request, frame)?;
-    if !frame.quiet {
-        note_connected(&plan, frame);
-    }
-    run_here(plan, in_terminal, frame.quiet, recorder.as_ref()).map_err(|problem| vec![problem])
+    let (plan, recorder) = plan(&request, frame, recorder)?;
+    let words = connected_words(&plan, frame);
+    let connected = || {
+        if !frame.quiet {
+            let _ = writeln!(std::io::stderr(), "{words}");
+        }
+    };
+    run_here(plan, in_terminal, frame.quiet, recorder.as_ref(), connected).map_err(|problem| vec![problem])
 }
 
 /// Resolves a request. A local store that is locked is opened with a passphrase asked on the terminal, and the launch tried again.
-pub(super) fn plan(request: &Request, frame: &Frame) -> Result<LaunchPlan, Vec<Problem>> {
+///
+/// The recording comes back with the plan; where there is none, nothing is left of it.
+pub(super) fn plan(
+    request: &Request,
+    frame: &Frame,
+    recorder: Option<Recorder>,
+) -> Result<(LaunchPlan, Option<Recorder>), Vec<Problem>> {
     frame.mention_problems();
     let runtime = frame.runtime().map_err(|problem| vec![problem])?;
     sweep(&frame.providers);
     let resolve = || {
         let work = launch::resolve(&frame.config, &frame.providers, &frame.world, request);
         let work = with_progress(work, &request.role, frame.quiet);
-        runtime.block_on(unless_told_to_end(work, may_make(frame, &request.role)))
+        let leaves = recorder.is_some() || may_make(frame, &request.role);
+        runtime.block_on(unless_told_to_end(work, leaves))
     };
     let plan = match resolve() {
         Ok(Err(problems)) if unlock(&problems, request, frame, &runtime)? => resolve(),
@@ -88,13 +98,19 @@ pub(super) fn plan(request: &Request, frame: &Frame) -> Result<LaunchPlan, Vec<P
     };
     // Nobody drives its connections any more, and leases would be given back through them.
     drop(runtime);
-    let plan = plan.unwrap_or_else(|signal| leases::end_by(signal, frame.quiet))?;
+    let plan = match plan {
+        Ok(plan) => plan?,
+        Err(signal) => {
+            drop(recorder);
+            leases::end_by(signal, frame.quiet)
+        }
+    };
     if !frame.quiet {
         for warning in &plan.warnings {
             note(&format!("warning: {warning}"));
         }
     }
-    Ok(plan)
+    Ok((plan, recorder))
 }
 
 /// Whether a role's secrets may be made for it.
@@ -106,11 +122,11 @@ fn may_make(frame: &Frame, role: &str) -> bool {
     })
 }
 
-/// Does the work, or gives it up on a signal, where something may be made that must be given back. Whatever is being made when the work
-/// is over is waited for: it is given back as soon as its name is known.
-async fn unless_told_to_end<T>(work: impl Future<Output = T>, may_make: bool) -> Result<T, std::ffi::c_int> {
-    // Heard once, a signal no longer ends us by itself: not where there is nothing to give back.
-    let Some(mut signals) = may_make.then(Signals::new).and_then(Result::ok) else {
+/// Does the work, or gives it up on a signal, where it leaves something: a secret that must be given back, a recording of nothing. Whatever
+/// is being made when the work is over is waited for: it is given back as soon as its name is known.
+async fn unless_told_to_end<T>(work: impl Future<Output = T>, leaves: bool) -> Result<T, std::ffi::c_int> {
+    // Heard once, a signal no longer ends us by itself: not where there is nothing to tidy up.
+    let Some(mut signals) = leaves.then(Signals::new).and_then(Result::ok) else {
         return Ok(work.await);
     };
     let done = tokio::select! {
@@ -160,28 +176,35 @@ fn unlock(problems: &[Problem], request: &Request, frame: &Frame, runtime: &Runt
     Ok(true)
 }
 
-/// What there is to say before the client has the terminal: afterwards nothing of ours is put among what it prints.
-fn note_connected(plan: &LaunchPlan, frame: &Frame) {
+/// What there is to say when the client has been started: afterwards nothing of ours is put among what it prints. The limits are those in
+/// force here.
+fn connected_words(plan: &LaunchPlan, frame: &Frame) -> String {
     let role = frame.config.roles.iter().find(|role| role.name == plan.role);
-    let limits = role.and_then(|role| role.policy.limit_words());
+    let limits = role.and_then(|role| {
+        let mut policy = role.policy.clone();
+        policy.idle_timeout = policy.idle_timeout.filter(|_| pipe::knows_idleness());
+        policy.limit_words()
+    });
     let limits = limits.map_or_else(String::new, |words| format!(" ({words})"));
-    let _ = writeln!(std::io::stderr(), "Connected to {}{limits}", plan.role);
+    format!("Connected to {}{limits}", plan.role)
 }
 
-/// Runs the plan where we stand: on a PTY of its own if there is a terminal, else through pipes.
+/// Runs the plan where we stand: on a PTY of its own if there is a terminal, else through pipes. Calls `connected` when the child has been
+/// started, before anything that it prints.
 pub(super) fn run_here(
     mut plan: LaunchPlan,
     in_terminal: bool,
     quiet: bool,
     recorder: Option<&Recorder>,
+    connected: impl FnOnce(),
 ) -> Result<u8, Problem> {
     let starter = std::env::current_exe()
         .map_err(|_| Problem::new(&catalogue::IO, "the system does not say where hallpass itself lies"))?;
     let leases = OfSession::new(std::mem::take(&mut plan.leases));
     let ending = if in_terminal {
-        passthrough::connect(plan, &starter, recorder)
+        passthrough::connect(plan, &starter, recorder, connected)
     } else {
-        pipe::run(plan, &starter, recorder)
+        pipe::run(plan, &starter, recorder, connected)
     };
     leases.end(quiet);
     let ending = ending?;

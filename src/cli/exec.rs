@@ -39,9 +39,9 @@ pub(super) fn run(exec: Exec, frame: &Frame) -> Result<u8, Vec<Problem>> {
         ..Request::default()
     };
     let recorder = recorder(&mut request, frame).map_err(|problem| vec![problem])?;
-    let plan = connect::plan(&request, frame)?;
+    let (plan, recorder) = connect::plan(&request, frame, recorder)?;
     let in_terminal = std::io::stdin().is_terminal() && std::io::stdout().is_terminal() && is_in_foreground();
-    connect::run_here(plan, in_terminal, frame.quiet, recorder.as_ref()).map_err(|problem| vec![problem])
+    connect::run_here(plan, in_terminal, frame.quiet, recorder.as_ref(), || ()).map_err(|problem| vec![problem])
 }
 
 /// A command whose output nobody sees here, because it goes into files and pipes, is recorded only where that is required.

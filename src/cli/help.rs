@@ -3,8 +3,9 @@
 use clap::{Args, CommandFactory as _};
 
 use super::{Cli, say};
-use crate::config::{auth_keys, keys_of};
+use crate::config::{auth_keys, keys_of, settings_keys};
 use crate::domain::catalogue::{self, CODES};
+use crate::domain::filter::{IS_WORDS, STATUS_WORDS};
 use crate::domain::problem::Problem;
 use crate::domain::reference::{Kind, ProviderKind};
 use crate::domain::suggest::nearest;
@@ -14,7 +15,7 @@ use crate::providers::{PROVIDERS, ProviderSpec};
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  hallpass help E-VAULT-403\n  hallpass help exit-codes\n  hallpass help providers")]
 pub(super) struct Help {
-    /// An error code, a command, or one of: codes, exit-codes, filters, providers, references
+    /// An error code, a command, or one of: codes, config, exit-codes, filters, providers, references
     topic: Option<String>,
 }
 
@@ -24,8 +25,9 @@ type Text = fn() -> String;
 /// The topics that are neither a code nor a command.
 const TOPICS: &[(&str, Text)] = &[
     ("codes", codes),
+    ("config", config),
     ("exit-codes", || EXIT_CODES.to_owned()),
-    ("filters", || FILTERS.to_owned()),
+    ("filters", filters),
     ("providers", providers),
     ("references", references),
 ];
@@ -150,7 +152,33 @@ Words of a filter are joined by and; a word is looked for in names, descriptions
   tag:team=payments            a tag, or a tag with its value
   !tag:legacy                  not
   'exact  ^start  end$         not fuzzy: this text, at the start, at the end
-  \"two words\"                as one";
+  one|other                    one of them
+  \"two words\"                  as one";
+
+fn filters() -> String {
+    let (status, is) = (STATUS_WORDS.join(" "), IS_WORDS.join(" "));
+    format!("{FILTERS}\n\n  status:                      {status}\n  is:                          {is}")
+}
+
+/// Every key of the files with a valid value.
+fn config() -> String {
+    let mut lines = vec![wrapped(
+        "",
+        "config.toml holds settings, providers and environments; roles stand in it, in roles.toml and in roles.d/*.toml. They lie in the \
+         configuration folder (hallpass paths) and, below it, in /etc/hallpass. Every key with a valid value:",
+    )];
+    for (section, keys) in settings_keys() {
+        lines.push(format!("\n[{section}]"));
+        lines.extend(keys.iter().map(|(name, example)| format!("{name:<20} = {example}")));
+    }
+    lines.push(String::new());
+    lines.push(
+        "hallpass help providers has the keys of [providers.NAME]; hallpass help references what a field may say."
+            .to_owned(),
+    );
+    lines.push("hallpass config check says what is wrong in the files.".to_owned());
+    lines.join("\n")
+}
 
 pub(super) fn run(help: &Help) -> Result<u8, Problem> {
     let Some(topic) = &help.topic else {
@@ -240,6 +268,30 @@ mod tests {
         let text = references();
         for (word, _) in Kind::WORDS {
             assert!(text.contains(word), "{word}");
+        }
+    }
+
+    #[test]
+    fn what_is_said_of_a_filter_word_stands_in_one_column() {
+        let text = filters();
+        let column = |line: &str| line.len() - line.get(28..).unwrap_or_default().trim_start().len();
+        for line in text.lines().filter(|line| line.starts_with("  ")) {
+            assert_eq!(column(line), 31, "{line}");
+        }
+        assert!(text.contains("is:  ") && text.contains("invalid") && text.contains("expiring"));
+    }
+
+    #[test]
+    fn every_key_of_the_files_is_in_the_help_with_a_value_that_is_toml() {
+        let text = config();
+        for name in ["[ui]", "[roles.NAME]", "\ninherit ", "\nscrollback ", "\ncolor "] {
+            assert!(text.contains(name), "no {name} in:\n{text}");
+        }
+        for (section, keys) in settings_keys() {
+            for (name, example) in keys {
+                let line = format!("{name} = {example}");
+                assert!(line.parse::<toml::Table>().is_ok(), "[{section}] {line}");
+            }
         }
     }
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde_json::{Map, Value, json};
 
 use crate::check::{Checked, Report};
+use crate::config::{BrokenRole, Config};
 use crate::domain::policy::SessionPolicy;
 use crate::domain::problem::Problem;
 use crate::domain::reference::{Pin, SecretRef};
@@ -53,18 +54,23 @@ fn policy(policy: &SessionPolicy) -> Value {
 
 /// How far the promise reaches that the person never sees a value: `env` where a variable carries one, `none` where there is none.
 pub(crate) fn exposure(role: &Role) -> &'static str {
-    if role.fields.iter().any(|field| field.source.is_secret()) {
+    if role.fields.iter().any(is_secret) {
         "env"
     } else {
         "none"
     }
 }
 
+/// Whether a provider gives its value, or plain text that is admitted to be a secret.
+fn is_secret(field: &Field) -> bool {
+    field.source.is_secret() || field.masked
+}
+
 fn field(field: &Field) -> Value {
     let mut value = json!({
         "name": field.name,
         "source": field.source.word(),
-        "secret": field.source.is_secret(),
+        "secret": is_secret(field),
         "via": field.via.word(),
     });
     if let Value::Object(map) = &mut value {
@@ -176,8 +182,26 @@ fn field_status(status: &FieldStatus) -> Value {
     value
 }
 
+/// What is wrong in the files, as `config check`, `list` and `check` give it.
+pub(crate) fn problems(config: &Config) -> Vec<Value> {
+    config.problems.iter().map(problem).collect()
+}
+
+/// A role that cannot be opened, and why.
+pub(crate) fn broken(role: &BrokenRole, config: &Config) -> Value {
+    let mut value = json!({
+        "name": role.name,
+        "connector": role.connector,
+        "env": role.env,
+        "file": role.at.file,
+        "line": role.at.line,
+    });
+    name_problem(&mut value, config.problems.get(role.problem));
+    value
+}
+
 /// A problem that stands in a document by itself: `config check`.
-pub(crate) fn problem(problem: &Problem) -> Value {
+fn problem(problem: &Problem) -> Value {
     let mut value = json!({});
     name_problem(&mut value, Some(problem));
     if let (Value::Object(map), Some(at)) = (&mut value, &problem.at) {

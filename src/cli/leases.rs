@@ -9,7 +9,7 @@ use jiff::tz::TimeZone;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use super::note;
+use super::{note, recording};
 use crate::domain::catalogue;
 use crate::domain::lease::{Held, Lease};
 use crate::domain::problem::Problem;
@@ -142,6 +142,7 @@ impl Signals {
 /// Ends as the signal would have ended us, once everything is given back.
 pub(super) fn end_by(signal: c_int, quiet: bool) -> ! {
     settle(quiet);
+    recording::settle();
     let _ = signal_hook::low_level::emulate_default_handler(signal);
     std::process::exit(128 + signal)
 }

@@ -4,6 +4,7 @@ use clap::Args;
 use serde_json::json;
 
 use super::{Frame, json, say, table};
+use crate::config::BrokenRole;
 use crate::domain::filter::{Index, Subject};
 use crate::domain::printable::printable;
 use crate::domain::problem::Problem;
@@ -31,22 +32,37 @@ enum Format {
 
 pub(super) fn run(list: &List, frame: &Frame) -> Result<u8, Problem> {
     let roles = chosen(&list.query, frame)?;
+    // Filter words are about what a role says, and of these that is not known.
+    let broken: &[BrokenRole] = if list.query.is_empty() {
+        &frame.config.broken
+    } else {
+        &[]
+    };
     if frame.json || list.format == Format::Json {
-        say(&json::document(
-            json!({ "roles": roles.iter().map(|role| json::role(role)).collect::<Vec<_>>() }),
-        ));
+        say(&json::document(json!({
+            "roles": roles.iter().map(|role| json::role(role)).collect::<Vec<_>>(),
+            "broken": broken.iter().map(|role| json::broken(role, &frame.config)).collect::<Vec<_>>(),
+            "problems": json::problems(&frame.config),
+        })));
     } else if list.format == Format::Plain {
         roles.iter().for_each(|role| say(&printable(&role.name)));
-    } else if roles.is_empty() {
+    } else if roles.is_empty() && broken.is_empty() {
         super::note(&none(&list.query, frame));
     } else {
-        let rows: Vec<Vec<String>> = roles.iter().map(|role| row(role)).collect();
+        let rows: Vec<Vec<String>> = roles
+            .iter()
+            .map(|role| row(role))
+            .chain(broken.iter().map(|role| broken_row(role, frame)))
+            .collect();
         say(&table::render(
             &["NAME", "TYPE", "ENV", "PROVIDERS", "DESCRIPTION"],
             &rows,
         ));
     }
     frame.mention_problems();
+    if frame.config.roles.is_empty() && frame.code_of_nothing() != 0 {
+        return Ok(frame.code_of_nothing());
+    }
     Ok(u8::from(roles.is_empty() && !list.query.is_empty()))
 }
 
@@ -56,11 +72,7 @@ fn none(query: &[String], frame: &Frame) -> String {
         let matching = format!("no role matches `{}`", printable(&query.join(" ")));
         return format!("{matching}: hallpass list shows all {}", frame.config.roles.len());
     }
-    if frame.config.problems.is_empty() {
-        "no roles yet: write one into roles.toml (hallpass paths says where), or try: hallpass demo".to_owned()
-    } else {
-        "no role can be read from the files as they are".to_owned()
-    }
+    frame.no_roles().to_owned()
 }
 
 /// The roles that the filter words choose, best match first; all of them, in the files' order, without words.
@@ -76,6 +88,20 @@ pub(super) fn chosen<'a>(query: &[String], frame: &'a Frame) -> Result<Vec<&'a R
         .into_iter()
         .map(|found| roles[found.index])
         .collect())
+}
+
+/// A role that cannot be opened, with the code of what is wrong with it.
+fn broken_row(role: &BrokenRole, frame: &Frame) -> Vec<String> {
+    let problem = frame.config.problems.get(role.problem);
+    [
+        role.name.as_str(),
+        role.connector.as_deref().unwrap_or("-"),
+        role.env.as_deref().unwrap_or("-"),
+        "-",
+        &format!("invalid: {}", problem.map_or("", |problem| problem.code.id)),
+    ]
+    .map(printable)
+    .to_vec()
 }
 
 fn row(role: &Role) -> Vec<String> {

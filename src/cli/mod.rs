@@ -38,6 +38,7 @@ use crate::config::{Config, FolderFlags, LoadOptions, load, parse_duration};
 use crate::domain::catalogue::{self, Code};
 use crate::domain::printable::printable;
 use crate::domain::problem::Problem;
+use crate::domain::suggest::nearest;
 use crate::launch::Request;
 use crate::providers::{Providers, World};
 use crate::replay::Start;
@@ -228,6 +229,20 @@ impl Frame {
             .map_err(no_queue)
     }
 
+    /// What a list ends with that has nothing in it: the files may say what they would show, and cannot be read.
+    pub(crate) fn code_of_nothing(&self) -> u8 {
+        if self.config.problems.is_empty() { 0 } else { 3 }
+    }
+
+    /// Why there is no role at all.
+    pub(crate) fn no_roles(&self) -> &'static str {
+        if self.config.problems.is_empty() {
+            "no roles yet: write one into roles.toml (hallpass paths says where), or try: hallpass demo"
+        } else {
+            "no role can be read from the files as they are"
+        }
+    }
+
     /// One line on stderr if the files have problems that do not concern what was asked.
     pub(crate) fn mention_problems(&self) {
         let count = self.config.problems.len();
@@ -269,12 +284,13 @@ pub(crate) fn run(args: Vec<OsString>, env: &BTreeMap<String, OsString>, run_tui
     let cli = match Cli::try_parse_from(args) {
         Ok(cli) => cli,
         Err(error) if nagios && error.use_stderr() => return unknown(&error.render().to_string()),
-        Err(error) => return usage(&error, wraps_child),
+        Err(error) => return usage(error, wraps_child),
     };
     let quiet = cli.global.quiet;
     let wraps_child = matches!(cli.command, Some(Command::Connect(_) | Command::Exec(_)));
     let done = dispatch(cli, env, run_tui);
     leases::settle(quiet);
+    recording::settle();
     match done {
         Ok(code) => code,
         Err(problems) if nagios => {
@@ -320,7 +336,8 @@ fn dispatch(cli: Cli, env: &BTreeMap<String, OsString>, run_tui: RunTui) -> Resu
 }
 
 /// Short help for a command line that is not one; the exit code of the contract.
-fn usage(error: &clap::Error, wraps_child: bool) -> u8 {
+fn usage(mut error: clap::Error, wraps_child: bool) -> u8 {
+    name_nearest_command(&mut error);
     match error.kind() {
         clap::error::ErrorKind::DisplayHelp | clap::error::ErrorKind::DisplayVersion => {
             let _ = error.print();
@@ -333,6 +350,20 @@ fn usage(error: &clap::Error, wraps_child: bool) -> u8 {
     let text = text.strip_prefix("error: ").unwrap_or(&text);
     let _ = write!(std::io::stderr(), "error[{}]: {text}", catalogue::USAGE.id);
     if wraps_child { 125 } else { 2 }
+}
+
+/// The nearest commands to one that there is not, best first: clap has them the other way round.
+fn name_nearest_command(error: &mut clap::Error) {
+    use clap::error::{ContextKind, ContextValue};
+    let Some(ContextValue::String(word)) = error.get(ContextKind::InvalidSubcommand) else {
+        return;
+    };
+    let cli = Cli::command();
+    let commands = cli.get_subcommands().filter(|command| !command.is_hide_set());
+    let nearest = nearest(word, commands.map(clap::Command::get_name));
+    if !nearest.is_empty() {
+        error.insert(ContextKind::SuggestedSubcommand, ContextValue::Strings(nearest));
+    }
 }
 
 /// The exit code for a problem that ended a command; `wraps_child` for `connect` and `exec`, whose other codes are the child's.

@@ -85,7 +85,7 @@ pub(super) fn list(_: &List, frame: &Frame) -> Result<u8, Problem> {
         let providers: Vec<Value> = listed.iter().map(with_roles).collect();
         say(&json::document(json!({ "providers": providers })));
     } else if listed.is_empty() {
-        note("no provider is configured, and no role uses one");
+        note(none(frame));
     } else {
         let rows: Vec<Vec<String>> = listed
             .iter()
@@ -109,7 +109,19 @@ pub(super) fn list(_: &List, frame: &Frame) -> Result<u8, Problem> {
             .filter_map(|(status, _)| status.problem.as_ref())
             .for_each(complain);
     }
+    if listed.is_empty() {
+        return Ok(frame.code_of_nothing());
+    }
     Ok(u8::from(listed.iter().any(|(status, _)| status.state == State::Fail)))
+}
+
+/// Why there is no provider to be listed.
+fn none(frame: &Frame) -> &'static str {
+    if frame.config.problems.is_empty() {
+        "no provider is configured, and no role uses one"
+    } else {
+        "no provider can be read from the files as they are: hallpass config check"
+    }
 }
 
 /// What is known of a provider that nobody has asked: only whether its settings fit.
@@ -149,7 +161,7 @@ fn test(test: &Test, frame: &Frame) -> Result<u8, Problem> {
         let providers: Vec<Value> = statuses.iter().map(json::provider).collect();
         say(&json::document(json!({ "providers": providers })));
     } else if statuses.is_empty() {
-        note("no provider is configured, and no role uses one");
+        note(none(frame));
     } else {
         let told: Vec<String> = statuses.iter().map(report).collect();
         say(&told.join("\n\n"));
@@ -157,6 +169,9 @@ fn test(test: &Test, frame: &Frame) -> Result<u8, Problem> {
             .iter()
             .filter_map(|status| status.problem.as_ref())
             .for_each(complain);
+    }
+    if statuses.is_empty() {
+        return Ok(frame.code_of_nothing());
     }
     Ok(u8::from(
         statuses

@@ -1,17 +1,21 @@
 //! The recording of a session of the command line: made before a secret is read, and what is to be said of it afterwards.
 
+use std::time::Duration;
+
 use rustix::termios::tcgetwinsize;
 
 use super::{Frame, complain, note};
 use crate::domain::problem::Problem;
 use crate::launch::{self, Request};
-use crate::recording::Recorder;
 use crate::recording::cast::Size;
+use crate::recording::{Recorder, wait_for_writers};
 
 /// What a session is taken for that has no terminal.
 const CLASSIC: Size = Size { columns: 80, rows: 24 };
 /// The exit code where a session that had to be recorded was not, and its child says that all is well.
 const UNRECORDED: u8 = 125;
+/// How long a disk is waited for on the way out.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 /// Makes the recording that the role's policy wants, and gives the request the id of the session that it is of.
 pub(super) fn begin(frame: &Frame, request: &mut Request) -> Result<Option<Recorder>, Problem> {
@@ -24,6 +28,11 @@ pub(super) fn begin(frame: &Frame, request: &mut Request) -> Result<Option<Recor
         warn(&problem);
     }
     Ok(recording.recorder)
+}
+
+/// For the way out: nothing is left of a recording of a session that was never connected.
+pub(super) fn settle() {
+    wait_for_writers(PATIENCE);
 }
 
 /// The size of the terminal that shows the session, whichever of ours that is.

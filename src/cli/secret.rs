@@ -340,7 +340,9 @@ fn from_stdin() -> Result<SecretValue, Problem> {
         return Err(Problem::new(
             &catalogue::REF_TOO_LARGE,
             "the value is larger than 1 MiB; nothing was stored",
-        ));
+        )
+        .causes(vec!["a whole file, or the wrong one, on standard input".to_owned()])
+        .fixes(vec!["store the key or the password alone".to_owned()]));
     }
     Ok(SecretValue::from_bytes(std::mem::take(&mut *bytes)))
 }

@@ -123,7 +123,10 @@ fn row(field: &Field, known: Option<&FieldStatus>) -> Vec<String> {
         Source::Template { parts, .. } => {
             let parts: Vec<String> = parts
                 .iter()
-                .flat_map(|(name, part)| part.references().into_iter().map(move |r| format!("{name} = {r}")))
+                .flat_map(|part| {
+                    let references = part.source.references().into_iter();
+                    references.map(move |reference| format!("{} = {reference}", part.name))
+                })
                 .collect();
             format!("template of {}", parts.join(", "))
         }

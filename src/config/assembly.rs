@@ -15,7 +15,7 @@ use crate::domain::placeholder;
 use crate::domain::policy::SessionPolicy;
 use crate::domain::printable::printable;
 use crate::domain::problem::Problem;
-use crate::domain::reference::{SecretRef, is_variable_name, parse_canonical};
+use crate::domain::reference::{Parsed, SecretRef, is_variable_name, parse_canonical, parse_value};
 use crate::domain::role::{Field, Role, Source, Via};
 
 /// One role on its way from its layers to a [`Role`].
@@ -128,16 +128,18 @@ impl<'a> Assembly<'_, 'a> {
         let mut fields: Vec<Field> = written.iter().map(|field| self.explicit(field, connector)).collect();
         let needs = beside_token(connector, &fields);
         self.add_from(connector, &mut fields);
+        let mut missing = Vec::new();
         for known in connector.map_or(&[][..], |connector| &connector.fields) {
             if fields.iter().any(|field| field.name == known.name) {
                 continue;
             }
             match default_of(known, needs) {
                 Some(default) => fields.push(field(known, Source::Plain(default.to_owned()))),
-                None if known.required => self.missing_field(known),
+                None if known.required => missing.push(known.name.as_str()),
                 None => {}
             }
         }
+        self.missing_fields(&missing);
         for (name, value) in needs {
             if !fields.iter().any(|field| field.name == *name) {
                 let unknown = ConnectorField {
@@ -199,15 +201,20 @@ impl<'a> Assembly<'_, 'a> {
         }
     }
 
-    fn missing_field(&self, known: &ConnectorField) {
+    fn missing_fields(&self, names: &[&str]) {
         // What the layers have wrong may be this very field.
-        if self.scope.has_problems() {
+        if names.is_empty() || self.scope.has_problems() {
             return;
         }
-        let message = format!("{} gives no {}, which its connector needs", self.owner, known.name);
+        let message = format!(
+            "{} gives no {}, which its connector needs",
+            self.owner,
+            names.join(" and no ")
+        );
+        let fields: Vec<String> = names.iter().map(|name| format!("fields.{name} = \"…\"")).collect();
         let problem = Problem::new(&catalogue::CONFIG_FIELD_MISSING, message).fixes(vec![format!(
-            "add to the role: fields.{} = \"…\", or from = \"PROVIDER:PATH\" of a secret that has it",
-            known.name
+            "add to the role: {}, or from = \"PROVIDER:PATH\" of a secret that has it",
+            fields.join(", ")
         )]);
         self.scope
             .problem(&self.layers[0].entry.key_place(), problem.causes(Vec::new()));
@@ -219,8 +226,11 @@ impl<'a> Assembly<'_, 'a> {
         let secret = known.is_some_and(|known| known.secret);
         if secret {
             self.check_plaintext(written);
-        } else if let (None, Source::Plain(_), false) = (known, &written.source, written.literal) {
-            self.warn_unknown_plain(written, connector);
+        } else if known.is_none() && !written.literal {
+            self.warn_unknown(written, connector);
+        }
+        if let Some(known) = known {
+            self.check_path(written, known);
         }
         Field {
             name: written.name.clone(),
@@ -252,10 +262,13 @@ impl<'a> Assembly<'_, 'a> {
 
     /// A secret that is typed into a role file: refused unless the role says that it is meant, twice.
     fn check_plaintext(&self, written: &WrittenField<'a>) {
+        let said = |default: &Option<String>| default.as_ref().is_some_and(|default| !default.is_empty());
         let plain = match &written.source {
             Source::Plain(_) => true,
-            Source::Template { parts, .. } => !parts.iter().any(|(_, part)| part.is_secret()),
-            _ => written.default.as_ref().is_some_and(|default| !default.is_empty()),
+            Source::Template { parts, .. } => {
+                !parts.iter().any(|part| part.source.is_secret()) || parts.iter().any(|part| said(&part.default))
+            }
+            _ => said(&written.default),
         };
         let meant = self
             .get("allow_plaintext")
@@ -277,23 +290,49 @@ impl<'a> Assembly<'_, 'a> {
         self.scope.problem(&written.place, problem);
     }
 
+    /// A client that takes the value itself would take the file's path for it. What a command of the role's own does is not known.
+    fn check_path(&self, written: &WrittenField<'a>, known: &ConnectorField) {
+        if written.via != Via::File || known.path || self.get("command").is_some() {
+            return;
+        }
+        let name = &written.name;
+        let message = format!(
+            "{name} of {} goes through a file, and its client would take the file's path for the value",
+            self.owner
+        );
+        let problem = Problem::new(&catalogue::CONFIG_TYPE, message).fixes(vec![
+            "remove via = \"file\"".to_owned(),
+            format!("if the client reads a file there, say so in the connector: fields.{name}.path = true"),
+        ]);
+        self.scope.problem(&written.place, problem);
+    }
+
     /// A misspelt field of the connector would reach the child under the wrong name, and a password past the check above.
-    fn warn_unknown_plain(&self, written: &WrittenField<'a>, connector: Option<&Connector>) {
-        let known = connector.map_or(&[][..], |connector| &connector.fields);
-        let typo = known
-            .iter()
-            .find(|known| strsim::damerau_levenshtein(&known.name, &written.name) <= 2);
-        if let Some(known) = typo {
-            self.warn_of(format!(
-                "{} of {} is no field of its connector; did you mean {}?",
-                written.name, self.owner, known.name
-            ));
-        } else if names_a_secret(&written.name) {
+    fn warn_unknown(&self, written: &WrittenField<'a>, connector: Option<&Connector>) {
+        if self.warn_misspelt(&written.name, connector) {
+            return;
+        }
+        if matches!(written.source, Source::Plain(_)) && names_a_secret(&written.name) {
             self.warn_of(format!(
                 "{} of {} looks like a secret and stands in the file as plain text: hallpass secret set {}#{}",
                 written.name, self.owner, self.name, written.name
             ));
         }
+    }
+
+    /// Whether the name is one of the connector's fields but for a slip or two; the remark is made.
+    fn warn_misspelt(&self, name: &str, connector: Option<&Connector>) -> bool {
+        let known = connector.map_or(&[][..], |connector| &connector.fields);
+        let meant = known
+            .iter()
+            .find(|known| strsim::damerau_levenshtein(&known.name, name) <= 2);
+        if let Some(meant) = meant {
+            self.warn_of(format!(
+                "{name} of {} is no field of its connector; did you mean {}?",
+                self.owner, meant.name
+            ));
+        }
+        meant.is_some()
     }
 
     /// Fields that the secret of `from` fills: by `map` where it names them, else by the connector's guesses.
@@ -303,7 +342,10 @@ impl<'a> Assembly<'_, 'a> {
             return;
         };
         let at = self.get("from").map(|entry| entry.place().location());
-        let map = self.checked_map(&map, fields);
+        if map.is_empty() {
+            self.check_from(connector);
+        }
+        let map = self.checked_map(&map, fields, connector);
         let needs = beside_token(connector, fields);
         for known in connector.map_or(&[][..], |connector| &connector.fields) {
             let mapped = map.iter().find(|(name, _)| *name == known.name);
@@ -341,6 +383,24 @@ impl<'a> Assembly<'_, 'a> {
         }
     }
 
+    /// A secret that fills no field would be read for nothing, and the session started without it.
+    fn check_from(&self, connector: Option<&Connector>) {
+        let fills = connector.is_some_and(|connector| connector.fields.iter().any(|field| !field.from.is_empty()));
+        // What the layers have wrong may be the connector.
+        let Some(entry) = self.get("from").filter(|_| !fills && !self.scope.has_problems()) else {
+            return;
+        };
+        let whose = match connector {
+            Some(connector) => format!("the connector {} takes no key of a secret", connector.name),
+            None => "the role has no connector, which would know the keys".to_owned(),
+        };
+        let message = format!("`from` of {} fills no field", self.owner);
+        let problem = Problem::new(&catalogue::CONFIG_MISSING_KEY, message)
+            .causes(vec![whose])
+            .fixes(vec!["say which key goes where: map = { NAME = \"KEY\" }".to_owned()]);
+        self.scope.problem(&entry.place(), problem);
+    }
+
     fn secret_of_from(&self, map: &[Entry<'a>]) -> Option<SecretRef> {
         let Some(entry) = self.get("from") else {
             if let Some(first) = map.first() {
@@ -368,7 +428,12 @@ impl<'a> Assembly<'_, 'a> {
     }
 
     /// The pairs of `map` whose names can be fields.
-    fn checked_map(&self, map: &[Entry<'a>], fields: &[Field]) -> Vec<(&'a str, &'a str)> {
+    fn checked_map(
+        &self,
+        map: &[Entry<'a>],
+        fields: &[Field],
+        connector: Option<&Connector>,
+    ) -> Vec<(&'a str, &'a str)> {
         let mut pairs = Vec::new();
         for entry in map {
             let Some(key) = entry.text() else { continue };
@@ -377,6 +442,9 @@ impl<'a> Assembly<'_, 'a> {
                 continue;
             }
             self.check_dangerous(entry.name, &entry.key_place());
+            if connector.is_none_or(|connector| connector.field(entry.name).is_none()) {
+                self.warn_misspelt(entry.name, connector);
+            }
             if fields.iter().any(|field| field.name == entry.name) {
                 self.warn_of(format!(
                     "{} gives {} in fields and in map; the one in fields holds",
@@ -402,10 +470,12 @@ impl<'a> Assembly<'_, 'a> {
         if role.command.is_some() {
             return;
         }
-        for group in &connector.arguments {
-            for name in group.words.iter().flat_map(|word| placeholder::names(word)) {
+        let groups = connector.arguments.iter();
+        let groups = groups.map(|group| (&group.words, group.unless_secret.as_deref()));
+        for (words, unless_secret) in groups.chain([(&connector.words, None)]) {
+            for name in words.iter().flat_map(|word| placeholder::names(word)) {
                 let given = role.fields.iter().find(|field| field.name == name);
-                let carried = group.unless_secret.as_deref() == Some(name);
+                let carried = unless_secret == Some(name);
                 let allowed = connector
                     .field(name)
                     .is_some_and(|field| field.argument && !field.secret);
@@ -427,6 +497,7 @@ impl<'a> Assembly<'_, 'a> {
         for key in ["command", "args"] {
             let Some(entry) = self.get(key) else { continue };
             for (text, place) in entry.texts() {
+                self.check_word(key, text, &place);
                 for name in placeholder::names(text) {
                     match role.fields.iter().find(|field| field.name == name) {
                         Some(field) if in_argument_is_leak(field) => self.leak(name, &place, &format!("`{key}`")),
@@ -450,6 +521,29 @@ impl<'a> Assembly<'_, 'a> {
             let message = format!("`command` of {} names no program", self.owner);
             self.scope
                 .problem(&entry.place(), Problem::new(&catalogue::CONFIG_TYPE, message));
+        }
+    }
+
+    /// A word that no argument can be, or that names a secret: as an argument it would be passed as it is written.
+    fn check_word(&self, key: &str, text: &str, place: &Place<'_>) {
+        if text.contains('\0') {
+            let message = format!("`{key}` of {} holds a NUL byte, which no argument can", self.owner);
+            let problem = Problem::new(&catalogue::REF_NUL_BYTE, message);
+            self.scope.problem(place, problem.causes(Vec::new()).fixes(Vec::new()));
+        }
+        // What begins with a provider's name and a colon is usual in arguments: rclone's `aws:bucket`.
+        let styled = text.trim_start().starts_with('_');
+        if styled && !matches!(parse_value(text, self.world.names), Ok(Parsed::Plain)) {
+            let message = format!("a word of `{key}` of {} looks like a reference to a secret", self.owner);
+            let problem = Problem::new(&catalogue::REF_IN_ARGUMENT, message)
+                .causes(vec![
+                    "every program of the machine can read arguments: no secret is placed there".to_owned(),
+                ])
+                .fixes(vec![
+                    "name the secret in a field, which the program reads from its environment".to_owned(),
+                    "if the text is meant: fields.NAME = { literal = \"…\" }, and {NAME} in its place here".to_owned(),
+                ]);
+            self.scope.problem(place, problem);
         }
     }
 

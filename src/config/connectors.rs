@@ -63,6 +63,7 @@ const FIELD_KEYS: &[Key] = &[
     Key::now("secret", Takes::Switch, "true"),
     Key::now("from", Takes::Texts, "[\"host\", \"hostname\"]"),
     Key::now("argument", Takes::Switch, "true"),
+    Key::now("path", Takes::Switch, "true"),
 ];
 
 const FILE_KEYS: &[Key] = &[
@@ -218,8 +219,14 @@ impl<'a> Catalog<'a> {
             own: node.own && base != node.name && self.own.contains_key(base),
         };
         let name = &node.name;
-        if path.contains(&next) || next == *node {
-            let message = format!("connector \"{name}\" extends itself by way of \"{}\"", shown(base));
+        let itself = base == name && !self.built_in.contains_key(base);
+        if itself || path.contains(&next) || next == *node {
+            let way = if base == name {
+                String::new()
+            } else {
+                format!(" by way of \"{}\"", shown(base))
+            };
+            let message = format!("connector \"{name}\" extends itself{way}");
             scope.problem(place, Problem::new(&catalogue::CONFIG_CYCLE, message));
             return None;
         }
@@ -301,6 +308,7 @@ fn read_fields(scope: &Scope<'_>, fields: &Entry<'_>, what: &str) -> Vec<Connect
             secret: table.switch("secret").unwrap_or(false),
             from: table.texts("from").unwrap_or_default(),
             argument: table.switch("argument").unwrap_or(false),
+            path: table.switch("path").unwrap_or(false),
         };
         if field.secret && (field.argument || field.default.is_some()) {
             let message = format!("{of} is secret, so it can neither stand in an argument nor have a default");

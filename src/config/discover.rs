@@ -50,6 +50,9 @@ pub(super) fn discover<'r>(options: &LoadOptions, config_dir: &Path, report: &'r
         seen: BTreeSet::new(),
         folders: BTreeSet::new(),
     };
+    if let Some(named) = options.named_folder().filter(|_| !config_dir.is_dir()) {
+        files.problem(no_folder(config_dir, named));
+    }
     let mut profiles = Vec::new();
     let mut found_profile = false;
     for folder in [&options.system_dir, config_dir] {
@@ -88,6 +91,15 @@ pub(super) fn discover<'r>(options: &LoadOptions, config_dir: &Path, report: &'r
         report.file_problem(0, problem);
     }
     files
+}
+
+/// The configuration folder that somebody named is none: what was meant is not read. The usual folder may well be missing.
+fn no_folder(folder: &Path, named: &str) -> Problem {
+    let why = match folder.symlink_metadata() {
+        Ok(_) => "it is not a folder",
+        Err(_) => "there is no such folder",
+    };
+    unreadable(folder, why).fixes(vec![format!("correct {named}, or make the folder")])
 }
 
 impl Files<'_> {

@@ -6,10 +6,11 @@ use super::report::{Place, Scope};
 use super::source::shown;
 use super::walk::{Entry, Key, Takes, noun, number};
 use crate::domain::catalogue;
-use crate::domain::placeholder;
+use crate::domain::printable::printable;
 use crate::domain::problem::Problem;
 use crate::domain::reference::{self, Parsed, Pin, ProviderKind, ProviderNames, RefError, is_variable_name};
-use crate::domain::role::{RdsIam, Source, Via};
+use crate::domain::role::{RdsIam, Source, TemplatePart, Via};
+use crate::domain::secret::Template;
 use crate::domain::suggest;
 
 /// A text that can only be a reference and is none.
@@ -206,6 +207,17 @@ impl FieldReader<'_, '_> {
         field.source = self.origin(origin, &members)?;
         if let Source::Secret(secret) = &mut field.source {
             secret.id.pin = self.pin(get("version"), get("stage"))?;
+        } else if let Some(pin) = get("version").or(get("stage")) {
+            let message = format!(
+                "`{}` of {} stands beside no secret that it could pin",
+                pin.name, self.what
+            );
+            let problem = Problem::new(&catalogue::CONFIG_UNKNOWN_KEY, message).fixes(vec![format!(
+                "remove it, or move it beside the secret: {{ secret = \"…\", {} = … }}",
+                pin.name
+            )]);
+            self.scope.problem(&pin.key_place(), problem);
+            return None;
         }
         field.literal = origin.name == "literal";
         field.via = match get("via").and_then(Entry::text) {
@@ -216,8 +228,24 @@ impl FieldReader<'_, '_> {
         let switch = |name: &str| get(name).and_then(|m| m.value.get_ref().as_bool()).unwrap_or(false);
         field.trim = switch("trim");
         field.optional = switch("optional");
-        field.default = get("default").and_then(Entry::text).map(str::to_owned);
+        if let Some((at, text)) = get("default").and_then(|at| Some((at, at.text()?))) {
+            let fix = "write plain text there, or name the secret in a field of its own";
+            self.plain_only(at, text, "the default", fix)?;
+            self.without_nul(at, text)?;
+            field.default = Some(text.to_owned());
+        }
         Some(())
+    }
+
+    /// A text that stands where no reference is read: one that looks like it would reach the child as it is.
+    fn plain_only(&self, at: &Entry<'_>, text: &str, noun: &str, fix: &str) -> Option<()> {
+        if matches!(reference::parse_value(text, self.names), Ok(Parsed::Plain)) {
+            return Some(());
+        }
+        let message = format!("{noun} of {} looks like a reference, and none is read there", self.what);
+        let problem = Problem::new(&catalogue::CONFIG_REF_SYNTAX, message).fixes(vec![fix.to_owned()]);
+        self.scope.problem(&at.place(), problem);
+        None
     }
 
     fn origin(&self, origin: &Entry<'_>, members: &[Entry<'_>]) -> Option<Source> {
@@ -303,10 +331,20 @@ impl FieldReader<'_, '_> {
     }
 
     fn template(&self, origin: &Entry<'_>, text: &str, members: &[Entry<'_>]) -> Option<Source> {
-        let given = members
-            .iter()
-            .filter(|m| !ORIGINS.iter().chain(OPTION_KEYS).any(|key| key.name == m.name));
-        let placed = placeholder::names(text);
+        let is_option = |name: &str| ORIGINS.iter().chain(OPTION_KEYS).any(|key| key.name == name);
+        let given = members.iter().filter(|member| !is_option(member.name));
+        let fix = "name the secret as a part: { template = \"…{name}…\", name = \"_KIND:ID:KEY\" }";
+        self.plain_only(origin, text, "the template", fix)?;
+        self.without_nul(origin, text)?;
+        let placed: Vec<&str> = match Template::parse(text) {
+            Ok(template) => template.names().collect(),
+            Err(error) => {
+                let message = format!("{}: {}", self.what, printable(&error.to_string()));
+                let problem = Problem::new(&catalogue::CONFIG_TYPE, message);
+                self.scope.problem(&origin.place(), problem);
+                return None;
+            }
+        };
         let mut parts = Vec::new();
         let mut whole = true;
         for member in given {
@@ -322,12 +360,22 @@ impl FieldReader<'_, '_> {
                 whole = false;
             }
             match self.part(member) {
-                Some(source) => parts.push((member.name.to_owned(), source)),
+                Some(part) => parts.push(part),
                 None => whole = false,
             }
         }
         for name in placed {
-            if !members.iter().any(|member| member.name == name) {
+            if is_option(name) {
+                let message = format!(
+                    "the template of {} places {{{name}}}, and `{name}` is an option of the field: no part can be called so",
+                    self.what
+                );
+                let problem = Problem::new(&catalogue::CONFIG_NAME, message)
+                    .causes(Vec::new())
+                    .fixes(vec!["give the part another name".to_owned()]);
+                self.scope.problem(&origin.place(), problem);
+                whole = false;
+            } else if !members.iter().any(|member| member.name == name) {
                 let message = format!(
                     "the template of {} places {{{}}}, which is not given",
                     self.what,
@@ -345,18 +393,20 @@ impl FieldReader<'_, '_> {
         })
     }
 
-    /// A named part of a template: a plain string or reference, `{ literal = … }`, `{ secret = …, version = … }`.
-    fn part(&self, member: &Entry<'_>) -> Option<Source> {
+    /// A named part of a template: a plain string or reference, `{ literal = … }`, `{ secret = … }` with the options that concern its value.
+    fn part(&self, member: &Entry<'_>) -> Option<TemplatePart> {
         let reader = FieldReader {
             scope: self.scope,
             names: self.names,
             what: format!("`{}` of {}", shown(member.name), self.what),
         };
         let field = reader.field(member)?;
+        let has_way = member.members().iter().any(|option| option.name == "via");
         let unfit = match field.source {
             Source::Template { .. } => Some("a part of a template cannot be a template"),
             // Made only when the other fields are known.
             Source::RdsIam(_) => Some("a login token stands in a field of its own, not in a template"),
+            _ if has_way => Some("`via` stands beside the template: a part goes where the whole goes"),
             _ => None,
         };
         if let Some(unfit) = unfit {
@@ -365,7 +415,13 @@ impl FieldReader<'_, '_> {
                 .problem(&member.key_place(), Problem::new(&catalogue::CONFIG_TYPE, message));
             return None;
         }
-        Some(field.source)
+        Some(TemplatePart {
+            name: field.name,
+            source: field.source,
+            trim: field.trim,
+            optional: field.optional,
+            default: field.default,
+        })
     }
 
     fn pin(&self, version: Option<&Entry<'_>>, stage: Option<&Entry<'_>>) -> Option<Option<Pin>> {

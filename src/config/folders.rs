@@ -38,8 +38,11 @@ struct Rule {
     macos: &'static str,
 }
 
+/// Names the configuration folder.
+pub(super) const CONFIG_VARIABLE: &str = "HALLPASS_CONFIG_DIR";
+
 const CONFIG: Rule = Rule {
-    own: "HALLPASS_CONFIG_DIR",
+    own: CONFIG_VARIABLE,
     xdg: "XDG_CONFIG_HOME",
     home: ".config",
     macos: "Library/Application Support",

@@ -37,6 +37,7 @@ pub use duration::parse as parse_duration;
 pub use folders::{FolderFlags, Folders};
 pub use load::load;
 pub use provider_settings::{auth_keys, keys_of};
+pub use settings::settings_keys;
 pub use walk::expand_home;
 
 /// What [`load`] goes by; tests give their own world.
@@ -50,6 +51,19 @@ pub struct LoadOptions {
     pub home: Option<PathBuf>,
     /// The folder whose files lie below the person's own.
     pub system_dir: PathBuf,
+}
+
+impl LoadOptions {
+    /// By what the configuration folder was named: the flag, or the variable.
+    fn named_folder(&self) -> Option<&'static str> {
+        if self.flags.config.is_some() {
+            return Some("--config-dir");
+        }
+        let variable = self.env.get(folders::CONFIG_VARIABLE);
+        variable
+            .filter(|value| !value.is_empty())
+            .map(|_| folders::CONFIG_VARIABLE)
+    }
 }
 
 /// `[environments.NAME]`: how an environment is shown and guarded.

@@ -18,7 +18,7 @@ use crate::domain::role::Role;
 use crate::domain::suggest;
 
 /// Also the keys of a template.
-const ROLE_KEYS: [Key; 31] = with_policy([
+pub(super) const ROLE_KEYS: [Key; 31] = with_policy([
     Key::now("resource", Takes::Text, "\"orders-db\""),
     Key::now("connector", Takes::Text, "\"postgres\""),
     Key::now("env", Takes::Text, "\"prod\""),

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::policy::{Policies, with_policy};
 use super::report::Scope;
+use super::roles::ROLE_KEYS;
 use super::source::shown;
 use super::walk::{Entry, Key, Table, Takes, check_name, duplicate};
 use super::{ConnectMode, CopyKeys, Environment, Hints, OnExit, SessionSettings, UiSettings};
@@ -71,6 +72,29 @@ const PROFILE_KEYS: &[Key] = &[
     Key::now("include", Takes::Texts, "[\"~/team/hallpass/*.toml\"]"),
     Key::now("description", Takes::Text, "\"Roles of the office\""),
 ];
+
+/// The sections of the files but providers and connectors: their keys that have an effect, each with a valid value, as TOML.
+pub fn settings_keys() -> Vec<(&'static str, Vec<(&'static str, &'static str)>)> {
+    let sections: [(&str, &[Key]); 8] = [
+        ("ui", UI_KEYS),
+        ("session", SESSION_KEYS),
+        ("connect", CONNECT_KEYS),
+        ("recordings", RECORDINGS_KEYS),
+        ("defaults", &DEFAULTS_KEYS),
+        ("environments.NAME", &ENVIRONMENT_KEYS),
+        ("profiles.NAME", PROFILE_KEYS),
+        ("roles.NAME", &ROLE_KEYS),
+    ];
+    let in_force = |keys: &'static [Key]| {
+        keys.iter()
+            .filter(|key| key.in_force)
+            .map(|key| (key.name, key.example))
+    };
+    sections
+        .into_iter()
+        .map(|(section, keys)| (section, in_force(keys).collect()))
+        .collect()
+}
 
 /// What the sections say; a later file wins key by key.
 #[derive(Default)]

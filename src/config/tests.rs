@@ -624,6 +624,41 @@ fn a_time_limit_that_no_provider_takes_is_refused() {
 }
 
 #[test]
+fn a_slip_in_the_name_of_a_connectors_field_is_remarked_upon_whatever_its_value() {
+    let base = "[roles.r]\nconnector = \"postgres\"\nfields.PGHOST = \"h\"\nfields.PGUSER = \"u\"\n";
+    let said = said(&format!(
+        "{base}fields.PGPASSWD = \"_envs/S\"\nfrom = \"envjson:S\"\nmap = {{ PGDATABASES = \"db\" }}\n"
+    ));
+    for meant in ["PGPASSWORD?", "PGDATABASE?"] {
+        assert!(said.contains(meant), "{said}");
+    }
+}
+
+#[test]
+fn a_folder_that_was_named_must_be_there() {
+    let home = Home::new();
+    let mut options = home.options();
+    options.flags.config = Some(home.path("nope"));
+    let config = load(&options);
+    let said = home.said(&config);
+    assert!(
+        said.contains("E-CONFIG-READ") && said.contains("--config-dir"),
+        "{said}"
+    );
+
+    options.flags.config = None;
+    assert!(load(&options).problems.is_empty(), "the usual one may be missing");
+    home.file("file", "");
+    let file = home.path("config/file").into_os_string();
+    options.env.insert("HALLPASS_CONFIG_DIR".to_owned(), file);
+    let said = home.said(&load(&options));
+    assert!(
+        said.contains("is not a folder") && said.contains("HALLPASS_CONFIG_DIR"),
+        "{said}"
+    );
+}
+
+#[test]
 fn own_connectors_extend_ours() {
     let home = Home::new();
     home.file("connectors/cockroach.toml", "extends = \"postgres\"\ncommand = [\"cockroach\", \"sql\"]\n[fields.PGPORT]\nlabel = \"Port\"\ndefault = \"26257\"\n");

@@ -467,10 +467,11 @@ pub(super) fn unknown_name<'k>(what: String, name: &str, known: impl IntoIterato
     Problem::new(&catalogue::CONFIG_UNKNOWN_NAME, what).similar(suggest::nearest(name, known))
 }
 
-/// Paths and texts of a config with `~/` in front.
+/// Paths and texts of a config that are `~`, or have `~/` in front.
 pub fn expand_home(text: &str, home: Option<&std::path::Path>) -> PathBuf {
-    match (text.strip_prefix("~/"), home) {
-        (Some(rest), Some(home)) => home.join(rest),
+    match (text.strip_prefix('~'), home) {
+        (Some(""), Some(home)) => home.to_owned(),
+        (Some(rest), Some(home)) if rest.starts_with('/') => home.join(rest.trim_start_matches('/')),
         _ => PathBuf::from(text),
     }
 }

@@ -14,6 +14,8 @@ pub struct ConnectorField {
     /// Names, users and ports that the client takes only as an argument: even where a provider gives the value it may stand in argv.
     /// Never set on a secret field.
     pub argument: bool,
+    /// The client takes its value for the path of a file, so that `via = "file"` fits it.
+    pub path: bool,
 }
 
 /// Arguments that stand or fall together: left out when one of the fields they name has no value, or `when` has none.

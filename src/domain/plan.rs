@@ -17,7 +17,9 @@ pub struct LaunchPlan {
     pub role: String,
     /// An absolute path, found before anything was resolved.
     pub program: PathBuf,
-    /// Words, no shell in between. `{file:NAME}` is replaced by the child's first step with the path of a file of `env`.
+    /// What the program is told that it is called (`argv[0]`): the word that it was found by.
+    pub name: String,
+    /// Words, no shell in between. A mark of [`ChildEnv::file_mark`] is replaced by the child's first step with the path of its file.
     pub args: Vec<String>,
     pub cwd: PathBuf,
     pub env: ChildEnv,

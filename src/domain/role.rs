@@ -36,7 +36,7 @@ pub enum Source {
     /// Several values in one text: `{name}` in `text` is the percent-encoded part, `{name:raw}` the part as it is.
     Template {
         text: String,
-        parts: Vec<(String, Source)>,
+        parts: Vec<TemplatePart>,
     },
     RdsIam(RdsIam),
     /// Filled by the role's `from`: the first of `keys` that the secret has. A key that none has is an error
@@ -82,7 +82,7 @@ impl Source {
         match self {
             Self::Plain(_) | Self::RdsIam(_) => Vec::new(),
             Self::Secret(reference) | Self::From { secret: reference, .. } => vec![reference],
-            Self::Template { parts, .. } => parts.iter().flat_map(|(_, part)| part.references()).collect(),
+            Self::Template { parts, .. } => parts.iter().flat_map(|part| part.source.references()).collect(),
         }
     }
 
@@ -98,6 +98,20 @@ impl Source {
             _ => self.references().iter().map(|r| r.id.provider.as_str()).collect(),
         }
     }
+}
+
+/// One named part of a template.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TemplatePart {
+    pub name: String,
+    /// Plain text or a secret.
+    pub source: Source,
+    /// Takes surrounding white space off the fetched value.
+    pub trim: bool,
+    /// A secret that is not there is placed as nothing.
+    pub optional: bool,
+    /// Placed where the secret is not there.
+    pub default: Option<String>,
 }
 
 /// A login token for the database that the role opens: made at launch, in the password's place, good for new logins for 15 minutes.
@@ -132,6 +146,34 @@ pub struct Field {
     pub masked: bool,
     /// Where it is written; none for a connector's default.
     pub at: Option<Location>,
+}
+
+impl Field {
+    /// Whether it can do without this secret of its own, or the part of its template that is made of it can.
+    pub fn can_do_without(&self, reference: &SecretRef) -> bool {
+        let of_part = |part: &TemplatePart| part.optional || part.default.is_some();
+        self.optional || self.default.is_some() || self.parts_of(reference).is_some_and(|mut parts| parts.all(of_part))
+    }
+
+    /// Whether white space around this secret of its own is taken off.
+    pub fn trims(&self, reference: &SecretRef) -> bool {
+        self.trim
+            || self
+                .parts_of(reference)
+                .is_some_and(|mut parts| parts.all(|part| part.trim))
+    }
+
+    /// The parts of its template that are made of this secret; none if it is no template.
+    fn parts_of<'f>(&'f self, reference: &'f SecretRef) -> Option<impl Iterator<Item = &'f TemplatePart>> {
+        match &self.source {
+            Source::Template { parts, .. } => Some(
+                parts
+                    .iter()
+                    .filter(move |part| part.source.references().contains(&reference)),
+            ),
+            _ => None,
+        }
+    }
 }
 
 /// A named way into a resource.

@@ -10,6 +10,11 @@ use crate::domain::secret::ChildEnv;
 /// Words that mean no, for a group that depends on a switch.
 const NO: &[&str] = &["", "0", "no", "false", "off"];
 
+/// Whether the text of a field that an argument depends on says yes.
+pub(super) fn says_yes(text: &str) -> bool {
+    !NO.contains(&text)
+}
+
 /// The words behind the program: the connector's files, its groups (or the role's own command), the role's `args`.
 pub(super) fn expand(
     role: &Role,
@@ -22,7 +27,9 @@ pub(super) fn expand(
         for file in &connector.files {
             words.extend(expand_file(file, role, env)?);
         }
-        words.extend(connector.words.iter().cloned());
+        for word in &connector.words {
+            words.push(fill(word, role, Some(connector), env)?.unwrap_or_default());
+        }
         for group in &connector.arguments {
             words.extend(expand_group(group, role, connector, env)?);
         }
@@ -51,7 +58,7 @@ fn expand_file(file: &ConnectorFile, role: &Role, env: &mut ChildEnv) -> Result<
     }
     env.render_file(&file.name, &format!("{}{lines}", file.head))
         .map_err(|error| Problem::new(&catalogue::CLIENT_START, format!("the file `{}`: {error}", file.name)))?;
-    let path = format!("{{file:{}}}", file.name);
+    let path = env.file_mark(&file.name);
     Ok(file
         .arguments
         .iter()
@@ -71,10 +78,8 @@ fn expand_group(
         return Ok(Vec::new());
     }
     if let Some(switch) = &group.when {
-        let on = field(switch)
-            .and_then(|field| text_of(field, true, env))
-            .is_some_and(|text| !NO.contains(&text.as_str()));
-        if !on {
+        let text = field(switch).and_then(|field| text_of(field, true, env));
+        if !text.is_some_and(|text| says_yes(&text)) {
             return Ok(Vec::new());
         }
     }

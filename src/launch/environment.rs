@@ -1,5 +1,6 @@
 //! The child's environment: an allow-list, the role's fields, and who we are; never a credential of a provider.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -10,9 +11,10 @@ use crate::config::Config;
 use crate::domain::catalogue;
 use crate::domain::plan::SecretUse;
 use crate::domain::problem::Problem;
+use crate::domain::reference::ProviderKind;
 use crate::domain::role::{Field, Role, Source, Via};
-use crate::domain::secret::{ChildEnv, SecretValue};
-use crate::providers::{World, credential_names};
+use crate::domain::secret::{ChildEnv, SecretValue, Unfit};
+use crate::providers::{Setting, World, credential_names};
 
 /// What every child gets from the environment of hallpass, if it is there; and everything that begins with `LC_`.
 const INHERITED: &[&str] = &[
@@ -27,9 +29,6 @@ const INHERITED: &[&str] = &[
     "TERM",
     "COLORTERM",
 ];
-
-/// The most that Linux takes for one `NAME=value` (`MAX_ARG_STRLEN`), less room for the name.
-const VARIABLE_LIMIT: usize = 128 * 1024 - 256;
 
 pub(super) struct Built {
     pub(super) env: ChildEnv,
@@ -46,18 +45,19 @@ pub(super) fn build(
     values: Vec<Value>,
 ) -> Result<Built, Vec<Problem>> {
     let mut built = Built {
-        env: ChildEnv::new(),
+        env: ChildEnv::of_session(session_id),
         secrets: Vec::new(),
         warnings: Vec::new(),
     };
-    inherit(role, world, &mut built);
+    inherit(role, config, world, &mut built);
     if let Some(terminal) = request.terminal {
         built.env.insert_plain("TERM", terminal);
         built.env.insert_plain("COLORTERM", "truecolor");
     }
     let mut problems = Vec::new();
     for (field, value) in role.fields.iter().zip(values) {
-        if let Err(problem) = insert(field, value, &mut built) {
+        if let Err(mut problem) = insert(field, value, &mut built) {
+            problem.what = format!("{}, for {}", problem.what, field.name);
             problems.push(problem.at(field.at.clone().unwrap_or_else(|| role.at.clone())));
         }
     }
@@ -84,18 +84,42 @@ pub(super) fn say_until_when(built: &mut Built, longest: Option<Duration>) {
     }
 }
 
-fn inherit(role: &Role, world: &World, built: &mut Built) {
-    let credentials = credential_names();
+fn inherit(role: &Role, config: &Config, world: &World, built: &mut Built) {
+    let credentials: BTreeSet<&str> = credential_names().into_iter().chain(named_in(config)).collect();
     for (name, value) in world.env.iter() {
         let listed = role.inherit.iter().any(|wanted| wanted == name);
-        if listed && (credentials.contains(&name.as_str()) || name.starts_with("HALLPASS_")) {
-            built
-                .warnings
-                .push(format!("{name} is not passed on: it belongs to hallpass itself"));
+        if credentials.contains(name.as_str()) || name.starts_with("HALLPASS_") {
+            if listed {
+                let warning = format!("{name} is not passed on: it belongs to hallpass itself");
+                built.warnings.push(warning);
+            }
         } else if listed || INHERITED.contains(&name.as_str()) || name.starts_with("LC_") {
             built.env.insert_plain(name, value.clone());
         }
     }
+}
+
+/// The variables that hold credentials of the configured providers: `token = { secret = "env:MY_TOKEN" }`.
+fn named_in(config: &Config) -> Vec<&str> {
+    fn collect<'c>(setting: &'c Setting, names: &mut Vec<&'c str>) {
+        match setting {
+            Setting::Secret(reference) => {
+                let kind = reference.id.kind.provider_kind();
+                if matches!(kind, ProviderKind::Env | ProviderKind::EnvJson) {
+                    names.push(&reference.id.path);
+                }
+            }
+            Setting::Table(settings) => settings.values().for_each(|setting| collect(setting, names)),
+            Setting::Text(_) | Setting::Number(_) | Setting::Switch(_) => {}
+        }
+    }
+    let mut names = Vec::new();
+    let settings = config
+        .providers
+        .values()
+        .flat_map(|provider| provider.settings.values());
+    settings.for_each(|setting| collect(setting, &mut names));
+    names
 }
 
 pub(super) fn insert(field: &Field, value: Value, built: &mut Built) -> Result<(), Problem> {
@@ -136,26 +160,31 @@ pub(super) fn insert(field: &Field, value: Value, built: &mut Built) -> Result<(
 }
 
 fn put_variable(field: &Field, value: SecretValue, built: &mut Built) -> Result<(), Problem> {
-    if value.has_nul() {
-        let what = format!(
-            "the value for {} holds a NUL byte, which no environment variable can",
-            field.name
-        );
-        return Err(Problem::new(&catalogue::REF_NUL_BYTE, what));
-    }
-    if value.is_longer_than(VARIABLE_LIMIT) {
-        let what = format!(
-            "the value for {} is larger than the 128 KiB that a variable can hold",
-            field.name
-        );
-        return Err(Problem::new(&catalogue::REF_TOO_LARGE, what));
+    if let Some(why) = value.unfit_for_variable() {
+        return Err(unfit(why));
     }
     built.env.insert_secret(&field.name, value, field.masked);
     Ok(())
 }
 
+/// A value that cannot be a variable.
+pub(crate) fn unfit(why: Unfit) -> Problem {
+    let (code, what) = match why {
+        Unfit::NulByte => (
+            &catalogue::REF_NUL_BYTE,
+            "the value holds a NUL byte, which no environment variable can",
+        ),
+        Unfit::TooLong => (
+            &catalogue::REF_TOO_LARGE,
+            "the value is larger than the 128 KiB that a variable can hold",
+        ),
+    };
+    Problem::new(code, what)
+}
+
 fn put_file(field: &Field, value: SecretValue, masked: bool, built: &mut Built) {
-    built.env.insert_plain(&field.name, format!("{{file:{}}}", field.name));
+    let mark = built.env.file_mark(&field.name);
+    built.env.insert_plain(&field.name, mark);
     built.env.insert_file(&field.name, value, masked);
 }
 

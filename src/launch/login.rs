@@ -48,6 +48,7 @@ pub fn login(
         session_id: session_id()?,
         role: provider.to_owned(),
         program: hallpass.to_owned(),
+        name: "hallpass".to_owned(),
         args,
         cwd: std::env::current_dir().unwrap_or_else(|_| "/".into()),
         env,

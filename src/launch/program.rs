@@ -13,25 +13,36 @@ use crate::providers::World;
 /// The program and the words of the command behind it.
 pub(super) struct Program {
     pub(super) path: PathBuf,
+    /// As it is written.
+    pub(super) name: String,
     /// The words of the role's own `command` behind the program; empty for a connector's.
     pub(super) words: Vec<String>,
 }
 
-/// Finds the program of the request's command, of the role's own command, or of its connector, in this order.
+/// Finds the program of the request's command, of the role's own command, or of its connector, in this order. `cwd` is the folder that it
+/// will run in.
 pub(super) fn find(
     role: &Role,
     connector: Option<&Connector>,
     command: Option<&[String]>,
+    cwd: &Path,
     world: &World,
 ) -> Result<Program, Problem> {
     let own = command.or(role.command.as_deref());
     if let Some(words) = own {
-        let Some((name, rest)) = words.split_first() else {
-            return Err(Problem::new(&catalogue::USAGE, "no command was given"));
+        let Some((name, rest)) = words.split_first().filter(|(name, _)| !name.is_empty()) else {
+            return Err(Problem::new(&catalogue::USAGE, "the command names no program"));
         };
-        let path = search(name, world)?.ok_or_else(|| missing(std::slice::from_ref(name), role, None))?;
+        // What a person types is meant from where they stand, what a role says from where its program runs.
+        let found = if command.is_none() && name.contains('/') {
+            search_in(cwd, name)
+        } else {
+            search(name, world)
+        };
+        let path = found?.ok_or_else(|| missing(std::slice::from_ref(name), role, None))?;
         return Ok(Program {
             path,
+            name: name.clone(),
             words: rest.to_vec(),
         });
     }
@@ -63,6 +74,7 @@ pub(super) fn find(
         if let Some(path) = search(&name, world)? {
             return Ok(Program {
                 path,
+                name,
                 words: Vec::new(),
             });
         }
@@ -74,12 +86,7 @@ pub(super) fn find(
 /// A name with a slash is taken as a path. None if there is no such file; a problem if there is one that cannot be executed.
 pub(crate) fn search(name: &str, world: &World) -> Result<Option<PathBuf>, Problem> {
     if name.contains('/') {
-        let path = std::path::absolute(name).unwrap_or_else(|_| PathBuf::from(name));
-        return match executable(&path) {
-            Some(true) => Ok(Some(path)),
-            Some(false) => Err(not_executable(&path)),
-            None => Ok(None),
-        };
+        return search_in(Path::new(""), name);
     }
     let path = world
         .env
@@ -95,6 +102,17 @@ pub(crate) fn search(name: &str, world: &World) -> Result<Option<PathBuf>, Probl
         }
     }
     unusable.map_or(Ok(None), |file| Err(not_executable(&file)))
+}
+
+/// The same for a name with a slash, below a folder.
+fn search_in(folder: &Path, name: &str) -> Result<Option<PathBuf>, Problem> {
+    let path = folder.join(name);
+    let path = std::path::absolute(&path).unwrap_or(path);
+    match executable(&path) {
+        Some(true) => Ok(Some(path)),
+        Some(false) => Err(not_executable(&path)),
+        None => Ok(None),
+    }
 }
 
 /// Whether the file may be executed by us; none if there is no file.

@@ -10,7 +10,7 @@ use crate::domain::catalogue::{self, Code};
 use crate::domain::lease::Held;
 use crate::domain::problem::{Location, Problem, Snippet};
 use crate::domain::reference::{ProviderKind, SecretId, SecretRef};
-use crate::domain::role::{Field, Role, Source, Via};
+use crate::domain::role::{Field, Role, Source, TemplatePart, Via};
 use crate::domain::secret::{Encoding, Part, PickError, SecretValue};
 use crate::domain::suggest::nearest;
 use crate::providers::patience::{self, in_words};
@@ -304,16 +304,24 @@ pub(crate) fn none_of(keys: &[String], names: &[String], reference: &SecretRef, 
 
 type Filled = (SecretValue, Vec<SecretValue>, Vec<Use>);
 
-fn template(text: &str, parts: &[(String, Source)], reads: &Reads) -> Result<Filled, Problem> {
+fn template(text: &str, parts: &[TemplatePart], reads: &Reads) -> Result<Filled, Problem> {
     let mut values = Vec::new();
     let mut uses = Vec::new();
-    for (name, source) in parts {
-        match source {
-            Source::Secret(reference) => {
-                let (value, used) = secret(reference, reads)?;
-                uses.push(used);
-                values.push((name.as_str(), Err(value)));
-            }
+    for part in parts {
+        let name = &part.name;
+        match &part.source {
+            Source::Secret(reference) => match secret(reference, reads) {
+                Ok((value, used)) => {
+                    uses.push(used);
+                    let value = if part.trim { value.trimmed() } else { value };
+                    values.push((name.as_str(), Err(value)));
+                }
+                Err(problem) if is_absent(problem.code) && (part.optional || part.default.is_some()) => {
+                    let default = part.default.clone().unwrap_or_default();
+                    values.push((name.as_str(), Err(SecretValue::from_text(default))));
+                }
+                Err(problem) => return Err(problem),
+            },
             Source::Plain(plain) => values.push((name.as_str(), Ok(plain.as_str()))),
             _ => return Err(not_built("this part of a template")),
         }

@@ -19,9 +19,14 @@ struct Home {
 
 impl Home {
     fn new(roles: &str, env: &[(&str, &str)]) -> Self {
+        Self::with_settings("", roles, env)
+    }
+
+    fn with_settings(settings: &str, roles: &str, env: &[(&str, &str)]) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let config_dir = folder.path().join("config");
         std::fs::create_dir(&config_dir).unwrap();
+        std::fs::write(config_dir.join("config.toml"), settings).unwrap();
         std::fs::write(config_dir.join("roles.toml"), roles).unwrap();
         let mut variables: BTreeMap<String, OsString> = env
             .iter()
@@ -241,7 +246,9 @@ fn mysql_carries_a_users_name_from_a_provider_in_a_file_in_memory() {
     );
     assert_eq!(home.launch("plain", &[]).unwrap().args, ["-h", "h", "-u", "u", "d"]);
     let plan = home.launch("kept", &[]).unwrap();
-    assert_eq!(plan.args, ["--defaults-extra-file={file:client.cnf}", "-h", "h"]);
+    let file = plan.env.file_mark("client.cnf");
+    assert!(file.contains(&plan.session_id), "no value can hold it: {file}");
+    assert_eq!(plan.args, [&format!("--defaults-extra-file={file}"), "-h", "h"]);
     let seen = seen(plan);
     assert_eq!(
         seen["MYSQL_TCP_PORT"], "3306",
@@ -307,4 +314,79 @@ fn a_connector_that_is_not_built_is_refused_by_name() {
     let problems = home.launch("a", &[]).err().unwrap();
     assert_eq!(codes(&problems), ["E-CONNECTOR-NOT-BUILT"]);
     assert!(home.launch("a", &["true"]).is_ok());
+}
+
+#[test]
+fn a_variable_that_a_provider_logs_in_with_is_inherited_by_no_child() {
+    let home = Home::with_settings(
+        "[providers.v]\nkind = \"vault\"\ntoken = { secret = \"env:MY_TOKEN\" }\nauth = { method = \"approle\", role_id = \"r\", secret_id = { secret = \"envjson:MY_JSON#id\" } }\n",
+        "[roles.a]\ncommand = [\"true\"]\ninherit = [\"MY_TOKEN\", \"MY_JSON\", \"OTHER\"]\n[roles.own]\ncommand = [\"true\"]\nfields.MY_TOKEN = \"_envs/MY_TOKEN\"\n",
+        &[("MY_TOKEN", "s3cret-token"), ("MY_JSON", "{}"), ("OTHER", "o")],
+    );
+    let plan = home.launch("a", &[]).unwrap();
+    assert_eq!(plan.warnings.len(), 2, "{:?}", plan.warnings);
+    let child = seen(plan);
+    assert_eq!(child["OTHER"], "o");
+    assert!(!child.contains_key("MY_TOKEN") && !child.contains_key("MY_JSON"));
+    assert_eq!(
+        seen(home.launch("own", &[]).unwrap())["MY_TOKEN"],
+        "s3cret-token",
+        "the role itself sets it"
+    );
+}
+
+#[test]
+fn a_part_of_a_template_has_options_of_its_own() {
+    let home = Home::new(
+        "[roles.a]\ncommand = [\"true\"]\n[roles.a.fields]\nURI = { template = \"{user}:{password}@{host}{extra}\", user = { secret = \"env:NOT_THERE\", default = \"app\" }, password = { secret = \"env:P\", trim = true }, host = \"h\", extra = { secret = \"env:NOT_THERE\", optional = true } }\n[roles.b]\ncommand = [\"true\"]\nfields.URI = { template = \"{p}\", p = \"_envs/NOT_THERE\" }\n",
+        &[("P", " s3cret-word\n")],
+    );
+    assert_eq!(seen(home.launch("a", &[]).unwrap())["URI"], "app:s3cret-word@h");
+    assert_eq!(codes(&home.launch("b", &[]).err().unwrap()), ["E-ENV-UNSET"]);
+}
+
+#[test]
+fn a_field_in_a_connectors_command_is_placed() {
+    let home = Home::new(
+        "[connectors.c]\ncommand = [\"true\", \"--host={HOST}\"]\n[connectors.c.fields.HOST]\nlabel = \"Host\"\n[roles.a]\nconnector = \"c\"\nfields.HOST = \"db1\"\n",
+        &[],
+    );
+    assert_eq!(home.launch("a", &[]).unwrap().args, ["--host=db1"]);
+}
+
+#[test]
+fn a_relative_command_is_sought_where_it_runs_and_a_typed_one_where_the_person_stands() {
+    let folder = tempfile::tempdir().unwrap();
+    fake_client(folder.path(), "run.sh");
+    let at = folder.path().display();
+    let home = Home::new(
+        &format!(
+            "[roles.a]\ncommand = [\"./run.sh\"]\ncwd = \"{at}\"\n[roles.home]\ncommand = [\"true\"]\ncwd = \"~\"\n"
+        ),
+        &[],
+    );
+    let plan = home.launch("a", &[]).unwrap();
+    assert_eq!(
+        (plan.program, plan.name.as_str()),
+        (folder.path().join("run.sh"), "./run.sh")
+    );
+    assert_eq!(
+        codes(&home.launch("a", &["./run.sh"]).err().unwrap()),
+        ["E-CLIENT-MISSING"]
+    );
+    assert_eq!(codes(&home.launch("a", &[""]).err().unwrap()), ["E-USAGE"]);
+    assert_eq!(home.launch("home", &[]).unwrap().cwd, home.world.home.clone().unwrap());
+}
+
+#[test]
+fn the_preview_shows_what_the_launch_passes() {
+    let folder = tempfile::tempdir().unwrap();
+    fake_client(folder.path(), "redis-cli");
+    let home = Home::new(
+        "[roles.r]\nconnector = \"redis\"\n[roles.r.fields]\nREDIS_HOST = \"h\"\nREDIS_TLS = \"no\"\nREDIS_USER = \"\"\n",
+        &[("PATH", folder.path().to_str().unwrap())],
+    );
+    let role = find_role(&home.config, "r").unwrap();
+    assert_eq!(preview(&home.config, role), "redis-cli -h h -p 6379 -n 0");
+    assert_eq!(home.launch("r", &[]).unwrap().args.join(" "), "-h h -p 6379 -n 0");
 }

@@ -233,6 +233,10 @@ impl LocalStore {
                 .iter()
                 .filter_map(|key| Some((key.clone(), document.warning(&secret.path, key)?)))
                 .collect(),
+            unfit: keys
+                .iter()
+                .filter_map(|key| Some((key.clone(), document.unfit(&secret.path, key)?)))
+                .collect(),
             keys: Some(entry.keys),
             version: Some(entry.version.to_string()),
             changed: Some(entry.changed),

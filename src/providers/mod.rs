@@ -44,7 +44,7 @@ use crate::domain::catalogue;
 use crate::domain::lease::{Held, Lease};
 use crate::domain::problem::{Location, Problem};
 use crate::domain::reference::{ProviderKind, SecretId, SecretRef};
-use crate::domain::secret::{Payload, PickError};
+use crate::domain::secret::{Payload, PickError, Unfit};
 use crate::domain::status::ProviderStatus;
 pub use credentials::Credentials;
 pub use kinds::{Open, PROVIDERS, ProviderSpec, credential_names};
@@ -97,6 +97,8 @@ pub struct Inspected {
     pub warnings: BTreeMap<String, &'static str>,
     /// Why nothing can be picked by a key that was asked for, named as in `warnings`; only where the value was read.
     pub unpicked: BTreeMap<String, PickError>,
+    /// Why a value cannot be an environment variable, by key as in `warnings`; only where the value was read.
+    pub unfit: BTreeMap<String, Unfit>,
 }
 
 /// A secret store. Implementations hold their clients and logins, are built without any I/O, and never prompt.
@@ -287,7 +289,11 @@ fn seen(payload: &Payload, keys: &[&str]) -> Inspected {
     for key in keys.iter().copied().map(Some).chain([None]) {
         let name = key.unwrap_or_default().to_owned();
         match payload.pick(key) {
-            Ok(value) => seen.warnings.extend(value.warning().map(|warning| (name, warning))),
+            Ok(value) => {
+                let unfit = value.unfit_for_variable();
+                seen.unfit.extend(unfit.map(|unfit| (name.clone(), unfit)));
+                seen.warnings.extend(value.warning().map(|warning| (name, warning)));
+            }
             Err(error) => drop(seen.unpicked.insert(name, error)),
         }
     }

@@ -38,6 +38,7 @@ pub fn source(file: &Path, identities: Option<Identities>) -> Result<Box<dyn Buf
         text: Vec::new(),
         read: 0,
         damaged: 0,
+        locked: 0,
         opened: false,
         foreign: false,
     };
@@ -59,9 +60,11 @@ struct Opened<R> {
     read: usize,
     /// Damaged lines that are still to be said.
     damaged: usize,
+    /// So many of them are for somebody else, or damaged where they say for whom they are.
+    locked: usize,
     /// A line was opened, so others are damaged if they are not.
     opened: bool,
-    /// The first that is whole is for somebody else.
+    /// All that there is is for somebody else.
     foreign: bool,
 }
 
@@ -69,13 +72,15 @@ impl<R: BufRead> Opened<R> {
     /// The next line that says something; false at the end.
     fn next(&mut self) -> io::Result<bool> {
         loop {
-            if !self.read_line()? {
-                self.say_damaged();
-                return Ok(!self.text.is_empty());
-            }
+            let read = self.read_line()?;
             if !self.text.starts_with(SEALED.as_bytes()) {
+                // How it ended stands behind what is sealed.
+                if !self.opened && self.locked > 0 && self.locked == self.damaged {
+                    (self.foreign, self.text) = (true, Vec::new());
+                    return Ok(false);
+                }
                 self.say_damaged();
-                return Ok(true);
+                return Ok(read || !self.text.is_empty());
             }
             match self.identities.open(&String::from_utf8_lossy(&self.text)) {
                 Ok(events) => {
@@ -86,12 +91,10 @@ impl<R: BufRead> Opened<R> {
                         return Ok(true);
                     }
                 }
-                Err(Closed::NoKey) if !self.opened => {
-                    // No key fits the first: they will fit none.
-                    (self.foreign, self.text) = (true, Vec::new());
-                    return Ok(false);
+                Err(why) => {
+                    self.damaged += 1;
+                    self.locked += usize::from(matches!(why, Closed::NoKey));
                 }
-                Err(_) => self.damaged += 1,
             }
         }
     }

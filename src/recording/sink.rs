@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io::{self, Write as _};
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -75,7 +76,7 @@ impl Sink {
 
     /// What a full disk took of it is taken back: the next line must not stand behind a half one.
     fn append(&mut self, text: &[u8]) -> Result<(), Refused> {
-        match self.file.write_all(text) {
+        match self.file.write_all(text).and_then(|()| self.is_there()) {
             Ok(()) => {
                 self.size += text.len() as u64;
                 Ok(())
@@ -85,6 +86,14 @@ impl Sink {
                 let _ = self.file.set_len(self.size);
                 Err(refused(error))
             }
+        }
+    }
+
+    /// A file that somebody removes takes what is written as before, and nobody will ever read it.
+    fn is_there(&self) -> io::Result<()> {
+        match self.file.metadata()?.nlink() {
+            0 => Err(Errno::NOENT.into()),
+            _ => Ok(()),
         }
     }
 

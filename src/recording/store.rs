@@ -125,7 +125,8 @@ fn secure_folder(folder: &Path) -> io::Result<()> {
 
 /// A new locked file: `20261126T135615Z-0123456789abcdef.cast`.
 fn create(folder: &Path, session: &str, now: Timestamp) -> io::Result<(File, PathBuf)> {
-    let path = folder.join(format!("{}-{session}{SUFFIX}", now.strftime("%Y%m%dT%H%M%SZ")));
+    // To the millisecond: their order is that of their names.
+    let path = folder.join(format!("{}-{session}{SUFFIX}", now.strftime("%Y%m%dT%H%M%S%3fZ")));
     let file = File::options().append(true).create_new(true).mode(0o600).open(&path)?;
     flock(&file, FlockOperation::NonBlockingLockExclusive)?;
     Ok((file, path))
@@ -193,13 +194,16 @@ pub fn list(folder: &Path) -> Result<Vec<Entry>, Problem> {
     Ok(entries)
 }
 
-/// The recording of a session: by the session's id or the beginning of it, or by the name of its file.
+/// The recording of a session: by the session's id or the beginning of it, or by the name of its file, with its ending or without.
 ///
 /// # Errors
 /// `E-REC-UNKNOWN`, with the nearest ones; `E-REC-READ`.
 pub fn find(folder: &Path, wanted: &str) -> Result<Entry, Problem> {
     let entries = list(folder)?;
-    let named = |entry: &&Entry| entry.path.file_name().is_some_and(|name| name == wanted) || entry.session == wanted;
+    let named = |entry: &&Entry| {
+        let names = [entry.path.file_name(), entry.path.file_stem()];
+        entry.session == wanted || names.into_iter().flatten().any(|name| name == wanted)
+    };
     if let Some(entry) = entries.iter().find(named) {
         return Ok(entry.clone());
     }

@@ -350,9 +350,14 @@ fn damaged_batches_of_a_sealed_recording_are_said() {
     assert_eq!(read(&[broken("a"), broken("b"), exit.clone()]).unwrap(), (1, 2, 0));
     let endless = format!("# age {}\n", "A".repeat(65 << 20));
     assert_eq!(read(&[batch("a"), endless, batch("b")]).unwrap(), (2, 1, 0));
+    let flipped = batch("a").replacen("YWdl", "ZWdl", 1);
+    assert_ne!(flipped, batch("a"));
+    assert_eq!(read(&[flipped, batch("b"), exit.clone()]).unwrap(), (2, 1, 0));
     let theirs = strangers.seal(b"[0.1, \"o\", \"a\"]\n").unwrap();
     assert_eq!(read(&[batch("a"), theirs.clone(), exit.clone()]).unwrap(), (2, 1, 0));
-    for lines in [vec![theirs.clone(), exit.clone()], vec![broken("a"), theirs, exit]] {
+    let first = vec![theirs.clone(), batch("b"), exit.clone()];
+    assert_eq!(read(&first).unwrap(), (2, 1, 0), "the first says nothing of the others");
+    for lines in [vec![theirs.clone(), exit.clone()], vec![theirs.clone(), theirs, exit]] {
         assert_eq!(read(&lines).unwrap_err().code.id, "E-REC-IDENTITY");
     }
 }

@@ -401,6 +401,13 @@ fn a_transcript_keeps_what_was_cleared_and_leaves_full_screen_programs_out() {
     ];
     assert_eq!(transcript(20, 3, &pieces), ["one", "two", "three", "four"]);
     assert_eq!(transcript(20, 3, &["a\r\n\x1b[?1049hvim"]), ["a"], "torn off in it");
+    for clear in ["\x1b[H\x1b[J", "\x1b[H\x1b[0J", "\x1b[H\x1b[2J"] {
+        let pieces = ["one\r\n$ clear\r\n", clear, "$ two\r\n"];
+        assert_eq!(transcript(20, 5, &pieces), ["one", "$ clear", "$ two"], "{clear:?}");
+    }
+    let update: String = (0..11_000).map(|n| format!("{n}\r\n")).collect();
+    let lines = transcript(20, 3, &[&format!("\x1b[?2026h{update}\x1b[?2026l")]);
+    assert_eq!(lines.len(), 11_000, "one update of more lines than are kept");
     assert_eq!(transcript(20, 3, &["a\x1b[", "31mb\x1b]0;ti", "tle\x07c"]), ["abc"]);
     assert_eq!(transcript(20, 3, &[]), Vec::<String>::new());
 }

@@ -12,8 +12,24 @@ const SCROLLBACK: usize = 10_000;
 /// Line breaks, and rows' worth of bytes, after which the gathered lines are taken out.
 const MOST_BREAKS: usize = 256;
 const MOST_ROWS: usize = 2_000;
-/// Sequences that throw lines away, which are taken out before: clearing the scrollback, and a reset.
-const CLEARING: [&str; 2] = ["\x1b[3J", "\x1bc"];
+/// Sequences before which lines are taken out, and what they do.
+const CLEARING: &[(&str, Clears)] = &[
+    ("\x1b[3J", Clears::Scrollback),
+    ("\x1bc", Clears::Screen),
+    // `clear` as screen's, tmux's and Linux' terminals want it. What erases a whole screen by CSI 2 J leaves it in the scrollback.
+    ("\x1b[H\x1b[J", Clears::Screen),
+    ("\x1b[H\x1b[0J", Clears::Screen),
+    ("\x1b[?2026h", Clears::Nothing),
+];
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Clears {
+    Scrollback,
+    /// All that is on the screen, too.
+    Screen,
+    /// Passed over: within a synchronized update nothing could be taken out, and its lines may be more than are kept.
+    Nothing,
+}
 
 /// Takes a recording's events and gives its lines.
 pub struct Transcript {
@@ -89,12 +105,15 @@ impl Transcript {
             rest = &rest[piece.len()..];
             if self.emulator.is_between_sequences() {
                 self.gather();
-                if clears == Some(CLEARING[1]) && !self.emulator.modes().alternate_screen {
+                if clears.is_some_and(|(_, clears)| clears == Clears::Screen) && !self.emulator.modes().alternate_screen
+                {
                     self.gather_screen();
                 }
             }
-            if let Some(sequence) = clears {
-                self.emulator.feed(sequence.as_bytes());
+            if let Some((sequence, clears)) = clears {
+                if clears != Clears::Nothing {
+                    self.emulator.feed(sequence.as_bytes());
+                }
                 rest = &rest[sequence.len()..];
             }
         }
@@ -141,16 +160,16 @@ impl Transcript {
     }
 }
 
-/// The first part of a text that can be taken at once, and the sequence behind it if that throws lines away.
-fn piece(text: &str, most: usize) -> (&str, Option<&'static str>) {
+/// The first part of a text that can be taken at once, and the sequence behind it if that is one of [`CLEARING`].
+fn piece(text: &str, most: usize) -> (&str, Option<(&'static str, Clears)>) {
     let mut breaks = 0;
     for (at, byte) in text.bytes().enumerate() {
         let rest = &text.as_bytes()[at..];
         let clears = CLEARING
             .iter()
-            .find(|sequence| byte == 0x1b && rest.starts_with(sequence.as_bytes()));
-        if let Some(sequence) = clears {
-            return (&text[..at], Some(sequence));
+            .find(|(sequence, _)| byte == 0x1b && rest.starts_with(sequence.as_bytes()));
+        if let Some(clears) = clears {
+            return (&text[..at], Some(*clears));
         }
         breaks += usize::from(byte == b'\n');
         if (breaks >= MOST_BREAKS || at >= most) && text.is_char_boundary(at + 1) {

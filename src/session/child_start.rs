@@ -59,7 +59,8 @@ fn become_program(order: Order) -> (Step, io::Error) {
     if let Err(error) = std::env::set_current_dir(&order.cwd) {
         return (Step::Folder, error);
     }
-    let error = Command::new(&order.program).args(args).env_clear().envs(env).exec();
+    let mut command = Command::new(&order.program);
+    let error = command.arg0(&order.name).args(args).env_clear().envs(env).exec();
     (Step::Program, error)
 }
 
@@ -121,6 +122,7 @@ fn take_terminal() -> io::Result<()> {
 /// The files that the plan gives the program, made and open.
 #[derive(Default)]
 struct Files {
+    /// By what a mark has between `{file:` and `}`.
     paths: BTreeMap<String, OsString>,
     open: Vec<OwnedFd>,
 }
@@ -137,20 +139,22 @@ fn place_files(env: &mut Vec<(OsString, OsString)>, folder: Option<&Path>) -> io
         .split(|byte| *byte == b'\n')
         .filter(|line| !line.is_empty())
     {
-        let (name, content) = unpack(line).ok_or(io::ErrorKind::InvalidData)?;
-        let path = files.make(&name, &content, folder)?;
-        files.paths.insert(name, path);
+        let (mark, name, content) = unpack(line).ok_or(io::ErrorKind::InvalidData)?;
+        let path = files.make(name, &content, folder)?;
+        files.paths.insert(mark.to_owned(), path);
     }
     Ok(files)
 }
 
-fn unpack(line: &[u8]) -> Option<(String, Vec<u8>)> {
-    let colon = line.iter().position(|byte| *byte == b':')?;
-    let name = std::str::from_utf8(&line[..colon]).ok()?.to_owned();
+/// A line of [`FILES_VARIABLE`]: what the file's mark holds, its name, its content.
+fn unpack(line: &[u8]) -> Option<(&str, &str, Vec<u8>)> {
+    let colon = line.iter().rposition(|byte| *byte == b':')?;
+    let mark = std::str::from_utf8(&line[..colon]).ok()?;
+    let (_, name) = mark.split_once(':')?;
     let content = base64::engine::general_purpose::STANDARD
         .decode(&line[colon + 1..])
         .ok()?;
-    Some((name, content))
+    Some((mark, name, content))
 }
 
 impl Files {
@@ -171,10 +175,10 @@ impl Files {
         Ok(path.into())
     }
 
-    /// Puts the paths where `{file:NAME}` stands.
+    /// Puts the paths where their marks stand.
     fn fill_in(&self, text: &mut OsString) {
-        for (name, path) in &self.paths {
-            let mark = format!("{{file:{name}}}");
+        for (mark, path) in &self.paths {
+            let mark = format!("{{file:{mark}}}");
             *text = replace(text, mark.as_bytes(), path);
         }
     }
@@ -213,7 +217,7 @@ mod tests {
         vec![
             ("A".into(), "a".into()),
             // "hunter22\n"
-            (FILES_VARIABLE.into(), "options:aHVudGVyMjIK\nempty:\n".into()),
+            (FILES_VARIABLE.into(), "5e55:options:aHVudGVyMjIK\n5e55:empty:\n".into()),
         ]
     }
 
@@ -229,7 +233,7 @@ mod tests {
             let mut env = packed();
             let files = place_files(&mut env, place).unwrap();
             assert_eq!(env, [("A".into(), "a".into())]);
-            let mut argument = OsString::from("--file={file:options};{file:options};{file:other}");
+            let mut argument = OsString::from("--file={file:5e55:options};{file:5e55:options};{file:options}");
             files.fill_in(&mut argument);
             let argument = argument.into_string().unwrap();
             let path = argument.strip_prefix("--file=").unwrap().split(';').next().unwrap();
@@ -238,7 +242,7 @@ mod tests {
             }
             let mode = std::os::unix::fs::PermissionsExt::mode(&std::fs::metadata(path).unwrap().permissions());
             assert_eq!(mode & 0o777, 0o600);
-            assert!(argument.ends_with(";{file:other}"));
+            assert!(argument.ends_with(";{file:options}"), "a text of the person's own");
         }
     }
 

@@ -2,7 +2,7 @@
 //! the sessions that still ran leave behind. A child's own death with its parent (`child_start.rs`) does not reach what the child started.
 //!
 //! It knows the sessions from lines on its standard input, which ends when hallpass does: `+ PID KIND ID` when one begins (`terminal` or
-//! `pipes`, and the session's id), `- PID` when it has ended.
+//! `pipes`, and the session's id), `- PID` when it has ended, `x PID` when it was ended and nothing of it may stay.
 
 use std::collections::{BTreeMap, HashMap};
 use std::io::{self, BufRead as _, PipeWriter, Write as _};
@@ -77,14 +77,24 @@ fn start<'a>(starter: &Path, lines: impl Iterator<Item = &'a String>) -> io::Res
     Ok(to_guard)
 }
 
+/// How a session has ended.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum End {
+    /// By itself: what it left running in the background is its user's business.
+    Itself,
+    /// By us. The guard kills what is left of it.
+    Forced,
+}
+
 /// Takes a session that has ended from under guard. To be called before its child is waited for: its pid may be another's afterwards.
-pub(super) fn remove(child: u32) {
+pub(super) fn remove(child: u32, end: End) {
+    let order = if end == End::Forced { 'x' } else { '-' };
     let mut guard = GUARD.lock().unwrap_or_else(PoisonError::into_inner);
     if guard.sessions.remove(&child).is_some()
         && let Some(to_guard) = &mut guard.to_guard
     {
         // A guard that is gone needs to know nothing; the next session starts another.
-        let _ = to_guard.write_all(format!("- {child}\n").as_bytes());
+        let _ = to_guard.write_all(format!("{order} {child}\n").as_bytes());
     }
 }
 
@@ -107,9 +117,11 @@ pub fn watch() -> ExitCode {
                     );
                 }
             }
-            ["-", pid] => {
-                if let Some(pid) = pid.parse().ok().and_then(Pid::from_raw) {
-                    sessions.remove(&pid);
+            [order @ ("-" | "x"), pid] => {
+                let session = pid.parse().ok().and_then(Pid::from_raw);
+                let session = session.and_then(|pid| sessions.remove_entry(&pid));
+                if let Some(session) = session.filter(|_| order == "x") {
+                    end(&HashMap::from([session]));
                 }
             }
             _ => {}

@@ -9,10 +9,10 @@ use super::emulator::long_command::LongCommand;
 
 /// Private modes that a person notices, off by nature.
 const MODES: &[u16] = &[
-    1, 9, 47, 1000, 1002, 1003, 1004, 1005, 1006, 1015, 1047, 1049, 2004, 2026,
+    1, 5, 9, 47, 1000, 1002, 1003, 1004, 1005, 1006, 1015, 1016, 1047, 1049, 2004, 2026, 2031, 2048,
 ];
-/// The one that is on by nature: the cursor is shown.
-const CURSOR: u16 = 25;
+/// Those that are on by nature: lines wrap, the cursor is shown.
+const ON: &[u16] = &[7, 25];
 
 #[derive(Default)]
 pub(super) struct Leftovers {
@@ -25,12 +25,21 @@ pub(super) struct Leftovers {
 #[derive(Default)]
 struct Seen {
     on: BTreeSet<u16>,
-    cursor_hidden: bool,
+    off: BTreeSet<u16>,
     keypad: bool,
-    /// The kitty keyboard flags that were pushed and not popped.
+    /// The kitty keyboard flags that were pushed and not popped, and those that were set without that.
     keyboard_flags: Vec<u16>,
+    set_flags: u16,
+    /// xterm's level of modifyOtherKeys.
+    modify_other_keys: u16,
     /// Colours and the like.
     styled: bool,
+    /// Not all lines scroll.
+    margins: bool,
+    inserts: bool,
+    /// Letters are drawn as lines.
+    line_drawing: bool,
+    cursor_shape: bool,
     #[cfg(test)]
     longest_command: usize,
 }
@@ -52,18 +61,28 @@ impl Leftovers {
             off.push_str(&format!("\x1b[?{mode}l"));
         }
         for (left, undo) in [
+            (seen.set_flags != 0, "\x1b[=0u"),
+            (seen.modify_other_keys != 0, "\x1b[>4m"),
             (seen.keypad, "\x1b>"),
+            // To set them moves the cursor.
+            (seen.margins, "\x1b7\x1b[r\x1b8"),
+            (seen.inserts, "\x1b[4l"),
+            (seen.line_drawing, "\x1b(B\x0f"),
+            (seen.cursor_shape, "\x1b[0 q"),
             (seen.styled, "\x1b[m"),
-            (seen.cursor_hidden, "\x1b[?25h"),
         ] {
             if left {
                 off.push_str(undo);
             }
         }
+        for mode in &seen.off {
+            off.push_str(&format!("\x1b[?{mode}h"));
+        }
         off.into_bytes()
     }
 
-    /// The sequences that bring back what [`Leftovers::switch_off`] undid, but for colours: for a terminal that was given away for a while.
+    /// The sequences that bring back what [`Leftovers::switch_off`] undid, but for how text looks and where it scrolls: for a terminal that
+    /// was given away for a while, and whose program draws anew.
     pub(super) fn switch_on(&self) -> Vec<u8> {
         let seen = &self.seen;
         let mut on = String::new();
@@ -73,10 +92,17 @@ impl Leftovers {
         for flags in &seen.keyboard_flags {
             on.push_str(&format!("\x1b[>{flags}u"));
         }
-        for (was, redo) in [(seen.keypad, "\x1b="), (seen.cursor_hidden, "\x1b[?25l")] {
-            if was {
-                on.push_str(redo);
-            }
+        if seen.set_flags != 0 {
+            on.push_str(&format!("\x1b[={}u", seen.set_flags));
+        }
+        if seen.modify_other_keys != 0 {
+            on.push_str(&format!("\x1b[>4;{}m", seen.modify_other_keys));
+        }
+        if seen.keypad {
+            on.push_str("\x1b=");
+        }
+        for mode in &seen.off {
+            on.push_str(&format!("\x1b[?{mode}l"));
         }
         on.into_bytes()
     }
@@ -92,7 +118,7 @@ impl Perform for Seen {
         if ignored {
             return;
         }
-        let first = |default: u16| params.iter().next().map_or(default, |param| param[0]);
+        let number = |at: usize, default: u16| params.iter().nth(at).map_or(default, |param| param[0]);
         match (action, intermediates) {
             ('h' | 'l', [b'?']) => {
                 for mode in params.iter().map(|param| param[0]) {
@@ -100,12 +126,29 @@ impl Perform for Seen {
                 }
             }
             // No terminal keeps more of them.
-            ('u', [b'>']) if self.keyboard_flags.len() < 64 => self.keyboard_flags.push(first(0)),
+            ('u', [b'>']) if self.keyboard_flags.len() < 64 => self.keyboard_flags.push(number(0, 0)),
             ('u', [b'<']) => {
-                let left = self.keyboard_flags.len().saturating_sub(first(1).max(1).into());
+                let left = self.keyboard_flags.len().saturating_sub(number(0, 1).max(1).into());
                 self.keyboard_flags.truncate(left);
             }
-            ('m', []) => self.styled = params.iter().last().is_some_and(|param| param[0] != 0),
+            ('u', [b'=']) => {
+                let flags = number(0, 0);
+                self.set_flags = match number(1, 1) {
+                    2 => self.set_flags | flags,
+                    3 => self.set_flags & !flags,
+                    _ => flags,
+                };
+            }
+            ('m', [b'>']) if number(0, 0) == 4 => self.modify_other_keys = number(1, 0),
+            ('n', [b'>']) if number(0, 0) == 4 => self.modify_other_keys = 0,
+            // Not all that ends in a 0 is a reset: `38;5;0`.
+            ('m', []) => self.styled = params.len() > 1 || number(0, 0) != 0,
+            ('r', []) => self.margins = number(0, 0) > 1 || number(1, 0) > 0,
+            ('h' | 'l', []) if params.iter().any(|param| param[0] == 4) => self.inserts = action == 'h',
+            ('q', [b' ']) => self.cursor_shape = number(0, 0) != 0,
+            ('p', [b'!']) => {
+                (self.margins, self.inserts, self.line_drawing, self.styled) = (false, false, false, false);
+            }
             _ => {}
         }
     }
@@ -115,6 +158,15 @@ impl Perform for Seen {
             (b'=', []) => self.keypad = true,
             (b'>', []) => self.keypad = false,
             (b'c', []) => *self = Self::default(),
+            (set, [b'(']) => self.line_drawing = set != b'B',
+            _ => {}
+        }
+    }
+
+    fn execute(&mut self, byte: u8) {
+        match byte {
+            0x0e => self.line_drawing = true,
+            0x0f => self.line_drawing = false,
             _ => {}
         }
     }
@@ -122,14 +174,17 @@ impl Perform for Seen {
 
 impl Seen {
     fn switch(&mut self, mode: u16, on: bool) {
-        if mode == CURSOR {
-            self.cursor_hidden = !on;
+        let (left, by_nature) = if ON.contains(&mode) {
+            (&mut self.off, true)
         } else if MODES.contains(&mode) {
-            if on {
-                self.on.insert(mode);
-            } else {
-                self.on.remove(&mode);
-            }
+            (&mut self.on, false)
+        } else {
+            return;
+        };
+        if on == by_nature {
+            left.remove(&mode);
+        } else {
+            left.insert(mode);
         }
     }
 }
@@ -152,6 +207,30 @@ mod tests {
             left_by(b"\x1b[?1049;2004h\x1b[?25l\x1b=\x1b[>1u\x1b[31mx"),
             "\x1b[<1u\x1b[?1049l\x1b[?2004l\x1b>\x1b[m\x1b[?25h"
         );
+    }
+
+    /// What vim, less and dialogs leave behind when they are killed.
+    #[test]
+    fn each_thing_that_is_left_on_is_switched_off() {
+        let cases = [
+            ("\x1b[38;2;255;0;0mx", "\x1b[m"),
+            ("\x1b[38;5;0mx", "\x1b[m"),
+            ("\x1b[31mx\x1b[m", ""),
+            ("\x1b[>4;2m", "\x1b[>4m"),
+            ("\x1b[>4;2m\x1b[>4;0m", ""),
+            ("\x1b[=5u", "\x1b[=0u"),
+            ("\x1b[?7l\x1b[?5h", "\x1b[?5l\x1b[?7h"),
+            ("\x1b[2;5r", "\x1b7\x1b[r\x1b8"),
+            ("\x1b[2;5r\x1b[r", ""),
+            ("\x1b[4h", "\x1b[4l"),
+            ("\x1b(0qqq", "\x1b(B\x0f"),
+            ("\x1b)0\x0eqqq\x0f", ""),
+            ("\x1b[5 q", "\x1b[0 q"),
+            ("\x1b[4h\x1b(0\x1b[1m\x1b[!p", ""),
+        ];
+        for (printed, undone) in cases {
+            assert_eq!(left_by(printed.as_bytes()), undone, "{}", printed.escape_debug());
+        }
     }
 
     #[test]
@@ -181,7 +260,7 @@ mod tests {
     #[test]
     fn a_tidy_program_leaves_nothing() {
         assert_eq!(
-            left_by(b"\x1b[?1049h\x1b[?25l\x1b[>1u\x1b[1;31mx\x1b[0m\x1b[<u\x1b[?25h\x1b[?1049l\r\n\x1b[?7l"),
+            left_by(b"\x1b[?1049h\x1b[?25l\x1b[>1u\x1b[1;31mx\x1b[0m\x1b[<u\x1b[?25h\x1b[?1049l\r\n\x1b[?7l\x1b[?7h"),
             ""
         );
         assert_eq!(left_by(b"\x1b[?1000h\x1bc"), "");

@@ -75,11 +75,14 @@ impl Lifetime {
         }
         let mut state = self.lock();
         let ran = self.started.elapsed();
-        if state.hanging_up {
+        let end = if state.hanging_up {
             // Whoever it left behind in its groups ignored what ended it.
             self.signal(&state, Signal::KILL);
-        }
-        guard::remove(state.child.child.id());
+            guard::End::Forced
+        } else {
+            guard::End::Itself
+        };
+        guard::remove(state.child.child.id(), end);
         let status = state.child.child.wait().unwrap_or_else(|_| ExitStatus::from_raw(0));
         state.child.files = None;
         state.terminal = None;

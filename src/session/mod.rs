@@ -24,6 +24,7 @@ mod signals;
 mod start;
 mod tap;
 pub mod turns;
+mod typing;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;

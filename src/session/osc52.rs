@@ -37,6 +37,9 @@ enum State {
 pub(super) struct ClipboardFilter {
     state: State,
     held: Vec<u8>,
+    /// Within a device control string, by which tmux and screen are told to pass something on to the terminal they run in: what ends a
+    /// request there may end the string, too.
+    device: bool,
 }
 
 impl ClipboardFilter {
@@ -55,13 +58,18 @@ impl ClipboardFilter {
     /// The output has ended: what was held back is no request any more.
     pub(super) fn finish(&mut self, bytes: &mut Vec<u8>) {
         bytes.append(&mut self.held);
-        self.state = State::Text;
+        *self = Self::default();
     }
 
     fn take(&mut self, byte: u8, kept: &mut Vec<u8>) {
         match (self.state, byte) {
             (State::Request, 0x1b) => self.state = State::RequestEscape,
             (State::Request, 0xc2) => self.state = State::RequestControl,
+            (State::RequestEscape, b'\\') if self.device => {
+                kept.extend(b"\x1b\\");
+                self.device = false;
+                self.state = State::Text;
+            }
             (State::Request, 0x07 | 0x18 | 0x1a) | (State::RequestEscape, b'\\') | (State::RequestControl, 0x9c) => {
                 self.state = State::Text;
             }
@@ -78,6 +86,8 @@ impl ClipboardFilter {
             (State::Text, 0x1b) => self.hold(byte, State::Escape),
             (State::Text, 0xc2) => self.hold(byte, State::Control),
             (State::Text, _) => kept.push(byte),
+            // As tmux wants it within a string. Elsewhere only the last one counts.
+            (State::Escape, 0x1b) => self.hold(byte, State::Escape),
             (State::Escape, b']') | (State::Control | State::EscapeControl, 0x9d) => self.hold(byte, State::Number(0)),
             // Terminals obey or ignore these, and are behind the escape or in the command as before.
             (
@@ -105,6 +115,11 @@ impl ClipboardFilter {
                 }
             }
             _ => {
+                match byte {
+                    b'P' if self.state == State::Escape => self.device = true,
+                    b'\\' if self.state == State::Escape => self.device = false,
+                    _ => {}
+                }
                 kept.append(&mut self.held);
                 self.state = State::Text;
                 self.take(byte, kept);
@@ -156,7 +171,13 @@ mod tests {
             (b"a\x1b]0052;;aGk=\x18b", b"ab"),
             (b"a\x1b]52;c;aGk=\x1b[31mb", b"a\x1b[31mb"),
             (b"a\x1b]52;c;x\x1b]52;c;y\x07b", b"ab"),
-            (b"\x1bPtmux;\x1b\x1b]52;c;aGk=\x07\x1b\\", b"\x1bPtmux;\x1b\x1b\\"),
+            // Passed on by tmux, and by screen: the string around it has its end.
+            (b"\x1bPtmux;\x1b\x1b]52;c;aGk=\x07\x1b\\B", b"\x1bPtmux;\x1b\\B"),
+            (
+                b"\x1bPtmux;\x1b\x1b]52;c;aGk=\x1b\x1b\\\x1b\\B",
+                b"\x1bPtmux;\x1b\x1b\\\x1b\\B",
+            ),
+            (b"\x1bP\x1b]52;c;aGk=\x1b\\B", b"\x1bP\x1b\\B"),
             (
                 b"\x1b]2;title\x07\x1b]520;c;x\x07\x1b]5;2;x\x07",
                 b"\x1b]2;title\x07\x1b]520;c;x\x07\x1b]5;2;x\x07",

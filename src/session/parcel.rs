@@ -18,7 +18,7 @@ use zeroize::Zeroizing;
 use crate::domain::secret::EnvTarget;
 
 /// Pieces before the arguments, see [`Parcel::new`].
-const HEAD: usize = 6;
+const HEAD: usize = 7;
 
 /// The sender's side: pieces, each with its length before it, each wiped when it is dropped.
 pub(super) struct Parcel {
@@ -26,12 +26,20 @@ pub(super) struct Parcel {
 }
 
 impl Parcel {
-    pub(super) fn new(terminal: bool, program: &Path, args: &[String], cwd: &Path, files: Option<&Path>) -> Self {
+    pub(super) fn new(
+        terminal: bool,
+        program: &Path,
+        name: &str,
+        args: &[String],
+        cwd: &Path,
+        files: Option<&Path>,
+    ) -> Self {
         let mut parcel = Self { pieces: Vec::new() };
         let parent = std::process::id().to_string();
         parcel.push(parent.as_bytes());
         parcel.push(if terminal { b"terminal" } else { b"pipes" });
         parcel.push(program.as_os_str().as_bytes());
+        parcel.push(name.as_bytes());
         parcel.push(cwd.as_os_str().as_bytes());
         parcel.push(files.map_or(&b""[..], |folder| folder.as_os_str().as_bytes()));
         parcel.push(args.len().to_string().as_bytes());
@@ -77,6 +85,7 @@ pub(super) struct Order {
     pub(super) parent: u32,
     pub(super) terminal: bool,
     pub(super) program: PathBuf,
+    pub(super) name: OsString,
     pub(super) args: Vec<OsString>,
     pub(super) cwd: PathBuf,
     /// Where files are made on systems that have none in memory.
@@ -94,7 +103,7 @@ impl Order {
     }
 
     fn read(stdio: [OwnedFd; 3], pieces: &[&[u8]]) -> Option<Self> {
-        let [parent, kind, program, cwd, files, count] = *pieces.get(..HEAD)?.first_chunk::<HEAD>()?;
+        let [parent, kind, program, name, cwd, files, count] = *pieces.get(..HEAD)?.first_chunk::<HEAD>()?;
         let (args, env) = pieces[HEAD..].split_at_checked(number(count)?)?;
         let text = |bytes: &[u8]| OsString::from_vec(bytes.to_vec());
         Some(Self {
@@ -102,6 +111,7 @@ impl Order {
             parent: number(parent)?,
             terminal: kind == b"terminal",
             program: text(program).into(),
+            name: text(name),
             args: args.iter().map(|arg| text(arg)).collect(),
             cwd: text(cwd).into(),
             files: (!files.is_empty()).then(|| text(files).into()),
@@ -193,14 +203,17 @@ mod tests {
         let (mut ours, mut theirs) = UnixStream::pair().unwrap();
         let null = || OwnedFd::from(std::fs::File::open("/dev/null").unwrap());
         let args = ["-c".to_owned(), String::new(), "two words".to_owned()];
-        let mut parcel = Parcel::new(true, Path::new("/bin/sh"), &args, Path::new("/"), None);
+        let mut parcel = Parcel::new(true, Path::new("/bin/sh"), "sh", &args, Path::new("/"), None);
         parcel.set(OsStr::new("NAME"), OsStr::from_bytes(b"\xff\n="));
         parcel.set(OsStr::new("EMPTY"), OsStr::new(""));
         parcel.send(&mut ours, &[null(), null(), null()]).unwrap();
         let order = Order::receive(&mut theirs).unwrap();
         assert_eq!(order.parent, std::process::id());
         assert!(order.terminal);
-        assert_eq!(order.program, Path::new("/bin/sh"));
+        assert_eq!(
+            (order.program.as_path(), order.name.as_os_str()),
+            (Path::new("/bin/sh"), OsStr::new("sh"))
+        );
         assert_eq!(order.args, args.map(OsString::from));
         assert_eq!(order.files, None);
         assert_eq!(order.env[0], ("NAME".into(), OsString::from_vec(b"\xff\n=".to_vec())));

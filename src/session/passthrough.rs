@@ -28,6 +28,7 @@ use super::signals::Signals;
 use super::start::{self, system_problem};
 use super::tap::{Tap, Typed};
 use super::turns::Typist;
+use super::typing::Typing;
 use crate::domain::catalogue;
 use crate::domain::plan::LaunchPlan;
 use crate::domain::printable::printable;
@@ -48,6 +49,8 @@ const AHEAD: usize = 64 * 1024;
 ///
 /// Where standard error is no terminal, the child's errors go there, redacted, and not to the terminal.
 ///
+/// `connected` is called when the child has been started, before anything that it prints.
+///
 /// What the child prints goes into the recording as it goes to the terminal. One that fails is said on standard error, and ends the session
 /// where it is required; the recorder knows why.
 ///
@@ -57,7 +60,12 @@ const AHEAD: usize = 64 * 1024;
 ///
 /// # Errors
 /// `E-TTY-REQUIRED`, and as [`super::Session::start`].
-pub fn connect(plan: LaunchPlan, starter: &Path, recorder: Option<&Recorder>) -> Result<Ending, Problem> {
+pub fn connect(
+    plan: LaunchPlan,
+    starter: &Path,
+    recorder: Option<&Recorder>,
+    connected: impl FnOnce(),
+) -> Result<Ending, Problem> {
     if !isatty(rustix::stdio::stdin()) || !isatty(rustix::stdio::stdout()) {
         return Err(Problem::new(&catalogue::TTY_REQUIRED, "connecting needs a terminal"));
     }
@@ -84,6 +92,7 @@ pub fn connect(plan: LaunchPlan, starter: &Path, recorder: Option<&Recorder>) ->
     let started = start::start(plan, stdio, true, starter)?;
     let lifetime = Lifetime::new(started, Some(Arc::clone(&pty.end))).map_err(failed)?;
     let ended = lifetime::waiting_thread(&lifetime).map_err(failed)?;
+    connected();
     let raw = match watch.start(&lifetime).and_then(|()| RawMode::enter()) {
         Ok(raw) => raw,
         Err(error) => {
@@ -100,6 +109,7 @@ pub fn connect(plan: LaunchPlan, starter: &Path, recorder: Option<&Recorder>) ->
         lifetime,
         watch,
         typist: Typist::new(),
+        typing: Typing::default(),
         keyboard: Some(keyboard),
         to_child: VecDeque::new(),
         redactor,
@@ -131,6 +141,7 @@ struct Bridge {
     lifetime: Arc<Lifetime>,
     watch: Arc<Watch>,
     typist: Typist,
+    typing: Typing,
     /// None once it has ended.
     keyboard: Option<OwnedFd>,
     to_child: VecDeque<u8>,
@@ -302,7 +313,9 @@ impl Bridge {
         match rustix::io::read(keyboard, &mut *buffer) {
             Ok(0) => false,
             Ok(count) => {
-                self.watch.typed();
+                if self.typing.is_in(&buffer[..count]) {
+                    self.watch.typed();
+                }
                 self.typist.typed();
                 if let Some(typed) = &mut self.typed {
                     typed.push(&buffer[..count]);

@@ -33,6 +33,8 @@ const WRITE: usize = if cfg!(target_os = "linux") { 4096 } else { 512 };
 
 /// Runs the child of the plan to its end. Standard output carries the child's bytes and nothing else.
 ///
+/// `connected` is called when the child has been started, before anything that it prints.
+///
 /// Recorded is what a person sees: what goes to a terminal. A recording that is required is one of everything, wherever it goes: data that
 /// leaves through a file is what whoever requires it wants to know of.
 ///
@@ -41,7 +43,12 @@ const WRITE: usize = if cfg!(target_os = "linux") { 4096 } else { 512 };
 ///
 /// # Errors
 /// As [`super::Session::start`].
-pub fn run(plan: LaunchPlan, starter: &Path, recorder: Option<&Recorder>) -> Result<Ending, Problem> {
+pub fn run(
+    plan: LaunchPlan,
+    starter: &Path,
+    recorder: Option<&Recorder>,
+    connected: impl FnOnce(),
+) -> Result<Ending, Problem> {
     let failed = |error: io::Error| system_problem("no pipes for the child", &error);
     let redactors = [plan.env.redactor(), plan.env.redactor()];
     let (output, child_output) = io::pipe().map_err(failed)?;
@@ -56,17 +63,15 @@ pub fn run(plan: LaunchPlan, starter: &Path, recorder: Option<&Recorder>) -> Res
     // Before the child is there: from its first moment on an interrupt is its business.
     let mut signals = Signals::new(&[SIGINT, SIGQUIT, SIGTERM, SIGHUP]).map_err(failed)?;
     let stdio = [input, child_output.into(), child_errors.into()];
-    // What is typed here goes straight to the child: who types nothing cannot be told from who cannot type.
-    let typed_at = rustix::termios::isatty(rustix::stdio::stdin());
     let watch = Watch::new(Limits {
-        idle: plan.limits.idle.filter(|_| typed_at),
+        idle: plan.limits.idle.filter(|_| knows_idleness()),
         ..plan.limits
     });
     let filters = !plan.sets_clipboard;
     let started = start::start(plan, stdio, false, starter)?;
     let lifetime = Lifetime::new(started, None).map_err(failed)?;
     let ended = lifetime::waiting_thread(&lifetime).map_err(failed)?;
-
+    connected();
     if let Err(error) = watch.start(&lifetime) {
         lifetime.hang_up(Signal::HUP);
         return Err(failed(error));
@@ -98,6 +103,12 @@ pub fn run(plan: LaunchPlan, starter: &Path, recorder: Option<&Recorder>) -> Res
         recorder.finish(ending.code);
     }
     Ok(ending)
+}
+
+/// Whether a limit on idleness can be in force where the child's input is our own. What is typed there goes straight to the child: who types
+/// nothing cannot be told from who cannot type.
+pub fn knows_idleness() -> bool {
+    rustix::termios::isatty(rustix::stdio::stdin())
 }
 
 fn is_one_file(one: BorrowedFd<'_>, other: BorrowedFd<'_>) -> bool {

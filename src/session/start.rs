@@ -58,6 +58,7 @@ fn spawn(plan: LaunchPlan, stdio: &[OwnedFd; 3], terminal: bool, starter: &Path)
     let LaunchPlan {
         session_id,
         program,
+        name,
         args,
         cwd,
         env,
@@ -81,6 +82,7 @@ fn spawn(plan: LaunchPlan, stdio: &[OwnedFd; 3], terminal: bool, starter: &Path)
     let mut parcel = Parcel::new(
         terminal,
         &program,
+        &name,
         &args,
         &cwd,
         files.as_ref().map(tempfile::TempDir::path),
@@ -95,7 +97,7 @@ fn spawn(plan: LaunchPlan, stdio: &[OwnedFd; 3], terminal: bool, starter: &Path)
         Err(error) => failed(error),
     };
     // It has ended already, or is of no use.
-    guard::remove(child.id());
+    guard::remove(child.id(), guard::End::Forced);
     let _ = child.kill();
     let _ = child.wait();
     Err(problem)

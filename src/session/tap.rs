@@ -109,7 +109,7 @@ impl Typed {
         let recorder = recorder.filter(|recorder| recorder.records_input())?;
         Some(Self {
             recorder: recorder.clone(),
-            redactor: redactor(),
+            redactor: redactor().of_typing(),
             terminal: Arc::clone(terminal),
             clear: Vec::new(),
         })

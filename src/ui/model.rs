@@ -149,6 +149,8 @@ pub struct Model {
     pub clicked: Option<(Timestamp, usize)>,
     /// The last click on a session.
     pub press: Option<Press>,
+    /// The tab whose program was told of a button that went down: it is told of its way and its end, wherever that is.
+    pub dragged_in: Option<u64>,
     /// Started for one role alone: leaving its session leaves hallpass.
     pub single: bool,
     pub prefix: Chord,
@@ -193,6 +195,7 @@ impl Model {
             interrupted: None,
             clicked: None,
             press: None,
+            dragged_in: None,
             single: false,
             prefix,
             prefix2,

@@ -168,6 +168,7 @@ impl Loop {
         let mut terminate = signal(SignalKind::terminate()).map_err(no_signal)?;
         let mut hangup = signal(SignalKind::hangup()).map_err(no_signal)?;
         let mut interrupt = signal(SignalKind::interrupt()).map_err(no_signal)?;
+        let mut quit = signal(SignalKind::quit()).map_err(no_signal)?;
         let mut stop = signal(SignalKind::from_raw(signal_hook::consts::SIGTSTP)).map_err(no_signal)?;
         // The first picture needs no provider; what it shows is checked afterwards.
         self.draw()?;
@@ -181,6 +182,7 @@ impl Loop {
                 _ = terminate.recv() => Woken::Signal(128 + 15),
                 _ = hangup.recv() => Woken::Signal(128 + 1),
                 _ = interrupt.recv() => Woken::Signal(128 + 2),
+                _ = quit.recv() => Woken::Signal(128 + 3),
                 _ = stop.recv() => Woken::Stop,
                 () = until(self.runner.sizes_due()) => Woken::Sizes,
                 // Before what sessions print: there is no end to that.

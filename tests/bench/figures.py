@@ -129,21 +129,30 @@ def first_frame(folder):
 
 
 def start_beside_fewer(folder):
-    """What all providers add to a start, beside a build with two: CPU time of `--version` and of the first frame."""
+    """What all providers add to a start, beside a build with two: the time of `--version`, and the CPU time of the first frame.
+
+    The larger binary has more pages for the loader to write to. That is less than one start differs from the next, so what is compared
+    is the difference with that spread (between the quartiles)."""
     silent, env = a_thousand_roles(folder)
-    versions, frames = {HALLPASS: [], FEWER: []}, {HALLPASS: [], FEWER: []}
-    for turn in range(201):
-        for binary, times in versions.items():
+    times, cpu, frames = ({HALLPASS: [], FEWER: []} for _ in range(3))
+    for turn in range(401):
+        for binary in times:
+            begin = time.perf_counter()
             pid = os.posix_spawn(binary, [binary, "--version"], env, file_actions=[(os.POSIX_SPAWN_OPEN, 1, os.devnull, os.O_WRONLY, 0)])
             used = os.wait4(pid, 0)[2]
             if turn > 0:  # the first one warms the caches
-                times.append((used.ru_utime + used.ru_stime) * 1000)
+                times[binary].append((time.perf_counter() - begin) * 1000)
+                cpu[binary].append((used.ru_utime + used.ru_stime) * 1000)
     for _ in range(25):
-        for binary, times in frames.items():
-            times.append(first_frame_of(binary, env, folder)[0])
+        for binary, measured in frames.items():
+            measured.append(first_frame_of(binary, env, folder)[0])
     silent.close()
-    all_of_them, fewer = (statistics.median(versions[binary]) for binary in (HALLPASS, FEWER))
-    figure("--version with all providers, CPU beside a build with two", all_of_them / fewer, 1.05, f"{all_of_them:.2f} ms, {fewer:.2f} ms")
+    all_of_them, fewer = (statistics.median(times[binary]) for binary in (HALLPASS, FEWER))
+    quartiles = statistics.quantiles(times[FEWER], n=4)
+    spread = quartiles[2] - quartiles[0]
+    used = " and ".join(f"{statistics.median(cpu[binary]):.2f}" for binary in (HALLPASS, FEWER))
+    figure("--version with all providers, what it takes longer than a build with two / the spread of one build's starts",
+           (all_of_them - fewer) / spread, 1, f"{all_of_them:.2f} ms, {fewer:.2f} ms, spread {spread:.2f} ms; CPU {used} ms")
     all_of_them, fewer = (statistics.median(frames[binary]) for binary in (HALLPASS, FEWER))
     figure("first frame with all providers, CPU above a build with two, ms", all_of_them - fewer, 5, f"{all_of_them:.1f} ms, {fewer:.1f} ms")
 

@@ -113,6 +113,84 @@ fn a_template_names_all_of_its_secrets() {
 }
 
 #[test]
+fn a_program_is_called_what_it_was_called_by() {
+    let sandbox = Sandbox::new();
+    sandbox.roles("[roles.r]\ncommand = ['true']\n");
+    let shell = sandbox.run(&["exec", "r", "--", "sh", "-c", "echo $0"]).expect_code(0);
+    assert_eq!(shell.stdout, "sh\n");
+    sandbox.run(&["exec", "r", "--", ""]).expect_code(125);
+}
+
+/// A text that looks like the mark of a file stays the text that it is, in a value and in an argument.
+#[test]
+fn a_value_is_used_byte_for_byte_beside_a_file() {
+    let mut sandbox = Sandbox::new();
+    sandbox.set("HP_CLI_MARK", "{file:KEY}");
+    sandbox.set("HP_CLI_KEY", "a key in a file");
+    sandbox.roles(
+        "[roles.r]\ncommand = ['true']\n[roles.r.fields]\nKEY = { secret = 'env:HP_CLI_KEY', via = 'file' }\nMARK = '_envs/HP_CLI_MARK'\n",
+    );
+    // In capitals, which are not masked.
+    let script = "{ printenv MARK; echo $1; cat $KEY; echo; } | tr a-z A-Z";
+    let shell = sandbox
+        .run(&["exec", "r", "--", "sh", "-c", script, "sh", "{file:KEY}"])
+        .expect_code(0);
+    assert_eq!(shell.stdout, "{FILE:KEY}\n{FILE:KEY}\nA KEY IN A FILE\n");
+}
+
+/// Nothing is well where nothing could be read; what can be read is listed.
+#[test]
+fn a_configuration_that_cannot_be_read_is_told_by_code_and_document() {
+    let sandbox = Sandbox::new();
+    sandbox.roles("[roles\n");
+    for args in [
+        &["list", "--json"][..],
+        &["list"],
+        &["list", "prod"],
+        &["check", "--json"],
+        &["check"],
+        &["provider", "list"],
+        &["provider", "test"],
+    ] {
+        let outcome = sandbox.run(args).expect_code(3);
+        let said = if args.contains(&"--json") {
+            outcome.stdout
+        } else {
+            outcome.stderr
+        };
+        let told = [
+            "E-CONFIG-SYNTAX",
+            "config problem",
+            "cannot be read",
+            "can be read from the files",
+        ];
+        assert!(told.iter().any(|words| said.contains(words)), "{args:?}: {said}");
+    }
+    sandbox.roles("[roles.good]\ncommand = ['true']\n[roles.bad]\ncommand = ['true']\nenv = 'dev'\ncolour = 'red'\n");
+    let document = json(&sandbox, &["list", "--json"], 0);
+    assert_eq!(named(&document["roles"], "good")["name"], "good");
+    assert_eq!(named(&document["broken"], "bad")["code"], "E-CONFIG-UNKNOWN-KEY");
+    assert_eq!(document["problems"][0]["line"], 6);
+    let table = sandbox.run(&["list"]).expect_code(0).stdout;
+    assert!(table.contains("invalid: E-CONFIG-UNKNOWN-KEY"), "{table}");
+    assert_eq!(
+        json(&sandbox, &["check", "--json"], 1)["problems"][0]["code"],
+        "E-CONFIG-UNKNOWN-KEY"
+    );
+
+    let nowhere = ["--config-dir", "/nonexistent/folder", "check", "--nagios"];
+    let line = sandbox.run(&nowhere).expect_code(3).stdout;
+    assert!(line.starts_with("HALLPASS UNKNOWN"), "{line}");
+    let told = sandbox
+        .run(&["--config-dir", "/nonexistent/folder", "config", "check"])
+        .expect_code(3);
+    assert!(told.stderr.contains("error[E-CONFIG-READ]"), "{}", told.stderr);
+    let typo = sandbox.run(&["conect"]).expect_code(2).stderr;
+    let at = |word: &str| typo.find(&format!("'{word}'")).unwrap_or(usize::MAX);
+    assert!(at("connect") < at("check"), "{typo}");
+}
+
+#[test]
 fn list_by_filter() {
     let document = json(&sandbox(), &["list", "env:prod", "--json"], 0);
     let names: Vec<&str> = document["roles"]

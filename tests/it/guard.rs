@@ -101,6 +101,23 @@ fn family_dies_with(sandbox: &Sandbox) {
     eventually("the guard has gone, too", || !alive(&guard));
 }
 
+/// Hallpass is told to end, and lives to see its session's end.
+#[test]
+fn a_session_that_is_ended_leaves_nobody() {
+    let sandbox = sandbox();
+    sandbox.program(
+        "leaver",
+        "#!/bin/sh\nsetsid sh -c 'echo $$ >>pids; sleep 300' >/dev/null 2>&1 </dev/null &\nsleep 300\n",
+    );
+    let terminal = Tmux::hallpass(&sandbox, (80, 24), &["connect", "leaver"]);
+    eventually("the one that has gone its own way", || pids(&sandbox).len() == 1);
+    let hallpass = hallpass_of(&sandbox).expect("hallpass runs");
+    let told = Command::new("kill").args(["-TERM", &hallpass.to_string()]).status();
+    assert!(told.unwrap().success());
+    assert_eq!(terminal.exit_code(), 129);
+    eventually("nobody", || !pids(&sandbox).iter().any(|pid| alive(pid)));
+}
+
 #[test]
 fn a_killed_connect_leaves_nobody() {
     let sandbox = sandbox();

@@ -384,6 +384,70 @@ fn a_full_disk_is_said_where_the_session_may_go_on() {
     }
 }
 
+/// A shell's limit on the size of files (`ulimit -f`) is no reason to die with the terminal as it was.
+#[test]
+fn a_limit_on_the_size_of_files_is_a_full_disk() {
+    let sandbox = sandbox_with(&Canary::new(), "");
+    sandbox.write(
+        "body.sh",
+        "i=0; while [ $i -lt 900 ]; do echo \"line $i of what is shown\"; i=$((i + 1)); done; sleep 0.4; echo all $((6 * 7))",
+    );
+    let script = format!("ulimit -f 8; exec \"{HALLPASS}\" exec shell -- sh body.sh");
+    let terminal = Tmux::start(&sandbox, (110, 30), &["bash", "-c", &script]);
+    let screen = terminal.wait("all 42");
+    assert!(
+        screen.contains("warning: E-REC-DISK: the session is not recorded"),
+        "{screen}"
+    );
+    assert_eq!(terminal.exit_code(), 0);
+}
+
+/// What is written to a file that has been removed is lost without an error of the system.
+#[test]
+fn a_recording_that_somebody_removes_is_missed() {
+    for (record, code) in [("", 0), ("record = 'required'", 129)] {
+        let sandbox = sandbox_with(&Canary::new(), record);
+        let terminal = Tmux::hallpass(&sandbox, (110, 30), &["connect", "shell"]);
+        terminal.prompt();
+        fs::remove_dir_all(folder(&sandbox)).unwrap();
+        terminal.line("echo seen $((6 * 7))");
+        terminal.wait("E-REC-WRITE");
+        if code == 0 {
+            terminal.line("exit");
+        }
+        assert_eq!(terminal.exit_code(), code, "{record}");
+    }
+}
+
+/// The newest one stays that of the last session: nothing is left of sessions that came to nothing.
+#[test]
+fn nothing_is_recorded_of_what_was_never_connected() {
+    let mut sandbox = sandbox_with(&Canary::new(), "");
+    let failing: [&[&str]; 2] = [
+        &["exec", "shell", "--", "no-such-program"],
+        &["exec", "shell", "--", "./broken"],
+    ];
+    sandbox.write("broken", "#!/no/such/interpreter\n");
+    fs::set_permissions(sandbox.home().join("broken"), fs::Permissions::from_mode(0o700)).unwrap();
+    sandbox.roles("[roles.shell]\ncommand = ['sh']\nrecord = 'required'\nfields.TOKEN = '_envs/HP_RECORDINGS_TOKEN'\n");
+    for words in failing {
+        for _ in 0..5 {
+            let outcome = sandbox.run(words);
+            assert!(
+                (126..=127).contains(&outcome.code),
+                "{}: {}",
+                outcome.code,
+                outcome.stderr
+            );
+        }
+    }
+    sandbox.unset("HP_RECORDINGS_TOKEN");
+    for _ in 0..5 {
+        sandbox.run(&["exec", "shell", "--", "true"]).expect_code(125);
+    }
+    assert_eq!(listed(&sandbox), Vec::<Value>::new());
+}
+
 /// In the session view it is a banner and a light of its own; the session goes on, or ends where it must.
 #[test]
 fn a_full_disk_is_seen_in_the_session_view() {
@@ -492,6 +556,10 @@ fn what_is_typed_is_recorded_only_where_the_policy_says_so() {
         "{typed}"
     );
     assert!(!typed.contains("secret"), "{typed}");
+    assert!(
+        typed.contains("before •••••••• behind"),
+        "the mask does not tell the length: {typed}"
+    );
     assert_eq!(canary.in_bytes("what was typed", typed.as_bytes()), []);
     assert_eq!(canary.in_files(&folder(&sandbox)), []);
 }
@@ -513,6 +581,7 @@ fn recordings_are_listed_pruned_and_exported() {
         "{table}"
     );
     let all = listed(&sandbox);
+    assert_eq!(all[0]["exit_code"], 9, "the newest first, also within a second");
     let of = |code: i64| all.iter().find(|entry| entry["exit_code"] == code).unwrap();
     let id = of(9)["session"].as_str().unwrap();
 
@@ -534,6 +603,10 @@ fn recordings_are_listed_pruned_and_exported() {
     );
     assert_eq!(fs::metadata(&file).unwrap().mode() & 0o777, 0o600);
     assert!(sandbox.run(&to_file).expect_code(1).stderr.contains("not there yet"));
+    let name = Path::new(of(9)["path"].as_str().unwrap()).file_stem().unwrap();
+    sandbox
+        .run(&["recordings", "export", name.to_str().unwrap()])
+        .expect_code(0);
     let stderr = sandbox.run(&["recordings", "export", "nothing"]).expect_code(4).stderr;
     assert!(stderr.starts_with("error[E-REC-UNKNOWN]: "), "{stderr}");
 

@@ -31,6 +31,7 @@ pub fn plan(program: &str, args: &[&str], env: ChildEnv) -> LaunchPlan {
         session_id: "test".to_owned(),
         role: "test".to_owned(),
         program: PathBuf::from(program),
+        name: program.to_owned(),
         args: args.iter().map(|&arg| arg.to_owned()).collect(),
         cwd: PathBuf::from("/"),
         env,
@@ -146,9 +147,11 @@ fn a_value_is_in_no_argument_list_while_it_is_delivered() {
             found
         });
         for _ in 0..10 {
+            let env = delivered();
+            let file = env.file_mark("options");
             let running = Running::start(script(
-                "[ -n \"$TOKEN\" ] && cmp -s {file:options} - <<E\n$TOKEN\nE\necho $?",
-                delivered(),
+                &format!("[ -n \"$TOKEN\" ] && cmp -s {file} - <<E\n$TOKEN\nE\necho $?"),
+                env,
             ));
             running.ending();
         }
@@ -173,9 +176,10 @@ fn a_file_in_memory_is_read_under_its_path_as_often_as_wanted() {
         SecretValue::from_text("[client]\npassword=hunter22hunter\n".into()),
         true,
     );
-    env.insert_plain("OPTIONS", "{file:options}");
+    let file = env.file_mark("options");
+    env.insert_plain("OPTIONS", file.as_str());
     let screen = shown_by(script(
-        "wc -c < $OPTIONS; wc -c < {file:options}; stat -L -c %a $OPTIONS; env | grep -c HALLPASS_START",
+        &format!("wc -c < $OPTIONS; wc -c < {file}; stat -L -c %a $OPTIONS; env | grep -c HALLPASS_START"),
         env,
     ));
     assert_eq!(screen, "33\n33\n600\n0");
@@ -509,7 +513,7 @@ fn script_of_the_environment() -> LaunchPlan {
 #[test]
 #[ignore = "is the process that other tests look at"]
 fn pipe_here() {
-    let ending = hallpass::session::pipe::run(script_of_the_environment(), Path::new(STARTER), None).unwrap();
+    let ending = hallpass::session::pipe::run(script_of_the_environment(), Path::new(STARTER), None, || ()).unwrap();
     std::process::exit(ending.code);
 }
 
@@ -517,7 +521,7 @@ fn pipe_here() {
 #[ignore = "is the process that other tests look at"]
 fn connect_here() {
     let ending =
-        hallpass::session::passthrough::connect(script_of_the_environment(), Path::new(STARTER), None).unwrap();
+        hallpass::session::passthrough::connect(script_of_the_environment(), Path::new(STARTER), None, || ()).unwrap();
     std::process::exit(ending.code);
 }
 

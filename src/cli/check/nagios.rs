@@ -42,6 +42,8 @@ pub(super) fn line(report: &Report, took: Duration, failing: bool, config_failed
         _ if failing => ("CRITICAL", 2),
         // What is wrong in the files is wrong with the check, not with a role.
         _ if config_failed => ("UNKNOWN", UNKNOWN),
+        // Nothing was checked, so nothing is known to be well: the files may be another machine's.
+        _ if report.roles.is_empty() => ("UNKNOWN", UNKNOWN),
         State::Warn => ("WARNING", 1),
         State::Ok | State::Skipped | State::Fail => ("OK", 0),
     };
@@ -59,13 +61,11 @@ pub(super) fn line(report: &Report, took: Duration, failing: bool, config_failed
         (if fail == 0 { providers } else { 0 }, "provider failed"),
         (usize::from(config_failed), "config invalid: hallpass config check"),
     ];
-    let counted: String = counted
-        .iter()
-        .filter(|(count, _)| *count > 0)
-        .map(|(count, what)| format!(", {count} {what}"))
-        .collect();
+    let none = if report.roles.is_empty() { ", no roles" } else { "" };
+    let counted = counted.iter().filter(|(count, _)| *count > 0);
+    let counted: String = counted.map(|(count, what)| format!(", {count} {what}")).collect();
     let line = format!(
-        "HALLPASS {word} - {ok}/{total} ok{counted} | ok={ok} warn={warn} crit={fail} time={:.1}s",
+        "HALLPASS {word} - {ok}/{total} ok{none}{counted} | ok={ok} warn={warn} crit={fail} time={:.1}s",
         took.as_secs_f64(),
         total = report.roles.len(),
     );
@@ -149,7 +149,13 @@ mod tests {
                 2
             )
         );
-        assert_eq!(line_of(Vec::new()).1, 0, "no roles, nothing wrong");
+        assert_eq!(
+            line_of(Vec::new()),
+            (
+                "HALLPASS UNKNOWN - 0/0 ok, no roles | ok=0 warn=0 crit=0 time=1.2s".to_owned(),
+                3
+            )
+        );
     }
 
     #[test]

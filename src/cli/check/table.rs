@@ -6,7 +6,8 @@ use crate::domain::printable::printable;
 use crate::domain::problem::Problem;
 use crate::domain::status::{FieldStatus, ProviderStatus, RoleStatus, State};
 
-pub(super) fn print(report: &Report) {
+/// `none` says why there is no role at all.
+pub(super) fn print(report: &Report, none: &str) {
     if !report.providers.is_empty() {
         let rows: Vec<Vec<String>> = report
             .providers
@@ -20,7 +21,7 @@ pub(super) fn print(report: &Report) {
         say("");
     }
     if report.roles.is_empty() {
-        note("no roles yet: hallpass paths says where they are written");
+        note(none);
         return;
     }
     let rows: Vec<Vec<String>> = report.roles.iter().flat_map(|role| role_rows(&role.status)).collect();

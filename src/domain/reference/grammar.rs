@@ -248,6 +248,9 @@ pub fn is_variable_name(text: &str) -> bool {
 }
 
 fn similar_words(word: &str, names: &ProviderNames, before: &str, after: &str) -> Vec<String> {
+    // Names are written in small letters, nearly all of them.
+    let small = word.to_ascii_lowercase();
+    let word = if names.lookup(&small).is_some() { &small } else { word };
     suggest::nearest(word, names.words())
         .into_iter()
         .map(|known| format!("{before}{known}{after}"))
@@ -256,7 +259,15 @@ fn similar_words(word: &str, names: &ProviderNames, before: &str, after: &str) -
 
 /// The word may be the beginning of a mistyped secret, so it is quoted only where a known one is a slip of the finger away.
 fn unknown_word(word: &str, names: &ProviderNames, before: &str, after: &str) -> RefError {
-    let typo = names.words().any(|known| strsim::damerau_levenshtein(word, known) <= 2);
+    if word == "envs" {
+        return RefError {
+            what: "the path style has a slash behind `_envs`".to_owned(),
+            similar: vec!["_envs/NAME".to_owned(), "_envs/KIND/PATH#KEY".to_owned()],
+        };
+    }
+    let typo = names
+        .words()
+        .any(|known| strsim::damerau_levenshtein(&word.to_ascii_lowercase(), known) <= 2);
     let what = if typo {
         format!("`{before}{word}{after}` names no kind of provider and no configured one")
     } else {
@@ -452,6 +463,8 @@ mod tests {
             ("vault:secret/x#password", "_envs/vault/…#KEY"),
             ("vault-eu:secret/x#password", "_envs/vault-eu/…#KEY"),
             ("_envs/", "_envs/NAME"),
+            ("_envs:FOO", "_envs/NAME"),
+            ("_VAULT:secret/x:y", "_vault:"),
             ("_envs/k8s/a/b/c#d", "_envs/k8s/NAMESPACE/SECRET#KEY"),
         ];
         for (text, right) in cases {

@@ -63,9 +63,11 @@ pub trait EnvTarget {
 /// Names and values for one child. Moves through the program without anybody being able to look inside.
 #[derive(Default)]
 pub struct ChildEnv {
+    /// The session's id, which every mark of a file holds.
+    session: String,
     plain: BTreeMap<String, OsString>,
     secret: BTreeMap<String, SecretValue>,
-    /// Files in memory: the child's first step makes them and puts their paths where `{file:NAME}` stands.
+    /// Files in memory: the child's first step makes them and puts their paths where their marks stand.
     files: BTreeMap<String, SecretValue>,
     /// Values that are masked although they stand in no variable of their own: the parts of a template.
     masked: Vec<SecretValue>,
@@ -78,6 +80,20 @@ pub struct ChildEnv {
 impl ChildEnv {
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// That of the session with this id.
+    pub fn of_session(id: &str) -> Self {
+        Self {
+            session: id.to_owned(),
+            ..Self::default()
+        }
+    }
+
+    /// What stands in an argument or a plain variable for the path of a file: `{file:SESSION:NAME}`. No value can hold it by chance or by
+    /// intent, because a session's id is made anew for each launch.
+    pub fn file_mark(&self, name: &str) -> String {
+        format!("{{file:{}:{name}}}", self.session)
     }
 
     pub fn insert_plain(&mut self, name: &str, value: impl Into<OsString>) {
@@ -97,7 +113,7 @@ impl ChildEnv {
         self.secret.insert(name.to_owned(), value);
     }
 
-    /// A file in memory. `{file:NAME}` in an argument or in a plain variable becomes its path. `masked` is false for what is no secret,
+    /// A file in memory. Its mark in an argument or in a plain variable becomes its path. `masked` is false for what is no secret,
     /// or is a text around secrets that are masked by themselves.
     pub fn insert_file(&mut self, name: &str, content: SecretValue, masked: bool) {
         if masked {
@@ -175,12 +191,15 @@ impl ChildEnv {
         }
         if !self.files.is_empty() {
             // As large as it gets: a string that grows leaves unwiped copies behind.
-            let size =
-                |(name, content): (&String, &SecretValue)| name.len() + content.expose().len().div_ceil(3) * 4 + 2;
+            let size = |(name, content): (&String, &SecretValue)| {
+                self.session.len() + name.len() + content.expose().len().div_ceil(3) * 4 + 3
+            };
             let mut packed = zeroize::Zeroizing::new(String::with_capacity(self.files.iter().map(size).sum()));
             for (name, content) in &self.files {
-                packed.push_str(name);
-                packed.push(':');
+                for part in [self.session.as_str(), name] {
+                    packed.push_str(part);
+                    packed.push(':');
+                }
                 base64::engine::general_purpose::STANDARD.encode_string(content.expose(), &mut packed);
                 packed.push('\n');
             }
@@ -189,7 +208,7 @@ impl ChildEnv {
     }
 }
 
-/// Carries the files to the child's first step: a line `NAME:BASE64` each.
+/// Carries the files to the child's first step: a line `SESSION:NAME:BASE64` each.
 pub const FILES_VARIABLE: &str = "HALLPASS_START_FILES";
 
 #[cfg(test)]
@@ -238,7 +257,8 @@ mod tests {
 
     #[test]
     fn files_of_secrets_and_parts_of_templates_are_masked() {
-        let mut env = ChildEnv::new();
+        let mut env = ChildEnv::of_session("5e55");
+        assert_eq!(env.file_mark("key"), "{file:5e55:key}");
         env.insert_file("key", value("-----BEGIN KEY-----\nMIIEvQIBADANBg\n"), true);
         env.insert_file("options", value("[client]\nprotocol=tcp\n"), false);
         env.mask(value("partofatemplate"));
@@ -252,7 +272,7 @@ mod tests {
         let packed = seen.0.remove(OsStr::new(FILES_VARIABLE)).unwrap();
         assert_eq!(
             packed,
-            "key:LS0tLS1CRUdJTiBLRVktLS0tLQpNSUlFdlFJQkFEQU5CZwo=\noptions:W2NsaWVudF0KcHJvdG9jb2w9dGNwCg==\n"
+            "5e55:key:LS0tLS1CRUdJTiBLRVktLS0tLQpNSUlFdlFJQkFEQU5CZwo=\n5e55:options:W2NsaWVudF0KcHJvdG9jb2w9dGNwCg==\n"
         );
     }
 }

@@ -82,6 +82,16 @@ const COMMON_WORDS: &[&str] = &[
     "vault",
 ];
 
+/// The most that Linux takes for one `NAME=value` (`MAX_ARG_STRLEN`), less room for the name.
+const VARIABLE_LIMIT: usize = 128 * 1024 - 256;
+
+/// Why a value cannot be an environment variable.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unfit {
+    NulByte,
+    TooLong,
+}
+
 /// Bytes that a provider gave. Wiped when dropped; cannot be shown, compared, cloned or serialised.
 pub struct SecretValue(SecretSlice<u8>);
 
@@ -134,14 +144,14 @@ impl SecretValue {
         self.expose().is_empty()
     }
 
-    /// Whether it holds a NUL byte and so cannot be an environment variable.
-    pub fn has_nul(&self) -> bool {
-        self.expose().contains(&0)
-    }
-
-    /// Whether it is longer than this many bytes; its length itself is nobody's business.
-    pub fn is_longer_than(&self, bytes: usize) -> bool {
-        self.expose().len() > bytes
+    /// Why it cannot be an environment variable, if it cannot.
+    pub fn unfit_for_variable(&self) -> Option<Unfit> {
+        let bytes = self.expose();
+        if bytes.contains(&0) {
+            Some(Unfit::NulByte)
+        } else {
+            (bytes.len() > VARIABLE_LIMIT).then_some(Unfit::TooLong)
+        }
     }
 
     /// What will surprise about the value, without saying what it is: it is empty, ends in a newline, is too short to be masked,

@@ -22,7 +22,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
-use super::{Payload, SealError, SecretValue, StoreKey};
+use super::{Payload, SealError, SecretValue, StoreKey, Unfit};
 
 /// The version of the content's format that this program writes.
 const FORMAT: u32 = 1;
@@ -218,6 +218,11 @@ impl StoreDocument {
     /// What will surprise about one value, without saying what it is.
     pub fn warning(&self, path: &str, key: &str) -> Option<&'static str> {
         self.secrets.get(path)?.keys.get(key)?.warning()
+    }
+
+    /// Why one value cannot be an environment variable.
+    pub fn unfit(&self, path: &str, key: &str) -> Option<Unfit> {
+        self.secrets.get(path)?.keys.get(key)?.unfit_for_variable()
     }
 }
 

@@ -291,6 +291,7 @@ pub(super) fn listed_names(answer: &Answer) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::secret::Unfit;
 
     fn answer(body: &str) -> Answer {
         Answer {
@@ -339,7 +340,8 @@ mod tests {
         );
         let object: Object<'_> = parse(&answer).unwrap();
         let payload = object.payload().ok().unwrap();
-        assert!(payload.pick(Some("bin")).ok().unwrap().has_nul());
+        let binary = payload.pick(Some("bin")).ok().unwrap();
+        assert_eq!(binary.unfit_for_variable(), Some(Unfit::NulByte));
         assert!(payload.pick(Some("empty")).ok().unwrap().is_empty());
         assert!(payload.pick(Some("none")).ok().unwrap().is_empty());
         assert_eq!(payload.names().unwrap(), ["bin", "empty", "none", "text"]);

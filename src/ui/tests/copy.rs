@@ -204,6 +204,43 @@ fn the_mouse_is_the_programs_where_it_asked_for_it() {
     assert_eq!(copied(&mut fixture), ["one"], "in copy mode it is ours");
 }
 
+/// A program that never hears of a button's end goes on selecting.
+#[test]
+fn a_button_that_is_let_go_beside_the_pane_is_let_go() {
+    let (mut fixture, _) = session("\x1b[?1002h\x1b[?1006hone two\r\n");
+    mouse(&mut fixture, MouseEventKind::Down(MouseButton::Left), (3, 5));
+    for kind in [
+        MouseEventKind::Drag(MouseButton::Left),
+        MouseEventKind::Up(MouseButton::Left),
+    ] {
+        let (column, row) = (7, 0); // the row of tabs
+        fixture.send(Message::Mouse(MouseEvent {
+            kind,
+            column,
+            row,
+            modifiers: KeyModifiers::NONE,
+        }));
+    }
+    let sent: Vec<u8> = fixture
+        .effects
+        .drain(..)
+        .flat_map(|effect| match effect {
+            Effect::Send { bytes, .. } => bytes,
+            other => panic!("{other:?}"),
+        })
+        .collect();
+    let sent = String::from_utf8(sent).unwrap();
+    assert_eq!(sent, "\x1b[<0;4;6M\x1b[<32;7;1M\x1b[<0;7;1m");
+}
+
+/// ratatui gives the marks of half-width katakana a cell of their own, the emulator does not.
+#[test]
+fn what_stands_behind_half_width_katakana_is_drawn() {
+    let (fixture, _) = session("ﾃﾞｰﾀﾍﾞｰｽ|END");
+    let picture = fixture.picture();
+    assert!(picture.contains("ﾃﾞｰﾀﾍﾞｰｽ|END"), "{picture}");
+}
+
 #[test]
 fn on_the_alternate_screen_the_wheel_is_the_programs_and_dragging_selects() {
     let (mut fixture, _) = session("main\r\n\x1b[?1049h\x1b[Hfull screen");

@@ -348,6 +348,21 @@ mod pasting {
         assert!(asked(&fixture));
     }
 
+    /// Readline's Ctrl-o runs the line as Enter does.
+    #[test]
+    fn control_characters_into_production_ask() {
+        for text in ["rm -r x\x0f", "\x1bx", "\x03"] {
+            let mut fixture = Fixture::checked(100, 30);
+            open_many(&mut fixture, 1);
+            paste(&mut fixture, text);
+            assert!(asked(&fixture), "{text:?}");
+        }
+        let mut fixture = Fixture::checked(100, 30);
+        open_many(&mut fixture, 1);
+        paste(&mut fixture, "a\tb");
+        assert!(!asked(&fixture));
+    }
+
     #[test]
     fn a_program_that_brackets_pastes_is_asked_for_only_when_they_are_big() {
         let mut fixture = Fixture::checked(100, 30);

@@ -4,6 +4,7 @@ use crossterm::event::{MouseButton, MouseEvent, MouseEventKind};
 use ratatui::layout::{Position, Rect};
 
 use super::{browse, copy_mode, session};
+use crate::session::emulator::Modes;
 use crate::session::keys;
 use crate::ui::effects::Effect;
 use crate::ui::keymap::Action;
@@ -106,6 +107,9 @@ fn click(model: &mut Model, at: Position) -> Vec<Effect> {
 /// The tabs are ours; the rest belongs to the program where it asked for the mouse, else it selects, copies and scrolls back.
 fn in_session(model: &mut Model, event: MouseEvent, at: Position) -> Vec<Effect> {
     let parts = layout::session_parts(model.size, model.sessions.bare);
+    if let Some(effects) = goes_on(model, event, parts.screen) {
+        return effects;
+    }
     if parts.tabs.contains(at) || parts.status.contains(at) {
         return match event.kind {
             MouseEventKind::Down(MouseButton::Left) => session::click(model, at),
@@ -123,14 +127,53 @@ fn in_session(model: &mut Model, event: MouseEvent, at: Position) -> Vec<Effect>
     let wheel = matches!(event.kind, MouseEventKind::ScrollUp | MouseEventKind::ScrollDown);
     let wanted = modes.mouse || (modes.alternate_screen && wheel);
     if tab.is_live() && wanted && !selecting && tab.copy_mode().is_none() {
-        let bytes = keys::encode_mouse(inside(event, parts.screen), modes);
-        return if bytes.is_empty() {
-            Vec::new()
-        } else {
-            vec![Effect::Send { tab: tab.id, bytes }]
-        };
+        let id = tab.id;
+        if matches!(event.kind, MouseEventKind::Down(_)) {
+            model.dragged_in = Some(id);
+        }
+        return tell(id, event, parts.screen, modes);
     }
     copy_mode::mouse(model, event, parts.screen)
+}
+
+/// What becomes of a button that went down over a program: beyond the edge it is at the edge. None if there is no such button.
+fn goes_on(model: &mut Model, event: MouseEvent, screen: Rect) -> Option<Vec<Effect>> {
+    let ends = match event.kind {
+        MouseEventKind::Drag(_) => false,
+        MouseEventKind::Up(_) => true,
+        _ => {
+            // Another press: the end of this one was not seen.
+            model.dragged_in = model
+                .dragged_in
+                .filter(|_| !matches!(event.kind, MouseEventKind::Down(_)));
+            return None;
+        }
+    };
+    let id = if ends {
+        model.dragged_in.take()
+    } else {
+        model.dragged_in
+    }?;
+    let tab = model
+        .sessions
+        .active_tab()
+        .filter(|tab| tab.id == id && tab.is_live())?;
+    let modes = session::with_emulator(tab, |emulator| emulator.modes());
+    let event = MouseEvent {
+        column: event.column.clamp(screen.left(), screen.right().saturating_sub(1)),
+        row: event.row.clamp(screen.top(), screen.bottom().saturating_sub(1)),
+        ..event
+    };
+    (modes.mouse && !screen.is_empty()).then(|| tell(id, event, screen, modes))
+}
+
+fn tell(tab: u64, event: MouseEvent, screen: Rect, modes: Modes) -> Vec<Effect> {
+    let bytes = keys::encode_mouse(inside(event, screen), modes);
+    if bytes.is_empty() {
+        Vec::new()
+    } else {
+        vec![Effect::Send { tab, bytes }]
+    }
 }
 
 fn inside(event: MouseEvent, screen: Rect) -> MouseEvent {

@@ -41,11 +41,13 @@ pub(super) fn into_session(model: &mut Model, text: &str) -> Vec<Effect> {
     send(model, id, text)
 }
 
-/// A line break runs what stands before it, unless the program told the terminal that it can tell a paste from typing.
+/// A line break runs what stands before it, and so do other control characters (readline's Ctrl-o, an editor's own), unless the program told
+/// the terminal that it can tell a paste from typing.
 fn asks(model: &Model, tab: &Tab, text: &str) -> bool {
     let guarded = tab.prod || model.config.session.ask_every_paste;
     let bracketed = with_emulator(tab, |emulator| emulator.modes().bracketed_paste);
-    text.len() > MANY || guarded && !bracketed && text.contains(['\n', '\r'])
+    let acts = |character: char| character.is_control() && character != '\t';
+    text.len() > MANY || guarded && !bracketed && text.contains(acts)
 }
 
 fn send(model: &mut Model, id: u64, text: &str) -> Vec<Effect> {

@@ -8,10 +8,11 @@
 //!  Ctrl-\ menu · Ctrl-\ Ctrl-\ sends it                                         up 12m · 98x26 · secrets v7
 //! ```
 
+use std::num::NonZeroU16;
 use std::sync::PoisonError;
 
 use crossterm::cursor::SetCursorStyle;
-use ratatui::buffer::Buffer;
+use ratatui::buffer::{Buffer, CellDiffOption};
 use ratatui::layout::{Position, Rect};
 use ratatui::style::{Color as Paint, Modifier, Style};
 use ratatui::text::{Line, Span};
@@ -148,18 +149,23 @@ pub(super) fn draw_part(emulator: &Emulator, buf: &mut Buffer, area: Rect, (left
         if !area.contains(Position::new(x, y)) {
             return;
         }
-        let symbol = match symbol.as_bytes() {
-            [b' '..=b'~'] => symbol, // as most are
+        let (symbol, wide) = match symbol.as_bytes() {
+            [b' '..=b'~'] => (symbol, None), // as most are
             _ => {
                 // A wide character that would stick out of the pane would overwrite the frame.
-                let wide = text::width(symbol);
-                let fits = u16::try_from(wide).is_ok_and(|w| x.saturating_add(w) <= area.right());
+                let wide = u16::try_from(text::width(symbol)).unwrap_or(u16::MAX);
+                let fits = x.saturating_add(wide) <= area.right();
                 let drawable = !symbol.is_empty() && fits && !symbol.chars().any(char::is_control);
-                if drawable { symbol } else { " " }
+                if drawable { (symbol, Some(wide)) } else { (" ", None) }
             }
         };
         if let Some(cell) = buf.cell_mut((x, y)) {
             cell.set_symbol(symbol).set_style(look(style));
+            // ratatui takes some characters for wider than the emulator does (half-width katakana with their sound marks), and would
+            // leave out the cells behind them.
+            if let Some(width) = wide.and_then(NonZeroU16::new) {
+                cell.set_diff_option(CellDiffOption::ForcedWidth(width));
+            }
         }
     });
 }

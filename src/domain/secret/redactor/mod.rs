@@ -29,7 +29,7 @@
 //!   but for JSON, `hexdump` and `od` where a value spans lines or bytes are swapped, upper and lower case changed.
 //! - A part of a value, such as what `cut -c1-20` leaves; up to 3 leading characters when the output pauses inside a value.
 //! - A value that is put together on the screen in another order than it is read: written backwards, in pieces between other text,
-//!   over other letters with backspaces, with the repeat sequence (`CSI b`).
+//!   over other letters with backspaces, with the repeat sequence (`CSI b`), with characters without a width between its own.
 //! - Up to 20 bits of a value at the ends of its base64 form.
 //!
 //! Masking is for accidents. Whoever wants to see the value of an environment variable of their own process can.
@@ -83,6 +83,14 @@ impl Redactor {
     /// A redactor for these values. Only this folder can make one: `ChildEnv::redactor`.
     pub(super) fn new<'a>(values: impl IntoIterator<Item = &'a [u8]>) -> Self {
         Self::holding(values, HOLD)
+    }
+
+    /// For what is typed instead: no mask there needs the width of its value, or tells it.
+    pub fn of_typing(mut self) -> Self {
+        if let Work::Hide { stream, .. } = &mut self.work {
+            stream.is_screen = false;
+        }
+        self
     }
 
     fn holding<'a>(values: impl IntoIterator<Item = &'a [u8]>, hold: usize) -> Self {

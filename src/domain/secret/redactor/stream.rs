@@ -89,6 +89,8 @@ pub(super) struct Stream {
     line_used: bool,
     /// The cursor was moved in this line.
     line_addressed: bool,
+    /// The text is for a screen, where a mask of another width than its value can shift what stands beside it.
+    pub(super) is_screen: bool,
     alternate_screen: bool,
     regions: VecDeque<Region>,
     /// The style of the mask that left last, if nothing left after it.
@@ -127,6 +129,7 @@ impl Stream {
             after_word: false,
             line_used: false,
             line_addressed: false,
+            is_screen: true,
             alternate_screen: false,
             regions: VecDeque::new(),
             run: None,
@@ -269,7 +272,7 @@ impl Stream {
         }
         if class & TEXT != 0 {
             let place = self.base.wrapping_add(at as u32) << 2;
-            let addressed = self.line_addressed || self.alternate_screen;
+            let addressed = self.is_screen && (self.line_addressed || self.alternate_screen);
             let flags = (u32::from(!self.after_word) * AFTER_NO_WORD) | (u32::from(addressed) * ADDRESSED);
             self.places[self.text % PLACES] = place | flags;
             self.text += 1;
