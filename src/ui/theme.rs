@@ -201,7 +201,7 @@ mod tests {
         buffer.set_string(0, 0, "Opening x …   …/path prod-po…", PLAIN);
         buffer.set_string(0, 1, "┏━ PROD ┓┌─ x ┐", PLAIN);
         adapt(&mut buffer, ASCII);
-        let text: String = buffer.content().iter().map(|cell| cell.symbol()).collect();
+        let text: String = buffer.content().iter().map(ratatui::buffer::Cell::symbol).collect();
         assert_eq!(text.trim_end(), "Opening x ... ~/path prod-po~ #= PROD #+- x +");
     }
 
