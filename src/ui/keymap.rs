@@ -9,11 +9,13 @@ use crate::domain::prefix;
 use crate::session::keys::layout;
 use crate::ui::copy_mode::{Motion, Shape};
 
-/// Where a key means something. Several apply at once: the screen's own, then `List`, then `Global`.
+/// Where a key means something. Several apply at once: the screen's own, then `List`, then `Panes` where there are any, then `Global`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Context {
     Global,
     List,
+    /// A list with the detail of its selected row.
+    Panes,
     Roles,
     Providers,
     Sessions,
@@ -34,6 +36,7 @@ impl Context {
     /// All of them with their heading in the help.
     pub const ALL: &[(Self, &str)] = &[
         (Self::List, "MOVE AND FILTER"),
+        (Self::Panes, "LIST AND DETAIL"),
         (Self::Global, "EVERYWHERE"),
         (Self::Prefix, "IN A SESSION (after the prefix)"),
         (Self::Ended, "AFTER A SESSION ENDED"),
@@ -167,7 +170,7 @@ keymap! {
         ["enter"] Action::Open, "provider.roles", "show the roles that use it", "roles using it";
         ["c"] Action::CheckOne, "provider.check", "probe this provider now", "check";
         ["C"] Action::CheckAll, "provider.check.all", "probe all providers", "check all";
-        ["a"] Action::LogIn, "provider.login", "log in, where that takes a person", "log in";
+        ["a"] Action::LogIn, "provider.login", "log in, where a person must", "log in";
         ["y"] Action::CopyReport, "provider.copy", "copy a report, no values", "copy report";
         ["e"] Action::Edit, "provider.edit", "edit its configuration", "edit config";
     }
@@ -187,9 +190,11 @@ keymap! {
         ["pgup", "ctrl-b"] Action::PageUp, "page.up", "a page up", "";
         ["n"] Action::NextMatch, "match.next", "next match", "";
         ["N"] Action::PreviousMatch, "match.previous", "previous match", "";
+    }
+    Panes {
         ["tab", "shift-tab"] Action::FocusNext, "pane.next", "the other pane", "detail";
         ["h", "left"] Action::FocusList, "pane.list", "to the list", "";
-        ["l", "right"] Action::FocusDetail, "pane.detail", "to the detail", "";
+        ["l", "right"] Action::FocusDetail, "pane.detail", "to the detail; twice: wider", "";
     }
     Global {
         ["1"] Action::ShowRoles, "roles", "roles", "";
@@ -313,7 +318,7 @@ keymap! {
         ["J", "down"] Action::Pan(0, 1), "replay.pan.down", "large screen: more below", "";
         ["K", "up"] Action::Pan(0, -1), "replay.pan.up", "large screen: more above", "";
         ["L"] Action::Pan(1, 0), "replay.pan.right", "large screen: more on the right", "";
-        ["c"] Action::PanFollow, "replay.pan.follow", "large screen: where the cursor is", "";
+        ["c"] Action::PanFollow, "replay.pan.follow", "large screen: follow the cursor", "";
         ["j"] Action::Down, "replay.text.down", "plain text: down", "";
         ["k"] Action::Up, "replay.text.up", "plain text: up", "";
         ["pgdn", "ctrl-f"] Action::PageDown, "replay.text.page-down", "plain text: a page down", "";
@@ -327,7 +332,7 @@ keymap! {
         ["r"] Action::Retry, "failure.retry", "retry", "retry";
         ["c"] Action::CheckOne, "failure.check", "check the role", "check";
         ["e"] Action::Edit, "failure.edit", "edit the file at the line", "edit";
-        ["y"] Action::CopyReport, "failure.copy", "copy the report (holds no value)", "copy report";
+        ["y"] Action::CopyReport, "failure.copy", "copy the report, no values", "copy report";
         ["j", "down"] Action::Down, "failure.down", "down", "";
         ["k", "up"] Action::Up, "failure.up", "up", "";
         ["esc", "q", "enter"] Action::Cancel, "failure.close", "close", "back to roles";
@@ -513,7 +518,7 @@ mod tests {
     #[test]
     fn every_key_parses_and_none_is_bound_twice() {
         let stacks: &[&[Context]] = &[
-            &[Context::Roles, Context::List, Context::Global],
+            &[Context::Roles, Context::List, Context::Panes, Context::Global],
             &[Context::Providers, Context::List, Context::Global],
             &[Context::Sessions, Context::List, Context::Global],
             &[Context::Prefix],
@@ -582,6 +587,6 @@ mod tests {
         let upper = KeyEvent::new(KeyCode::Char('G'), KeyModifiers::SHIFT);
         assert_eq!(action(&[Context::List], Chord::of(upper)), Some(Action::Last));
         let back_tab = KeyEvent::new(KeyCode::BackTab, KeyModifiers::SHIFT);
-        assert_eq!(action(&[Context::List], Chord::of(back_tab)), Some(Action::FocusNext));
+        assert_eq!(action(&[Context::Panes], Chord::of(back_tab)), Some(Action::FocusNext));
     }
 }

@@ -97,14 +97,28 @@ pub enum Dialog {
         title: String,
         lines: Vec<String>,
         scroll: usize,
+        /// The tab that it is about, while that goes on.
+        about: Option<u64>,
     },
 }
 
-/// One remark on the last row, until the next key.
+/// One remark on the last row, until the next key or until it has stood there long enough to be read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Notice {
     pub text: String,
     pub bad: bool,
+    pub since: Timestamp,
+}
+
+impl Notice {
+    /// Seconds that it stays: what went wrong is often a whole sentence.
+    fn stays(&self) -> i64 {
+        if self.bad { 12 } else { 5 }
+    }
+
+    pub fn is_over(&self, now: Timestamp) -> bool {
+        now.as_second() - self.since.as_second() >= self.stays()
+    }
 }
 
 pub struct Model {
@@ -245,6 +259,7 @@ impl Model {
         self.notice = Some(Notice {
             text: text.into(),
             bad: false,
+            since: self.now,
         });
     }
 
@@ -252,6 +267,7 @@ impl Model {
         self.notice = Some(Notice {
             text: text.into(),
             bad: true,
+            since: self.now,
         });
     }
 

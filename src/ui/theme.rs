@@ -89,10 +89,35 @@ pub fn spinner(milliseconds: i64) -> &'static str {
     ["◐", "◓", "◑", "◒"][usize::try_from(milliseconds / 250 % 4).unwrap_or(0)]
 }
 
+/// Every mark of a role's state with its word.
+pub const STATES: &[(&str, &str)] = &[
+    ("●", "ok"),
+    ("◐", "checking"),
+    ("✗", "failed"),
+    ("!", "warning"),
+    (UNCHECKED, "unchecked"),
+];
+
+/// Names of keys that are arrows, as words where there are no arrows: a twin of one column would be the name of another key.
+pub fn spelled(keys: &str, look: Look) -> String {
+    const ARROWS: &[(&str, &str)] = &[
+        ("↑↓", "Up/Down"),
+        ("↑", "Up"),
+        ("↓", "Down"),
+        ("←", "Left"),
+        ("→", "Right"),
+    ];
+    let arrows = ARROWS.iter().filter(|_| look.ascii);
+    arrows.fold(keys.to_owned(), |keys, (arrow, word)| keys.replace(arrow, word))
+}
+
 /// Takes away from a finished picture what the terminal cannot show. One place for both, so no view can forget it.
 pub fn adapt(buffer: &mut Buffer, look: Look) {
     if look.color && !look.ascii {
         return;
+    }
+    if look.ascii {
+        spell_ellipses(buffer);
     }
     for cell in &mut buffer.content {
         if !look.color {
@@ -107,12 +132,29 @@ pub fn adapt(buffer: &mut Buffer, look: Look) {
     }
 }
 
-/// The ASCII twin of a symbol, one column wide.
+/// ` …` after a word is three dots where there is room for them; elsewhere it stands for what was cut, and has a twin.
+fn spell_ellipses(buffer: &mut Buffer) {
+    let width = usize::from(buffer.area.width).max(1);
+    for row in buffer.content.chunks_mut(width) {
+        for at in 1..row.len().saturating_sub(2) {
+            let is = |i: usize, symbol: &str| row[i].symbol() == symbol;
+            if is(at, "…") && is(at - 1, " ") && is(at + 1, " ") && is(at + 2, " ") {
+                for cell in &mut row[at..at + 3] {
+                    cell.set_symbol(".");
+                }
+            }
+        }
+    }
+}
+
+/// The ASCII twin of a symbol, one column wide. What is heavy stays heavier: it is the frame of production.
 fn ascii_twin(symbol: &str) -> &'static str {
     match symbol.chars().next().unwrap_or(' ') {
-        '─' | '━' | '╌' | '—' | '–' | '▔' => "-",
-        '│' | '┃' | '▏' | '▕' => "|",
-        '┌' | '┐' | '└' | '┘' | '┏' | '┓' | '┗' | '┛' | '├' | '┤' | '┼' | '┬' | '┴' => "+",
+        '─' | '╌' | '—' | '–' | '▔' => "-",
+        '━' => "=",
+        '│' | '▏' | '▕' => "|",
+        '┃' | '┏' | '┓' | '┗' | '┛' => "#",
+        '┌' | '┐' | '└' | '┘' | '├' | '┤' | '┼' | '┬' | '┴' => "+",
         '●' => "+",
         '○' => "o",
         '◐' => "/",
@@ -143,6 +185,25 @@ fn ascii_twin(symbol: &str) -> &'static str {
 mod tests {
     use super::*;
     use ratatui::layout::Rect;
+
+    const ASCII: Look = Look {
+        color: true,
+        ascii: true,
+    };
+
+    #[test]
+    fn in_ascii_keys_are_spelled_and_what_is_heavy_stays_so() {
+        assert_eq!(spelled("j ↓ Ctrl-n", ASCII), "j Down Ctrl-n");
+        assert_eq!(spelled("↑↓", ASCII), "Up/Down");
+        assert_eq!(spelled("←/→", ASCII), "Left/Right");
+        assert_eq!(spelled("↓", Look { ascii: false, ..ASCII }), "↓");
+        let mut buffer = Buffer::empty(Rect::new(0, 0, 30, 2));
+        buffer.set_string(0, 0, "Opening x …   …/path prod-po…", PLAIN);
+        buffer.set_string(0, 1, "┏━ PROD ┓┌─ x ┐", PLAIN);
+        adapt(&mut buffer, ASCII);
+        let text: String = buffer.content().iter().map(ratatui::buffer::Cell::symbol).collect();
+        assert_eq!(text.trim_end(), "Opening x ... ~/path prod-po~ #= PROD #+- x +");
+    }
 
     #[test]
     fn ascii_and_no_color_leave_nothing_else() {

@@ -49,7 +49,7 @@ const TYPE_ALIASES: &[(&str, &str)] = &[("pg", "postgres"), ("my", "mysql")];
 type Token = Vec<(char, bool)>;
 
 pub(super) fn parse(text: &str, vocabulary: &Vocabulary) -> Result<Vec<Term>, FilterError> {
-    tokens(text)
+    joined(tokens(text))
         .iter()
         .filter_map(|token| term(token, vocabulary).transpose())
         .collect()
@@ -71,6 +71,19 @@ fn tokens(text: &str) -> Vec<Token> {
     }
     tokens.retain(|token| !token.is_empty());
     tokens
+}
+
+/// `a | b` is `a|b`: blanks around the bar mean nothing.
+fn joined(tokens: Vec<Token>) -> Vec<Token> {
+    const BAR: (char, bool) = ('|', false);
+    let mut joined: Vec<Token> = Vec::new();
+    for token in tokens {
+        match joined.last_mut() {
+            Some(before) if before.last() == Some(&BAR) || token.first() == Some(&BAR) => before.extend(token),
+            _ => joined.push(token),
+        }
+    }
+    joined
 }
 
 fn plain(token: &[(char, bool)]) -> String {

@@ -113,6 +113,12 @@ fn words_have_shapes() {
     assert_eq!(found("^orders$"), ["orders"]);
     assert_eq!(found("orders$"), ["orders", "cart-orders", "reorders"]);
     assert_eq!(found("archive|billing").len(), 2);
+    for blanks in ["archive | billing", "archive| billing", "archive |billing"] {
+        assert_eq!(found(blanks), found("archive|billing"), "{blanks}");
+    }
+    // While it is typed.
+    assert_eq!(found("archive |"), found("archive"));
+    assert_eq!(found("| archive"), found("archive"));
     assert_eq!(found("!order"), ["oh-red-users", "Billing"]);
     assert_eq!(found("Bill"), ["Billing"]);
     assert!(found("BILL").is_empty(), "a capital makes case count");

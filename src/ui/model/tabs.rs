@@ -65,6 +65,8 @@ pub struct Tab {
     pub copy: Option<Box<CopyMode>>,
     pub clipboard: Requests,
     pub size: Size,
+    /// When it was last given another size.
+    pub resized: Option<Timestamp>,
     pub state: TabState,
     /// What happened in it since it was last in front.
     pub news: News,

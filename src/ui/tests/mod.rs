@@ -1,5 +1,6 @@
 //! Tests of the whole user interface: keys as text, screens as snapshots, on a fixture like the design's pictures.
 
+mod browse;
 mod checks;
 mod copy;
 mod fixture;

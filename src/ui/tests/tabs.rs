@@ -220,7 +220,7 @@ fn the_first_and_the_last_row_are_those_of_the_design() {
     fixture.later(12_000);
     let row = first_row(&fixture);
     assert!(
-        row.starts_with(" 1:prod-postgres* ▏2:stage-redis ▏3:bastion-eu !▏ +"),
+        row.starts_with(" 1:prod-postgres* ▏2:stage-redis ▏3:P bastion-eu !▏ +"),
         "{row}"
     );
     assert!(row.contains("PROD  read-write"), "{row}");
@@ -432,7 +432,10 @@ mod limits {
     #[test]
     fn what_is_left_is_nearly_nothing() {
         snapshots_at(&[(60, 8), (80, 24)], "limits-near", |fixture| {
+            let (columns, rows) = fixture.model.size;
+            fixture.send(Message::Resize { columns: 80, rows: 24 });
             limited(fixture, 15, 240);
+            fixture.send(Message::Resize { columns, rows });
             tick_after(fixture, 14 * 60 + 30);
         });
     }
@@ -471,7 +474,7 @@ mod limits {
             "{}",
             fixture.last_row()
         );
-        assert!(first_row(&fixture).contains("1:prod-postgres !"));
+        assert!(first_row(&fixture).contains("1:P prod-postgres !"));
     }
 
     #[test]

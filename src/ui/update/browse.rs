@@ -34,6 +34,7 @@ fn filter_key(model: &mut Model, chord: Chord) -> Vec<Effect> {
         }
         (_, KeyCode::Enter | KeyCode::Tab) => model.roles.editing = false,
         (_, KeyCode::Esc) => return act(model, Action::Cancel),
+        (_, KeyCode::F(1)) => return act(model, Action::Help),
         (_, KeyCode::Down) | (true, KeyCode::Char('n')) => step(model, 1),
         (_, KeyCode::Up) | (true, KeyCode::Char('p')) => step(model, -1),
         (_, KeyCode::PageDown) => return act(model, Action::PageDown),
@@ -108,15 +109,12 @@ pub(super) fn act(model: &mut Model, action: Action) -> Vec<Effect> {
         }
         Action::NextMatch => wrap_step(model, true),
         Action::PreviousMatch => wrap_step(model, false),
-        Action::FocusNext => {
-            model.roles.focus = if model.roles.focus == Pane::List {
-                Pane::Detail
-            } else {
-                Pane::List
-            };
+        Action::FocusNext if model.roles.focus == Pane::List => model.roles.focus = Pane::Detail,
+        Action::FocusNext | Action::FocusList => (model.roles.focus, model.roles.wide) = (Pane::List, false),
+        Action::FocusDetail => {
+            model.roles.wide = model.roles.focus == Pane::Detail;
+            model.roles.focus = Pane::Detail;
         }
-        Action::FocusList => (model.roles.focus, model.roles.wide) = (Pane::List, false),
-        Action::FocusDetail => model.roles.focus = Pane::Detail,
         _ => return on_selected(model, action),
     }
     Vec::new()
@@ -217,13 +215,18 @@ fn on_provider(model: &mut Model, action: Action) -> Vec<Effect> {
     }
 }
 
+/// Whether there is nothing to go back to: `q` leaves.
+pub fn at_top(model: &Model) -> bool {
+    model.screen == Screen::Roles && model.roles.focus == Pane::List && !model.roles.wide
+}
+
 /// `q`: one step back, and from the top out.
 fn back(model: &mut Model) -> Vec<Effect> {
     if model.screen != Screen::Roles {
         model.screen = Screen::Roles;
         return Vec::new();
     }
-    if model.roles.wide || (model.roles.focus == Pane::Detail && !layout::parts(model).framed) {
+    if !at_top(model) {
         (model.roles.focus, model.roles.wide) = (Pane::List, false);
         return Vec::new();
     }

@@ -12,11 +12,18 @@ use crate::ui::keymap::{self, Action, Chord, Context};
 use crate::ui::model::{Dialog, Model};
 use crate::ui::view;
 
-/// Half a screen of a text that is scrolled.
+/// Half a screen of a text that is scrolled, and the rows that are not it on a small one.
 const PAGE: usize = 10;
+const AROUND: usize = 7;
+
+/// Rows that a page key goes: never more than are shown.
+fn page(model: &Model) -> usize {
+    PAGE.min(usize::from(model.size.1).saturating_sub(AROUND)).max(1)
+}
 
 pub(super) fn key(model: &mut Model, chord: Chord) -> Vec<Effect> {
     let escape = chord.code == KeyCode::Esc || (chord.ctrl && chord.code == KeyCode::Char('c'));
+    let page = page(model);
     let Some(dialog) = model.dialog.take() else {
         return Vec::new();
     };
@@ -29,7 +36,7 @@ pub(super) fn key(model: &mut Model, chord: Chord) -> Vec<Effect> {
             if chord.code == KeyCode::Enter || chord.code == KeyCode::F(1) {
                 return Vec::new();
             }
-            if !scrolled(&mut scroll, chord, false) && filter.key(chord) {
+            if !scrolled(&mut scroll, chord, page, false) && filter.key(chord) {
                 scroll = 0;
             }
             model.dialog = Some(Dialog::Help { filter, scroll });
@@ -90,18 +97,29 @@ pub(super) fn key(model: &mut Model, chord: Chord) -> Vec<Effect> {
             title,
             lines,
             mut scroll,
+            about,
         } => {
-            if !scrolled(&mut scroll, chord, true) {
+            if !scrolled(&mut scroll, chord, page, true) {
                 if matches!(chord.code, KeyCode::Enter | KeyCode::Char('q')) {
                     return Vec::new();
                 }
                 if chord.code == KeyCode::Char('y') {
                     let text = lines.join("\n");
-                    model.dialog = Some(Dialog::Text { title, lines, scroll });
+                    model.dialog = Some(Dialog::Text {
+                        title,
+                        lines,
+                        scroll,
+                        about,
+                    });
                     return vec![Effect::Copy(text)];
                 }
             }
-            model.dialog = Some(Dialog::Text { title, lines, scroll });
+            model.dialog = Some(Dialog::Text {
+                title,
+                lines,
+                scroll,
+                about,
+            });
         }
     }
     clamp_scroll(model);
@@ -121,13 +139,13 @@ fn closed(model: &mut Model, dialog: Dialog) -> Vec<Effect> {
     }
 }
 
-fn scrolled(scroll: &mut usize, chord: Chord, letters: bool) -> bool {
+fn scrolled(scroll: &mut usize, chord: Chord, page: usize, letters: bool) -> bool {
     *scroll = match (chord.ctrl, chord.code) {
         (false, KeyCode::Down) => *scroll + 1,
         (false, KeyCode::Up) => scroll.saturating_sub(1),
-        (false, KeyCode::PageDown) | (true, KeyCode::Char('d' | 'f')) => *scroll + PAGE,
+        (false, KeyCode::PageDown) | (true, KeyCode::Char('d' | 'f')) => *scroll + page,
         (false, KeyCode::PageUp) | (true, KeyCode::Char('u' | 'b')) if letters || !chord.ctrl => {
-            scroll.saturating_sub(PAGE)
+            scroll.saturating_sub(page)
         }
         (true, KeyCode::Char('n')) => *scroll + 1,
         (true, KeyCode::Char('p')) => scroll.saturating_sub(1),
@@ -153,7 +171,7 @@ pub(super) fn clamp_scroll(model: &mut Model) {
 fn run_palette(model: &mut Model, typed: &str, found: Vec<palette::Command>, selected: usize) -> Vec<Effect> {
     // `connect NAME` typed in full is meant as typed, also where the name is part of a longer one that is marked.
     let typed = typed.trim();
-    let exact = found.iter().any(|command| command.text.trim_end() == typed) && selected == 0;
+    let exact = found.iter().any(|command| command.text == typed) && selected == 0;
     let chosen = found.into_iter().nth(selected).map(|command| command.text);
     match chosen {
         Some(text) if !exact && text.ends_with(' ') => {
@@ -242,7 +260,9 @@ fn failure_key(
             at.map(|at| vec![Effect::Edit(at)]).unwrap_or_default()
         }
         _ => {
-            scrolled(&mut scroll, chord, true);
+            if !scrolled(&mut scroll, chord, page(model), true) {
+                model.complain(format!("{chord} is not bound"));
+            }
             Vec::new()
         }
     };
@@ -339,6 +359,7 @@ pub(super) fn show_problems(model: &mut Model) {
         title: "Configuration problems".to_owned(),
         lines,
         scroll: 0,
+        about: None,
     });
 }
 

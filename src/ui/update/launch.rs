@@ -141,6 +141,7 @@ fn new_tab(model: &Model, request: Request, opened: Opened) -> Tab {
         copy: None,
         clipboard: Requests::new(role.and_then(|role| role.policy.clipboard), is_prod(env)),
         size: opened.size,
+        resized: None,
         state: TabState::Live,
         news: News::None,
         started: model.now,

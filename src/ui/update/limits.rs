@@ -34,6 +34,10 @@ pub(super) fn warn(model: &mut Model) -> Vec<Effect> {
         let new = due > std::mem::replace(&mut tab.warned, due);
         if new {
             rang = true;
+            // It stands on the last row, where a remark would hide it.
+            if in_front == Some(tab.id) {
+                model.notice = None;
+            }
             if in_front != Some(tab.id) {
                 tab.news = News::Bell;
                 said = Some(format!("{} ends in {}: {limit}", tab.role, text::clock(left.as_secs())));

@@ -17,11 +17,12 @@ mod tab_list;
 
 use crate::ui::effects::Effect;
 use crate::ui::keymap::{Chord, Context};
-use crate::ui::layout;
+use crate::ui::layout::{self, Form};
 use crate::ui::message::Message;
 use crate::ui::model::{Dialog, Model, Screen, TabState};
 use crate::ui::text::seconds_between;
 
+pub use browse::at_top;
 pub use launch::{failure_code, open};
 pub use palette::commands as palette_commands;
 pub use replay::open as replay;
@@ -104,7 +105,7 @@ pub fn contexts(model: &Model) -> Vec<Context> {
         return vec![Context::Replay];
     }
     match model.screen {
-        Screen::Roles => vec![Context::Roles, Context::List, Context::Global],
+        Screen::Roles => vec![Context::Roles, Context::List, Context::Panes, Context::Global],
         Screen::Providers => vec![Context::Providers, Context::List, Context::Global],
         Screen::Sessions => vec![Context::Sessions, Context::List, Context::Global],
         Screen::Session if model.sessions.prefix => vec![Context::Prefix],
@@ -145,6 +146,11 @@ fn key_pressed(model: &mut Model, chord: Chord, key: crossterm::event::KeyEvent)
     }
     if model.screen == Screen::Session {
         return session::key(model, chord, key);
+    }
+    // Nothing of a list can be seen there: no key may change what it shows.
+    if Form::of(model.size) == Form::TooSmall {
+        let leaves = interrupt || Chord::parse("q") == Some(chord);
+        return if leaves { quit(model) } else { Vec::new() };
     }
     if interrupt {
         return interrupted(model);
@@ -245,6 +251,8 @@ fn resized(model: &mut Model, columns: u16, rows: u16) -> Vec<Effect> {
 }
 
 fn tick(model: &mut Model) -> Vec<Effect> {
+    let now = model.now;
+    model.notice.take_if(|notice| notice.is_over(now));
     if let Some((since, code)) = model.leaving {
         if seconds_between(since, model.now) >= LEAVE_DEADLINE {
             model.exit = Some(code);
@@ -256,6 +264,7 @@ fn tick(model: &mut Model) -> Vec<Effect> {
     if model.replay.as_ref().is_some_and(|replay| replay.alone) {
         return Vec::new();
     }
+    session::refresh_info(model);
     let mut effects = limits::warn(model);
     effects.extend(checks::due(model));
     effects

@@ -1,9 +1,13 @@
 //! The palette: every action by its name, and a few words that take an argument.
 
-use super::{browse, launch, session};
+use std::collections::BTreeMap;
+
+use super::{at_top, browse, contexts, launch, session};
 use crate::ui::effects::Effect;
-use crate::ui::keymap::{Action, Binding, Context, KEYMAP};
-use crate::ui::model::{Model, Screen};
+use crate::ui::input::Input;
+use crate::ui::keymap::{Action, Binding, Context, KEYMAP, key_text};
+use crate::ui::model::{Model, Pane, RoleRow, Screen};
+use crate::ui::search;
 
 /// One line of the palette.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -15,42 +19,28 @@ pub struct Command {
     pub key: String,
 }
 
+/// Words that take an argument or stand for more than one key: what is typed, what it does.
+const WORDS: &[(&str, &str)] = &[
+    ("connect ", "connect NAME: open a role"),
+    ("env ", "env NAME: only its roles"),
+    ("quit", "leave; asks while sessions run"),
+    ("check.failed", "show the roles that failed"),
+];
+
 /// What can be run from here with what is typed so far, best first.
 pub fn commands(model: &Model, typed: &str) -> Vec<Command> {
     let typed = typed.trim_start();
     if let Some(name) = typed.strip_prefix("connect ") {
-        let name = name.trim().to_lowercase();
-        let rows = model
-            .roles
-            .rows
-            .iter()
-            .filter(|row| row.name.to_lowercase().contains(&name));
-        let mut rows: Vec<_> = rows.collect();
-        rows.sort_by_key(|row| {
-            (
-                row.name.to_lowercase() != name,
-                !row.name.to_lowercase().starts_with(&name),
-            )
-        });
-        return rows
-            .into_iter()
-            .take(50)
-            .map(|row| Command {
-                text: format!("connect {}", row.name),
-                help: format!("{} {}", row.kind, row.label),
-                key: String::new(),
-            })
-            .collect();
+        return roles(model, &name.trim().to_lowercase());
     }
-    let words = [
-        ("connect ", "connect NAME: open a role", ""),
-        ("q", "quit", "q"),
-        ("check.failed", "show the roles that failed", ""),
-    ];
-    let words = words.iter().map(|(text, help, key)| Command {
+    if let Some(name) = typed.strip_prefix("env ") {
+        return environments(model, &name.trim().to_lowercase());
+    }
+    let contexts = contexts(model);
+    let words = WORDS.iter().map(|(text, help)| Command {
         text: (*text).to_owned(),
         help: (*help).to_owned(),
-        key: (*key).to_owned(),
+        key: if *text == "quit" && at_top(model) { "q" } else { "" }.to_owned(),
     });
     let actions = KEYMAP
         .iter()
@@ -58,7 +48,7 @@ pub fn commands(model: &Model, typed: &str) -> Vec<Command> {
         .map(|binding| Command {
             text: binding.name.to_owned(),
             help: binding.help.to_owned(),
-            key: crate::ui::keymap::key_text(binding.keys[0]),
+            key: key(model, &contexts, binding),
         });
     let typed = typed.trim_end().to_lowercase();
     let mut found: Vec<Command> = words
@@ -75,20 +65,89 @@ pub fn commands(model: &Model, typed: &str) -> Vec<Command> {
     found
 }
 
-/// Movements are keys, not commands; the rest is offered where it can do something.
+/// The roles whose name holds this; the one that is called so, and those that begin so, first.
+fn roles(model: &Model, name: &str) -> Vec<Command> {
+    let mut rows: Vec<(String, &RoleRow)> = model
+        .roles
+        .rows
+        .iter()
+        .map(|row| (row.name.to_lowercase(), row))
+        .collect();
+    rows.retain(|(lower, _)| lower.contains(name));
+    rows.sort_by_key(|(lower, _)| (lower != name, !lower.starts_with(name)));
+    let found = rows.into_iter().take(50).map(|(_, row)| Command {
+        text: format!("connect {}", row.name),
+        help: format!("{} {}", row.kind, row.label),
+        key: String::new(),
+    });
+    found.collect()
+}
+
+/// The environments whose name begins so, with how many roles they have.
+fn environments(model: &Model, name: &str) -> Vec<Command> {
+    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+    for env in model.roles.rows.iter().filter_map(|row| row.env.as_deref()) {
+        *counts.entry(env).or_default() += 1;
+    }
+    let found = counts
+        .into_iter()
+        .filter(|(env, _)| env.to_lowercase().starts_with(name));
+    let found = found.map(|(env, count)| Command {
+        text: format!("env {env}"),
+        help: format!("{count} role{}", if count == 1 { "" } else { "s" }),
+        key: String::new(),
+    });
+    found.collect()
+}
+
+/// The key that does the same from here, with the prefix where it takes that; none where no key does.
+fn key(model: &Model, contexts: &[Context], binding: &Binding) -> String {
+    let key = key_text(binding.keys[0]);
+    match binding.context {
+        Context::Prefix if model.screen == Screen::Session => format!("{} {key}", model.prefix),
+        context if contexts.contains(&context) => key,
+        _ => String::new(),
+    }
+}
+
+/// Movements are keys, not commands; the rest is offered where it can do something, and once where two keys do it.
 fn offered(model: &Model, binding: &Binding) -> bool {
+    let in_session = model.screen == Screen::Session;
+    let also = |context| {
+        KEYMAP
+            .iter()
+            .any(|b| b.context == context && b.action == binding.action)
+    };
     let here = match binding.context {
-        Context::Global => true,
-        Context::Roles => model.screen == Screen::Roles,
+        Context::Global => !in_session || !also(Context::Prefix),
+        // The palette's own word opens any role.
+        Context::Roles => model.screen == Screen::Roles && binding.action != Action::Open,
         Context::Providers => model.screen == Screen::Providers,
         Context::Sessions => model.screen == Screen::Sessions,
-        Context::Prefix => model.sessions.active_tab().is_some() && !binding.help.is_empty(),
-        Context::List => binding.action == Action::Filter,
-        Context::Copy | Context::CopyVi | Context::CopyEmacs | Context::Ended | Context::Replay | Context::Failure => {
-            false
+        Context::Prefix => {
+            model.sessions.active_tab().is_some() && !binding.help.is_empty() && (in_session || !also(Context::Global))
         }
+        Context::List => binding.action == Action::Filter,
+        Context::Panes
+        | Context::Copy
+        | Context::CopyVi
+        | Context::CopyEmacs
+        | Context::Ended
+        | Context::Replay
+        | Context::Failure => false,
     };
-    here && !matches!(binding.action, Action::Palette | Action::Cancel | Action::Interrupt)
+    here && !matches!(
+        binding.action,
+        Action::Palette | Action::Cancel | Action::Interrupt | Action::Back
+    )
+}
+
+/// Goes to the roles that a filter leaves.
+fn show_filtered(model: &mut Model, filter: &str) {
+    model.screen = Screen::Roles;
+    (model.roles.focus, model.roles.wide, model.roles.editing) = (Pane::List, false, false);
+    model.roles.filter = Input::new(filter);
+    search::refilter(model, None);
 }
 
 /// Runs a line of the palette; one that means nothing is said to.
@@ -97,13 +156,17 @@ pub(super) fn run(model: &mut Model, line: &str) -> Vec<Effect> {
     if let Some(name) = line.strip_prefix("connect ") {
         return launch::open_role(model, name.trim(), false);
     }
+    if let Some(name) = line.strip_prefix("env ") {
+        let name = name.trim();
+        let quote = if name.contains([' ', ',', ':', '|']) { "\"" } else { "" };
+        show_filtered(model, &format!("env:{quote}{name}{quote}"));
+        return Vec::new();
+    }
     match line {
         "" => return Vec::new(),
         "q" | "quit" => return super::quit(model),
         "check.failed" => {
-            model.screen = Screen::Roles;
-            model.roles.filter = crate::ui::input::Input::new("status:fail");
-            crate::ui::search::refilter(model, None);
+            show_filtered(model, "status:fail");
             return Vec::new();
         }
         _ => {}

@@ -73,6 +73,7 @@ pub(super) fn loaded(model: &mut Model, generation: u64, result: Result<Box<Play
                 title: "This recording cannot be played".to_owned(),
                 lines: problem.to_string().lines().map(str::to_owned).collect(),
                 scroll: 0,
+                about: None,
             });
             if alone { quit(model) } else { Vec::new() }
         }

@@ -3,6 +3,7 @@
 use std::sync::PoisonError;
 
 use crossterm::event::{Event, KeyEvent};
+use jiff::{SignedDuration, Timestamp};
 use ratatui::layout::Position;
 
 use super::{browse, checks, clipboard, contexts, copy_mode, launch, limits, tab_list};
@@ -16,6 +17,9 @@ use crate::ui::keymap::{self, Action, Chord};
 use crate::ui::layout;
 use crate::ui::model::{Dialog, Model, News, Screen, Tab, TabState};
 use crate::ui::view::{self, BarTarget};
+
+/// How long a program may take to draw itself anew after its screen got another size.
+const REDRAW_MS: i64 = 400;
 
 /// Runs something on a tab's emulator; the lock is held as briefly as that takes.
 pub(super) fn with_emulator<T>(tab: &Tab, f: impl FnOnce(&mut Emulator) -> T) -> T {
@@ -205,7 +209,12 @@ fn reconnect(model: &mut Model, index: usize) -> Vec<Effect> {
         Some(tab) if tab.is_live() => {
             // A live session is not thrown away by one key: the new one gets a tab of its own.
             let request = tab.request.clone();
-            launch::open(model, request)
+            let goes_on = format!("{} goes on in tab {}", tab.role, index + 1);
+            let effects = launch::open(model, request);
+            if !effects.is_empty() {
+                model.notify(goes_on);
+            }
+            effects
         }
         Some(_) => launch::reopen(model, index),
         None => Vec::new(),
@@ -254,7 +263,16 @@ pub(super) fn on_listed(model: &mut Model, action: Action) -> Vec<Effect> {
     Vec::new()
 }
 
+/// Whether what it prints now is probably its answer to another size of its screen: that is no news.
+fn draws_itself_anew(tab: &Tab, now: Timestamp) -> bool {
+    tab.is_live()
+        && tab
+            .resized
+            .is_some_and(|at| now.duration_since(at) < SignedDuration::from_millis(REDRAW_MS))
+}
+
 pub(super) fn event(model: &mut Model, id: u64, event: SessionEvent) -> Vec<Effect> {
+    let now = model.now;
     let in_front = model.screen == Screen::Session && model.sessions.active_tab().is_some_and(|tab| tab.id == id);
     let Some(tab) = model.sessions.tabs.iter_mut().find(|tab| tab.id == id) else {
         return Vec::new();
@@ -273,7 +291,7 @@ pub(super) fn event(model: &mut Model, id: u64, event: SessionEvent) -> Vec<Effe
     }
     let (rang, clipboard) = with_emulator(tab, |emulator| (emulator.take_bell(), emulator.take_clipboard()));
     let mut news = tab.news;
-    if !in_front {
+    if !in_front && (rang || !draws_itself_anew(tab, now)) {
         news = news.max(if rang { News::Bell } else { News::Output });
     }
     // A tab that nobody sees can print for ever; its mark is drawn once.
@@ -298,6 +316,8 @@ pub(super) fn event(model: &mut Model, id: u64, event: SessionEvent) -> Vec<Effe
         }
         if in_front {
             model.sessions.prefix = false;
+            // How it ended is news; why it had to, or what went wrong just before, stays in front of that for its time.
+            model.notice.take_if(|notice| !notice.bad);
         }
         if model.leaving.is_some() {
             return Vec::new();
@@ -344,6 +364,7 @@ fn after_end(model: &mut Model, id: u64) -> Vec<Effect> {
 
 /// Tells every session the size that its screen has now.
 pub(super) fn resize_all(model: &mut Model) -> Vec<Effect> {
+    let now = model.now;
     let size = layout::session_size(model.size, model.sessions.bare);
     copy_mode::resize_all(model, size);
     let changed = model
@@ -354,6 +375,7 @@ pub(super) fn resize_all(model: &mut Model) -> Vec<Effect> {
     changed
         .map(|tab| {
             tab.size = size;
+            tab.resized = Some(now);
             Effect::Resize { tab: tab.id, size }
         })
         .collect()
@@ -405,6 +427,19 @@ fn info(model: &mut Model) {
             title: format!("Session {}", tab.session_id),
             lines,
             scroll: 0,
+            about: Some(tab.id),
         });
+    }
+}
+
+/// What is shown about a session goes on with it.
+pub(super) fn refresh_info(model: &mut Model) {
+    let Some(Dialog::Text { about: Some(id), .. }) = &model.dialog else {
+        return;
+    };
+    let tab = model.sessions.tabs.iter().find(|tab| tab.id == *id);
+    let now = tab.map(|tab| view::session_info(model, tab));
+    if let (Some(now), Some(Dialog::Text { lines, .. })) = (now, &mut model.dialog) {
+        *lines = now;
     }
 }

@@ -75,10 +75,11 @@ fn turned(style: Style) -> Style {
     }
 }
 
-/// The status line; answers where the cursor stands while one types a search.
+/// The status line, with the end of the session where that is near; answers where the cursor stands while one types a search.
 pub(super) fn draw_status(
     copy: &CopyMode,
     contexts: &[Context],
+    near_end: Option<Span<'static>>,
     buf: &mut Buffer,
     parts: SessionParts,
 ) -> Option<Position> {
@@ -112,6 +113,10 @@ pub(super) fn draw_status(
     let mut left = Line::from(vec![Span::styled(mode, theme::KEY), Span::raw(place)]);
     if let Some(count) = copy.count() {
         left.push_span(Span::raw(format!("  {count}")));
+    }
+    if let Some(near) = near_end {
+        left.push_span(Span::raw("  "));
+        left.push_span(near);
     }
     if copy.behind && width >= 60 {
         left.push_span(Span::styled("  new output", theme::WARN));

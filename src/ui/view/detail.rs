@@ -1,6 +1,7 @@
 //! The detail of the selected role: what it opens, every field with its source, reference, version, state and delivery. Never a value.
 
 use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 
 use super::roles::frame_style;
@@ -35,26 +36,48 @@ pub(super) fn draw(model: &Model, buf: &mut Buffer, parts: Parts) {
         }
         return;
     }
-    let inside_width = usize::from(parts.detail.width).saturating_sub(if parts.framed { 2 } else { 0 });
-    let lines = lines(model, row, inside_width);
+    let (lines, height) = scrolled_lines(model, row, parts);
+    let from = model.roles.detail_scroll.min(lines.len().saturating_sub(height));
+    let pages = lines.len().div_ceil(height.max(1)).max(1);
+    let page = from.div_ceil(height.max(1)) + 1;
+    let place = format!("{}/{pages}", page.min(pages));
     let inside = if parts.framed {
         let title = Line::styled(row.name.clone(), if focused { theme::BOLD } else { theme::PLAIN });
-        let height = usize::from(parts.detail.height).saturating_sub(2).max(1);
-        let pages = lines.len().div_ceil(height).max(1);
-        let page = scroll(model, lines.len(), height).div_ceil(height) + 1;
-        let footer = format!("{}/{pages}", page.min(pages));
-        panel(buf, parts.detail, title, &footer, frame_style(focused))
+        panel(buf, parts.detail, title, &place, frame_style(focused))
     } else {
-        parts.detail
+        put(
+            buf,
+            parts.detail,
+            0,
+            Line::styled(format!(" {}", row.name), theme::BOLD),
+        );
+        put(
+            buf,
+            parts.detail,
+            0,
+            Line::styled(format!("{place} "), theme::QUIET).right_aligned(),
+        );
+        Rect {
+            y: parts.detail.y + 1,
+            height: parts.detail.height - 1,
+            ..parts.detail
+        }
     };
-    let from = scroll(model, lines.len(), inside.height.into());
-    for (y, line) in lines.into_iter().skip(from).take(inside.height.into()).enumerate() {
+    for (y, line) in lines.into_iter().skip(from).take(height).enumerate() {
         put(buf, inside, y, line);
     }
 }
 
-fn scroll(model: &Model, lines: usize, height: usize) -> usize {
-    model.roles.detail_scroll.min(lines.saturating_sub(height))
+/// What is scrolled of the detail, and how many rows it has for that. Without a frame the name has the first row.
+fn scrolled_lines(model: &Model, row: &RoleRow, parts: Parts) -> (Vec<Line<'static>>, usize) {
+    let height = usize::from(parts.detail.height);
+    let width = usize::from(parts.detail.width);
+    if parts.framed {
+        (lines(model, row, width.saturating_sub(2)), height.saturating_sub(2))
+    } else {
+        // The blank line below the frame is that row.
+        (lines(model, row, width).split_off(1), height.saturating_sub(1))
+    }
 }
 
 /// How far the detail of the selected role can be scrolled at the size it has now.
@@ -62,10 +85,8 @@ pub(super) fn scroll_limit(model: &Model, parts: Parts) -> usize {
     let Some(row) = model.roles.selected_row() else {
         return 0;
     };
-    let frame = if parts.framed { 2 } else { 0 };
-    let width = usize::from(parts.detail.width).saturating_sub(frame);
-    let height = usize::from(parts.detail.height).saturating_sub(frame);
-    lines(model, row, width).len().saturating_sub(height)
+    let (lines, height) = scrolled_lines(model, row, parts);
+    lines.len().saturating_sub(height)
 }
 
 /// What a row is, as far as the detail is concerned.
@@ -85,7 +106,7 @@ fn lines(model: &Model, row: &RoleRow, width: usize) -> Vec<Line<'static>> {
         return broken_lines(model, row, width);
     };
     let status = status_of(model, &row.name);
-    let mut lines = vec![Line::raw(""), access_line(row, role)];
+    let mut lines = vec![Line::raw(""), access_line(model, row, role)];
     if let Some(description) = &role.description {
         lines.extend(
             text::wrap(description, width.saturating_sub(2))
@@ -136,13 +157,11 @@ fn lines(model: &Model, row: &RoleRow, width: usize) -> Vec<Line<'static>> {
     lines
 }
 
-fn access_line(row: &RoleRow, role: &Role) -> Line<'static> {
+fn access_line(model: &Model, row: &RoleRow, role: &Role) -> Line<'static> {
     let mut spans = vec![Span::raw(" ")];
     if !row.label.is_empty() {
-        spans.push(Span::styled(
-            row.label.clone(),
-            theme::environment(None, row.prod).patch(theme::BOLD),
-        ));
+        let look = super::roles::environment(model, row).patch(theme::BOLD);
+        spans.push(Span::styled(row.label.clone(), look));
         spans.push(Span::raw("  "));
     }
     spans.push(Span::raw(row.kind.clone()));
@@ -331,6 +350,17 @@ fn policy_words(policy: &SessionPolicy) -> String {
     words
 }
 
+/// `rec on · idle 15m · max 4h`
+fn short_policy(policy: &SessionPolicy) -> String {
+    let mut words = format!("rec {}", policy.record.word());
+    for (name, limit) in [("idle", policy.idle_timeout), ("max", policy.max_duration)] {
+        if let Some(limit) = limit {
+            words += &format!(" · {name} {}", policy::length(limit));
+        }
+    }
+    words
+}
+
 /// A place in a file, relative to the configuration folder where it lies there.
 pub(super) fn place(model: &Model, at: &Location) -> String {
     let file = at.file.strip_prefix(&model.config.folders.config).unwrap_or(&at.file);
@@ -391,8 +421,10 @@ fn summary(model: &Model, row: &RoleRow, width: usize) -> Vec<Line<'static>> {
     if let Some(access) = &role.access_mode {
         first.push(Span::raw(format!("  {access}")));
     }
-    if let Some(description) = &role.description {
-        first.push(Span::raw(format!("  {}", text::cut(description, width / 2))));
+    first.push(Span::styled(format!("  {}", short_policy(&role.policy)), theme::QUIET));
+    let room = width.saturating_sub(first.iter().map(Span::width).sum::<usize>() + 3);
+    if let Some(description) = role.description.as_ref().filter(|_| room > 8) {
+        first.push(Span::raw(format!("  {}", text::cut(description, room))));
     }
     let mut lines = vec![Line::from(first)];
     let mut groups: Vec<(&SecretRef, Vec<&str>)> = Vec::new();

@@ -3,9 +3,10 @@
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
 use ratatui::text::{Line, Span};
+use ratatui::widgets::{Clear, Widget as _};
 
 use super::hints::sessions;
-use super::{dialog_box, failure, help, put};
+use super::{dialog_box, failure, help, put, put_input, tabs};
 use crate::ui::input::Input;
 use crate::ui::layout::centred;
 use crate::ui::model::{Dialog, Model, Opening, Tab};
@@ -29,8 +30,9 @@ pub(super) fn draw(model: &Model, buf: &mut Buffer, area: Rect) -> Option<Option
                 height: area.height.saturating_sub(2),
                 ..area
             };
-            let (x, y) = help::draw(model, filter, *scroll, buf, below);
-            Some(Position::new(x, y))
+            let cursor = help::draw(model, filter, *scroll, buf, below);
+            draw_hints(model, buf, area);
+            Some(cursor)
         }
         Dialog::Failure {
             request,
@@ -42,15 +44,7 @@ pub(super) fn draw(model: &Model, buf: &mut Buffer, area: Rect) -> Option<Option
                 ..area
             };
             failure::draw(model, &request.role, problems, *scroll, buf, above);
-            super::hints::draw(
-                model,
-                buf,
-                Rect {
-                    y: area.bottom().saturating_sub(1),
-                    height: 1,
-                    ..area
-                },
-            );
+            draw_hints(model, buf, area);
             None
         }
         Dialog::Palette { input, selected } => Some(draw_palette(model, input, *selected, buf, area)),
@@ -96,12 +90,26 @@ pub(super) fn draw(model: &Model, buf: &mut Buffer, area: Rect) -> Option<Option
             }
             None
         }
-        Dialog::Text { title, lines, scroll } => {
-            draw_text(title, lines, *scroll, buf, area);
+        Dialog::Text {
+            title, lines, scroll, ..
+        } => {
+            let keys = theme::spelled("↑↓ scroll · y copy · Esc close", model.look);
+            draw_text(title, lines, &keys, *scroll, buf, area);
             None
         }
     };
     Some(cursor)
+}
+
+/// The keys of what covers the whole screen, also where a session had the last row.
+fn draw_hints(model: &Model, buf: &mut Buffer, area: Rect) {
+    let last = Rect {
+        y: area.bottom().saturating_sub(1),
+        height: area.height.min(1),
+        ..area
+    };
+    Clear.render(last, buf);
+    super::hints::draw(model, buf, last);
 }
 
 fn draw_opening(model: &Model, opening: &Opening, buf: &mut Buffer, area: Rect) {
@@ -127,30 +135,29 @@ fn draw_palette(model: &Model, input: &Input, selected: usize, buf: &mut Buffer,
         buf,
         area,
         "Commands",
-        "Enter runs · Tab completes · Esc",
+        "Enter runs · Tab completes · Esc closes",
         (72, TALL),
         false,
     );
-    put(
-        buf,
-        inside,
-        0,
-        Line::from(vec![Span::styled(" :", theme::KEY), Span::raw(input.text.clone())]),
-    );
+    let cursor = put_input(buf, inside, Span::styled(" :", theme::KEY), input);
     let rows = usize::from(inside.height).saturating_sub(2);
     let top = (selected + 1).saturating_sub(rows);
     let width = usize::from(inside.width);
+    let key_width = found.iter().map(|command| text::width(&command.key)).max().unwrap_or(0);
     for (y, (i, command)) in found.iter().enumerate().skip(top).take(rows).enumerate() {
         let name = text::fit(
             &command.text,
             (width * 3 / 5).min(if input.text.starts_with("connect ") { 44 } else { 24 }),
         );
-        let help_width = width.saturating_sub(text::width(&name) + 12);
+        let help_width = width.saturating_sub(text::width(&name) + key_width + 4);
         let mut line = Line::from(vec![
             Span::styled(if i == selected { theme::CURSOR } else { " " }, theme::KEY),
             Span::raw(format!("{name} ")),
             Span::styled(text::fit(&command.help, help_width), theme::QUIET),
-            Span::styled(format!(" {:>8} ", command.key), theme::KEY),
+            Span::styled(
+                format!(" {:>key_width$} ", theme::spelled(&command.key, model.look)),
+                theme::KEY,
+            ),
         ]);
         if i == selected {
             line = theme::selected(line);
@@ -160,12 +167,7 @@ fn draw_palette(model: &Model, input: &Input, selected: usize, buf: &mut Buffer,
     if found.is_empty() {
         put(buf, inside, 2, Line::styled(" nothing is called that", theme::WARN));
     }
-    let before: String = input.text.chars().take(input.cursor).collect();
-    let x = inside
-        .x
-        .saturating_add(2)
-        .saturating_add(u16::try_from(text::width(&before)).unwrap_or(0));
-    Position::new(x.min(inside.right().saturating_sub(1)), inside.y)
+    cursor
 }
 
 /// Two answers, the safe one first; the marked one is what Enter does.
@@ -215,7 +217,7 @@ fn draw_quit(model: &Model, leave: bool, buf: &mut Buffer, area: Rect) {
         live.len()
     };
     for (y, tab) in live.iter().take(shown).enumerate() {
-        put(buf, inside, y + 2, session_line(model, tab));
+        put(buf, inside, y + 2, session_line(model, tab, inside.width.into()));
     }
     let more = live.len() - shown;
     if more > 0 && room > 0 {
@@ -230,13 +232,17 @@ fn draw_quit(model: &Model, leave: bool, buf: &mut Buffer, area: Rect) {
     put_answers(buf, inside, row, answers("Stay", "End them and quit (Q)", leave));
 }
 
-fn session_line(model: &Model, tab: &Tab) -> Line<'static> {
+/// `● prod-postgres   PROD  open for 12m03s`; the name gives way first.
+fn session_line(model: &Model, tab: &Tab, width: usize) -> Line<'static> {
     let up = text::duration(text::seconds_between(tab.started, model.now));
+    let up = format!("open for {up}");
+    let environment = tabs::environment(tab);
+    let name = width.saturating_sub(15 + text::width(&up)).min(28);
     Line::from(vec![
         Span::styled("   ● ", theme::OK),
-        Span::styled(text::fit(&tab.role, 28) + " ", theme::BOLD),
-        Span::styled(text::fit(&tab.label, 8), theme::environment(None, tab.prod)),
-        Span::raw(format!("open for {up}")),
+        Span::styled(text::fit(&tab.role, name) + " ", theme::BOLD),
+        Span::styled(text::fit(&environment.content, 8), environment.style),
+        Span::raw(up),
     ])
 }
 
@@ -250,7 +256,7 @@ fn draw_close(model: &Model, tab: &Tab, close: bool, buf: &mut Buffer, area: Rec
         (64, 8),
         tab.prod,
     );
-    put(buf, inside, 1, session_line(model, tab));
+    put(buf, inside, 1, session_line(model, tab, inside.width.into()));
     put(buf, inside, 2, Line::raw(" The program in it is told to hang up."));
     put_answers(buf, inside, 4, answers("Keep it", "Close it (X)", close));
 }
@@ -331,15 +337,8 @@ pub(super) fn text_scroll_limit(lines: &[String], area: Rect) -> usize {
         .saturating_sub(usize::from(rect.height).saturating_sub(2))
 }
 
-fn draw_text(title: &str, lines: &[String], scroll: usize, buf: &mut Buffer, area: Rect) {
-    let inside = dialog_box(
-        buf,
-        area,
-        title,
-        "↑↓ scroll · y copy · Esc close",
-        text_size(area),
-        false,
-    );
+fn draw_text(title: &str, lines: &[String], keys: &str, scroll: usize, buf: &mut Buffer, area: Rect) {
+    let inside = dialog_box(buf, area, title, keys, text_size(area), false);
     let lines = wrapped(lines, usize::from(inside.width).saturating_sub(2));
     for (y, line) in lines.into_iter().skip(scroll).take(inside.height.into()).enumerate() {
         put(buf, inside, y, Line::raw(format!(" {line}")));

@@ -13,50 +13,53 @@ pub fn is_first_run(model: &Model) -> bool {
     model.roles.rows.is_empty() && model.config.problems.is_empty()
 }
 
+/// What a role looks like, for a window that has room for it.
+const EXAMPLE: &[&str] = &[
+    "",
+    "A role names a way into a database or a server, and where its secrets are. Three lines are enough:",
+    "",
+    "    [roles.my-database]",
+    "    connector = \"postgres\"",
+    "    from = \"vault:secret/databases/my-database\"",
+];
+
 pub(super) fn first_run(model: &Model, buf: &mut Buffer, area: Rect) {
-    let inside = panel(
-        buf,
-        area,
-        Line::styled("hallpass — first run", theme::BOLD),
-        "",
-        theme::PLAIN,
-    );
+    let title = Line::styled("hallpass — first run", theme::BOLD);
+    let inside = panel(buf, area, title, "", theme::PLAIN);
+    let width = usize::from(inside.width).saturating_sub(4);
+    let height = usize::from(inside.height);
     let roles = model.config.folders.config.join("roles.toml");
-    let lines = [
-        String::new(),
-        "No roles yet. Nothing was written.".to_owned(),
-        String::new(),
-        "A role names a way into a database or a server, and where its secrets are. Three lines are enough:".to_owned(),
-        String::new(),
-        "    [roles.my-database]".to_owned(),
-        "    connector = \"postgres\"".to_owned(),
-        "    from = \"vault:secret/databases/my-database\"".to_owned(),
-        String::new(),
-        format!("Put them into  {}", roles.display()),
-        String::new(),
-        "Without any infrastructure:   hallpass demo".to_owned(),
-        "Where everything lies:        hallpass paths".to_owned(),
-        String::new(),
-        "R reads the files again · ? help · Esc quits".to_owned(),
+    let roles = roles.display().to_string();
+    let place = format!("Put them into  {roles}");
+    // A path that is broken at a blank or in the middle is hard to copy.
+    let place = if text::width(&place) <= width { place } else { roles };
+    let first = ["", "No roles yet. Nothing was written.", "", &place, ""];
+    let next = [
+        "Without any infrastructure:   hallpass demo",
+        "Where everything lies:        hallpass paths",
+        "R reads the files again · ? help · Esc quits",
     ];
-    let mut y = 0;
-    for line in &lines {
-        let code = line.starts_with("    ");
-        let wrapped = if code {
-            vec![line.clone()]
-        } else {
-            text::wrap(line, usize::from(inside.width).saturating_sub(4))
-        };
-        for part in wrapped {
-            put(
-                buf,
-                inside,
-                y,
-                Line::styled(format!("  {part}"), if code { theme::ACCENT } else { theme::PLAIN }),
-            );
-            y += 1;
-        }
+    let lines = |words: &mut dyn Iterator<Item = &&str>| -> Vec<Line<'static>> {
+        words.flat_map(|words| styled(words, width)).collect()
+    };
+    let all = [
+        lines(&mut first.iter().chain(&next).chain(EXAMPLE)),
+        lines(&mut first.iter().chain(&next)),
+        lines(&mut first.iter().chain(&next).filter(|words| !words.is_empty())),
+    ];
+    let fitting = all.iter().find(|lines| lines.len() <= height).or(all.last());
+    for (y, line) in fitting.into_iter().flatten().enumerate() {
+        put(buf, inside, y, line.clone());
     }
+}
+
+/// Words in the panel, wrapped; what is to be typed into a file stays as it is.
+fn styled(words: &str, width: usize) -> Vec<Line<'static>> {
+    if words.starts_with("    ") {
+        return vec![Line::styled(format!("  {words}"), theme::ACCENT)];
+    }
+    let parts = text::wrap(words, width);
+    parts.into_iter().map(|part| Line::raw(format!("  {part}"))).collect()
 }
 
 /// The filter leaves nothing: the nearest spelling, and what there is.
@@ -108,10 +111,6 @@ pub(super) fn no_match(model: &Model, buf: &mut Buffer, area: Rect) {
             ]),
         );
         y += 1;
-    }
-    if roles.filter_error.is_some() {
-        put(buf, area, y + 1, Line::raw(" Esc clears the filter"));
-        return;
     }
     let mut envs: Vec<(&str, usize)> = Vec::new();
     for row in &roles.rows {

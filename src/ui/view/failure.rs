@@ -33,10 +33,11 @@ pub(super) fn draw(model: &Model, role: &str, problems: &[Problem], scroll: usiz
             Rect {
                 y: area.bottom() - 1,
                 height: 1,
+                width: area.width.saturating_sub(2),
                 ..area
             },
             0,
-            Line::styled("↓ more ", theme::KEY).right_aligned(),
+            Line::styled(theme::spelled(" ↓ more ", model.look), theme::KEY).right_aligned(),
         );
     }
 }

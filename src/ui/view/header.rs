@@ -10,7 +10,7 @@ use ratatui::layout::{Position, Rect};
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
-use super::put;
+use super::{put, put_edited};
 use crate::ui::model::{Model, ProviderRow, Screen};
 use crate::ui::{text, theme};
 
@@ -157,31 +157,29 @@ pub(super) fn draw_filter(model: &Model, buf: &mut Buffer, area: Rect) -> Option
     right.push(Span::raw(" "));
     let right = Line::from(right).right_aligned();
     let lead = if wide { " / " } else { "/" };
-    let room = usize::from(area.width).saturating_sub(right.width() + lead.len() + 2);
-    let mut spans = vec![Span::styled(lead, theme::KEY)];
-    if roles.filter.text.is_empty() && !roles.editing {
-        spans.push(Span::styled(
-            text::cut("filter: part of a name, env:prod, type:postgres", room),
-            theme::QUIET,
-        ));
-    } else {
-        spans.extend(filter_spans(&roles.filter.text));
-    }
-    put(buf, area, 0, Line::from(spans));
-    let under = Rect {
-        x: area.x + area.width.saturating_sub(u16::try_from(right.width()).unwrap_or(0)),
+    // A blank stays between the two.
+    let left = Rect {
+        width: area
+            .width
+            .saturating_sub(u16::try_from(right.width()).unwrap_or(u16::MAX).saturating_add(1)),
         ..area
     };
-    let under = Rect {
-        width: area.right() - under.x,
-        ..under
-    };
-    ratatui::widgets::Widget::render(ratatui::widgets::Clear, under, buf);
-    put(buf, under, 0, right);
-    let before: String = roles.filter.text.chars().take(roles.filter.cursor).collect();
-    let column = u16::try_from(lead.len() + text::width(&before)).unwrap_or(u16::MAX);
-    let x = area.x.saturating_add(column).min(under.x.saturating_sub(1));
-    roles.editing.then_some(Position::new(x, area.y))
+    let room = usize::from(left.width).saturating_sub(lead.len());
+    put(buf, area, 0, right);
+    let lead = Span::styled(lead, theme::KEY);
+    if roles.editing {
+        let words = filter_spans(&roles.filter.text);
+        return Some(put_edited(buf, left, lead, words, &roles.filter));
+    }
+    let mut spans = vec![lead];
+    if roles.filter.text.is_empty() {
+        let example = "filter: part of a name, env:prod, type:postgres";
+        spans.push(Span::styled(text::cut(example, room), theme::QUIET));
+    } else {
+        spans.extend(filter_spans(&text::cut(&roles.filter.text, room)));
+    }
+    put(buf, left, 0, Line::from(spans));
+    None
 }
 
 /// Field words stand out; an unknown one is underlined.

@@ -1,11 +1,11 @@
 //! The help: everything in the keymap, by context, filtered by what is typed. Also the words of the filter.
 
 use ratatui::buffer::Buffer;
-use ratatui::layout::Rect;
+use ratatui::layout::{Position, Rect};
 use ratatui::text::{Line, Span};
 use ratatui::widgets::{Clear, Widget as _};
 
-use super::{panel, put};
+use super::{panel, put, put_input, roles};
 use crate::ui::input::Input;
 use crate::ui::keymap::{Context, KEYMAP, keys_text};
 use crate::ui::model::{Model, Screen};
@@ -21,6 +21,16 @@ const FILTER_WORDS: &[(&str, &str)] = &[
     ("!word", "not this"),
     ("ord", "letters of the name, in order"),
 ];
+
+/// The marks of a row of tabs.
+const TAB_MARKS: &[(&str, &str)] = &[
+    ("*", "the tab in front"),
+    ("!", "a tab with news: output, a bell"),
+    ("✗", "a tab whose session has ended"),
+];
+
+/// Columns of the keys.
+const KEYS: usize = 14;
 
 /// A heading with its lines (keys, what they do).
 pub(super) struct Section {
@@ -47,7 +57,7 @@ pub(super) fn entries(model: &Model, filter: &str) -> Vec<Section> {
         let mut lines: Vec<(String, String)> = KEYMAP
             .iter()
             .filter(|b| b.context == *context && !b.help.is_empty())
-            .map(|b| (keys_text(b), b.help.to_owned()))
+            .map(|b| (theme::spelled(&keys_text(b), model.look), b.help.to_owned()))
             .collect();
         let mut heading = (*heading).to_owned();
         if *context == Context::Prefix {
@@ -58,28 +68,36 @@ pub(super) fn entries(model: &Model, filter: &str) -> Vec<Section> {
         lines.retain(|(keys, help)| matches(keys, help));
         sections.push(Section { heading, lines });
     }
-    let words = FILTER_WORDS
-        .iter()
-        .map(|(word, help)| ((*word).to_owned(), (*help).to_owned()));
-    sections.push(Section {
-        heading: "FILTER WORDS".to_owned(),
-        lines: words.filter(|(w, h)| matches(w, h)).collect(),
-    });
+    let symbols: Vec<(&str, &str)> = [roles::MARKS, theme::STATES, TAB_MARKS].concat();
+    for (heading, words) in [("FILTER WORDS", FILTER_WORDS), ("SYMBOLS", symbols.as_slice())] {
+        let words = words.iter().filter(|(word, help)| matches(word, help));
+        let lines = words.map(|(word, help)| ((*word).to_owned(), (*help).to_owned()));
+        sections.push(Section {
+            heading: heading.to_owned(),
+            lines: lines.collect(),
+        });
+    }
     sections.retain(|section| !section.lines.is_empty());
     sections
 }
 
-fn columns_of(width: u16) -> usize {
-    match width {
-        150.. => 3,
-        76.. => 2,
-        _ => 1,
-    }
+/// How many columns there are in a help of this width, and how wide they are: as many as have room for the longest line, whatever of
+/// it the filter leaves.
+fn columns_of(model: &Model, width: u16) -> (usize, usize) {
+    let room = usize::from(width).saturating_sub(5);
+    let longest = entries(model, "").into_iter().flat_map(|section| section.lines);
+    let longest = longest
+        .map(|(_, help)| KEYS + 1 + text::width(&help))
+        .max()
+        .unwrap_or(0);
+    let count = (room / (longest + 1)).clamp(1, 3);
+    (count, room / count)
 }
 
 /// The help laid out in columns: one vector of lines a column, as even as the sections allow.
 fn laid_out(model: &Model, filter: &str, width: u16) -> Vec<Vec<Line<'static>>> {
-    let columns = columns_of(width);
+    let (columns, column_width) = columns_of(model, width);
+    let room = column_width.saturating_sub(KEYS + 2);
     let sections = entries(model, filter);
     let total: usize = sections.iter().map(|s| s.lines.len() + 2).sum();
     let target = total.div_ceil(columns);
@@ -94,10 +112,13 @@ fn laid_out(model: &Model, filter: &str, width: u16) -> Vec<Vec<Line<'static>>> 
         let Some(column) = out.last_mut() else { continue };
         column.push(Line::styled(section.heading, theme::HEADING));
         for (keys, help) in section.lines {
-            column.push(Line::from(vec![
-                Span::styled(text::fit(&keys, 14) + " ", theme::KEY),
-                Span::raw(help),
-            ]));
+            for (i, part) in text::wrap(&help, room).into_iter().enumerate() {
+                let keys = if i == 0 { keys.as_str() } else { "" };
+                column.push(Line::from(vec![
+                    Span::styled(text::fit(keys, KEYS) + " ", theme::KEY),
+                    Span::raw(part),
+                ]));
+            }
         }
         column.push(Line::raw(""));
     }
@@ -109,7 +130,7 @@ pub(super) fn line_count(model: &Model, filter: &str, width: u16) -> usize {
     laid_out(model, filter, width).iter().map(Vec::len).max().unwrap_or(0)
 }
 
-pub(super) fn draw(model: &Model, filter: &Input, scroll: usize, buf: &mut Buffer, area: Rect) -> (u16, u16) {
+pub(super) fn draw(model: &Model, filter: &Input, scroll: usize, buf: &mut Buffer, area: Rect) -> Position {
     Clear.render(area, buf);
     let screen = match model.screen {
         _ if model.replay.is_some() => "Replay",
@@ -126,15 +147,7 @@ pub(super) fn draw(model: &Model, filter: &Input, scroll: usize, buf: &mut Buffe
         &footer,
         theme::ACCENT,
     );
-    put(
-        buf,
-        inside,
-        0,
-        Line::from(vec![
-            Span::styled("  / filter keys: ", theme::QUIET),
-            Span::raw(filter.text.clone()),
-        ]),
-    );
+    let cursor = put_input(buf, inside, Span::styled("  / filter keys: ", theme::QUIET), filter);
     let below = Rect {
         x: inside.x + 2,
         y: inside.y + 2,
@@ -142,10 +155,16 @@ pub(super) fn draw(model: &Model, filter: &Input, scroll: usize, buf: &mut Buffe
         height: inside.height.saturating_sub(2),
     };
     let columns = laid_out(model, &filter.text, area.width);
-    let width = below.width / u16::try_from(columns_of(area.width)).unwrap_or(1);
+    if columns.iter().all(Vec::is_empty) {
+        let none = "no key and no word of the help holds that";
+        put(buf, below, 0, Line::styled(none, theme::WARN));
+    }
+    let width = u16::try_from(columns_of(model, area.width).1).unwrap_or(u16::MAX);
     for (i, column) in columns.into_iter().enumerate() {
         let left = Rect {
-            x: below.x + width * u16::try_from(i).unwrap_or(0),
+            x: below
+                .x
+                .saturating_add(width.saturating_mul(u16::try_from(i).unwrap_or(0))),
             width: width.saturating_sub(1),
             ..below
         };
@@ -153,10 +172,5 @@ pub(super) fn draw(model: &Model, filter: &Input, scroll: usize, buf: &mut Buffe
             put(buf, left, y, line);
         }
     }
-    let before: String = filter.text.chars().take(filter.cursor).collect();
-    let x = inside
-        .x
-        .saturating_add(17)
-        .saturating_add(u16::try_from(text::width(&before)).unwrap_or(0));
-    (x.min(inside.right().saturating_sub(1)), inside.y)
+    cursor
 }

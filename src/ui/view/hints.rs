@@ -1,30 +1,18 @@
-//! The last row: the keys that do something here, from the keymap; or one remark, until the next key.
+//! The last row: the keys that do something here, from the keymap; or one remark.
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 
 use super::{is_first_run, put};
-use crate::ui::keymap::{self, Action, Context, KEYMAP};
-use crate::ui::model::{Dialog, Model, Screen};
-use crate::ui::update::{contexts, failure_code};
+use crate::ui::keymap::{self, Context, KEYMAP};
+use crate::ui::model::{Dialog, Model, Notice, Pane, Screen};
+use crate::ui::update::{at_top, contexts, failure_code};
 use crate::ui::{text, theme};
 
 pub(super) fn draw(model: &Model, buf: &mut Buffer, area: Rect) {
     if let Some(notice) = &model.notice {
-        let style = if notice.bad { theme::WARN } else { theme::OK };
-        put(
-            buf,
-            area,
-            0,
-            Line::styled(
-                format!(
-                    " {}",
-                    text::cut(&notice.text, usize::from(area.width).saturating_sub(2))
-                ),
-                style,
-            ),
-        );
+        put(buf, area, 0, remark(model, notice, area.width.into()));
         return;
     }
     if let Some((since, _)) = model.leaving {
@@ -39,24 +27,20 @@ pub(super) fn draw(model: &Model, buf: &mut Buffer, area: Rect) {
         return;
     }
     let (hints, right) = match &model.dialog {
-        None if model.roles.editing => (
-            vec![
-                ("Enter".into(), "done".into()),
-                ("Esc".into(), "clear".into()),
-                ("↑↓".into(), "choose".into()),
-            ],
-            String::new(),
-        ),
+        None if model.replay.as_ref().is_some_and(|replay| replay.transcript.is_some()) => {
+            (named(TRANSCRIPT), "q player ".to_owned())
+        }
         None if model.replay.is_some() => (grouped(Context::Replay), "q ".to_owned()),
+        None if model.screen == Screen::Roles && model.roles.editing => {
+            let hints = if model.roles.shown.is_empty() {
+                no_match(model)
+            } else {
+                named(TYPING)
+            };
+            (hints, String::new())
+        }
         None => table_hints(model),
-        Some(Dialog::Help { .. }) => (
-            vec![
-                ("type".into(), "to filter".into()),
-                ("↑↓".into(), "scroll".into()),
-                ("Esc".into(), "close".into()),
-            ],
-            format!("hallpass {} ", env!("CARGO_PKG_VERSION")),
-        ),
+        Some(Dialog::Help { .. }) => (named(HELP), format!("hallpass {} ", env!("CARGO_PKG_VERSION"))),
         Some(Dialog::Failure { problems, .. }) => {
             let code = failure_code(problems);
             (context_hints(&[Context::Failure]), format!("CLI exit: {code} "))
@@ -64,22 +48,75 @@ pub(super) fn draw(model: &Model, buf: &mut Buffer, area: Rect) {
         Some(_) => (Vec::new(), String::new()),
     };
     let room = usize::from(area.width).saturating_sub(text::width(&right) + 1);
-    put(buf, area, 0, line_of(hints, room));
+    let spelled = hints
+        .into_iter()
+        .map(|(key, word)| (theme::spelled(&key, model.look), word));
+    put(buf, area, 0, line_of(spelled.collect(), room));
     put(buf, area, 0, Line::raw(right).right_aligned());
+}
+
+/// Hints that are no rows of the keymap: keys and words.
+type Fixed<'a> = &'a [(&'a str, &'a str)];
+
+const TYPING: Fixed<'_> = &[("Enter", "done"), ("Esc", "clear"), ("↑↓", "choose"), ("F1", "help")];
+const HELP: Fixed<'_> = &[("type", "to filter"), ("↑↓", "scroll"), ("Esc", "close")];
+const TRANSCRIPT: Fixed<'_> = &[
+    ("j/k", "scroll"),
+    ("PgDn/PgUp", "page"),
+    ("H/L", "sideways"),
+    ("/", "search"),
+    ("n/N", "match"),
+    ("t", "player"),
+    ("?", "help"),
+];
+
+fn named(hints: Fixed<'_>) -> Vec<(String, String)> {
+    let owned = hints.iter().map(|(key, word)| ((*key).to_owned(), (*word).to_owned()));
+    owned.collect()
+}
+
+/// A remark as the last row shows it.
+pub(super) fn remark(model: &Model, notice: &Notice, width: usize) -> Line<'static> {
+    let style = if notice.bad { theme::WARN } else { theme::OK };
+    let words = theme::spelled(&notice.text, model.look);
+    Line::styled(format!(" {}", text::cut(&words, width.saturating_sub(2))), style)
+}
+
+/// What can be done about a filter that leaves nothing.
+fn no_match(model: &Model) -> Vec<(String, String)> {
+    let mut hints = Vec::new();
+    if model.roles.suggestion.is_some() {
+        hints.extend(named(&[("Enter", "use suggestion")]));
+    } else if model.roles.rows.is_empty() {
+        hints.extend(named(&[("Enter", "show problems")]));
+    }
+    let help = if model.roles.editing { "F1" } else { "?" };
+    hints.extend(named(&[("Esc", "clear"), (help, "help")]));
+    hints
 }
 
 fn table_hints(model: &Model) -> (Vec<(String, String)>, String) {
     let contexts = contexts(model);
     let mut hints = context_hints(&contexts);
     hints.retain(|(key, _)| key != "q");
-    if model.screen == Screen::Sessions {
+    if model.screen == Screen::Roles {
+        if is_first_run(model) {
+            hints = named(&[("R", "read the files again"), ("?", "help")]);
+        } else if model.roles.shown.is_empty() {
+            hints = no_match(model);
+        } else if model.roles.focus == Pane::Detail {
+            let other = hints.iter_mut().filter(|(key, _)| key == "Tab");
+            other.for_each(|(_, word)| "list".clone_into(word));
+        }
+    } else {
+        // It goes to the roles: nothing is filtered here.
         hints.retain(|(key, _)| key != "/");
     }
-    if model.screen == Screen::Roles && is_first_run(model) {
-        hints = vec![("R".into(), "read the files again".into()), ("?".into(), "help".into())];
+    if model.screen == Screen::Sessions && model.sessions.tabs.is_empty() {
+        hints.retain(|(key, _)| !matches!(key.as_str(), "Enter" | "x"));
     }
-    let top = model.screen == Screen::Roles;
-    (hints, if top { "q quit " } else { "q back " }.to_owned())
+    let right = if at_top(model) { "q quit " } else { "q back " };
+    (hints, right.to_owned())
 }
 
 pub(super) fn context_hints(contexts: &[Context]) -> Vec<(String, String)> {
@@ -87,7 +124,6 @@ pub(super) fn context_hints(contexts: &[Context]) -> Vec<(String, String)> {
         KEYMAP
             .iter()
             .filter(move |b| b.context == *context && !b.hint.is_empty())
-            .filter(|b| b.action != Action::FocusNext || contexts.contains(&Context::Roles))
             .map(|b| (keymap::key_text(b.keys[0]), b.hint.to_owned()))
             .collect::<Vec<_>>()
     };
@@ -120,11 +156,17 @@ pub(super) fn line_of(mut hints: Vec<(String, String)>, room: usize) -> Line<'st
             .map(|(key, word)| text::width(key) + text::width(word) + 3)
             .sum()
     };
-    while wide(&hints) + 1 > room {
-        let dear = |key: &str| matches!(key, "Enter" | "/" | "?" | "Esc" | "Tab");
-        match hints.iter().rposition(|(key, _)| !dear(key)) {
+    // The blanks behind the last one may be missing.
+    while wide(&hints) > room {
+        let dear = |key: &str| match key {
+            "?" | "F1" => 3,
+            "Enter" => 2,
+            "/" | "Esc" | "Tab" => 1,
+            _ => 0,
+        };
+        let cheapest = hints.iter().enumerate().rev().min_by_key(|(_, (key, _))| dear(key));
+        match cheapest.map(|(at, _)| at) {
             Some(at) => drop(hints.remove(at)),
-            None if hints.pop().is_some() => {}
             None => break,
         }
     }

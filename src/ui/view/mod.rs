@@ -27,11 +27,12 @@ use ratatui::Frame;
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
 use ratatui::style::Style;
-use ratatui::text::Line;
-use ratatui::widgets::{Block, BorderType, Borders, Clear, Widget as _};
+use ratatui::text::{Line, Span};
+use ratatui::widgets::{Block, BorderType, Borders, Clear, Paragraph, Widget as _};
 
 use crate::domain::limits::WARNINGS;
 use crate::domain::policy::length;
+use crate::ui::input::Input;
 use crate::ui::layout::{self, Form};
 use crate::ui::model::{Dialog, Model, Screen};
 use crate::ui::{text, theme};
@@ -124,16 +125,8 @@ fn draw_into(model: &Model, buf: &mut Buffer, area: Rect) -> Option<Position> {
         return dialogs::draw(model, buf, area).unwrap_or(cursor);
     }
     if Form::of(model.size) == Form::TooSmall {
-        // Two short lines: one would be cut where it matters.
-        let middle = Rect {
-            y: area.y + area.height / 2,
-            height: area.height - area.height / 2,
-            ..area
-        };
-        let size = format!("Too small: {}x{}", area.width, area.height);
-        put(buf, middle, 0, Line::raw(size).centered());
-        put(buf, middle, 1, Line::raw("need 40x10").centered());
-        return None;
+        too_small(buf, area);
+        return dialogs::draw(model, buf, area).flatten();
     }
     let parts = layout::parts(model);
     header::draw(model, buf, parts.header);
@@ -178,6 +171,27 @@ fn draw_into(model: &Model, buf: &mut Buffer, area: Rect) -> Option<Position> {
     dialogs::draw(model, buf, area).unwrap_or(cursor)
 }
 
+/// That nothing can be shown at this size, in one line where that is not cut.
+fn too_small(buf: &mut Buffer, area: Rect) {
+    let size = format!("Too small: {}x{}", area.width, area.height);
+    let need = "need 40x10";
+    let whole = format!("{size}, {need}");
+    let mut lines = if text::width(&whole) <= usize::from(area.width) {
+        vec![whole]
+    } else {
+        vec![size, need.to_owned()]
+    };
+    lines.push("q quits".to_owned());
+    let middle = Rect {
+        y: area.y + area.height / 2,
+        height: area.height - area.height / 2,
+        ..area
+    };
+    for (y, line) in lines.into_iter().enumerate() {
+        put(buf, middle, y, Line::raw(line).centered());
+    }
+}
+
 /// One line of text on a row of an area; what does not fit is cut, a row that is not there is skipped.
 fn put(buf: &mut Buffer, area: Rect, row: usize, line: Line<'_>) {
     let Ok(row) = u16::try_from(row) else { return };
@@ -191,6 +205,31 @@ fn put(buf: &mut Buffer, area: Rect, row: usize, line: Line<'_>) {
             buf,
         );
     }
+}
+
+/// A line that is edited, behind its lead on the first row of an area, scrolled so that the cursor is in sight; answers where that stands.
+fn put_input(buf: &mut Buffer, area: Rect, lead: Span<'_>, input: &Input) -> Position {
+    put_edited(buf, area, lead, vec![Span::raw(input.text.clone())], input)
+}
+
+/// The same with the text as spans.
+fn put_edited(buf: &mut Buffer, area: Rect, lead: Span<'_>, text: Vec<Span<'_>>, input: &Input) -> Position {
+    let columns = |words: usize| u16::try_from(words).unwrap_or(u16::MAX);
+    let row = Rect {
+        x: area.x.saturating_add(columns(lead.width())).min(area.right()),
+        width: area.width.saturating_sub(columns(lead.width())),
+        height: area.height.min(1),
+        ..area
+    };
+    put(buf, area, 0, Line::from(lead));
+    let before: String = input.text.chars().take(input.cursor).collect();
+    let before = columns(text::width(&before));
+    let hidden = (before.saturating_add(1)).saturating_sub(row.width);
+    Paragraph::new(Line::from(text)).scroll((0, hidden)).render(row, buf);
+    if hidden > 0 {
+        put(buf, row, 0, Line::styled("…", theme::QUIET));
+    }
+    Position::new(row.x.saturating_add(before.saturating_sub(hidden)), area.y)
 }
 
 /// A line across the screen. In ASCII its ends are those of a frame: hyphens alone read like a part of the list.

@@ -14,7 +14,7 @@ use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 
 use super::{dialog_box, put};
-use crate::ui::keymap::{Context, KEYMAP, key_text};
+use crate::ui::keymap::{Action, Context, KEYMAP, key_text};
 use crate::ui::layout::session_parts;
 use crate::ui::model::Model;
 use crate::ui::{text, theme};
@@ -50,12 +50,26 @@ pub(super) fn draw(model: &Model, buf: &mut Buffer, area: Rect) {
     let title = format!("{} … pick a key", model.prefix);
     let footer = "Esc cancel · nothing is sent to the shell";
     let inside = dialog_box(buf, place, &title, footer, (WIDTH, height), false);
-    for (row, (keys, words)) in items.iter().take(rows).enumerate() {
+    // Where not all of them fit the last row says how to see them all.
+    let height = usize::from(inside.height);
+    let shown = if rows > height { height.saturating_sub(1) } else { rows };
+    for (row, (keys, words)) in items.iter().take(shown).enumerate() {
         let mut spans = item(keys, words);
         if let Some((keys, words)) = items.get(row + rows).filter(|_| wide) {
             spans.extend(item(keys, words));
         }
         put(buf, inside, row, Line::from(spans));
+    }
+    if shown < rows {
+        let help = KEYMAP
+            .iter()
+            .find(|b| b.context == Context::Prefix && b.action == Action::Help);
+        if let Some(help) = help {
+            let mut spans = item(&key_text(help.keys[0]), help.help);
+            spans.push(Span::styled(format!("{} more", items.len() - shown), theme::QUIET));
+            put(buf, inside, shown, Line::from(spans));
+        }
+        return;
     }
     let literal = Line::from(vec![
         Span::styled(format!(" {}", model.prefix), theme::KEY),

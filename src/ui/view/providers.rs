@@ -15,13 +15,12 @@ use crate::ui::model::{Model, ProviderRow};
 use crate::ui::{text, theme};
 
 pub(super) fn draw(model: &Model, buf: &mut Buffer, parts: Parts) {
-    let promise = " Connectivity of secret providers (read-only probes, no secret value is fetched)";
-    put(
-        buf,
-        parts.filter,
-        0,
-        Line::styled(text::cut(promise, parts.filter.width.into()), theme::QUIET),
-    );
+    let promise = if parts.filter.width >= 80 {
+        " Connectivity of secret providers (read-only probes, no secret value is fetched)"
+    } else {
+        " Read-only probes, no secret value is fetched"
+    };
+    put(buf, parts.filter, 0, Line::styled(promise, theme::QUIET));
     if parts.filter.width >= 96 {
         put(
             buf,
@@ -94,13 +93,15 @@ impl Columns {
         let fixed = 1 + Self::STATE + Self::LATENCY + Self::ROLES;
         if width >= 90 {
             let name = name.clamp(9, width / 6);
-            let kind = widest(|row| row.title).clamp(16, 16.max(width / 6));
+            let kind = widest(|row| row.title).clamp(16, width / 5 + 3);
             let rest = width - fixed - name - kind;
+            // An address is longer than how one is logged in.
+            let auth = rest * 2 / 5;
             Self {
                 name,
                 kind,
-                endpoint: rest / 2,
-                auth: rest - rest / 2,
+                endpoint: rest - auth,
+                auth,
             }
         } else {
             let name = name.clamp(10, 10.max(width / 4));

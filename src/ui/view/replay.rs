@@ -99,11 +99,7 @@ fn draw_header(model: &Model, replay: &Replay, buf: &mut Buffer, area: Rect) {
 /// The frame and what is in it: the screen, the transcript, or that it is still being read.
 fn draw_pane(model: &Model, replay: &Replay, buf: &mut Buffer, parts: &ReplayParts) {
     if let Some(transcript) = &replay.transcript {
-        let words = match &transcript.lines {
-            Some(lines) => format!("plain text · line {} of {}", transcript.top + 1, lines.len().max(1)),
-            None => "plain text".to_owned(),
-        };
-        frame(buf, parts.frame, "transcript", &words);
+        frame(buf, parts.frame, "transcript", &transcript_words(transcript));
         draw_transcript(model, replay, transcript, buf, parts.screen);
         return;
     }
@@ -130,6 +126,14 @@ fn draw_pane(model: &Model, replay: &Replay, buf: &mut Buffer, parts: &ReplayPar
 fn frame(buf: &mut Buffer, area: Rect, title: &str, below: &str) {
     if !area.is_empty() {
         panel(buf, area, Line::raw(title.to_owned()), below, theme::QUIET);
+    }
+}
+
+/// `plain text · line 3 of 120`
+fn transcript_words(transcript: &Transcript) -> String {
+    match &transcript.lines {
+        Some(lines) => format!("plain text · line {} of {}", transcript.top + 1, lines.len().max(1)),
+        None => "plain text".to_owned(),
     }
 }
 
@@ -346,7 +350,11 @@ fn draw_marks(replay: &Replay, player: &Player, buf: &mut Buffer, parts: &Replay
     };
     let width = usize::from(area.width);
     if parts.frame.is_empty() {
-        let words = format!(" {}", shown_words(player, replay, parts.screen));
+        let words = match &replay.transcript {
+            Some(transcript) => transcript_words(transcript),
+            None => shown_words(player, replay, parts.screen),
+        };
+        let words = format!(" {words}");
         let fits = text::width(&words) + text::width(&right) + 3 <= width;
         put(buf, area, 0, Line::styled(text::cut(&words, width), theme::QUIET));
         if fits {

@@ -14,10 +14,10 @@ use ratatui::text::{Line, Span};
 use super::{empty, panel, put};
 use crate::domain::status::{RoleStatus, State};
 use crate::ui::layout::{self, Parts};
-use crate::ui::model::{Check, Model, Pane, RoleRow, RowOf};
+use crate::ui::model::{Check, Model, Pane, RoleRow, Roles, RowOf};
 use crate::ui::{text, theme};
 
-/// Widths of the columns in a list of some width. The name is what never goes.
+/// Widths of the columns in a list of some width, each with the gap behind it. The name is what never goes.
 struct Columns {
     name: usize,
     kind: usize,
@@ -25,21 +25,55 @@ struct Columns {
     state: usize,
 }
 
+/// Cursor and blank before the name.
+const LEAD: usize = 2;
+/// A mark with a word of eight columns, with one of three, and alone.
+const STATE: [usize; 3] = [10, 6, 2];
+/// `pg`, and one letter for the environment.
+const SHORT_KIND: usize = 5;
+const SHORT_ENV: usize = 2;
+
 impl Columns {
-    fn of(width: usize) -> Self {
-        let (kind, env, state) = match width {
-            70.. => (14, 10, 10),
-            46.. => (10, 8, 6),
-            38.. => (5, 8, 6),
-            _ => (0, 5, 2),
-        };
+    /// The widths at which the longest name that the filter leaves fits: the word of the state goes first, then the type, then all but a
+    /// letter of the environment. Types and environments count whether they are listed now or not, so that typing a filter moves nothing.
+    fn of(width: usize, roles: &Roles) -> Self {
+        let listed = roles.shown.iter().filter_map(|place| roles.rows.get(*place));
+        let name = listed.map(|row| text::width(&row.name)).max().unwrap_or(0);
+        let widest = |columns: fn(&RoleRow) -> usize| roles.rows.iter().map(columns).max().unwrap_or(0);
+        let kind = (widest(|row| text::width(&row.kind)) + 2).clamp(6, 14);
+        let env = (widest(|row| text::width(&row.label) + text::width(access(row))) + 1).clamp(4, 14);
+        let steps = [
+            (kind, env, STATE[0]),
+            (kind, env, STATE[1]),
+            (kind, env, STATE[2]),
+            (SHORT_KIND, env, STATE[2]),
+            (0, env, STATE[2]),
+        ];
+        let fits = |(kind, env, state): &(usize, usize, usize)| LEAD + name + 1 + kind + env + state <= width;
+        let (kind, env, state) = steps.into_iter().find(fits).unwrap_or((0, SHORT_ENV, STATE[2]));
         Self {
-            name: width.saturating_sub(2 + kind + env + state),
+            name: width.saturating_sub(LEAD + kind + env + state),
             kind,
             env,
             state,
         }
     }
+
+    fn heading(&self) -> String {
+        let word = |word, columns| text::fit(if text::width(word) < columns { word } else { "" }, columns);
+        format!(
+            "  {}{}{}{}",
+            word("NAME", self.name),
+            word("TYPE", self.kind),
+            word("ENV", self.env),
+            word("STATE", self.state)
+        )
+    }
+}
+
+/// What stands behind the environment: `PROD RO`.
+fn access(row: &RoleRow) -> &'static str {
+    if row.read_only { " RO" } else { "" }
 }
 
 pub(super) fn draw(model: &Model, buf: &mut Buffer, parts: Parts) {
@@ -56,21 +90,20 @@ pub(super) fn draw(model: &Model, buf: &mut Buffer, parts: Parts) {
             empty::no_match(model, buf, inside);
             return;
         }
-        let columns = Columns::of(inside.width.into());
-        let heading = format!(
-            "  {}{}{}{}",
-            text::fit("NAME", columns.name),
-            text::fit("TYPE", columns.kind),
-            text::fit("ENV", columns.env),
-            text::fit("STATE", columns.state)
-        );
-        put(buf, inside, 0, Line::styled(heading, theme::HEADING));
     } else if roles.shown.is_empty() {
         empty::no_match(model, buf, parts.list);
         return;
     }
     let area = layout::list_rows(model);
-    let columns = Columns::of(area.width.into());
+    let columns = Columns::of(area.width.into(), roles);
+    if parts.framed {
+        let above = Rect {
+            y: area.y.saturating_sub(1),
+            height: 1,
+            ..area
+        };
+        put(buf, above, 0, Line::styled(columns.heading(), theme::HEADING));
+    }
     let visible = roles.shown.iter().enumerate().skip(roles.top).take(area.height.into());
     for (y, (i, place)) in visible.enumerate() {
         if let Some(row) = roles.rows.get(*place) {
@@ -100,28 +133,24 @@ fn row_line(model: &Model, row: &RoleRow, hits: &[usize], selected: bool, column
             theme::QUIET,
         ));
     }
-    // A role that cannot be read is neither read-only nor anything else: its state needs the room more.
-    let lent = if matches!(row.of, RowOf::Broken(_)) && columns.env >= 8 {
-        3
+    let style = environment(model, row);
+    let words = if columns.env > SHORT_ENV {
+        format!("{}{}", row.label, access(row))
     } else {
-        0
+        row.label.chars().take(1).collect()
     };
-    let (env_width, state_width) = (columns.env - lent, columns.state + lent);
-    let env = model.config.environments.get(row.env.as_deref().unwrap_or_default());
-    let style = theme::environment(env.and_then(|e| e.color.as_deref()), row.prod);
-    let ro = if row.read_only && columns.env >= 8 { " RO" } else { "" };
-    spans.push(Span::styled(text::fit(&format!("{}{ro}", row.label), env_width), style));
+    spans.push(Span::styled(text::fit(&words, columns.env - 1) + " ", style));
     let (mark, word, style) = state(model, row);
     spans.push(Span::styled(mark, style));
-    let word = if state_width > 2 {
+    let word = if columns.state > STATE[2] {
         // A word cut in the middle says less than a shorter one.
-        let fits = text::width(&word) <= state_width - 2;
+        let fits = text::width(&word) <= columns.state - 2;
         format!(" {}", if fits { word.as_str() } else { "fail" })
     } else {
         String::new()
     };
     spans.push(Span::styled(
-        text::fit(&word, state_width.saturating_sub(1)),
+        text::fit(&word, columns.state - 1),
         if style == theme::FAIL {
             theme::FAIL
         } else {
@@ -130,6 +159,12 @@ fn row_line(model: &Model, row: &RoleRow, hits: &[usize], selected: bool, column
     ));
     let line = Line::from(spans);
     if selected { theme::selected(line) } else { line }
+}
+
+/// The colour of a role's environment.
+pub(super) fn environment(model: &Model, row: &RoleRow) -> Style {
+    let env = model.config.environments.get(row.env.as_deref().unwrap_or_default());
+    theme::environment(env.and_then(|env| env.color.as_deref()), row.prod)
 }
 
 fn kind_word(kind: &str, columns: usize) -> &str {
@@ -186,18 +221,23 @@ fn short_word(status: &RoleStatus) -> String {
     }
 }
 
+/// What a row shows besides words and the state.
+pub(super) const MARKS: &[(&str, &str)] = &[(theme::CURSOR, "cursor"), ("RO", "read-only role")];
+
 fn legend(buf: &mut Buffer, area: Rect) {
+    let words =
+        |marks: &[(&str, &str)]| -> Vec<String> { marks.iter().map(|(mark, word)| format!("{mark} {word}")).collect() };
     let rows = usize::from(area.height);
     put(
         buf,
         area,
         rows - 2,
-        Line::styled(" ▌ cursor   RO read-only role", theme::QUIET),
+        Line::styled(format!(" {}", words(MARKS).join("   ")), theme::QUIET),
     );
     put(
         buf,
         area,
         rows - 1,
-        Line::styled(" ● ok ◐ checking ✗ failed ! warning ○ unchecked", theme::QUIET),
+        Line::styled(format!(" {}", words(theme::STATES).join(" ")), theme::QUIET),
     );
 }

@@ -44,7 +44,9 @@ pub(super) fn draw(model: &Model, buf: &mut Buffer) -> Option<Position> {
             status::draw(model, tab, 0, buf, parts);
             return cursor;
         }
-        return copy_mode::draw_status(copy, &contexts(model), buf, parts).or(cursor);
+        // Where the tabs share their row with the status it stands there.
+        let near = status::near_end(model, tab).filter(|_| !parts.status.is_empty());
+        return copy_mode::draw_status(copy, &contexts(model), near, buf, parts).or(cursor);
     }
     draw_screen(&emulator, buf, parts.screen);
     let scrolled = emulator.scrolled();

@@ -3,7 +3,7 @@
 use ratatui::buffer::Buffer;
 use ratatui::text::{Line, Span};
 
-use super::{panel, put};
+use super::{panel, put, tabs};
 use crate::ui::layout::{self, Parts};
 use crate::ui::model::{Model, News, Tab, TabState};
 use crate::ui::{text, theme};
@@ -48,6 +48,12 @@ pub(super) fn draw(model: &Model, buf: &mut Buffer, parts: Parts) {
         put(buf, inside, 0, Line::styled(heading, theme::HEADING));
     }
     let rows = layout::list_rows(model);
+    // The state is what one looks for here: the name gives way to it.
+    let name = if parts.framed {
+        27
+    } else {
+        22.min(usize::from(rows.width).saturating_sub(33)).max(8)
+    };
     let shown = sessions.tabs.iter().enumerate().skip(sessions.top);
     for (y, (i, tab)) in shown.take(rows.height.into()).enumerate() {
         let selected = i == sessions.selected;
@@ -62,11 +68,11 @@ pub(super) fn draw(model: &Model, buf: &mut Buffer, parts: Parts) {
             ),
             TabState::Ended(_) => ending_words(tab),
         };
-        let name = text::fit(&tab.role, if parts.framed { 27 } else { 22 });
+        let name = text::fit(&tab.role, name);
         let mut line = Line::from(vec![
             Span::styled(if selected { theme::CURSOR } else { " " }, theme::KEY),
             Span::raw(format!("{:<2} {name} ", i + 1)),
-            Span::styled(text::fit(&tab.label, 7) + " ", theme::environment(None, tab.prod)),
+            Span::styled(text::fit(&tab.label, 7) + " ", tabs::environment(tab).style),
             Span::raw(if parts.framed {
                 text::fit(program_name(tab), 13) + " "
             } else {
@@ -96,7 +102,7 @@ pub fn program_name(tab: &Tab) -> &str {
     tab.program.rsplit('/').next().unwrap_or(&tab.program)
 }
 
-/// `exited 3 after 11m32s`, `exited 143 (signal 15) after 9s`, `ended: idle 15m, after 31m02s`.
+/// `exited 3 after 11m32s`, `exited 143 (signal TERM) after 9s`, `ended: idle 15m, after 31m02s`.
 pub fn ending_words(tab: &Tab) -> String {
     let TabState::Ended(ending) = &tab.state else {
         return String::new();
@@ -104,7 +110,11 @@ pub fn ending_words(tab: &Tab) -> String {
     let after = text::duration(i64::try_from(ending.ran.as_secs()).unwrap_or(i64::MAX));
     match (ending.limit, ending.signal) {
         (Some(limit), _) => format!("ended: {limit}, after {after}"),
-        (None, Some(signal)) => format!("exited {} (signal {signal}) after {after}", ending.code),
+        (None, Some(signal)) => {
+            let name = signal_hook::low_level::signal_name(signal);
+            let name = name.map_or_else(|| signal.to_string(), |name| name.trim_start_matches("SIG").to_owned());
+            format!("exited {} (signal {name}) after {after}", ending.code)
+        }
         (None, None) => format!("exited {} after {after}", ending.code),
     }
 }

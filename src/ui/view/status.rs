@@ -13,7 +13,7 @@ use ratatui::text::{Line, Span};
 
 use super::session::{NEWER, is_outdated};
 use super::sessions::ending_words;
-use super::{lease, put, tabs};
+use super::{hints, lease, put, tabs};
 use crate::config::Hints;
 use crate::domain::limits::{Limit, warnings};
 use crate::ui::keymap::{Action, Binding, Context, KEYMAP, key_text};
@@ -52,9 +52,7 @@ pub(super) fn draw(model: &Model, tab: &Tab, scrolled: usize, buf: &mut Buffer, 
 /// What must be said now instead of the hint, and whether it takes the whole row.
 fn said(model: &Model, tab: &Tab, scrolled: usize, width: usize) -> Option<(Line<'static>, bool)> {
     if let Some(notice) = &model.notice {
-        let style = if notice.bad { theme::WARN } else { theme::OK };
-        let words = format!(" {}", text::cut(&notice.text, width.saturating_sub(2)));
-        return Some((Line::styled(words, style), true));
+        return Some((hints::remark(model, notice, width), true));
     }
     if model.sessions.prefix {
         return Some((Line::styled(" PREFIX", theme::KEY), !tab.is_live()));
@@ -166,21 +164,21 @@ fn nearness(limit: Limit, left: Duration) -> Style {
     }
 }
 
+/// `ends in 0:42` once the limit that is reached first is near.
+pub(super) fn near_end(model: &Model, tab: &Tab) -> Option<Span<'static>> {
+    let first = tab.left(model.now).next().filter(|_| tab.is_live());
+    let (limit, left) = first.filter(|(limit, left)| warnings(*limit, *left) > 0)?;
+    let words = format!("ends in {}", text::clock(left.as_secs()));
+    Some(Span::styled(words, nearness(limit, left)))
+}
+
 /// The one fact that a row shared with the tabs has room for: the limit that is reached first, else how to reach the menu.
 pub(super) fn brief(model: &Model, tab: &Tab) -> Option<Span<'static>> {
     if !tab.is_live() {
         return None;
     }
-    let limit = tab.left(model.now).next();
-    let near = limit.filter(|(limit, left)| warnings(*limit, *left) > 0);
-    match near {
-        Some((limit, left)) => {
-            let words = format!("ends in {}", text::clock(left.as_secs()));
-            Some(Span::styled(words, nearness(limit, left)))
-        }
-        None if model.config.ui.hints == Hints::Off => None,
-        None => Some(Span::styled(model.prefix.short(), theme::KEY)),
-    }
+    let menu = (model.config.ui.hints != Hints::Off).then(|| Span::styled(model.prefix.short(), theme::KEY));
+    near_end(model, tab).or(menu)
 }
 
 /// ` exited 3 after 11m32s — Enter back · R reconnect`
@@ -189,15 +187,19 @@ fn end_bar(model: &Model, tab: &Tab, room: usize) -> Line<'static> {
         TabState::Ended(ending) if ending.code == 0 => theme::OK,
         _ => theme::FAIL,
     };
-    let mut spans = vec![Span::styled(format!(" {}", ending_words(tab)), code_style)];
+    let mut line = Line::from(Span::styled(format!(" {}", ending_words(tab)), code_style));
     let recorded = tab.recorded.file().is_some();
     let offered = |b: &&Binding| b.context == Context::Ended && (recorded || b.action != Action::Replay);
     for (i, binding) in KEYMAP.iter().filter(offered).enumerate() {
-        spans.push(Span::raw(if i > 0 { " · " } else { " — " }));
-        spans.push(Span::styled(key_text(binding.keys[0]), theme::KEY));
-        spans.push(Span::raw(format!(" {}", binding.hint)));
+        let between = Span::raw(if i > 0 { " · " } else { " — " });
+        let key = Span::styled(key_text(binding.keys[0]), theme::KEY);
+        let word = Span::raw(format!(" {}", binding.hint));
+        // A key with half of its word says nothing.
+        if line.width() + between.width() + key.width() + word.width() > room {
+            break;
+        }
+        line.extend([between, key, word]);
     }
-    let mut line = Line::from(spans);
     if let Some((words, style)) = lease::outcome(model, tab)
         && line.width() + text::width(&words) + 3 <= room
     {

@@ -8,7 +8,7 @@ use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
 use super::sessions::short_ending;
-use super::{dialog_box, put, tabs};
+use super::{dialog_box, put, put_input, tabs};
 use crate::ui::input::Input;
 use crate::ui::model::{Model, News, Tab, TabState};
 use crate::ui::update::tab_list_rows;
@@ -36,12 +36,11 @@ pub(super) fn draw(model: &Model, filter: &Input, selected: usize, buf: &mut Buf
         buf,
         area,
         &title,
-        "type to filter · Enter goes there · Esc",
+        "type to filter · Enter goes there · Esc closes",
         size,
         false,
     );
-    let typed = Line::from(vec![Span::styled(" / ", theme::KEY), Span::raw(filter.text.clone())]);
-    put(buf, inside, 0, typed);
+    let cursor = put_input(buf, inside, Span::styled(" / ", theme::KEY), filter);
     let rows = usize::from(inside.height).saturating_sub(2);
     let top = (selected + 1).saturating_sub(rows);
     let name = found.iter().filter_map(|index| tabs.get(*index));
@@ -56,12 +55,7 @@ pub(super) fn draw(model: &Model, filter: &Input, selected: usize, buf: &mut Buf
     if found.is_empty() {
         put(buf, inside, 2, Line::styled(" no tab is called that", theme::WARN));
     }
-    let before: String = filter.text.chars().take(filter.cursor).collect();
-    let column = u16::try_from(3 + text::width(&before)).unwrap_or(u16::MAX);
-    Position::new(
-        inside.x.saturating_add(column).min(inside.right().saturating_sub(1)),
-        inside.y,
-    )
+    cursor
 }
 
 fn row(model: &Model, index: usize, tab: &Tab, selected: bool, name: usize, width: usize) -> Line<'static> {

@@ -28,7 +28,7 @@ const NAME: [usize; 3] = [32, 24, 16];
 /// Columns of ` +`, and of `‹12! ` where tabs are left out.
 const NEW: usize = 2;
 const MORE: usize = 5;
-/// The fewest columns that the tabs get before the right side gives way.
+/// The fewest columns that the tabs get before the right side gives way, if they need them.
 const TABS: usize = 30;
 
 /// One word of the row.
@@ -82,7 +82,8 @@ pub(super) fn right_side(model: &Model, tab: &Tab) -> Line<'static> {
     }
     words.retain(|(_, word)| !word.content.is_empty());
     let wide = |words: &[(u8, Span<'static>)]| words.iter().map(|(_, word)| word.width() + 2).sum::<usize>();
-    while wide(&words) + TABS > columns {
+    let tabs = TABS.min(needed(model));
+    while wide(&words) + tabs > columns {
         let lowest = words.iter().enumerate().min_by_key(|(_, (rank, _))| *rank);
         match lowest {
             Some((at, (rank, _))) if *rank < u8::MAX => drop(words.remove(at)),
@@ -104,12 +105,24 @@ pub(super) fn environment(tab: &Tab) -> Span<'static> {
     Span::styled(tab.label.clone(), look)
 }
 
-/// ` 1:prod-postgres* ▏`: number, role, marks. `*` stands in front, `!` has printed or rung since it was last there, `✗` has ended.
+/// Columns in which all tabs have room with their names at full length.
+fn needed(model: &Model) -> usize {
+    let tabs = model.sessions.tabs.iter().enumerate();
+    let titles = tabs.map(|(index, tab)| wide(&title(model, index, tab, NAME[0])));
+    titles.sum::<usize>() + 1 + NEW
+}
+
+/// ` 1:prod-postgres* ▏`: number, role, marks. `P` stands before a role of production that is not in front: of the one that is, the right
+/// side says it. `*` stands in front, `!` has printed or rung since it was last there, `✗` has ended.
 fn title(model: &Model, index: usize, tab: &Tab, name: usize) -> Vec<Piece> {
     let current = index == model.sessions.active;
     let ended = matches!(tab.state, TabState::Ended(_));
     let style = if current { theme::BOLD } else { theme::PLAIN };
-    let style = if tab.prod { style.patch(theme::PROD) } else { style };
+    let style = if tab.prod {
+        style.patch(theme::environment(tab.color.as_deref(), true))
+    } else {
+        style
+    };
     let (mark, look) = match (current, ended, tab.news) {
         (true, false, _) => ("* ", style),
         (true, true, _) => ("*✗", style),
@@ -119,8 +132,10 @@ fn title(model: &Model, index: usize, tab: &Tab, name: usize) -> Vec<Piece> {
         (false, false, News::Bell) => (" !", theme::BELL),
     };
     let target = Some(Target::Tab(index));
+    let production = if tab.prod && !current { "P " } else { "" };
+    let words = format!("{}:{production}{}", index + 1, text::cut(&tab.role, name));
     vec![
-        Piece::new(format!("{}:{}", index + 1, text::cut(&tab.role, name)), style, target),
+        Piece::new(words, style, target),
         Piece::new(mark, look, target),
         Piece::new("▏", theme::QUIET, None),
     ]
