@@ -124,7 +124,8 @@ fn note(journal: &mut Leftover, entry: &Entry, result: Result<(), Problem>) {
     }
 }
 
-#[cfg(all(test, feature = "vault"))]
+#[cfg(feature = "vault")]
+#[cfg(test)]
 mod tests {
     use std::io::{Read as _, Write as _};
     use std::net::TcpListener;
