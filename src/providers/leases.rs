@@ -74,8 +74,8 @@ struct Shared {
     journals: Mutex<BTreeMap<PathBuf, Journal>>,
     /// Those that could not be given back so far, and why.
     owed: Mutex<BTreeMap<Key, (Lease, Problem)>>,
-    /// Providers that have logged in by themselves, by name.
-    logins: Mutex<BTreeMap<String, Arc<Registry>>>,
+    /// Providers that have logged in by themselves, by name; one name may stand in several registries, as configurations were read.
+    logins: Mutex<Vec<(String, Arc<Registry>)>>,
 }
 
 static SHARED: Shared = Shared {
@@ -89,7 +89,7 @@ static SHARED: Shared = Shared {
     fewer: Condvar::new(),
     journals: Mutex::new(BTreeMap::new()),
     owed: Mutex::new(BTreeMap::new()),
-    logins: Mutex::new(BTreeMap::new()),
+    logins: Mutex::new(Vec::new()),
 };
 
 struct Counts {
@@ -232,7 +232,11 @@ pub fn sweep(providers: &Providers) {
 /// Remembers that a provider has logged in by itself, with a login that nobody needs once this process has ended.
 #[cfg(feature = "vault")]
 pub(super) fn logged_in(registry: Arc<Registry>, provider: &str) {
-    lock(&SHARED.logins).insert(provider.to_owned(), registry);
+    let mut logins = lock(&SHARED.logins);
+    let known = |(name, other): &(String, Arc<Registry>)| name == provider && Arc::ptr_eq(other, &registry);
+    if !logins.iter().any(known) {
+        logins.push((provider.to_owned(), registry));
+    }
 }
 
 /// Ends, in the background, the logins that this process has made for itself: to be called when nothing is asked any more. Returns at
