@@ -228,6 +228,7 @@ fn fill_store(data_folder: PathBuf, roles: &[&DemoRoles]) -> Result<(), Problem>
         kind: ProviderKind::Local,
         settings: BTreeMap::new(),
         at: None,
+        broken: None,
     };
     let world = World {
         env: BTreeMap::new().into(),

@@ -3,7 +3,7 @@
 mod from;
 mod rules;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::fields::WrittenField;
 use super::policy;
@@ -56,8 +56,16 @@ impl<'a> Assembly<'_, 'a> {
         self.check_command(&role, connector);
         self.check_arguments(&role);
         self.check_inherited(&role);
+        self.adopt_of_providers(&role);
         self.warn(&role);
         role
+    }
+
+    /// What is wrong with the providers that the role is read from is wrong with it.
+    fn adopt_of_providers(&self, role: &Role) {
+        let named: BTreeSet<&str> = role.fields.iter().flat_map(|field| field.source.providers()).collect();
+        let broken = named.iter().filter_map(|name| self.world.broken_providers.get(*name));
+        broken.for_each(|problems| self.scope.adopt(problems));
     }
 
     /// What the role's layers say, then its environment, then the defaults.
