@@ -24,7 +24,10 @@ fn main() -> ExitCode {
     if first == hallpass::providers::command::ARGUMENT {
         return hallpass::providers::command::watch(std::env::args_os().skip(2));
     }
-    hallpass::cli::main(tui)
+    hallpass::cli::main(hallpass::cli::UserInterface {
+        run: tui,
+        keys: hallpass::ui::keymap::as_text,
+    })
 }
 
 /// Neither the command line nor the user interface knows the other: here they meet.

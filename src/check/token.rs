@@ -1,5 +1,5 @@
 //! Tokens for databases are checked by making one and dropping it: that takes the credentials, the region and the host, and no
-//! connection to the database.
+//! connection to the database. A token is made without asking anybody, so the credentials are proven beside it.
 
 use std::cell::Cell;
 use std::collections::BTreeMap;
@@ -57,6 +57,24 @@ impl Checker<'_> {
         Wanted { role, field, login }
     }
 
+    /// The logins that would sign these tokens and that the provider does not accept, by the role they take on; each asked about once.
+    async fn refused_signers(
+        &self,
+        provider: &str,
+        wanted: &[Wanted<'_>],
+        limit: Option<Limit>,
+    ) -> BTreeMap<Option<String>, Problem> {
+        let lane = &self.providers.lane(provider);
+        let logins = wanted.iter().filter_map(|wanted| wanted.login.as_ref().ok());
+        let signers: BTreeMap<_, _> = logins.map(|login| (login.role_arn.clone(), login)).collect();
+        let proofs = signers.into_iter().map(|(signer, login)| async move {
+            let prove = async { self.providers.get(provider)?.prove_signer(login).await };
+            let (proven, _) = self.ask(provider, lane, limit, prove).await;
+            Some((signer, proven.err()?))
+        });
+        join_all(proofs).await.into_iter().flatten().collect()
+    }
+
     /// What came of these tokens of one provider.
     pub(super) async fn tokens<'a>(
         &self,
@@ -65,7 +83,13 @@ impl Checker<'_> {
         limit: Option<Limit>,
     ) -> Statuses<'a> {
         let lane = &self.providers.lane(provider);
+        let refused = self.refused_signers(provider, &wanted, limit).await;
+        let refused = &refused;
         let asked = wanted.into_iter().map(|Wanted { role, field, login }| async move {
+            let login = login.and_then(|login| match refused.get(&login.role_arn) {
+                Some(problem) => Err(problem.clone()),
+                None => Ok(login),
+            });
             let (made, ms) = match login {
                 Err(problem) => (Err(problem), 0),
                 Ok(login) => {

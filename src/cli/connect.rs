@@ -15,7 +15,7 @@ use crate::domain::plan::LaunchPlan;
 use crate::domain::problem::Problem;
 use crate::domain::reference::ProviderKind;
 use crate::launch::{self, Request};
-use crate::providers::leases::{PATIENCE as PATIENCE_FOR_LEASES, made, sweep};
+use crate::providers::leases::{PATIENCE as PATIENCE_FOR_LEASES, leave, made, sweep};
 use crate::recording::Recorder;
 use crate::session::{passthrough, pipe};
 
@@ -96,8 +96,9 @@ pub(super) fn plan(
         Ok(Err(problems)) if unlock(&problems, request, frame, &runtime)? => resolve(),
         other => other,
     };
-    // Nobody drives its connections any more, and leases would be given back through them.
-    drop(runtime);
+    // Nobody drives its connections any more, and leases would be given back through them. A name server that does not answer keeps a
+    // thread busy, which nobody waits for.
+    runtime.shutdown_background();
     let plan = match plan {
         Ok(plan) => plan?,
         Err(signal) => {
@@ -105,6 +106,9 @@ pub(super) fn plan(
             leases::end_by(signal, frame.quiet)
         }
     };
+    if plan.leases.is_empty() {
+        leave();
+    }
     if !frame.quiet {
         for warning in &plan.warnings {
             note(&format!("warning: {warning}"));

@@ -14,7 +14,7 @@ use clap::Args;
 use rustix::fs::{FlockOperation, flock};
 use tempfile::TempDir;
 
-use super::{Global, RunTui, note};
+use super::{Global, UserInterface, note};
 use crate::domain::catalogue;
 use crate::domain::problem::Problem;
 use crate::domain::reference::ProviderKind;
@@ -116,7 +116,7 @@ pub(super) fn run(
     demo: Demo,
     global: &Global,
     mut env: BTreeMap<String, OsString>,
-    run_tui: RunTui,
+    ui: UserInterface,
 ) -> Result<u8, Problem> {
     if demo.command.first().is_some_and(|word| word == "demo") {
         return Err(Problem::new(&catalogue::USAGE, "a demo in a demo shows nothing new"));
@@ -147,7 +147,7 @@ pub(super) fn run(
         env.remove(name);
     }
     env.extend(home.environment());
-    let code = super::run(arguments(demo.command, global), &env, run_tui);
+    let code = super::run(arguments(demo.command, global), &env, ui);
     drop(home);
     Ok(code)
 }
@@ -228,6 +228,7 @@ fn fill_store(data_folder: PathBuf, roles: &[&DemoRoles]) -> Result<(), Problem>
         kind: ProviderKind::Local,
         settings: BTreeMap::new(),
         at: None,
+        broken: None,
     };
     let world = World {
         env: BTreeMap::new().into(),

@@ -15,14 +15,14 @@ use crate::providers::{PROVIDERS, ProviderSpec};
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  hallpass help E-VAULT-403\n  hallpass help exit-codes\n  hallpass help providers")]
 pub(super) struct Help {
-    /// An error code, a command, or one of: codes, config, exit-codes, filters, providers, references
+    /// An error code, a command, or one of: codes, config, exit-codes, filters, keys, providers, references
     topic: Option<String>,
 }
 
 /// Makes the text of a topic.
 type Text = fn() -> String;
 
-/// The topics that are neither a code nor a command.
+/// The topics that are neither a code nor a command, or more than the command's help.
 const TOPICS: &[(&str, Text)] = &[
     ("codes", codes),
     ("config", config),
@@ -180,12 +180,14 @@ fn config() -> String {
     lines.join("\n")
 }
 
-pub(super) fn run(help: &Help) -> Result<u8, Problem> {
+/// `keys` makes the text of the keys, which the user interface knows.
+pub(super) fn run(help: &Help, keys: Text) -> Result<u8, Problem> {
     let Some(topic) = &help.topic else {
         say(&Cli::command().render_long_help().to_string());
         return Ok(0);
     };
-    if let Some((_, text)) = TOPICS.iter().find(|(name, _)| name == topic) {
+    let topics = || TOPICS.iter().copied().chain([("keys", keys)]);
+    if let Some((_, text)) = topics().find(|(name, _)| name == topic) {
         say(&text());
         return Ok(0);
     }
@@ -211,7 +213,7 @@ pub(super) fn run(help: &Help) -> Result<u8, Problem> {
     let known = CODES
         .iter()
         .map(|code| code.id)
-        .chain(TOPICS.iter().map(|(name, _)| *name))
+        .chain(topics().map(|(name, _)| name))
         .chain(commands.iter().map(String::as_str));
     let wanted = if topic.to_uppercase().starts_with("E-") {
         topic.to_uppercase()
@@ -231,9 +233,10 @@ mod tests {
     use super::*;
 
     fn on(topic: &str) -> Result<u8, Problem> {
-        run(&Help {
+        let help = Help {
             topic: Some(topic.to_owned()),
-        })
+        };
+        run(&help, String::new)
     }
 
     #[test]
@@ -242,6 +245,7 @@ mod tests {
             ("exitcodes", "exit-codes"),
             ("e-vault-404-kee", "E-VAULT-404-KEY"),
             ("chek", "check"),
+            ("kyes", "keys"),
         ] {
             let problem = on(wrong).unwrap_err();
             assert!(

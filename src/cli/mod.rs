@@ -142,8 +142,14 @@ pub struct Tui {
     pub reload: Arc<dyn Fn() -> Config + Send + Sync>,
 }
 
-/// Runs the terminal user interface to its end and gives the exit code. `main` hands it in: the command line knows no screen.
-pub type RunTui = fn(Tui) -> Result<u8, Problem>;
+/// The terminal user interface, as far as `main` hands it in: the command line knows no screen.
+#[derive(Clone, Copy)]
+pub struct UserInterface {
+    /// Runs it to its end and gives the exit code.
+    pub run: fn(Tui) -> Result<u8, Problem>,
+    /// All of its keys, as text.
+    pub keys: fn() -> String,
+}
 
 /// What every command works with: the folders, the configuration, the providers, as this run sees them.
 pub(crate) struct Frame {
@@ -155,7 +161,7 @@ pub(crate) struct Frame {
     pub(crate) ascii: bool,
     /// Whether questions may be asked on the terminal.
     pub(crate) may_ask: bool,
-    run_tui: RunTui,
+    ui: UserInterface,
     reload: Arc<dyn Fn() -> Config + Send + Sync>,
 }
 
@@ -165,7 +171,7 @@ fn prefix_key(text: &str) -> Result<String, String> {
 }
 
 impl Frame {
-    fn new(global: &Global, env: BTreeMap<String, OsString>, run_tui: RunTui) -> Result<Self, Problem> {
+    fn new(global: &Global, env: BTreeMap<String, OsString>, ui: UserInterface) -> Result<Self, Problem> {
         // A relative HOME is none: files must not land in whatever folder we stand in.
         let home = match env.get("HOME") {
             Some(home) => Some(PathBuf::from(home)).filter(|home| home.is_absolute()),
@@ -210,7 +216,7 @@ impl Frame {
             quiet: global.quiet,
             ascii: global.ascii,
             may_ask: !global.no_input && !ci,
-            run_tui,
+            ui,
             reload,
         })
     }
@@ -262,15 +268,15 @@ fn has_room_for(descriptors: usize) -> std::io::Result<()> {
 }
 
 /// Runs the program with the arguments and the environment of this process.
-pub fn main(run_tui: RunTui) -> ExitCode {
+pub fn main(ui: UserInterface) -> ExitCode {
     let env: BTreeMap<String, OsString> = std::env::vars_os()
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value)))
         .collect();
-    ExitCode::from(run(std::env::args_os().collect(), &env, run_tui))
+    ExitCode::from(run(std::env::args_os().collect(), &env, ui))
 }
 
 /// Runs one command line in this process, with this environment. `demo` comes back through here with its own folders.
-pub(crate) fn run(args: Vec<OsString>, env: &BTreeMap<String, OsString>, run_tui: RunTui) -> u8 {
+pub(crate) fn run(args: Vec<OsString>, env: &BTreeMap<String, OsString>, ui: UserInterface) -> u8 {
     // Global options may stand before the command.
     let mut words = args.iter().skip(1).take_while(|word| *word != "--");
     let wraps_child = words.any(|word| word == "connect" || word == "exec");
@@ -288,7 +294,7 @@ pub(crate) fn run(args: Vec<OsString>, env: &BTreeMap<String, OsString>, run_tui
     };
     let quiet = cli.global.quiet;
     let wraps_child = matches!(cli.command, Some(Command::Connect(_) | Command::Exec(_)));
-    let done = dispatch(cli, env, run_tui);
+    let done = dispatch(cli, env, ui);
     leases::settle(quiet);
     recording::settle();
     match done {
@@ -308,10 +314,10 @@ pub(crate) fn run(args: Vec<OsString>, env: &BTreeMap<String, OsString>, run_tui
     }
 }
 
-fn dispatch(cli: Cli, env: &BTreeMap<String, OsString>, run_tui: RunTui) -> Result<u8, Vec<Problem>> {
+fn dispatch(cli: Cli, env: &BTreeMap<String, OsString>, ui: UserInterface) -> Result<u8, Vec<Problem>> {
     let one = |problem| vec![problem];
     let global = cli.global;
-    let frame = || Frame::new(&global, env.clone(), run_tui).map_err(one);
+    let frame = || Frame::new(&global, env.clone(), ui).map_err(one);
     match cli.command {
         None => tui::run(&frame()?).map_err(one),
         Some(Command::Connect(connect)) => connect::run(connect, &frame()?),
@@ -329,8 +335,8 @@ fn dispatch(cli: Cli, env: &BTreeMap<String, OsString>, run_tui: RunTui) -> Resu
         Some(Command::Secret(command)) => secret::run(command, &frame()?).map_err(one),
         Some(Command::Config(command)) => Ok(config::run(&command, &frame()?)),
         #[cfg(feature = "local")]
-        Some(Command::Demo(demo)) => demo::run(demo, &global, env.clone(), run_tui).map_err(one),
-        Some(Command::Help(help)) => help::run(&help).map_err(one),
+        Some(Command::Demo(demo)) => demo::run(demo, &global, env.clone(), ui).map_err(one),
+        Some(Command::Help(help)) => help::run(&help, ui.keys).map_err(one),
         Some(Command::Version(version)) => Ok(version::run(&version, global.json)),
     }
 }

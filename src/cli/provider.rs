@@ -156,7 +156,7 @@ fn test(test: &Test, frame: &Frame) -> Result<u8, Problem> {
         world: &frame.world,
     };
     let tested = names.iter().map(|name| checker.provider(name));
-    let statuses = frame.runtime()?.block_on(join_all(tested));
+    let statuses = waited(frame, join_all(tested))?;
     if frame.json {
         let providers: Vec<Value> = statuses.iter().map(json::provider).collect();
         say(&json::document(json!({ "providers": providers })));
@@ -208,13 +208,13 @@ fn login(login: &Login, frame: &Frame) -> Result<u8, Problem> {
     known(&login.name, frame)?;
     let provider = frame.providers.get(&login.name)?;
     let person = person::AtTerminal::new(frame, !login.no_browser);
-    let outcome = frame.runtime()?.block_on(async {
+    let outcome = waited(frame, async {
         tokio::select! {
             outcome = provider.login(&person) => outcome,
             // The signal ends the question, not the process: what waits for the browser is closed in order.
             _ = tokio::signal::ctrl_c() => Err(Problem::new(&catalogue::PROVIDER_CANCELLED, "cancelled with Ctrl-C")),
         }
-    });
+    })?;
     match outcome {
         Ok(who) if frame.json => say(&json::document(json!({ "provider": login.name, "login": who }))),
         Ok(who) => say(&printable(&format!("Logged in to {}: {who}", login.name))),
@@ -225,6 +225,14 @@ fn login(login: &Login, frame: &Frame) -> Result<u8, Problem> {
         Err(problem) => return Err(problem),
     }
     Ok(0)
+}
+
+/// Does the work, and waits for nothing else: a name server that does not answer keeps a thread busy for much longer.
+fn waited<T>(frame: &Frame, work: impl Future<Output = T>) -> Result<T, Problem> {
+    let runtime = frame.runtime()?;
+    let done = runtime.block_on(work);
+    runtime.shutdown_background();
+    Ok(done)
 }
 
 /// A problem with the nearest names if no provider has this one.

@@ -32,7 +32,7 @@ fn start(frame: &Frame, open: Option<Request>, replay: Option<Start>) -> Result<
     if replay.is_none() {
         leases::sweep(&frame.providers);
     }
-    (frame.run_tui)(Tui {
+    (frame.ui.run)(Tui {
         config: Arc::clone(&frame.config),
         providers: Arc::clone(&frame.providers),
         world: frame.world.clone(),

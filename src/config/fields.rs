@@ -206,7 +206,14 @@ impl FieldReader<'_, '_> {
         let get = |name: &str| members.iter().find(|member| member.name == name);
         field.source = self.origin(origin, &members)?;
         if let Source::Secret(secret) = &mut field.source {
-            secret.id.pin = self.pin(get("version"), get("stage"))?;
+            let pin = self.pin(get("version"), get("stage"))?;
+            if let Some(written) = get("version").or(get("stage"))
+                && let Some(Err(why)) = pin.as_ref().map(|pin| pin.check(secret.id.kind))
+            {
+                self.unpinnable(written, why);
+                return None;
+            }
+            secret.id.pin = pin;
         } else if let Some(pin) = get("version").or(get("stage")) {
             let message = format!(
                 "`{}` of {} stands beside no secret that it could pin",
@@ -235,6 +242,14 @@ impl FieldReader<'_, '_> {
             field.default = Some(text.to_owned());
         }
         Some(())
+    }
+
+    fn unpinnable(&self, written: &Entry<'_>, why: &str) {
+        let message = format!("`{}` of {} pins nothing", written.name, self.what);
+        let problem = Problem::new(&catalogue::PROVIDER_UNSUPPORTED, message)
+            .causes(vec![why.to_owned()])
+            .fixes(vec![format!("correct or remove `{}`", written.name)]);
+        self.scope.problem(&written.key_place(), problem);
     }
 
     /// A text that stands where no reference is read: one that looks like it would reach the child as it is.

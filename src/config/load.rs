@@ -1,13 +1,11 @@
 //! From the files of a run to a [`Config`]: parsed once, walked twice (what roles refer to first), all problems together.
 
-use std::collections::BTreeMap;
-
 use toml::Spanned;
 use toml::de::DeTable;
 
 use super::connectors::{self, Catalog};
 use super::discover::{Contents, discover};
-use super::provider_settings;
+use super::provider_settings::{Finished, Providers};
 use super::report::{Place, ProblemId, Report, Scope};
 use super::roles::{self, Declared, World};
 use super::settings::{SETTINGS_KEYS, Settings, sections};
@@ -18,6 +16,7 @@ use crate::domain::catalogue;
 use crate::domain::problem::Problem;
 use crate::domain::reference::ProviderNames;
 use crate::domain::role::Role;
+use crate::domain::suggest;
 
 /// What every file may hold.
 const ROLE_FILE_KEYS: &[Key] = &[
@@ -70,12 +69,16 @@ pub fn load(options: &LoadOptions) -> Config {
     let Declarations {
         mut settings,
         names,
-        providers,
+        mut providers,
         catalog,
         roots,
     } = declarations(&report, &built_in, &trees);
-    settings.policies.add_problems(unread_settings);
-    let providers = provider_settings::finish(&report, &providers, &names);
+    settings.policies.add_problems(unread_settings.clone());
+    providers.add_problems(unread_settings);
+    let Finished {
+        mut providers,
+        broken: broken_providers,
+    } = providers.finish(&report, &names);
     let (connectors, broken_connectors) = catalog.finish(&report);
 
     let world = World {
@@ -83,6 +86,7 @@ pub fn load(options: &LoadOptions) -> Config {
         names: &names,
         connectors: &connectors,
         broken_connectors: &broken_connectors,
+        broken_providers: &broken_providers,
         connector_names: connectors::all_names(&connectors),
         policies: &settings.policies,
     };
@@ -91,8 +95,14 @@ pub fn load(options: &LoadOptions) -> Config {
 
     drop(world);
     let sorted = report.sorted();
+    let first = |problems: &[ProblemId]| problems.iter().map(|id| sorted.places[*id]).min();
+    for (name, problems) in &broken_providers {
+        if let (Some(config), Some(first)) = (providers.get_mut(name), first(problems)) {
+            config.broken = Some(sorted.problems[first].clone());
+        }
+    }
     let place = |broken: roles::Broken| BrokenRole {
-        problem: broken.problems.iter().map(|id| sorted.places[*id]).min().unwrap_or(0),
+        problem: first(&broken.problems).unwrap_or(0),
         ..broken.role
     };
     let broken = broken.into_iter().map(place).collect();
@@ -119,7 +129,7 @@ pub fn load(options: &LoadOptions) -> Config {
 struct Declarations<'a> {
     settings: Settings,
     names: ProviderNames,
-    providers: BTreeMap<String, provider_settings::Declared<'a>>,
+    providers: Providers<'a>,
     catalog: Catalog<'a>,
     /// The files that hold roles, for the second walk.
     roots: Vec<(&'a Tree<'a>, Table<'a>)>,
@@ -133,7 +143,7 @@ fn declarations<'a>(
     let mut found = Declarations {
         settings: Settings::default(),
         names: ProviderNames::default(),
-        providers: BTreeMap::new(),
+        providers: Providers::default(),
         catalog: Catalog::new(),
         roots: Vec::new(),
     };
@@ -152,12 +162,12 @@ fn declarations<'a>(
         let root = open_root(&scope, tree);
         if *tree.contents == Contents::Settings {
             found.settings.read(&scope, &root);
-            if mentions_policies(&tree.file.text) {
-                found.settings.policies.add_problems(tree.broken.clone());
+            found.doubt(tree, &root, &scope);
+            let own = Scope::new(report, tree.muted());
+            for entry in sections(&own, &root, "providers") {
+                found.providers.declare(&own, &entry, &mut found.names);
             }
-            for entry in sections(&scope, &root, "providers") {
-                provider_settings::declare(&scope, &entry, &mut found.providers, &mut found.names);
-            }
+            found.providers.add_problems(own.into_problems());
         }
         for entry in sections(&scope, &root, "connectors") {
             let scope = Scope::new(report, tree.muted());
@@ -169,12 +179,33 @@ fn declarations<'a>(
     found
 }
 
-/// Whether a file may say under which conditions the roles of all files are opened. Where it cannot be parsed and may, none of them is: it
-/// could have said that they must be recorded.
-fn mentions_policies(text: &str) -> bool {
-    ["defaults", "environments", "recordings"]
-        .iter()
-        .any(|section| text.contains(section))
+/// Sections that say under which conditions the roles of all files are opened.
+const POLICIES: [&str; 3] = ["defaults", "environments", "recordings"];
+
+impl Declarations<'_> {
+    /// Where a file cannot be parsed and may hold policies, or a table of it has a name that may be meant for them, no role is opened: it
+    /// could have said that they must be recorded. The same with providers and those that are read from them.
+    fn doubt(&mut self, tree: &Tree<'_>, root: &Table<'_>, scope: &Scope<'_>) {
+        let text = &tree.file.text;
+        if POLICIES.iter().any(|section| text.contains(section)) {
+            self.settings.policies.add_problems(tree.broken.clone());
+        }
+        if text.contains("provider") {
+            self.providers.add_problems(tree.broken.clone());
+        }
+        let keys = root_keys(true);
+        for entry in root.all() {
+            if keys.iter().any(|key| key.name == entry.name) || !entry.value.get_ref().is_table() {
+                continue;
+            }
+            let meant = suggest::nearest(entry.name, SETTINGS_KEYS.iter().map(|key| key.name));
+            match meant.first().map(String::as_str) {
+                Some("providers") => self.providers.add_problems(scope.problems()),
+                Some(section) if POLICIES.contains(&section) => self.settings.policies.add_problems(scope.problems()),
+                _ => {}
+            }
+        }
+    }
 }
 
 fn read_roles<'a>(world: &World<'_>, roots: &[(&'a Tree<'a>, Table<'a>)]) -> (Vec<Role>, Vec<roles::Broken>) {
@@ -198,16 +229,7 @@ fn read_roles<'a>(world: &World<'_>, roots: &[(&'a Tree<'a>, Table<'a>)]) -> (Ve
 
 /// The root table of a settings or role file.
 fn open_root<'a>(scope: &Scope<'_>, tree: &'a Tree<'a>) -> Table<'a> {
-    let is_settings = *tree.contents == Contents::Settings;
-    let keys: Vec<Key> = if is_settings {
-        SETTINGS_KEYS.iter().chain(ROLE_FILE_KEYS).copied().collect()
-    } else {
-        let elsewhere = SETTINGS_KEYS.iter().map(|key| Key {
-            takes: Takes::NotHere,
-            ..*key
-        });
-        ROLE_FILE_KEYS.iter().copied().chain(elsewhere).collect()
-    };
+    let keys = root_keys(*tree.contents == Contents::Settings);
     let name = tree
         .file
         .path
@@ -215,6 +237,18 @@ fn open_root<'a>(scope: &Scope<'_>, tree: &'a Tree<'a>) -> Table<'a> {
         .map(|name| name.to_string_lossy().into_owned());
     let what = name.unwrap_or_else(|| "the file".to_owned());
     Table::of(scope, tree.file, tree.root.get_ref(), "", &what, &keys)
+}
+
+/// What stands at the root of `config.toml`, or of a role file.
+fn root_keys(is_settings: bool) -> Vec<Key> {
+    if is_settings {
+        return SETTINGS_KEYS.iter().chain(ROLE_FILE_KEYS).copied().collect();
+    }
+    let elsewhere = SETTINGS_KEYS.iter().map(|key| Key {
+        takes: Takes::NotHere,
+        ..*key
+    });
+    ROLE_FILE_KEYS.iter().copied().chain(elsewhere).collect()
 }
 
 /// Parses a file; each line that is no TOML is a problem. What can be saved of such a file shows which roles it has.

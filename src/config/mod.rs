@@ -12,6 +12,7 @@ mod fields;
 mod folders;
 mod load;
 mod policy;
+mod provider_keys;
 mod provider_settings;
 mod report;
 mod roles;
@@ -36,7 +37,7 @@ use crate::providers::ProviderConfig;
 pub use duration::parse as parse_duration;
 pub use folders::{FolderFlags, Folders};
 pub use load::load;
-pub use provider_settings::{auth_keys, keys_of};
+pub use provider_keys::{auth_keys, keys_of};
 pub use settings::settings_keys;
 pub use walk::expand_home;
 

@@ -1,205 +1,146 @@
-//! `[providers.NAME]`: which keys each kind of provider takes, and what is written there.
+//! `[providers.NAME]`: what is written there, and which providers must not be used because of it.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use toml::de::DeValue;
 
 use super::fields::not_a_reference;
-use super::report::{Place, Report, Scope};
+use super::provider_keys::{all_keys, own_keys};
+use super::report::{Place, ProblemId, Report, Scope};
 use super::walk::{Entry, Key, Table, Takes, check_name, duplicate, number, unknown_name};
 use crate::domain::address::is_in_the_clear;
 use crate::domain::catalogue;
 use crate::domain::problem::Problem;
-use crate::domain::reference::{Kind, ProviderKind, ProviderNames, parse_canonical};
+use crate::domain::reference::{Kind, Parsed, ProviderKind, ProviderNames, SecretRef, parse_canonical, parse_value};
+use crate::domain::suggest;
 use crate::providers::{ProviderConfig, Setting};
 
-const COMMON_KEYS: &[Key] = &[
-    Key::now("kind", Takes::Text, "\"vault\""),
-    Key::now("timeout", Takes::Limit, "\"5s\""),
-    Key::now("ca_cert", Takes::Text, "\"/etc/ssl/company-ca.pem\""),
-    Key::now("description", Takes::Text, "\"The company's Vault\""),
-    Key::now("rotation_warn", Takes::Duration, "\"90d\""),
-];
-
-const AUTH_KEYS: &[Key] = &[
-    Key::now(
-        "method",
-        Takes::OneOf(&[
-            "approle",
-            "kubernetes",
-            "jwt",
-            "oidc",
-            "userpass",
-            "ldap",
-            "cert",
-            "token",
-        ]),
-        "\"approle\"",
-    ),
-    Key::now("mount", Takes::Text, "\"approle\""),
-    Key::now("role", Takes::Text, "\"hallpass\""),
-    Key::now("role_id", Takes::Credential, "\"6d0c…\""),
-    Key::now("secret_id", Takes::Credential, "{ secret = \"local:vault#secret_id\" }"),
-    Key::now("username", Takes::Credential, "\"dba\""),
-    Key::now("password", Takes::Credential, "{ secret = \"local:vault#password\" }"),
-    Key::now("jwt", Takes::Credential, "{ secret = \"env:CI_JWT\" }"),
-    Key::now("jwt_file", Takes::Text, "\"/run/secrets/token\""),
-    Key::now("wrapped", Takes::Switch, "true"),
-    Key::now("port", Takes::Number(1024, 65535), "8250"),
-];
-
-const VAULT_KEYS: &[Key] = &[
-    Key::now("address", Takes::Text, "\"https://vault.example.com:8200\""),
-    Key::now("namespace", Takes::Text, "\"team\""),
-    Key::now("kv", Takes::Choice(&["1", "2", "auto"]), "2"),
-    Key::now("mounts", Takes::NumberMap(1, 2), "{ \"team/kv\" = 2 }"),
-    Key::now("token", Takes::Credential, "{ secret = \"env:MY_TOKEN\" }"),
-    Key::now("token_role", Takes::Text, "\"hallpass-sessions\""),
-    Key::now("client_cert", Takes::Credential, "\"/etc/hallpass/client.pem\""),
-    Key::now("client_key", Takes::Credential, "\"/etc/hallpass/client.key\""),
-    Key::now(
-        "auth",
-        Takes::Table(AUTH_KEYS),
-        "{ method = \"approle\", role_id = \"…\" }",
-    ),
-];
-
-const AWS_KEYS: &[Key] = &[
-    Key::now("region", Takes::Text, "\"eu-west-1\""),
-    Key::now("profile", Takes::Text, "\"work\""),
-    Key::now("role_arn", Takes::Text, "\"arn:aws:iam::123456789012:role/dba\""),
-    Key::now("external_id", Takes::Text, "\"…\""),
-    Key::now("session_name", Takes::Text, "\"hallpass\""),
-    Key::now("endpoint", Takes::Text, "\"http://127.0.0.1:4566\""),
-    Key::now("imds", Takes::Switch, "false"),
-];
-
-const AZURE_KEYS: &[Key] = &[
-    Key::now("url", Takes::Text, "\"https://company.vault.azure.net\""),
-    Key::now("tenant_id", Takes::Text, "\"…\""),
-    Key::now("client_id", Takes::Text, "\"…\""),
-    Key::now(
-        "client_secret",
-        Takes::Credential,
-        "{ secret = \"local:azure#client_secret\" }",
-    ),
-    Key::now("client_certificate", Takes::Credential, "\"/etc/hallpass/azure.pem\""),
-    Key::now("client_assertion", Takes::Credential, "{ secret = \"env:CI_JWT\" }"),
-    Key::now("federated_token_file", Takes::Text, "\"/run/secrets/token\""),
-    Key::now("authority_host", Takes::Text, "\"https://login.microsoftonline.com\""),
-    Key::now("cloud", Takes::OneOf(&["public", "usgov", "china"]), "\"public\""),
-    Key::now("allow_custom_host", Takes::Switch, "false"),
-    Key::now(
-        "credential",
-        Takes::OneOf(&[
-            "auto",
-            "secret",
-            "certificate",
-            "assertion",
-            "workload",
-            "managed",
-            "cli",
-        ]),
-        "\"auto\"",
-    ),
-];
-
-const GCP_KEYS: &[Key] = &[
-    Key::now("project", Takes::Text, "\"my-project\""),
-    Key::now(
-        "credentials",
-        Takes::Credential,
-        "\"/etc/hallpass/service-account.json\"",
-    ),
-    Key::now("endpoint", Takes::Text, "\"https://secretmanager.googleapis.com\""),
-];
-
-const K8S_KEYS: &[Key] = &[
-    Key::now("kubeconfig", Takes::Text, "\"~/.kube/config\""),
-    Key::now("context", Takes::Text, "\"prod-eu\""),
-    Key::now("namespace", Takes::Text, "\"payments\""),
-    Key::now("allow_exec", Takes::Switch, "true"),
-];
-
-const LOCAL_KEYS: &[Key] = &[
-    Key::now("path", Takes::Text, "\"~/secrets/store.age\""),
-    Key::now("key_file", Takes::Text, "\"~/secrets/store.key\""),
-];
-
-/// The keys of each kind beside those that all have.
-const KIND_KEYS: &[(ProviderKind, &[Key])] = &[
-    (ProviderKind::Vault, VAULT_KEYS),
-    (ProviderKind::Aws, AWS_KEYS),
-    (ProviderKind::Azure, AZURE_KEYS),
-    (ProviderKind::Gcp, GCP_KEYS),
-    (ProviderKind::K8s, K8S_KEYS),
-    (ProviderKind::Env, &[]),
-    (ProviderKind::EnvJson, &[]),
-    (ProviderKind::Local, LOCAL_KEYS),
-];
-
-/// What `[providers.NAME]` of this kind takes: each key with a valid value, as TOML; those that all kinds take come first.
-pub fn keys_of(kind: ProviderKind) -> Vec<(&'static str, &'static str)> {
-    let own = KIND_KEYS.iter().find(|(of, _)| *of == kind);
-    let own = own.map_or(&[][..], |(_, keys)| *keys);
-    COMMON_KEYS
-        .iter()
-        .chain(own)
-        .map(|key| (key.name, key.example))
-        .collect()
+/// What the settings of all files say about providers. Credentials may name other providers, so they are read after all names are.
+#[derive(Default)]
+pub(super) struct Providers<'a> {
+    declared: BTreeMap<String, Declared<'a>>,
+    /// What makes the settings of every provider uncertain.
+    of_all: Vec<ProblemId>,
 }
 
-/// What `auth = { … }` of a Vault takes.
-pub fn auth_keys() -> Vec<(&'static str, &'static str)> {
-    AUTH_KEYS.iter().map(|key| (key.name, key.example)).collect()
-}
-
-/// A provider's table once its name and kind are known; its credentials may name other providers, so they are read after all names are.
-pub(super) struct Declared<'a> {
+/// A provider's table once its name and kind are known.
+struct Declared<'a> {
     name: String,
     kind: ProviderKind,
-    table: Table<'a>,
+    /// None where the entry is no table, or no kind is known for it.
+    table: Option<Table<'a>>,
     place: Place<'a>,
     muted: bool,
+    problems: Vec<ProblemId>,
 }
 
-/// Reads name, kind and keys of one `[providers.NAME]`.
-pub(super) fn declare<'a>(
-    scope: &Scope<'_>,
-    entry: &Entry<'a>,
-    declared: &mut BTreeMap<String, Declared<'a>>,
-    names: &mut ProviderNames,
-) {
-    if !check_name(scope, entry, "provider") {
-        return;
-    }
-    let Some(kind) = kind_of(scope, entry) else { return };
-    let what = format!("provider \"{}\"", entry.name);
-    let kind_keys = KIND_KEYS
-        .iter()
-        .find(|(of, _)| *of == kind)
-        .map_or(&[][..], |(_, keys)| *keys);
-    let keys: Vec<Key> = COMMON_KEYS.iter().chain(kind_keys).copied().collect();
-    let Some(table) = Table::open(scope, entry, &what, &keys) else {
-        return;
-    };
-    let place = entry.key_place();
-    if let Some(first) = declared.get(entry.name)
-        && first.place.file.index == place.file.index
-    {
-        duplicate(scope, "provider", entry.name, &place, &first.place.location());
-    }
-    names.add(entry.name, kind);
-    declared.insert(
-        entry.name.to_owned(),
-        Declared {
+/// The providers by name, and what is wrong with those that must not be used: without a misspelt setting a token could go to another
+/// server, or a secret come from one.
+pub(super) struct Finished {
+    pub(super) providers: BTreeMap<String, ProviderConfig>,
+    pub(super) broken: BTreeMap<String, Vec<ProblemId>>,
+}
+
+impl<'a> Providers<'a> {
+    /// Reads name, kind and keys of one `[providers.NAME]`.
+    pub(super) fn declare(&mut self, scope: &Scope<'_>, entry: &Entry<'a>, names: &mut ProviderNames) {
+        let own = Scope::new(scope.report, scope.muted);
+        if !check_name(&own, entry, "provider") {
+            return;
+        }
+        let known = kind_of(&own, entry);
+        // References that begin with its name stay references, so that their roles are refused instead of taking them for plain texts.
+        let Some(kind) = known.or_else(|| meant_kind(entry)) else {
+            return;
+        };
+        let table = known.and_then(|kind| {
+            let what = format!("provider \"{}\"", entry.name);
+            Table::open(&own, entry, &what, &all_keys(kind))
+        });
+        let place = entry.key_place();
+        if let Some(first) = self.declared.get(entry.name)
+            && first.place.file.index == place.file.index
+        {
+            duplicate(&own, "provider", entry.name, &place, &first.place.location());
+        }
+        names.add(entry.name, kind);
+        let declared = Declared {
             name: entry.name.to_owned(),
             kind,
             table,
             place,
             muted: scope.muted,
-        },
-    );
+            problems: own.into_problems(),
+        };
+        self.declared.insert(entry.name.to_owned(), declared);
+    }
+
+    /// Problems of every provider about which settings could say something.
+    pub(super) fn add_problems(&mut self, problems: Vec<ProblemId>) {
+        self.of_all.extend(problems);
+    }
+
+    /// Reads the settings of all providers, adds the kinds' default ones, and refuses credentials that wait for each other.
+    pub(super) fn finish(self, report: &Report, names: &ProviderNames) -> Finished {
+        let mut providers: BTreeMap<String, ProviderConfig> = ProviderKind::ALL
+            .iter()
+            .map(|kind| (kind.word().to_owned(), default_config(*kind)))
+            .collect();
+        let mut own: BTreeMap<String, Vec<ProblemId>> = BTreeMap::new();
+        for provider in self.declared.values() {
+            let scope = Scope::new(report, provider.muted);
+            scope.adopt(&provider.problems);
+            let reader = SettingsReader {
+                scope: &scope,
+                provider: &provider.name,
+                names,
+            };
+            let config = ProviderConfig {
+                settings: reader.settings(provider),
+                at: Some(provider.place.location()),
+                name: provider.name.clone(),
+                kind: provider.kind,
+                broken: None,
+            };
+            providers.insert(provider.name.clone(), config);
+            own.insert(provider.name.clone(), scope.into_problems());
+        }
+        for provider in self.declared.values() {
+            if reached(&provider.name, &providers).contains(provider.name.as_str()) {
+                let message = format!(
+                    "the login of provider \"{}\" needs a secret that cannot be read before it",
+                    provider.name
+                );
+                let scope = Scope::new(report, provider.muted);
+                scope.problem(&provider.place, Problem::new(&catalogue::CONFIG_CYCLE, message));
+                own.entry(provider.name.clone())
+                    .or_default()
+                    .extend(scope.into_problems());
+            }
+        }
+        for config in providers.values().filter(|config| !own_keys(config.kind).is_empty()) {
+            own.entry(config.name.clone()).or_default().extend(&self.of_all);
+        }
+        let broken = providers.keys().filter_map(|name| {
+            let concerned = reached(name, &providers).into_iter().chain([name.as_str()]);
+            let problems: Vec<ProblemId> = concerned.filter_map(|name| own.get(name)).flatten().copied().collect();
+            (!problems.is_empty()).then(|| (name.clone(), problems))
+        });
+        Finished {
+            broken: broken.collect(),
+            providers,
+        }
+    }
+}
+
+fn default_config(kind: ProviderKind) -> ProviderConfig {
+    ProviderConfig {
+        name: kind.word().to_owned(),
+        kind,
+        settings: BTreeMap::new(),
+        at: None,
+        broken: None,
+    }
 }
 
 /// The kind that the table says, or that its name is.
@@ -229,7 +170,7 @@ fn kind_of(scope: &Scope<'_>, entry: &Entry<'_>) -> Option<ProviderKind> {
     };
     // A reference `_vaultkv2:…` or `_aws:…` must mean what the contract says, whatever is configured.
     let other_kind = Kind::from_word(entry.name).is_some_and(|of| of != Kind::Of(kind));
-    if other_kind || ["envs", "aws_iam_rds"].contains(&entry.name) {
+    if other_kind || RESERVED.contains(&entry.name) {
         let message = format!(
             "`{}` has another meaning in references and cannot name this provider",
             entry.name
@@ -240,6 +181,24 @@ fn kind_of(scope: &Scope<'_>, entry: &Entry<'_>) -> Option<ProviderKind> {
     Some(kind)
 }
 
+/// Words that begin references of no provider of their own.
+const RESERVED: [&str; 2] = ["envs", "aws_iam_rds"];
+
+/// The kind whose references a provider has that says none, or one that is not known; none if its name means something else.
+fn meant_kind(entry: &Entry<'_>) -> Option<ProviderKind> {
+    match Kind::from_word(entry.name) {
+        Some(Kind::Of(kind)) => return Some(kind),
+        Some(_) => return None,
+        None if RESERVED.contains(&entry.name) => return None,
+        None => {}
+    }
+    let said = entry.value.get_ref().as_table().and_then(|table| table.get("kind"));
+    let said = said.and_then(|kind| kind.get_ref().as_str()).unwrap_or_default();
+    let nearest = suggest::nearest(said, ProviderKind::ALL.iter().map(|kind| kind.word()));
+    let nearest = nearest.first().and_then(|word| ProviderKind::from_word(word));
+    Some(nearest.unwrap_or(ProviderKind::Vault))
+}
+
 fn kind_words() -> String {
     ProviderKind::ALL
         .iter()
@@ -248,97 +207,123 @@ fn kind_words() -> String {
         .join(" | ")
 }
 
-/// Reads the settings of all providers, adds the kinds' default ones, and refuses credentials that wait for each other.
-pub(super) fn finish(
-    report: &Report,
-    declared: &BTreeMap<String, Declared<'_>>,
-    names: &ProviderNames,
-) -> BTreeMap<String, ProviderConfig> {
-    let default = |kind: &ProviderKind| ProviderConfig {
-        name: kind.word().to_owned(),
-        kind: *kind,
-        settings: BTreeMap::new(),
-        at: None,
-    };
-    let mut providers: BTreeMap<String, ProviderConfig> = ProviderKind::ALL
-        .iter()
-        .map(|kind| (kind.word().to_owned(), default(kind)))
-        .collect();
-    for provider in declared.values() {
-        let scope = Scope::new(report, provider.muted);
-        let written = provider.table.all().into_iter().filter(|entry| entry.name != "kind");
-        let settings = written
-            .filter_map(|entry| Some((entry.name.to_owned(), setting(&scope, &entry, &provider.name, names)?)))
-            .collect();
-        let config = ProviderConfig {
-            name: provider.name.clone(),
-            kind: provider.kind,
-            settings,
-            at: Some(provider.place.location()),
+/// Reads the values of one provider's keys. Their types were checked when the table was opened: what has another one is left out.
+struct SettingsReader<'s, 'r> {
+    scope: &'s Scope<'r>,
+    provider: &'s str,
+    names: &'s ProviderNames,
+}
+
+impl SettingsReader<'_, '_> {
+    fn settings(&self, provider: &Declared<'_>) -> BTreeMap<String, Setting> {
+        let written = provider.table.as_ref().map(Table::all).unwrap_or_default();
+        let written = written.into_iter().filter(|entry| entry.name != "kind").collect();
+        self.members(written, &all_keys(provider.kind))
+    }
+
+    fn members(&self, entries: Vec<Entry<'_>>, keys: &[Key]) -> BTreeMap<String, Setting> {
+        let setting = |entry: Entry<'_>| {
+            let key = keys.iter().find(|key| key.name == entry.name)?;
+            Some((entry.name.to_owned(), self.setting(&entry, key.takes)?))
         };
-        providers.insert(provider.name.clone(), config);
+        entries.into_iter().filter_map(setting).collect()
     }
-    for provider in declared.values() {
-        if waits_for_itself(&provider.name, &providers) {
-            let message = format!(
-                "the login of provider \"{}\" needs a secret that cannot be read before it",
-                provider.name
-            );
-            let scope = Scope::new(report, provider.muted);
-            scope.problem(&provider.place, Problem::new(&catalogue::CONFIG_CYCLE, message));
-        }
-    }
-    providers
-}
 
-/// A value whose type was checked already.
-fn setting(scope: &Scope<'_>, entry: &Entry<'_>, provider: &str, names: &ProviderNames) -> Option<Setting> {
-    match entry.value.get_ref() {
-        DeValue::String(text) => {
-            if is_in_the_clear(text) && ["address", "endpoint"].contains(&entry.name) {
-                let place = entry.place().location();
-                scope.report.warn(format!(
-                    "{place}: provider \"{provider}\" is at another machine and without TLS: tokens and secrets can be read on the way \
-                     (E-NET-CLEAR)"
-                ));
-            }
-            Some(Setting::Text(text.to_string()))
-        }
-        DeValue::Boolean(switch) => Some(Setting::Switch(*switch)),
-        DeValue::Table(table) if table.len() == 1 && table.contains_key("secret") => {
-            let secret = entry.members().into_iter().next()?;
-            match parse_canonical(secret.text()?, names) {
-                Ok(reference) => Some(Setting::Secret(reference)),
-                Err(error) => {
-                    let message = format!("`{}` of provider \"{provider}\": {error}", entry.name);
-                    scope.problem(&secret.place(), not_a_reference(message, error.similar));
-                    None
+    fn setting(&self, entry: &Entry<'_>, takes: Takes) -> Option<Setting> {
+        match (takes, entry.value.get_ref()) {
+            (Takes::Credential, DeValue::String(text)) => self.given(entry, text),
+            (Takes::Credential, DeValue::Table(_)) => self.held(entry).map(Setting::Secret),
+            (Takes::Table(keys), DeValue::Table(_)) => {
+                let members = entry.members();
+                // What stands beside `wrapped` belongs to a method, and `wrapped` to the token that needs none.
+                let names_method = members.iter().any(|member| member.name == "method");
+                if !names_method && members.iter().any(|member| member.name != "wrapped") {
+                    let message = format!("`{}` of provider \"{}\" has no method", entry.name, self.provider);
+                    let problem =
+                        Problem::new(&catalogue::CONFIG_MISSING_KEY, message).fix("method = \"approle\"   in it");
+                    self.scope.problem(&entry.key_place(), problem);
                 }
+                Some(Setting::Table(self.members(members, keys)))
+            }
+            (Takes::NumberMap(..), DeValue::Table(_)) => {
+                let members = entry.members().into_iter();
+                let numbers = members.filter_map(|member| {
+                    Some((member.name.to_owned(), Setting::Number(number(member.value.get_ref())?)))
+                });
+                Some(Setting::Table(numbers.collect()))
+            }
+            (_, DeValue::String(text)) => {
+                self.warn_in_the_clear(entry, text);
+                Some(Setting::Text(text.to_string()))
+            }
+            (_, DeValue::Boolean(switch)) => Some(Setting::Switch(*switch)),
+            (_, value) => number(value).map(Setting::Number),
+        }
+    }
+
+    fn warn_in_the_clear(&self, entry: &Entry<'_>, text: &str) {
+        if is_in_the_clear(text) && ["address", "endpoint"].contains(&entry.name) {
+            self.scope.report.warn(format!(
+                "{}: provider \"{}\" is at another machine and without TLS: tokens and secrets can be read on the way (E-NET-CLEAR)",
+                entry.place().location(),
+                self.provider
+            ));
+        }
+    }
+
+    /// A credential as it is, or the file that holds it. A reference here would be sent to the server as the credential itself.
+    fn given(&self, entry: &Entry<'_>, text: &str) -> Option<Setting> {
+        let meant = match parse_value(text, self.names) {
+            Ok(Parsed::Plain) => return Some(Setting::Text(text.to_owned())),
+            Ok(Parsed::Secret(reference)) => reference.canonical(),
+            Ok(Parsed::RdsIam { .. }) | Err(_) => "PROVIDER:PATH#KEY".to_owned(),
+        };
+        let (name, provider) = (entry.name, self.provider);
+        let message = format!("`{name}` of provider \"{provider}\" is a reference, written as a plain text");
+        let problem = Problem::new(&catalogue::CONFIG_REF_SYNTAX, message)
+            .causes(vec!["a plain text is taken for the credential itself".to_owned()])
+            .fixes(vec![format!("{name} = {{ secret = \"{meant}\" }}")]);
+        self.scope.problem_without_line(&entry.place(), problem);
+        None
+    }
+
+    /// A credential that another provider holds: `{ secret = "…" }`.
+    fn held(&self, entry: &Entry<'_>) -> Option<SecretRef> {
+        let secret = entry.members().into_iter().find(|member| member.name == "secret")?;
+        let (name, provider) = (entry.name, self.provider);
+        match parse_canonical(secret.text()?, self.names) {
+            Ok(reference) if reference.id.kind == Kind::VaultDb => {
+                let message =
+                    format!("`{name}` of provider \"{provider}\" is made anew at each read, and taken back after it");
+                let problem = Problem::new(&catalogue::CONFIG_TYPE, message)
+                    .causes(vec!["a login needs a credential that lasts".to_owned()])
+                    .fixes(vec![format!(
+                        "name a stored secret: {name} = {{ secret = \"local:PATH#KEY\" }}"
+                    )]);
+                self.scope.problem(&secret.place(), problem);
+                None
+            }
+            Ok(reference) => Some(reference),
+            Err(error) => {
+                let message = format!("`{name}` of provider \"{provider}\": {error}");
+                self.scope
+                    .problem(&secret.place(), not_a_reference(message, error.similar));
+                None
             }
         }
-        DeValue::Table(_) => {
-            let members = entry.members().into_iter();
-            let settings =
-                members.filter_map(|member| Some((member.name.to_owned(), setting(scope, &member, provider, names)?)));
-            Some(Setting::Table(settings.collect()))
-        }
-        value => number(value).map(Setting::Number),
     }
 }
 
-/// Whether following the credentials of a provider leads back to it.
-fn waits_for_itself(name: &str, providers: &BTreeMap<String, ProviderConfig>) -> bool {
+/// The providers that this one cannot log in without, directly or through others; itself too where its credentials lead back to it.
+fn reached<'p>(name: &str, providers: &'p BTreeMap<String, ProviderConfig>) -> BTreeSet<&'p str> {
     let mut seen = BTreeSet::new();
     let mut waiting = needed(name, providers);
     while let Some(next) = waiting.pop() {
-        if next == name {
-            return true;
-        }
         if seen.insert(next) {
             waiting.extend(needed(next, providers));
         }
     }
-    false
+    seen
 }
 
 /// The providers that hold credentials of this one.

@@ -76,6 +76,7 @@ pub(super) struct World<'w> {
     pub(super) names: &'w ProviderNames,
     pub(super) connectors: &'w BTreeMap<String, Connector>,
     pub(super) broken_connectors: &'w BTreeMap<String, Vec<ProblemId>>,
+    pub(super) broken_providers: &'w BTreeMap<String, Vec<ProblemId>>,
     /// Names and aliases of connectors.
     pub(super) connector_names: BTreeMap<&'w str, &'w str>,
     pub(super) policies: &'w Policies,

@@ -578,6 +578,8 @@ fn settings_that_cannot_be_read_open_no_role_if_they_may_hold_policies() {
     assert_eq!(opened("[defaults]\nrecord = required\n"), (0, 1, 1));
     assert_eq!(opened("[environments.prod]\nrecord = true\n[ui\n"), (0, 1, 1));
     assert_eq!(opened("[ui]\nmouse = treu\n"), (1, 0, 1));
+    assert_eq!(opened("[default]\nrecord = \"required\"\n"), (0, 1, 1));
+    assert_eq!(opened("[sesion]\nprefix = \"ctrl-a\"\n"), (1, 0, 1));
     home.file("config.toml", "[ui]\n");
     home.mode("config/config.toml", 0o666);
     let config = home.load();
@@ -585,6 +587,84 @@ fn settings_that_cannot_be_read_open_no_role_if_they_may_hold_policies() {
         (config.roles.len(), config.broken.len(), config.problems.len()),
         (0, 1, 1)
     );
+}
+
+/// Without the setting that is wrong a token could go to another server, or a secret come from one.
+#[test]
+fn a_provider_with_a_wrong_table_opens_no_role() {
+    let home = Home::new();
+    home.file(
+        "roles.toml",
+        "[roles.v]\ncommand = [\"sh\"]\nfields.A = \"_envs/vault/secret/db#pass\"\n\
+         [roles.w]\ncommand = [\"sh\"]\nfields.A = { secret = \"w:secret/db#pass\" }\n\
+         [roles.e]\ncommand = [\"sh\"]\nfields.A = \"_envs/HOME\"\n",
+    );
+    let roles = |settings: &str| {
+        home.file("config.toml", settings);
+        let config = home.load();
+        let names: Vec<&str> = config.roles.iter().map(|role| role.name.as_str()).collect();
+        for broken in &config.broken {
+            let provider = if broken.name == "v" { "vault" } else { "w" };
+            let problem = config.providers[provider].broken.as_ref();
+            assert_eq!(problem, Some(&config.problems[broken.problem]), "{settings}");
+        }
+        names.join(" ")
+    };
+    let w = "[providers.w]\nkind = 'vault'\n";
+    assert_eq!(roles(&format!("[providers.vault]\ntimeout = '5s'\n{w}")), "v w e");
+    for wrong in [
+        "namespce = 'team'",
+        "timeout = 5",
+        "kind = 'vaultt'",
+        "kind = 'aws'",
+        "kind = 7",
+        "mounts = { secret = '1' }",
+        "auth = { methd = 'approle' }",
+        "auth = { role_id = 'a', secret_id = 'b' }",
+        "token = { secret = 'valt:x/y#z' }",
+        "token = { secret = 'vaultdb:database/readonly#password' }",
+        "token = '_envs/MYTOK'",
+        "token = 'env:MYTOK'",
+        "auth = { method = 'approle', role_id = 'a', secret_id = 'env:ID' }",
+        "token = { secret = 'vault:x/y#z' }",
+    ] {
+        assert_eq!(roles(&format!("{w}[providers.vault]\n{wrong}\n")), "w e", "{wrong}");
+        // Who logs in by it cannot do so either.
+        let by = format!("{w}token = {{ secret = 'vault:x/y#z' }}\n[providers.vault]\n{wrong}\n");
+        assert_eq!(roles(&by), "e", "{wrong}");
+    }
+    assert_eq!(roles("[providers.w]\nkind = 'vaultt'\n"), "v e");
+    assert_eq!(roles("[providers.w]\naddress = 'https://vault.corp'\n"), "v e");
+    // Where nobody knows which provider is meant, it may be any.
+    for wrong in [
+        "[providers.vault\n",
+        "[provider.vault]\n",
+        "[providers.vault]\naddress = 'a'\naddress = 'b'\n",
+    ] {
+        assert_eq!(roles(&format!("{w}{wrong}")), "e", "{wrong}");
+    }
+}
+
+#[test]
+fn only_what_has_versions_and_stages_can_be_pinned() {
+    let home = Home::new();
+    for (field, fits) in [
+        ("secret = 'vault:secret/db#pass', version = 7", true),
+        ("secret = 'vault:secret/db#pass', version = 'abc'", false),
+        ("secret = 'vault:secret/db#pass', stage = 'AWSPREVIOUS'", false),
+        ("secret = 'aws:db#pass', stage = 'AWSPREVIOUS'", true),
+        ("secret = 'aws:db#pass', version = 'abc'", true),
+        ("secret = 'env:NAME', version = 7", false),
+        ("secret = 'envjson:NAME#key', stage = 'AWSPREVIOUS'", false),
+        ("literal = 'text', version = 7", false),
+    ] {
+        home.file(
+            "roles.toml",
+            format!("[roles.a]\ncommand = ['sh']\nfields.A = {{ {field} }}\n"),
+        );
+        let config = home.load();
+        assert_eq!(config.roles.len(), usize::from(fits), "{field}: {}", home.said(&config));
+    }
 }
 
 #[test]

@@ -113,7 +113,7 @@ fn proxies(_: &Doctor<'_>, _: &[String]) -> Vec<Finding> {
 /// The proxy that the environment names, and which providers are spoken to through it.
 #[cfg(feature = "net")]
 fn proxies(doctor: &Doctor<'_>, providers: &[String]) -> Vec<Finding> {
-    use crate::providers::{PROXIES, is_excepted};
+    use crate::providers::{PROXIES, is_spared};
 
     let world = doctor.world;
     let Some((variable, address)) = PROXIES.iter().find_map(|name| Some((*name, world.text(name)?))) else {
@@ -136,7 +136,7 @@ fn proxies(doctor: &Doctor<'_>, providers: &[String]) -> Vec<Finding> {
     for name in providers {
         let endpoint = doctor.providers.get(name).map(|provider| provider.endpoint());
         match endpoint.as_deref().ok().and_then(https_host) {
-            Some(host) if !is_excepted(world, host) => through.push(name.as_str()),
+            Some((host, port)) if !is_spared(world, host, port) => through.push(name.as_str()),
             _ => around.push(name.as_str()),
         }
     }
@@ -165,12 +165,14 @@ fn without_password(address: &str) -> Option<String> {
     good.then(|| format!("{scheme}://{host}"))
 }
 
-/// The host of an endpoint over https; none where a proxy is not used.
+/// Host and port of an endpoint over https; none where a proxy is not used.
 #[cfg(feature = "net")]
-fn https_host(endpoint: &str) -> Option<&str> {
+fn https_host(endpoint: &str) -> Option<(&str, u16)> {
     let rest = endpoint.strip_prefix("https://")?;
     let authority = rest.split(['/', ',', ' ']).next()?;
-    Some(authority.rsplit_once(':').map_or(authority, |(host, _)| host))
+    let split = authority.rsplit_once(':');
+    let with_port = split.and_then(|(host, port)| Some((host, port.parse().ok()?)));
+    Some(with_port.unwrap_or((authority, 443)))
 }
 
 #[cfg(test)]
@@ -200,8 +202,9 @@ mod tests {
         assert_eq!(without_password("http://pa55 w0rd"), None);
         assert_eq!(
             https_host("https://vault.corp:8200, namespace team"),
-            Some("vault.corp")
+            Some(("vault.corp", 8200))
         );
+        assert_eq!(https_host("https://[::1]"), Some(("[::1]", 443)));
         assert_eq!(https_host("http://vault.corp:8200"), None);
     }
 }

@@ -128,6 +128,27 @@ pub enum Pin {
     Stage(String),
 }
 
+impl Pin {
+    /// Whether a reference of this kind can be pinned like this; else why not. A Vault whose mount turns out to have no versions says so
+    /// itself.
+    pub fn check(&self, kind: Kind) -> Result<(), &'static str> {
+        let is_number = |text: &str| text.parse::<u64>().is_ok_and(|number| number > 0);
+        match (self, kind) {
+            (Self::Stage(_), Kind::Of(ProviderKind::Aws)) => Ok(()),
+            (Self::Stage(_), _) => Err("only secrets of AWS have stages"),
+            (Self::Version(_), Kind::Of(ProviderKind::Env | ProviderKind::EnvJson)) => {
+                Err("environment variables have no versions")
+            }
+            (Self::Version(_), Kind::Of(ProviderKind::K8s)) => Err("secrets of Kubernetes have no versions"),
+            (Self::Version(_), Kind::VaultKv1 | Kind::VaultDb) => Err("such a secret of Vault has no versions"),
+            (Self::Version(text), Kind::Of(ProviderKind::Vault) | Kind::VaultKv2) if !is_number(text) => {
+                Err("a version of Vault is a number from 1 on")
+            }
+            (Self::Version(_), _) => Ok(()),
+        }
+    }
+}
+
 /// One secret of one provider, without the key in it: what is fetched once a launch.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SecretId {

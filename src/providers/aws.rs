@@ -53,8 +53,12 @@ struct Aws {
 }
 
 pub(super) fn open(config: &ProviderConfig, world: &World, _: &Credentials) -> Result<Arc<dyn Provider>, Problem> {
+    Ok(Arc::new(new(config, world)?))
+}
+
+fn new(config: &ProviderConfig, world: &World) -> Result<Aws, Problem> {
     let settings = AwsSettings::read(config, world)?;
-    Ok(Arc::new(Aws {
+    Ok(Aws {
         name: config.name.clone(),
         transport: Transport::new(&settings, world),
         settings,
@@ -62,7 +66,7 @@ pub(super) fn open(config: &ProviderConfig, world: &World, _: &Credentials) -> R
         session: Session::default(),
         clients: Mutex::default(),
         batch_denied: AtomicBool::new(false),
-    }))
+    })
 }
 
 impl Aws {
@@ -217,6 +221,16 @@ impl Provider for Aws {
         let region = rds::region(login, self.settings.region.as_deref())?;
         let credentials = self.credentials(login.role_arn.as_deref(), &region).await?;
         rds::token(login, &region, &credentials, jiff::Timestamp::now())
+    }
+
+    /// Who takes a role on was asked about by that.
+    async fn prove_signer(&self, login: &DatabaseLogin) -> Result<(), Problem> {
+        if login.role_arn.is_some() {
+            return Ok(());
+        }
+        let region = rds::region(login, self.settings.region.as_deref())?;
+        let mut status = ProviderStatus::new(&self.name, "aws", self.endpoint());
+        self.prove_login(&region, &mut status).await
     }
 
     async fn login(&self, person: &dyn Person) -> Result<String, Problem> {

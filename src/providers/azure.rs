@@ -24,8 +24,8 @@ use self::login::Token;
 use self::name::Name;
 use self::server::{Purpose, Server};
 use self::settings::AzureSettings;
-use super::net::http;
 use super::net::ladder::Ladder;
+use super::net::proxy;
 use super::shared::Shared;
 use super::{Credentials, Fetched, Inspected, Provider, ProviderConfig, World, seen};
 use crate::domain::catalogue;
@@ -63,9 +63,11 @@ pub(super) fn open(
     credentials: &Credentials,
 ) -> Result<Arc<dyn Provider>, Problem> {
     let settings = AzureSettings::read(config, world)?;
+    let authority = settings.authority.host_str().unwrap_or_default();
+    let port = |url: &reqwest::Url| url.port_or_known_default().unwrap_or(443);
     let proxies = Proxies {
-        vault: http::proxy(world, true, settings.host())?,
-        authority: http::proxy(world, true, settings.authority.host_str().unwrap_or_default())?,
+        vault: proxy::of_host(world, true, settings.host(), port(&settings.address))?,
+        authority: proxy::of_host(world, true, authority, port(&settings.authority))?,
     };
     Ok(Arc::new(Azure {
         name: config.name.clone(),

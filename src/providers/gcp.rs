@@ -42,7 +42,7 @@ struct Gcp {
     /// Held during a login, so that many readers wait for one login.
     session: Shared<Option<Arc<Token>>>,
     /// The project of the machine, once it was asked for.
-    machine_project: OnceCell<Option<String>>,
+    machine_project: OnceCell<String>,
 }
 
 pub(super) fn open(
@@ -71,8 +71,15 @@ impl Gcp {
         let token = self.token().await?;
         let identity = &token.identity;
         if let Login::Metadata = identity.login {
-            let project = self.machine_project.get_or_init(|| self.machine_project()).await;
-            return Ok(project.clone());
+            if let Some(known) = self.machine_project.get() {
+                return Ok(Some(known.clone()));
+            }
+            let project = self.machine_project().await?;
+            if let Some(project) = &project {
+                // Two may have asked at once: they were told the same.
+                let _ = self.machine_project.set(project.clone());
+            }
+            return Ok(project);
         }
         let gcloud = || match self.settings.source {
             Source::WellKnown => credentials::gcloud_project(self.settings.gcloud.as_deref()?),

@@ -200,7 +200,9 @@ impl Kubernetes {
 impl Provider for Kubernetes {
     fn endpoint(&self) -> String {
         let known = self.endpoint.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        known.unwrap_or_else(|| match &self.settings.context {
+        // What is kept of an earlier check is about the cluster, not about the context's name: the files are read for it.
+        let found = || Some(self.know(&Access::find(&self.settings, &self.name).ok()?));
+        known.or_else(found).unwrap_or_else(|| match &self.settings.context {
             Some(context) => format!("context {context}"),
             None => "the kubeconfig's current context".to_owned(),
         })
@@ -238,5 +240,27 @@ impl Provider for Kubernetes {
     async fn fetch(&self, secret: &SecretId) -> Result<Fetched, Problem> {
         let asked = self.about(secret, Question::secret).await?;
         self.content(&asked)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::reference::ProviderKind;
+
+    #[test]
+    fn the_cluster_is_known_before_it_was_asked() {
+        let home = tempfile::tempdir().unwrap();
+        let file = home.path().join("config");
+        let text = "apiVersion: v1\nkind: Config\ncurrent-context: prod\n\
+             contexts: [{ name: prod, context: { cluster: eu, user: me } }]\n\
+             clusters: [{ name: eu, cluster: { server: 'https://10.4.0.1:6443' } }]\n\
+             users: [{ name: me, user: { token: t } }]\n";
+        std::fs::write(&file, text).unwrap();
+        let world = World::of(&[("KUBECONFIG", file.to_str().unwrap())]);
+        let provider = open(&ProviderConfig::of("k8s", ProviderKind::K8s, &[]), &world)
+            .ok()
+            .unwrap();
+        assert_eq!(provider.endpoint(), "context prod, https://10.4.0.1:6443");
     }
 }

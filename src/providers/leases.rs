@@ -4,6 +4,7 @@
 //! back before the process ends stays in the journal, and the next start tries again.
 
 mod journal;
+mod sweep;
 
 use std::collections::BTreeMap;
 use std::future::Future;
@@ -11,11 +12,10 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
-use futures::StreamExt as _;
 use jiff::Timestamp;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
-use self::journal::{Entry, Journal, Leftover};
+use self::journal::{Entry, Journal};
 use super::{Providers, Registry};
 use crate::domain::catalogue;
 use crate::domain::lease::{Held, Lease};
@@ -23,12 +23,10 @@ use crate::domain::problem::Problem;
 
 /// The way out of the program waits for leases no longer than this; a call of a provider takes 5 s at most, unless its settings say otherwise.
 pub const PATIENCE: Duration = Duration::from_secs(6);
-/// Giving back what a crash left takes no longer than this.
-const SWEEP_LIMIT: Duration = Duration::from_secs(5);
-/// The way out of the program waits for that no longer than this.
+/// The way out of the program waits for what a crash left no longer than this, and only for providers that answer.
 const SWEEP_PATIENCE: Duration = Duration::from_secs(2);
-/// How many leftovers are given back at once.
-const SWEEP_AT_ONCE: usize = 8;
+/// And for the end of its own logins, which end by themselves as well.
+const LEAVE_PATIENCE: Duration = Duration::from_secs(1);
 /// The clock on the wall is looked at this often: that of the timers stands still while a machine sleeps.
 const LOOK: Duration = Duration::from_secs(20);
 /// Between two tries to give a lease back, or to renew it.
@@ -64,7 +62,8 @@ enum Order {
     GiveBack(Key, Work),
     Renewed(Key, Result<Lease, Problem>),
     Revoked(Key, Result<(), Problem>),
-    Sweep(Arc<Registry>, Work),
+    Sweep(Arc<Registry>, Option<Work>),
+    Leave(Arc<Registry>, String, Work),
 }
 
 /// What the thread and everybody else look at.
@@ -75,6 +74,8 @@ struct Shared {
     journals: Mutex<BTreeMap<PathBuf, Journal>>,
     /// Those that could not be given back so far, and why.
     owed: Mutex<BTreeMap<Key, (Lease, Problem)>>,
+    /// Providers that have logged in by themselves, by name.
+    logins: Mutex<BTreeMap<String, Arc<Registry>>>,
 }
 
 static SHARED: Shared = Shared {
@@ -83,16 +84,19 @@ static SHARED: Shared = Shared {
         making: 0,
         revoking: 0,
         sweeping: 0,
+        leaving: 0,
     }),
     fewer: Condvar::new(),
     journals: Mutex::new(BTreeMap::new()),
     owed: Mutex::new(BTreeMap::new()),
+    logins: Mutex::new(BTreeMap::new()),
 };
 
 struct Counts {
     making: usize,
     revoking: usize,
     sweeping: usize,
+    leaving: usize,
 }
 
 /// Something that the way out of the program waits for, as long as this lives.
@@ -222,7 +226,22 @@ pub fn sweep(providers: &Providers) {
         return;
     }
     let work = Work::new(|counts| &mut counts.sweeping);
-    send(Order::Sweep(Arc::clone(registry), work));
+    send(Order::Sweep(Arc::clone(registry), Some(work)));
+}
+
+/// Remembers that a provider has logged in by itself, with a login that nobody needs once this process has ended.
+#[cfg(feature = "vault")]
+pub(super) fn logged_in(registry: Arc<Registry>, provider: &str) {
+    lock(&SHARED.logins).insert(provider.to_owned(), registry);
+}
+
+/// Ends, in the background, the logins that this process has made for itself: to be called when nothing is asked any more. Returns at
+/// once.
+pub fn leave() {
+    for (provider, registry) in std::mem::take(&mut *lock(&SHARED.logins)) {
+        let work = Work::new(|counts| &mut counts.leaving);
+        send(Order::Leave(registry, provider, work));
+    }
 }
 
 /// Waits until no lease is being made, at most this long: a request that was given up may have made one. To be awaited where the
@@ -242,6 +261,8 @@ pub fn settle(limit: Duration) -> Vec<(Lease, Problem)> {
     };
     wait(limit, |counts| counts.making + counts.revoking > 0);
     wait(SWEEP_PATIENCE, |counts| counts.sweeping > 0);
+    leave();
+    wait(LEAVE_PATIENCE, |counts| counts.leaving > 0);
     std::mem::take(&mut *lock(&SHARED.owed)).into_values().collect()
 }
 
@@ -290,8 +311,19 @@ impl Keeping {
             Order::Renewed(key, result) => self.renewed(&key, result),
             Order::Revoked(key, result) => self.revoked(&key, result),
             Order::Sweep(registry, work) => {
+                let orders = self.orders.clone();
                 tokio::spawn(async move {
-                    let _ = tokio::time::timeout(SWEEP_LIMIT, sweep_all(&registry)).await;
+                    if sweep::all(&registry, work).await {
+                        tokio::time::sleep(sweep::AGAIN).await;
+                        let _ = orders.send(Order::Sweep(registry, None));
+                    }
+                });
+            }
+            Order::Leave(registry, provider, work) => {
+                tokio::spawn(async move {
+                    if let Ok(provider) = Registry::get(&registry, &provider) {
+                        provider.leave().await;
+                    }
                     drop(work);
                 });
             }
@@ -460,45 +492,6 @@ fn is_final(problem: &Problem) -> bool {
 /// Whether another login may be allowed what this one is not.
 fn is_refusal(problem: &Problem) -> bool {
     problem.code == &catalogue::VAULT_LEASE_403
-}
-
-async fn sweep_all(registry: &Arc<Registry>) {
-    let leftovers = journal::leftovers(&folder(registry));
-    futures::stream::iter(leftovers)
-        .for_each_concurrent(SWEEP_AT_ONCE, |leftover| sweep_one(leftover, registry))
-        .await;
-}
-
-/// Gives back what one run left. What fails stays in its journal until it has ended by itself: a later start may come with another login.
-async fn sweep_one(mut leftover: Leftover, registry: &Arc<Registry>) {
-    for entry in leftover.entries.clone() {
-        let lease = entry.lease();
-        let result = match Registry::get(registry, &lease.provider) {
-            Ok(provider) if provider.endpoint() == entry.endpoint => provider.revoke(&lease).await,
-            // Another server would say of any name that there is no such lease.
-            Ok(_) => Err(Problem::new(
-                &catalogue::PROVIDER_CANCELLED,
-                "the provider is at another address now",
-            )),
-            Err(problem) => Err(problem),
-        };
-        let over = lease.left(Timestamp::now()) == 0;
-        match result {
-            Ok(()) => leftover.strike(lease.key()),
-            Err(_) if over => leftover.strike(lease.key()),
-            Err(problem) if is_refusal(&problem) && entry.told => {}
-            Err(problem) if is_final(&problem) => {
-                if is_refusal(&problem) {
-                    leftover.told(&entry);
-                } else {
-                    leftover.strike(lease.key());
-                }
-                lock(&SHARED.owed).insert(key(&lease), (lease.clone(), problem.clone()));
-                tell(News::NotRevoked(lease, problem));
-            }
-            Err(_) => {}
-        }
-    }
 }
 
 /// Keeps a future from being cancelled: given up by whoever awaits it, it runs on to its end.

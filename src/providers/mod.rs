@@ -30,6 +30,8 @@ mod registry;
 mod settings;
 #[cfg(feature = "net")]
 mod shared;
+#[cfg(any(feature = "aws", feature = "k8s"))]
+mod stamp;
 #[cfg(feature = "vault")]
 mod vault;
 
@@ -50,7 +52,7 @@ pub use credentials::Credentials;
 pub use kinds::{Open, PROVIDERS, ProviderSpec, credential_names};
 pub use lanes::Lane;
 #[cfg(feature = "net")]
-pub(crate) use net::http::{PROXIES, is_excepted};
+pub(crate) use net::proxy::{PROXIES, is_spared};
 pub use registry::Providers;
 use registry::Registry;
 
@@ -165,6 +167,12 @@ pub trait Provider: Send + Sync {
         Err(Problem::new(&catalogue::PROVIDER_UNSUPPORTED, what))
     }
 
+    /// Whether the provider knows the login that would sign such a token. Where it cannot be asked, nothing is wrong: making a token
+    /// takes no answer of it.
+    async fn prove_signer(&self, _login: &DatabaseLogin) -> Result<(), Problem> {
+        Ok(())
+    }
+
     /// Logs in as a person who sits at a terminal; says as whom and until when. The only thing that may ask.
     async fn login(&self, _person: &dyn Person) -> Result<String, Problem> {
         Err(Problem::new(
@@ -172,6 +180,9 @@ pub trait Provider: Send + Sync {
             "this provider needs no login by a person",
         ))
     }
+
+    /// Ends a login that this process has made for itself and nobody else uses. Whether that succeeds is nobody's business.
+    async fn leave(&self) {}
 
     /// Gives the passphrase of a store that answered `E-LOCAL-LOCKED`.
     async fn unlock(&self, _passphrase: SecretString) -> Result<(), Problem> {
@@ -222,12 +233,14 @@ pub enum Setting {
 }
 
 /// `[providers.NAME]` as written, its keys already checked against the kind's list; or a kind's default provider, with no settings.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct ProviderConfig {
     pub name: String,
     pub kind: ProviderKind,
     pub settings: BTreeMap<String, Setting>,
     pub at: Option<Location>,
+    /// Why it must not be used: what is wrong with its table, or with that of a provider that it logs in by.
+    pub broken: Option<Problem>,
 }
 
 /// What providers may know of the world: the environment and folders, taken once at the start so that tests can give their own.
@@ -261,6 +274,7 @@ impl ProviderConfig {
             kind,
             settings: settings.collect(),
             at: None,
+            broken: None,
         }
     }
 }
@@ -320,6 +334,7 @@ mod tests {
                 line: 3,
                 column: 1,
             }),
+            broken: None,
         }
     }
 

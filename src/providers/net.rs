@@ -2,6 +2,7 @@
 
 pub(super) mod http;
 pub(super) mod ladder;
+pub(super) mod proxy;
 pub(super) mod retry;
 pub(super) mod tls;
 pub(super) mod trouble;

@@ -93,6 +93,7 @@ impl Registry {
                 kind: ProviderKind::from_word(name)?,
                 settings: BTreeMap::new(),
                 at: None,
+                broken: None,
             })
         })
     }
@@ -104,8 +105,11 @@ impl Registry {
             let what = format!("no provider is called `{name}`");
             return Err(Problem::new(&catalogue::CONFIG_UNKNOWN_NAME, what).similar(nearest(name, known)));
         };
+        if let Some(problem) = config.broken {
+            return Err(problem);
+        }
         match ProviderSpec::of(config.kind).and_then(|spec| spec.open) {
-            Some(open) => open(&config, &self.world, &Credentials::new(self)),
+            Some(open) => open(&config, &self.world, &Credentials::new(self, &config)),
             None => {
                 let what = format!(
                     "provider `{name}`: kind {} is not built into this binary",

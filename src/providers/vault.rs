@@ -17,6 +17,7 @@ mod read;
 mod refusal;
 mod renewal;
 mod settings;
+mod several;
 mod wrapping;
 
 use std::collections::BTreeMap;
@@ -25,16 +26,18 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use jiff::Timestamp;
 use reqwest::{Client, Proxy};
+use rustls::ClientConfig;
 use tokio::sync::OnceCell;
 
 use self::api::{Asker, Envelope, Mounts, Question, parse};
 use self::kept::Kept;
 use self::login::{Session, Standing, Token};
 use self::path::Engine;
-use self::read::{Purpose, of_version};
+use self::read::Purpose;
 use self::settings::{ClientPem, VaultSettings};
 use super::net::http::{self, Answer, Fault};
 use super::net::ladder::{Ladder, Route};
+use super::net::proxy;
 use super::net::retry::Attempts;
 use super::net::tls::{self, Pem};
 use super::shared::Shared;
@@ -75,7 +78,7 @@ pub(super) fn open(
     let settings = VaultSettings::read(config, world)?;
     Ok(Arc::new(Vault {
         name: config.name.clone(),
-        proxy: http::proxy(world, settings.https, &settings.host)?,
+        proxy: proxy::of_host(world, settings.https, &settings.host, settings.port)?,
         kept: Kept::new(&world.runtime_folder, &config.name, settings.subject()),
         volatile: world.text("XDG_RUNTIME_DIR").is_some(),
         settings,
@@ -107,10 +110,30 @@ impl Vault {
                     tls: self.settings.https.then(|| Arc::new(config.clone())),
                     proxied: self.proxy.is_some(),
                 },
-                client: http::client(config, self.settings.limit, self.proxy.clone())?,
+                client: self.client(config)?,
             })
         };
         self.connection.get_or_try_init(connect).await
+    }
+
+    fn client(&self, tls: ClientConfig) -> Result<Client, Problem> {
+        match (&self.settings.tls_name, &self.proxy) {
+            (None, proxy) => http::client(tls, self.settings.limit, proxy.clone()),
+            (Some(_), None) => http::client_to(&self.settings.host, tls, self.settings.limit),
+            (Some(_), Some(_)) => {
+                let what = format!("provider `{}` has tls_server_name, and a proxy is named", self.name);
+                Err(Problem::new(&catalogue::CONFIG_TYPE, what)
+                    .causes(vec![
+                        "a proxy is asked for the name itself, not for another server".to_owned(),
+                    ])
+                    .fixes(vec![format!("export NO_PROXY={}", self.settings.host)]))
+            }
+        }
+    }
+
+    /// The name that the server's certificate must have.
+    fn certified(&self) -> &str {
+        self.settings.tls_name.as_deref().unwrap_or(&self.settings.host)
     }
 
     async fn client_pem(&self, pem: &ClientPem) -> Result<Pem, Problem> {
@@ -122,7 +145,7 @@ impl Vault {
 
     fn asker<'a>(&'a self, token: Option<&'a Token>) -> Asker<'a> {
         Asker {
-            address: &self.settings.address,
+            address: &self.settings.asked,
             namespace: self.settings.namespace.as_deref(),
             token: token.map(|token| &token.value),
         }
@@ -175,7 +198,8 @@ impl Vault {
             }
         };
         ladder.rung(State::Ok);
-        connection.route.climb(self.settings.limit, ladder).await?;
+        let limit = self.settings.limit;
+        connection.route.climb_to(self.certified(), limit, ladder).await?;
 
         let login = self.prove_login(status).await;
         if let Err(problem) = &login
@@ -204,7 +228,7 @@ impl Vault {
     /// Logs in and says as whom and for how long.
     async fn prove_login(&self, status: &mut ProviderStatus) -> Result<Arc<Token>, Problem> {
         // Asked outright, so that a server that does not answer is given up here and not once a question.
-        let (health, _) = self.ask(Asker::health(&self.settings.address)).await?;
+        let (health, _) = self.ask(Asker::health(&self.settings.asked)).await?;
         if let Some(problem) = parse(&health).and_then(|health| self.unwell(&health)) {
             return Err(problem);
         }
@@ -256,7 +280,7 @@ impl Provider for Vault {
 
     async fn server_time(&self) -> Option<Timestamp> {
         let connection = self.connection().await.ok()?;
-        let request = Asker::health(&self.settings.address).ok()?.request;
+        let request = Asker::health(&self.settings.asked).ok()?.request;
         http::send(&connection.client, request).await.ok()?.date
     }
 
@@ -275,16 +299,12 @@ impl Provider for Vault {
     }
 
     async fn fetch(&self, secret: &SecretId) -> Result<Fetched, Problem> {
-        let read = self.read(secret, Purpose::Use).await?;
-        let (payload, version) = self.content(&read)?;
-        let Inspected { version, changed, .. } = of_version(version.as_ref());
-        Ok(Fetched {
-            version,
-            changed,
-            expires: read.lease.as_ref().map(|held| held.lease().expires),
-            lease: read.lease,
-            ..Fetched::new(payload)
-        })
+        let mut read = self.read(secret, Purpose::Use).await?;
+        self.fetched(&mut read)
+    }
+
+    async fn fetch_all(&self, secrets: &[SecretId]) -> Vec<Result<Fetched, Problem>> {
+        self.read_all(secrets).await
     }
 
     async fn login(&self, person: &dyn Person) -> Result<String, Problem> {
@@ -297,5 +317,9 @@ impl Provider for Vault {
 
     async fn revoke(&self, lease: &Lease) -> Result<(), Problem> {
         self.revoke_lease(lease).await
+    }
+
+    async fn leave(&self) {
+        self.end_login().await;
     }
 }

@@ -499,6 +499,18 @@ pub fn key_text(key: &str) -> String {
     Chord::parse(key).map_or_else(|| key.to_owned(), |chord| chord.to_string())
 }
 
+/// The whole table, for `hallpass help keys`: a heading and a line a binding.
+pub fn as_text() -> String {
+    let mut lines = Vec::new();
+    for (context, heading) in Context::ALL {
+        lines.push(format!("{}{heading}", if lines.is_empty() { "" } else { "\n" }));
+        let bindings = KEYMAP.iter().filter(|binding| binding.context == *context);
+        let told = bindings.filter(|binding| !binding.help.is_empty());
+        lines.extend(told.map(|binding| format!("  {:<24} {}", keys_text(binding), binding.help)));
+    }
+    lines.join("\n")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -527,6 +539,17 @@ mod tests {
                 assert!(!seen.contains(chord), "{chord} twice, again for {}", binding.name);
                 seen.push(*chord);
             }
+        }
+    }
+
+    #[test]
+    fn the_text_has_every_key_and_fits_a_usual_terminal() {
+        let text = as_text();
+        for binding in KEYMAP.iter().filter(|binding| !binding.help.is_empty()) {
+            assert!(text.contains(binding.help), "no `{}`", binding.help);
+        }
+        for line in text.lines() {
+            assert!(line.chars().count() <= 80, "too long: {line}");
         }
     }
 

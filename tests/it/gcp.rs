@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use base64::Engine as _;
 use serde_json::{Value, json};
 
+use crate::liar::{Liar, http};
 use crate::request;
 use crate::sandbox::{Outcome, Sandbox, finish};
 use crate::servers::{servers, unique};
@@ -451,6 +452,18 @@ fn a_machine_of_google() {
     // The project of short names is the machine's.
     let name = text("short name");
     reads(&sandbox, &[("SECRET", format!("_gcp:{name}"), "short name")]);
+}
+
+/// Nothing was said of the project, so it is not the project that is wrong.
+#[test]
+fn a_metadata_server_that_fails_says_so() {
+    let liar = Liar::new(|request| match request.split(' ').nth(1).unwrap_or_default() {
+        path if path.ends_with("/project/project-id") => http("503 Service Unavailable", "", ""),
+        _ => http("200 OK", "", r#"{ "access_token": "token", "expires_in": 3600 }"#),
+    });
+    let mut sandbox = bare("");
+    sandbox.set("GCE_METADATA_HOST", liar.address.strip_prefix("http://").unwrap());
+    refused(&sandbox, "_gcp:db", "E-PROVIDER-UPSTREAM");
 }
 
 #[test]
@@ -1033,7 +1046,7 @@ fn a_machine_without_an_account_and_one_whose_server_refuses() {
         ("429 Too Many Requests", "E-GCP-THROTTLED"),
         ("503 Service Unavailable", "E-PROVIDER-UPSTREAM"),
     ] {
-        let liar = crate::liar::Liar::new(move |_| crate::liar::http(status, "Metadata-Flavor: Google\r\n", "no"));
+        let liar = Liar::new(move |_| http(status, "Metadata-Flavor: Google\r\n", "no"));
         let mut sandbox = bare("");
         sandbox.set("GCE_METADATA_HOST", liar.address.strip_prefix("http://").unwrap());
         refused(&sandbox, &format!("gcp:projects/{PROJECT}/secrets/any"), code);

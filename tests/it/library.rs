@@ -20,6 +20,7 @@ pub fn providers(
         kind,
         settings: settings.clone(),
         at: None,
+        broken: None,
     };
     let env = env.iter().map(|(name, value)| (name.clone(), value.into()));
     let world = World {

@@ -229,7 +229,16 @@ fn a_role_is_taken_on_before() {
     assert!(!token.contains(&id), "and not of the one who took it on");
     sandbox.run(&["check", "r"]).expect_code(0);
 
+    let own = field(arn).replace(&format!(", role_arn = \"{arn}\""), "");
+    sandbox.roles(&own);
+    sandbox.run(&["check", "r"]).expect_code(0);
+
     sandbox.set("AWS_SECRET_ACCESS_KEY", "not-the-secret-of-this-key");
+    // A token is made without asking anybody: only a check tells what it is worth.
+    sandbox.run(&["exec", "r", "--", "true"]).expect_code(0);
+    let found = sandbox.run(&["check", "r"]).expect_code(1).stdout;
+    assert!(found.contains("E-AWS-"), "{found}");
+    sandbox.roles(&field(arn));
     let refused = sandbox.run(&["exec", "r", "--", "true"]).expect_code(125).stderr;
     assert!(refused.contains("error[E-AWS-"), "{refused}");
     assert!(!refused.contains("not-the-secret"), "{refused}");

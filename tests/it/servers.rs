@@ -202,6 +202,18 @@ impl Servers {
         (role, ids.0, ids.1)
     }
 
+    /// The accessors of all tokens that logins by this AppRole have made and that live.
+    pub fn tokens_of_approle(&self, role: &str) -> Vec<Value> {
+        let all = self.vault("LIST", "auth/token/accessors", &Value::Null);
+        let mut accessors = all["data"]["keys"].as_array().cloned().unwrap_or_default();
+        accessors.retain(|accessor| {
+            let wanted = serde_json::json!({ "accessor": accessor });
+            let (_, found) = self.vault_as(&self.vault_token, "POST", "auth/token/lookup-accessor", &wanted);
+            found["data"]["meta"]["role_name"] == role
+        });
+        accessors
+    }
+
     /// Mounts a KV engine of this version, unless it is there already, and waits until it answers.
     pub fn mount_kv(&self, mount: &str, version: u8) {
         let wanted = serde_json::json!({ "type": "kv", "options": { "version": version.to_string() } });

@@ -488,21 +488,9 @@ fn approle_logs_in_once_and_again_when_the_token_is_dead() {
     let bench = Bench::new().setting("auth", Setting::Table(login));
     let vault = bench.vault();
     assert!(runtime.block_on(vault.fetch(&secrets[0])).is_ok());
-    let accessors = servers().vault("LIST", "auth/token/accessors", &Value::Null);
-    let mut revoked = 0;
-    for accessor in accessors["data"]["keys"].as_array().unwrap() {
-        let (_, found) = servers().vault_as(
-            &servers().vault_token,
-            "POST",
-            "auth/token/lookup-accessor",
-            &json!({ "accessor": accessor }),
-        );
-        if found["data"]["meta"]["role_name"] == role.as_str() {
-            servers().vault("POST", "auth/token/revoke-accessor", &json!({ "accessor": accessor }));
-            revoked += 1;
-        }
-    }
-    assert_eq!(revoked, 1);
+    let tokens = servers().tokens_of_approle(&role);
+    assert_eq!(tokens.len(), 1);
+    servers().vault("POST", "auth/token/revoke-accessor", &json!({ "accessor": tokens[0] }));
     let all = runtime.block_on(vault.fetch_all(&secrets));
     assert!(all.iter().all(Result::is_ok), "a new login in place of the dead token");
 }

@@ -292,7 +292,7 @@ fn a_client_certificate() {
 #[test]
 fn approle() {
     let path = versions();
-    let (_, role_id, secret_id) = servers().approle(&json!({ "token_ttl": "10m" }));
+    let (role, role_id, secret_id) = servers().approle(&json!({ "token_ttl": "10m" }));
     let mut sandbox = sandbox(&format!("vault:secret/{path}#token"));
     sandbox.unset("VAULT_TOKEN");
     sandbox.set("VAULT_APP_ROLE_ID", &role_id);
@@ -308,8 +308,75 @@ fn approle() {
         ])
         .expect_code(0);
     assert_eq!(seen.stdout, "gone\n");
+    sandbox.run(&["check"]).expect_code(0);
+    assert_eq!(
+        servers().tokens_of_approle(&role),
+        [] as [Value; 0],
+        "tokens outlive their process"
+    );
     sandbox.set("VAULT_APP_ROLE_SECRET_ID", "not-a-secret-id");
     refused(&sandbox, "E-VAULT-LOGIN");
+}
+
+/// Three spellings of one secret are one read of it.
+#[test]
+fn a_secret_is_read_once_however_it_is_spelt() {
+    let liar = Liar::new(|request| {
+        let path = request.split(' ').nth(1).unwrap_or_default();
+        let answer = match path {
+            "/v1/secret/data/db" => json!({ "data": { "data": { "pass": "word" }, "metadata": { "version": 1 } } }),
+            _ if path.starts_with("/v1/sys/internal/ui/mounts/") => {
+                json!({ "data": { "type": "kv", "path": "secret/", "options": { "version": "2" } } })
+            }
+            _ => json!({}),
+        };
+        http("200 OK", "", &answer.to_string())
+    });
+    let mut sandbox = sandbox("_envs/vault/secret/db#pass");
+    sandbox.roles(
+        "[roles.r]\ncommand = ['true']\n[roles.r.fields]\nA = '_envs/vault/secret/db#pass'\nB = '_vaultkv2:db:pass'\n\
+         C = '_vaultkv2:secret/data/db:pass'\n",
+    );
+    sandbox.set("VAULT_ADDR", &liar.address);
+    let seen = sandbox.run(&["exec", "r", "--", "sh", "-c", "[ $A$B$C = wordwordword ]"]);
+    seen.expect_code(0);
+    let reads = liar
+        .asked()
+        .into_iter()
+        .filter(|head| head.starts_with("GET /v1/secret/data/db "));
+    assert_eq!(reads.count(), 1);
+}
+
+/// A token for a session that comes after the launch was given up is ended: it would last a day.
+#[test]
+fn a_token_that_comes_too_late_is_ended() {
+    let liar = Liar::new(|request| {
+        let path = request.split(' ').nth(1).unwrap_or_default();
+        let answer = match path {
+            "/v1/sys/capabilities-self" => {
+                let paths = ["auth/token/create", "auth/token/revoke-accessor", "sys/leases/revoke"];
+                let granted: serde_json::Map<_, _> = paths
+                    .iter()
+                    .map(|path| ((*path).to_owned(), json!(["update"])))
+                    .collect();
+                json!({ "data": granted })
+            }
+            "/v1/auth/token/create" => {
+                // Longer than the launch may take.
+                std::thread::sleep(std::time::Duration::from_millis(1500));
+                let token = format!("hvs.{}", "late".repeat(20));
+                json!({ "auth": { "client_token": token, "accessor": "name", "lease_duration": 86400, "renewable": true } })
+            }
+            _ => json!({ "data": {} }),
+        };
+        http("200 OK", "", &answer.to_string())
+    });
+    let mut sandbox = sandbox("vaultdb:database/app#password");
+    sandbox.set("VAULT_ADDR", &liar.address);
+    let outcome = sandbox.run(&["exec", "--timeout", "500ms", "failing", "--", "true"]);
+    outcome.expect_code(125);
+    let ended = |head: &String| head.contains("/v1/auth/token/revoke-self ") && head.contains("latelate");
+    assert!(liar.asked().iter().any(ended), "{:?}", liar.asked());
 }
 
 /// A redirect must not carry the token to wherever it points.

@@ -565,6 +565,7 @@ fn provider(sandbox: &Sandbox, name: &str, auth: &[(&str, Setting)]) -> Arc<dyn 
         kind: ProviderKind::Vault,
         settings,
         at: None,
+        broken: None,
     };
     let world = World {
         env: Arc::new(BTreeMap::from([("XDG_RUNTIME_DIR".to_owned(), "/there/is/one".into())])),

@@ -50,15 +50,53 @@ impl Service {
 
     /// AWS' own address in a region.
     pub(super) fn own(self, region: &str, variant: Variant) -> String {
-        let china = region.starts_with("cn-");
-        let domain = match (variant.dual_stack, china) {
-            (false, false) => "amazonaws.com",
-            (false, true) => "amazonaws.com.cn",
-            (true, false) => "api.aws",
-            (true, true) => "api.amazonwebservices.com.cn",
+        let partition = Partition::of(region);
+        let domain = if variant.dual_stack {
+            partition.dual_stack
+        } else {
+            partition.domain
         };
         let fips = if variant.fips { "-fips" } else { "" };
         format!("https://{}{fips}.{region}.{domain}", self.host())
+    }
+}
+
+/// A part of AWS that has nothing in common with the others, with domains of its own.
+pub(super) struct Partition {
+    /// How the names of its regions begin.
+    regions: &'static str,
+    pub(super) domain: &'static str,
+    /// The domain of addresses that are also reached by IPv6.
+    dual_stack: &'static str,
+}
+
+const fn partition(regions: &'static str, domain: &'static str, dual_stack: &'static str) -> Partition {
+    Partition {
+        regions,
+        domain,
+        dual_stack,
+    }
+}
+
+/// As `partitions.json` of the AWS SDKs lists them; the commercial one, which has most regions, stands last and takes the rest.
+pub(super) const PARTITIONS: &[Partition] = &[
+    partition("cn-", "amazonaws.com.cn", "api.amazonwebservices.com.cn"),
+    partition("eusc-", "amazonaws.eu", "api.amazonwebservices.eu"),
+    partition("us-iso-", "c2s.ic.gov", "api.aws.ic.gov"),
+    partition("us-isob-", "sc2s.sgov.gov", "api.aws.scloud"),
+    partition("us-isof-", "csp.hci.ic.gov", "api.aws.hci.ic.gov"),
+    partition("eu-isoe-", "cloud.adc-e.uk", "api.cloud-aws.adc-e.uk"),
+    COMMERCIAL,
+];
+
+const COMMERCIAL: Partition = partition("", "amazonaws.com", "api.aws");
+
+impl Partition {
+    fn of(region: &str) -> &'static Self {
+        let found = PARTITIONS
+            .iter()
+            .find(|partition| region.starts_with(partition.regions));
+        found.unwrap_or(&COMMERCIAL)
     }
 }
 
@@ -121,10 +159,11 @@ fn is_aws(endpoint: &str) -> bool {
     let host = Url::parse(endpoint)
         .ok()
         .and_then(|url| url.host_str().map(str::to_owned));
+    let below = |host: &str, domain: &str| host.strip_suffix(domain).is_some_and(|rest| rest.ends_with('.'));
     host.is_some_and(|host| {
-        [".amazonaws.com", ".amazonaws.com.cn", ".api.aws"]
+        PARTITIONS
             .iter()
-            .any(|domain| host.ends_with(domain))
+            .any(|partition| below(&host, partition.domain) || below(&host, partition.dual_stack))
     })
 }
 
@@ -140,6 +179,17 @@ mod tests {
             own(Service::SsoPortal, "cn-north-1"),
             "https://portal.sso.cn-north-1.amazonaws.com.cn"
         );
+        for (region, domain) in [
+            ("us-gov-west-1", "amazonaws.com"),
+            ("eusc-de-east-1", "amazonaws.eu"),
+            ("us-iso-east-1", "c2s.ic.gov"),
+            ("us-isob-east-1", "sc2s.sgov.gov"),
+            ("eu-isoe-west-1", "cloud.adc-e.uk"),
+        ] {
+            let address = own(Service::SsoOidc, region);
+            assert_eq!(address, format!("https://oidc.{region}.{domain}"));
+            assert!(is_aws(&address), "{address}");
+        }
         let both = Variant {
             fips: true,
             dual_stack: true,

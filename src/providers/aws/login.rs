@@ -59,6 +59,11 @@ impl Session {
         let mut logins = self.logins.lock().unwrap_or_else(PoisonError::into_inner);
         Arc::clone(logins.entry(role_arn.map(str::to_owned)).or_default())
     }
+
+    fn forget_logins(&self) {
+        let mut logins = self.logins.lock().unwrap_or_else(PoisonError::into_inner);
+        logins.clear();
+    }
 }
 
 impl Aws {
@@ -108,11 +113,15 @@ impl Aws {
         }
     }
 
+    /// What the files of the AWS clients hold now. Where one was changed, the logins that were made from them are forgotten.
     pub(super) async fn profiles(&self) -> Result<Arc<Profiles>, Problem> {
         let mut known = self.session.profiles.lock().await;
-        if let Some(profiles) = &*known {
-            return Ok(Arc::clone(profiles));
+        match &*known {
+            Some(profiles) if profiles.hold() => return Ok(Arc::clone(profiles)),
+            Some(_) => self.session.forget_logins(),
+            None => {}
         }
+        *known = None;
         let profiles = Profiles::load(self.settings.profile.as_deref(), &self.world).await?;
         let profiles = Arc::new(profiles);
         *known = Some(Arc::clone(&profiles));
@@ -126,6 +135,7 @@ impl Aws {
 
     /// A login that still holds; the one there is, or a new one. `near` is the region that it is for, if that is known.
     pub(super) async fn login_as(&self, role_arn: Option<&str>, near: Option<&str>) -> Result<Arc<Login>, Problem> {
+        self.profiles().await?;
         let shared = self.session.login(role_arn);
         let make = async {
             match role_arn {
@@ -154,11 +164,7 @@ impl Aws {
     /// Makes the next question log in anew.
     pub(super) async fn forget(&self) {
         *self.session.profiles.lock().await = None;
-        self.session
-            .logins
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clear();
+        self.session.forget_logins();
     }
 
     async fn log_in(&self, near: Option<&str>) -> Result<Login, Problem> {
@@ -320,4 +326,50 @@ impl GivenKeys {
 /// A problem of the login: the rungs before it hold.
 pub(super) fn at_login(problem: Problem) -> Problem {
     problem.steps(stages_until("login", true))
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::domain::reference::ProviderKind;
+    use crate::providers::{ProviderConfig, World};
+
+    #[test]
+    fn files_of_the_aws_clients_are_read_again_when_they_change() {
+        let home = tempfile::tempdir().unwrap();
+        let folder = home.path().join(".aws");
+        std::fs::create_dir(&folder).unwrap();
+        let write = |name: &str, text: &str| std::fs::write(folder.join(name), text).unwrap();
+        let world = World {
+            home: Some(home.path().to_owned()),
+            ..World::of(&[])
+        };
+        let aws = super::super::new(&ProviderConfig::of("aws", ProviderKind::Aws, &[]), &world)
+            .ok()
+            .unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap();
+        let region = || runtime.block_on(aws.region(None)).map_err(|problem| problem.code.id);
+        let keys = || {
+            let login = runtime.block_on(aws.login_as(None, Some("eu-west-1")));
+            login
+                .map(|login| login.credentials.access_key_id().to_owned())
+                .map_err(|problem| problem.code.id)
+        };
+        assert_eq!(region(), Err("E-AWS-REGION"));
+        write("config", "[default]\nregion = eu-north-1\n");
+        assert_eq!(region().as_deref(), Ok("eu-north-1"));
+        write(
+            "credentials",
+            "[default]\naws_access_key_id = AKIDONE\naws_secret_access_key = one\n",
+        );
+        assert_eq!(keys().as_deref(), Ok("AKIDONE"));
+        assert_eq!(keys().as_deref(), Ok("AKIDONE"));
+        write(
+            "credentials",
+            "[default]\naws_access_key_id = AKIDOTHER\naws_secret_access_key = other\n",
+        );
+        assert_eq!(keys().as_deref(), Ok("AKIDOTHER"));
+    }
 }

@@ -14,6 +14,7 @@ use crate::domain::problem::Problem;
 use crate::domain::suggest::nearest;
 use crate::providers::World;
 use crate::providers::settings::path;
+use crate::providers::stamp::Stamp;
 
 /// What the files hold.
 pub(super) struct Profiles {
@@ -22,6 +23,7 @@ pub(super) struct Profiles {
     selected: String,
     /// Whether somebody named it.
     named: bool,
+    stamps: Vec<Stamp>,
 }
 
 impl Profiles {
@@ -42,6 +44,7 @@ impl Profiles {
             )
             .causes(vec![why])
         };
+        let mut stamps = Vec::new();
         let of_home = |name: &str| Some(world.home.as_ref()?.join(".aws").join(name));
         for (variable, name) in [
             ("AWS_CONFIG_FILE", "config"),
@@ -51,6 +54,7 @@ impl Profiles {
                 .text(variable)
                 .map(|file| path(file, world))
                 .or_else(|| of_home(name));
+            stamps.extend(file.as_deref().map(Stamp::of));
             let kind = file.as_ref().and_then(|file| std::fs::metadata(file).ok());
             // The reader would wait for ever for the end of a pipe.
             if let (Some(file), Some(kind)) = (file, kind)
@@ -70,7 +74,13 @@ impl Profiles {
             selected: named.unwrap_or("default").to_owned(),
             named: named.is_some(),
             sections,
+            stamps,
         })
+    }
+
+    /// Whether none of the files has changed since they were read.
+    pub(super) fn hold(&self) -> bool {
+        self.stamps.iter().all(Stamp::holds)
     }
 
     pub(super) fn selected_name(&self) -> &str {

@@ -9,6 +9,7 @@ use aws_sigv4::sign::v4;
 use jiff::Timestamp;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
+use super::endpoint::PARTITIONS;
 use crate::domain::catalogue;
 use crate::domain::problem::Problem;
 use crate::domain::secret::{Payload, SecretValue};
@@ -19,15 +20,6 @@ const LIFETIME: Duration = Duration::from_secs(900);
 
 /// What stands in a query as it is (RFC 3986); everything else is percent-encoded.
 const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
-
-/// The domains of AWS: a host elsewhere is somebody's own name for a database, and says nothing of its region.
-const DOMAINS: &[&str] = &[
-    ".amazonaws.com",
-    ".amazonaws.com.cn",
-    ".amazonaws.eu",
-    ".c2s.ic.gov",
-    ".sc2s.sgov.gov",
-];
 
 /// The region of the database: what the field says, else the provider's configuration, else the host's name. The environment is not
 /// asked: a token for another region is refused by the database without a reason.
@@ -46,12 +38,15 @@ pub(super) fn region(login: &DatabaseLogin, configured: Option<&str>) -> Result<
 }
 
 /// `orders.abc123.eu-west-1.rds.amazonaws.com`, and in China also `orders.abc123.rds.cn-north-1.amazonaws.com.cn`.
+/// A host in no domain of AWS is somebody's own name for a database, and says nothing of its region.
 fn region_in(host: &str) -> Option<&str> {
     let host = host.trim_end_matches('.');
-    let inside = DOMAINS.iter().find_map(|domain| {
-        let cut = host.len().checked_sub(domain.len())?;
+    let inside = PARTITIONS.iter().find_map(|partition| {
+        let cut = host.len().checked_sub(partition.domain.len())?;
         let (inside, end) = (host.get(..cut)?, host.get(cut..)?);
-        end.eq_ignore_ascii_case(domain).then_some(inside)
+        end.eq_ignore_ascii_case(partition.domain)
+            .then_some(inside)?
+            .strip_suffix('.')
     })?;
     let mut labels = inside.rsplit('.');
     let (last, before) = (labels.next()?, labels.next()?);

@@ -7,8 +7,9 @@ use super::endpoint::{Service, Variant};
 use super::transport::Failure;
 use crate::domain::catalogue;
 use crate::domain::problem::Problem;
-use crate::providers::net::http::{self, Fault};
+use crate::providers::net::http::Fault;
 use crate::providers::net::ladder::{Route, stages_until};
+use crate::providers::net::proxy;
 use crate::providers::net::trouble::Unanswered;
 
 impl Aws {
@@ -21,10 +22,11 @@ impl Aws {
             Url::parse(&address).map_err(|_| Problem::new(&catalogue::AWS_REGION, "the region makes no address"))?;
         let https = url.scheme() == "https";
         let host = url.host_str().unwrap_or_default().to_owned();
+        let port = url.port_or_known_default().unwrap_or(443);
         Ok(Route {
-            port: url.port_or_known_default().unwrap_or(443),
+            port,
             tls: if https { Some(self.transport.tls().await?) } else { None },
-            proxied: http::proxy(&self.world, https, &host)?.is_some(),
+            proxied: proxy::of_host(&self.world, https, &host, port)?.is_some(),
             host,
         })
     }

@@ -23,6 +23,7 @@ use super::settings::AwsSettings;
 use crate::domain::problem::Problem;
 use crate::providers::World;
 use crate::providers::net::http::{self, Answer, Fault};
+use crate::providers::net::proxy;
 use crate::providers::net::retry::Attempts;
 use crate::providers::net::tls::{self, TlsSettings};
 
@@ -154,7 +155,7 @@ impl Transport {
         let make = || async {
             let config = self.0.tls.clone().load().await?;
             // One proxy for all hosts; it spares those that NO_PROXY names by itself.
-            let proxy = http::proxy(&self.0.world, true, "")?;
+            let proxy = proxy::of_all(&self.0.world)?;
             Ok((http::client(config.clone(), self.0.limit, proxy)?, Arc::new(config)))
         };
         self.0.secure.get_or_try_init(make).await

@@ -257,6 +257,7 @@ mod tests {
                 .map(|(key, value)| ((*key).to_owned(), Setting::Text((*value).to_owned())))
                 .collect(),
             at: None,
+            broken: None,
         };
         AzureSettings::read(&config, &World::of(env))
             .map(|settings| settings.logins.iter().map(Login::words).collect())

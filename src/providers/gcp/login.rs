@@ -279,19 +279,21 @@ impl Gcp {
         self.web.send(request, Purpose::Login).await
     }
 
-    /// A text of the metadata server: the machine's project, or its account.
-    async fn machine_text(&self, path: &str) -> Option<String> {
-        let reply = self
-            .ask_machine(path)
-            .await
-            .ok()
-            .filter(|reply| reply.answer.status == 200)?;
-        let text = std::str::from_utf8(&reply.answer.body).ok()?.trim();
+    /// A text of the metadata server: the machine's project, or its account; none where it has none.
+    async fn machine_text(&self, path: &str) -> Result<Option<String>, Problem> {
+        let reply = self.ask_machine(path).await?;
+        match reply.answer.status {
+            200 => {}
+            404 => return Ok(None),
+            _ => return Err(reply.upstream(Purpose::Login)),
+        }
+        let text = std::str::from_utf8(&reply.answer.body).unwrap_or_default().trim();
         let fits = |c: char| c.is_ascii_alphanumeric() || "@.-_:".contains(c);
-        (!text.is_empty() && text.len() < 300 && text.chars().all(fits)).then(|| text.to_owned())
+        let usable = !text.is_empty() && text.len() < 300 && text.chars().all(fits);
+        Ok(usable.then(|| text.to_owned()))
     }
 
-    pub(super) async fn machine_project(&self) -> Option<String> {
+    pub(super) async fn machine_project(&self) -> Result<Option<String>, Problem> {
         self.machine_text("/computeMetadata/v1/project/project-id").await
     }
 
@@ -299,7 +301,7 @@ impl Gcp {
     pub(super) async fn principal(&self, token: &Token) -> (String, Option<String>) {
         let login = &token.identity.login;
         if let Login::Metadata = login
-            && let Some(email) = self
+            && let Ok(Some(email)) = self
                 .machine_text("/computeMetadata/v1/instance/service-accounts/default/email")
                 .await
         {

@@ -160,6 +160,7 @@ mod tests {
             kind: ProviderKind::Gcp,
             settings: settings.collect::<BTreeMap<_, _>>(),
             at: None,
+            broken: None,
         };
         let world = World {
             home: Some("/home/p".into()),

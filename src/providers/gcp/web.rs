@@ -13,6 +13,7 @@ use crate::domain::problem::Problem;
 use crate::providers::World;
 use crate::providers::net::http::{self, Answer, Fault};
 use crate::providers::net::ladder::{Route, stages_until};
+use crate::providers::net::proxy;
 use crate::providers::net::retry::send_again;
 use crate::providers::net::tls::{self, Pem, TlsSettings};
 use crate::providers::net::trouble::{self, Unanswered};
@@ -68,7 +69,7 @@ pub(super) struct Reply {
 impl Web {
     pub(super) fn new(provider: &str, ca: Option<&Pem>, limit: Duration, world: &World) -> Result<Self, Problem> {
         // A proxy's address that is none is said at once.
-        http::proxy(world, true, "")?;
+        proxy::of_all(world)?;
         Ok(Self {
             provider: provider.to_owned(),
             ca: ca.cloned(),
@@ -89,7 +90,7 @@ impl Web {
             };
             let config = settings.load().await?;
             // Which hosts the proxy spares is decided for each request by the client.
-            let proxy = http::proxy(&self.world, true, "")?;
+            let proxy = proxy::of_all(&self.world)?;
             Ok(Secure {
                 tls: Arc::new(config.clone()),
                 client: http::client(config, self.limit, proxy)?,
@@ -115,14 +116,15 @@ impl Web {
     pub(super) async fn route(&self, url: &Url) -> Result<Route, Problem> {
         let https = url.scheme() == "https";
         let host = url.host_str().unwrap_or_default().to_owned();
+        let port = url.port_or_known_default().unwrap_or(443);
         Ok(Route {
-            proxied: http::proxy(&self.world, https, &host)?.is_some(),
+            proxied: proxy::of_host(&self.world, https, &host, port)?.is_some(),
             tls: if https {
                 Some(Arc::clone(&self.secure().await?.tls))
             } else {
                 None
             },
-            port: url.port_or_known_default().unwrap_or(443),
+            port,
             host,
         })
     }

@@ -1,7 +1,6 @@
 //! How a cluster is reached and as whom: what a context of the kubeconfig means, or a pod's service account. Reads files; asks nobody.
 
-use std::os::unix::fs::MetadataExt as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use base64::Engine as _;
 use reqwest::Url;
@@ -14,6 +13,7 @@ use crate::domain::catalogue;
 use crate::domain::problem::Problem;
 use crate::domain::suggest::nearest;
 use crate::providers::net::tls::{Pem, TlsSettings};
+use crate::providers::stamp::Stamp;
 
 /// How requests are made to be somebody's, beside a client certificate.
 #[derive(Clone)]
@@ -50,28 +50,10 @@ pub(super) struct Access {
     stamps: Vec<Stamp>,
 }
 
-/// A file as it was when it was read: that it is another one now shows here.
-#[derive(Clone, PartialEq, Eq)]
-struct Stamp {
-    path: PathBuf,
-    state: Option<(u64, u64, i64, i64)>,
-}
-
-impl Stamp {
-    fn of(path: &Path) -> Self {
-        let state = std::fs::metadata(path).ok();
-        let state = state.map(|it| (it.ino(), it.len(), it.mtime(), it.mtime_nsec()));
-        Self {
-            path: path.to_path_buf(),
-            state,
-        }
-    }
-}
-
 impl Access {
     /// Whether none of the files has changed since they were read.
     pub(super) fn holds(&self) -> bool {
-        self.stamps.iter().all(|stamp| Stamp::of(&stamp.path) == *stamp)
+        self.stamps.iter().all(Stamp::holds)
     }
 
     pub(super) fn https(&self) -> bool {

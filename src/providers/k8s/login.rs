@@ -16,9 +16,9 @@ use super::plugin::{Given, Plugin};
 use super::{expiry, failure};
 use crate::domain::catalogue;
 use crate::domain::problem::Problem;
-use crate::providers::net::http;
 use crate::providers::net::ladder::{Route, stages_until};
 use crate::providers::net::tls::{self, Pem, TlsSettings};
+use crate::providers::net::{http, proxy};
 use crate::providers::shared::Shared;
 
 /// A login that ends sooner is made anew: it must not end between this look and the request.
@@ -75,7 +75,10 @@ impl Kubernetes {
         .await?;
         let proxy = match &access.proxy {
             Some(address) => Some(named_proxy(address)?),
-            None => http::proxy(&self.world, access.https(), access.host())?,
+            None => {
+                let port = access.server.port_or_known_default().unwrap_or(443);
+                proxy::of_host(&self.world, access.https(), access.host(), port)?
+            }
         };
         Ok(Ground {
             route: Route {

@@ -39,6 +39,7 @@ fn config(settings: &[(&str, &str)]) -> ProviderConfig {
         kind: ProviderKind::Local,
         settings: settings.collect(),
         at: None,
+        broken: None,
     }
 }
 

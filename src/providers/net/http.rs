@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use reqwest::redirect::Policy;
-use reqwest::{Client, NoProxy, Proxy, Request, Response};
+use reqwest::{Client, Proxy, Request, Response};
 use rustls::ClientConfig;
 use serde::Deserialize;
 use zeroize::Zeroizing;
@@ -13,7 +13,6 @@ use super::find;
 use super::retry::retry_after;
 use crate::domain::catalogue;
 use crate::domain::problem::Problem;
-use crate::providers::World;
 
 /// The longest answer that is read: secrets are small, and a longer one is a fault or an attack.
 const BODY_CAP: usize = 1024 * 1024;
@@ -57,16 +56,16 @@ pub(in crate::providers) fn client(
 }
 
 /// The same for a server that is asked under another name than it is found under: every connection goes to `host`.
-#[cfg(feature = "k8s")]
+#[cfg(any(feature = "k8s", feature = "vault"))]
 pub(in crate::providers) fn client_to(host: &str, tls: ClientConfig, limit: Duration) -> Result<Client, Problem> {
     finished(builder(tls, limit, None).dns_resolver(Found(host.trim_matches(['[', ']']).to_owned())))
 }
 
 /// Finds every name at one host.
-#[cfg(feature = "k8s")]
+#[cfg(any(feature = "k8s", feature = "vault"))]
 struct Found(String);
 
-#[cfg(feature = "k8s")]
+#[cfg(any(feature = "k8s", feature = "vault"))]
 impl reqwest::dns::Resolve for Found {
     fn resolve(&self, _: reqwest::dns::Name) -> reqwest::dns::Resolving {
         let host = self.0.clone();
@@ -96,42 +95,6 @@ fn finished(builder: reqwest::ClientBuilder) -> Result<Client, Problem> {
     builder
         .build()
         .map_err(|_| Problem::new(&catalogue::NET_CERT, "the HTTP client cannot be set up"))
-}
-
-/// The variables that name a proxy, the first that is set wins.
-pub(crate) const PROXIES: [&str; 4] = ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"];
-
-/// The proxy that the environment names for this host. For `https` alone: a proxy would read the token of a plain request.
-pub(in crate::providers) fn proxy(world: &World, https: bool, host: &str) -> Result<Option<Proxy>, Problem> {
-    let Some((name, address)) = PROXIES.iter().find_map(|name| Some((*name, world.text(name)?))) else {
-        return Ok(None);
-    };
-    if !https || is_excepted(world, host) {
-        return Ok(None);
-    }
-    let proxy = Proxy::all(address).map_err(|_| {
-        Problem::new(&catalogue::CONFIG_TYPE, format!("{name} is not the address of a proxy"))
-            .fixes(vec![format!("export {name}=http://HOST:PORT   or unset {name}")])
-    })?;
-    Ok(Some(proxy.no_proxy(NoProxy::from_string(except(world)))))
-}
-
-fn except(world: &World) -> &str {
-    let no_proxy = world.text("NO_PROXY").or_else(|| world.text("no_proxy"));
-    no_proxy.unwrap_or_default()
-}
-
-/// Whether `NO_PROXY` keeps the proxy out of what is said to this host.
-pub(crate) fn is_excepted(world: &World, host: &str) -> bool {
-    is_listed(host, except(world))
-}
-
-/// Whether `NO_PROXY` names the host or a domain above it. Address ranges are left to the HTTP client.
-fn is_listed(host: &str, except: &str) -> bool {
-    except.split(',').map(str::trim).any(|entry| {
-        let domain = entry.trim_start_matches('.');
-        entry == "*" || (!domain.is_empty() && (host == domain || host.ends_with(&format!(".{domain}"))))
-    })
 }
 
 /// Sends a request and reads the whole answer. A read that is redirected within its origin (scheme, host and port) is sent there, once;
@@ -220,47 +183,5 @@ fn fault(error: &reqwest::Error) -> Fault {
         Fault::Unsendable
     } else {
         Fault::Broken
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn proxied(env: &[(&str, &str)], https: bool, host: &str) -> Result<bool, &'static str> {
-        proxy(&World::of(env), https, host)
-            .map(|proxy| proxy.is_some())
-            .map_err(|problem| problem.code.id)
-    }
-
-    #[test]
-    fn a_proxy_is_used_for_https_alone_and_not_for_the_hosts_it_spares() {
-        let set = ("HTTPS_PROXY", "http://proxy:3128");
-        assert_eq!(proxied(&[], true, "vault.corp"), Ok(false));
-        assert_eq!(proxied(&[set], true, "vault.corp"), Ok(true));
-        assert_eq!(
-            proxied(&[set], false, "vault.corp"),
-            Ok(false),
-            "it would read the token"
-        );
-        assert_eq!(
-            proxied(&[("HTTP_PROXY", "http://proxy:3128")], false, "vault.corp"),
-            Ok(false)
-        );
-        for except in ["*", "vault.corp", "corp", ".corp", "a, corp ,b"] {
-            assert_eq!(
-                proxied(&[set, ("NO_PROXY", except)], true, "vault.corp"),
-                Ok(false),
-                "{except}"
-            );
-        }
-        assert_eq!(
-            proxied(&[set, ("NO_PROXY", "other,ult.corp,")], true, "vault.corp"),
-            Ok(true)
-        );
-        assert_eq!(
-            proxied(&[("HTTPS_PROXY", "http://[")], true, "vault.corp"),
-            Err("E-CONFIG-TYPE")
-        );
     }
 }

@@ -111,7 +111,7 @@ pub(in crate::providers) struct Route {
 }
 
 impl Route {
-    #[cfg(any(feature = "aws", feature = "azure", feature = "gcp", feature = "vault"))]
+    #[cfg(any(feature = "aws", feature = "azure", feature = "gcp"))]
     /// Climbs dns, tcp and tls with a connection of its own, each rung within `limit` and that of all rungs.
     pub(in crate::providers) async fn climb(&self, limit: Duration, ladder: &mut Ladder) -> Result<(), Problem> {
         self.climb_to(&self.host, limit, ladder).await

@@ -5,9 +5,11 @@ use std::sync::Arc;
 
 use base64::Engine as _;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::client::{WebPkiServerVerifier, verify_server_name};
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
+use rustls::server::ParsedCertificate;
 use rustls::{AlertDescription, CertificateError, ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
 use secrecy::{ExposeSecret, SecretString};
 use zeroize::Zeroizing;
@@ -86,12 +88,12 @@ pub(in crate::providers) struct TlsSettings {
 impl TlsSettings {
     /// The configuration for `https`. Reads files; where no CA is given, also the system's store, which takes 15–30 ms.
     pub(in crate::providers) fn config(&self) -> Result<ClientConfig, Problem> {
-        let builder = builder()?;
+        let builder = builder()?.dangerous();
         let builder = if self.verify {
-            builder.with_root_certificates(self.roots()?)
+            let (roots, given) = self.roots()?;
+            builder.with_custom_certificate_verifier(Arc::new(Verified::new(roots, given)?))
         } else {
-            let verifier = Arc::new(Unverified(provider()));
-            builder.dangerous().with_custom_certificate_verifier(verifier)
+            builder.with_custom_certificate_verifier(Arc::new(Unverified(provider())))
         };
         match &self.client {
             None => Ok(builder.with_no_client_auth()),
@@ -111,10 +113,13 @@ impl TlsSettings {
             .map_err(|_| Problem::new(&catalogue::NET_CERT, "TLS cannot be set up"))?
     }
 
-    fn roots(&self) -> Result<RootCertStore, Problem> {
+    /// Who is trusted, and the certificates among them that were given by name.
+    fn roots(&self) -> Result<(RootCertStore, Vec<CertificateDer<'static>>), Problem> {
         let mut roots = RootCertStore::empty();
+        let mut given = Vec::new();
         if let Some(ca) = &self.ca {
             for certificate in ca.certificates()? {
+                given.push(certificate.clone());
                 roots.add(certificate).map_err(|_| {
                     let what = format!("{} holds a certificate that cannot be a CA's", ca.place());
                     Problem::new(&catalogue::NET_CERT, what)
@@ -128,7 +133,9 @@ impl TlsSettings {
             })?;
             for file in files.flatten() {
                 // Such folders hold other files too; what is no certificate is passed over.
-                roots.add_parsable_certificates(Pem::File(file.path()).certificates().unwrap_or_default());
+                let found = Pem::File(file.path()).certificates().unwrap_or_default();
+                given.extend(found.iter().cloned());
+                roots.add_parsable_certificates(found);
             }
         }
         if self.ca.is_none() && self.ca_folder.is_none() {
@@ -138,7 +145,7 @@ impl TlsSettings {
             let what = "no certificate authority is known to check the server by";
             return Err(Problem::new(&catalogue::NET_CERT, what).fix("install the system's package ca-certificates"));
         }
-        Ok(roots)
+        Ok((roots, given))
     }
 }
 
@@ -183,6 +190,14 @@ pub(in crate::providers) fn explain(error: &rustls::Error, host: &str) -> Proble
             CertificateError::Revoked => {
                 problem("the server's certificate was revoked".to_owned()).fixes(vec![renew.to_owned()])
             }
+            _ if is_authority_as_server(error) => problem(
+                "the server shows the certificate of an authority that signs itself, and it is not the one that is trusted here"
+                    .to_owned(),
+            )
+            .fixes(vec![
+                "ca_cert = \"/PATH/OF/THAT/CERTIFICATE.pem\"   in the provider's configuration".to_owned(),
+                "give the server a certificate of its own, signed by the authority".to_owned(),
+            ]),
             _ => problem("the server's certificate cannot be trusted".to_owned()),
         },
         rustls::Error::AlertReceived(
@@ -200,6 +215,72 @@ pub(in crate::providers) fn explain(error: &rustls::Error, host: &str) -> Proble
             ])
         }
         _ => problem("the TLS handshake failed".to_owned()),
+    }
+}
+
+/// Trusts what the authorities have signed; and a server that shows one of the given certificates itself. Such a certificate that signs
+/// itself is mostly marked as an authority's, which rustls takes for no server's; other clients do.
+#[derive(Debug)]
+struct Verified {
+    by_authority: Arc<WebPkiServerVerifier>,
+    given: Vec<CertificateDer<'static>>,
+}
+
+impl Verified {
+    fn new(roots: RootCertStore, given: Vec<CertificateDer<'static>>) -> Result<Self, Problem> {
+        let by_authority = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider())
+            .build()
+            .map_err(|_| Problem::new(&catalogue::NET_CERT, "TLS cannot be set up"))?;
+        Ok(Self { by_authority, given })
+    }
+}
+
+/// Whether nothing but that is wrong with a certificate: its dates are looked at before. rustls passes it on in its words alone.
+fn is_authority_as_server(error: &rustls::Error) -> bool {
+    matches!(error, rustls::Error::InvalidCertificate(CertificateError::Other(other)) if other.to_string() == "CaUsedAsEndEntity")
+}
+
+impl ServerCertVerifier for Verified {
+    fn verify_server_cert(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        name: &ServerName<'_>,
+        ocsp: &[u8],
+        now: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        let verified = self
+            .by_authority
+            .verify_server_cert(end_entity, intermediates, name, ocsp, now);
+        match verified {
+            Err(error) if is_authority_as_server(&error) && self.given.iter().any(|given| given == end_entity) => {
+                verify_server_name(&ParsedCertificate::try_from(end_entity)?, name)?;
+                Ok(ServerCertVerified::assertion())
+            }
+            other => other,
+        }
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        self.by_authority.verify_tls12_signature(message, cert, dss)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        self.by_authority.verify_tls13_signature(message, cert, dss)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.by_authority.supported_verify_schemes()
     }
 }
 
@@ -239,5 +320,43 @@ impl ServerCertVerifier for Unverified {
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
         self.0.signature_verification_algorithms.supported_schemes()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Signs itself, is marked as an authority's, and is made out for `vault.corp`; lasts from 2026 to 2126.
+    const OWN: &str = include_str!("../../../tests/fixtures/tls/self-signed.pem");
+    /// The same with another key.
+    const OTHER: &str = include_str!("../../../tests/fixtures/tls/self-signed-other.pem");
+
+    #[test]
+    fn a_given_certificate_is_trusted_as_the_servers_own() {
+        let certificate = |pem: &str| CertificateDer::from_pem_slice(pem.as_bytes()).unwrap();
+        let settings = TlsSettings {
+            ca: Some(Pem::Text(OWN.to_owned().into())),
+            ca_folder: None,
+            client: None,
+            verify: true,
+        };
+        let (roots, given) = settings.roots().unwrap();
+        let verifier = Verified::new(roots, given).unwrap();
+        let verified = |pem: &str, name: &'static str, year: u64| {
+            let now = UnixTime::since_unix_epoch(std::time::Duration::from_secs((year - 1970) * 31_557_000));
+            verifier.verify_server_cert(&certificate(pem), &[], &ServerName::try_from(name).unwrap(), &[], now)
+        };
+        assert!(verified(OWN, "vault.corp", 2030).is_ok());
+        for (pem, name, year, cause) in [
+            (OWN, "other.corp", 2030, "made out for another name"),
+            (OWN, "vault.corp", 2130, "has expired"),
+            (OWN, "vault.corp", 2020, "not valid yet"),
+            (OTHER, "vault.corp", 2030, "not the one that is trusted here"),
+        ] {
+            let error = verified(pem, name, year).err().unwrap();
+            let problem = explain(&error, name).to_string();
+            assert!(problem.contains(cause), "{problem}");
+        }
     }
 }

@@ -10,7 +10,7 @@ use serde::de::IgnoredAny;
 use super::Vault;
 use super::api::{Envelope, Remarks, parse};
 use super::login::Token;
-use super::maker::How;
+use super::maker::{How, Way};
 use super::path::Target;
 use super::read::Read;
 use super::refusal::may;
@@ -54,31 +54,14 @@ impl Leased {
     }
 }
 
-/// A lease that will be asked for; none where nothing is known of it beforehand.
-fn awaited(provider: &str, target: &Target, how: &How) -> Option<Lease> {
-    Some(Lease {
-        provider: provider.to_owned(),
-        id: format!("{}/", target.api().trim_end_matches('/')),
-        accessor: Some(how.accessor()?.to_owned()),
-        renewable: false,
-        ttl: Duration::ZERO,
-        expires: how.end().unwrap_or(Timestamp::MAX),
-    })
-}
-
 impl Vault {
     /// Reads what the read makes. Never twice, and never given up half-way: an answer that nobody waits for any more is given back.
     pub(super) async fn make(&self, target: Target, login: &Arc<Token>) -> Result<Read, Problem> {
         let client = self.connection().await?.client.clone();
         let ending = || Problem::new(&catalogue::PROVIDER_CANCELLED, "hallpass is ending");
         let making = self.credentials.making().ok_or_else(ending)?;
-        let mut how = self.how_to_make(login).await?;
+        let Way { mut how, begun } = self.how_to_make(login, &target).await?;
         let (provider, endpoint) = (self.name.clone(), Provider::endpoint(self));
-        // From here on a kill leaves nothing that the next start could not take back.
-        let begun = awaited(&provider, &target, &how).map(|lease| {
-            self.leases.insert(lease.key(), how.clone());
-            making.hold(lease, endpoint.clone())
-        });
         let token = Arc::clone(&how.token);
         let question = self.asker(Some(&token)).get(target.api());
         let question = match question {

@@ -34,7 +34,7 @@ impl Vault {
                 let unanswered = Unanswered {
                     server: &self.server(),
                     route: &connection.route,
-                    certified: &connection.route.host,
+                    certified: self.certified(),
                     limit: self.settings.limit,
                     provider: &self.name,
                     rung: "read",
@@ -70,7 +70,7 @@ impl Vault {
     }
 
     async fn health(&self) -> Option<Health> {
-        let question = Asker::health(&self.settings.address).ok()?;
+        let question = Asker::health(&self.settings.asked).ok()?;
         let answer = http::send(&self.connection().await.ok()?.client, question.request)
             .await
             .ok()?;

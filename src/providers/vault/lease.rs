@@ -16,6 +16,7 @@ use crate::domain::lease::Lease;
 use crate::domain::problem::Problem;
 
 pub(super) const REVOKE: &str = "sys/leases/revoke";
+pub(super) const REVOKE_SELF: &str = "auth/token/revoke-self";
 const RENEW: &str = "sys/leases/renew";
 
 impl Lookup {
@@ -196,7 +197,7 @@ impl Vault {
 
     /// Ends a token of a lease's own, and the lease with it.
     async fn end_token(&self, lease: &Lease, token: &Token) -> Result<(), Problem> {
-        let api = "auth/token/revoke-self";
+        let api = REVOKE_SELF;
         let question = self.asker(Some(token)).post(api, &serde_json::json!({}));
         let (answer, line) = self.ask(question.map(Question::harmless)).await?;
         match answer.status {

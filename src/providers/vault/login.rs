@@ -8,10 +8,12 @@ use secrecy::{ExposeSecret, SecretString};
 
 use super::Vault;
 use super::api::{Auth, Lookup, parse};
+use super::lease::REVOKE_SELF;
 use super::settings::{Credential, Login, is_header_text};
 use crate::domain::catalogue;
 use crate::domain::problem::Problem;
 use crate::providers::file;
+use crate::providers::net::http;
 use crate::providers::net::ladder::stages_until;
 use crate::providers::shared::Shared;
 
@@ -195,6 +197,18 @@ impl Vault {
         Ok(Some(token))
     }
 
+    /// Ends the token of our own login.
+    pub(super) async fn end_login(&self) {
+        let own = |token: &mut Arc<Token>| token.origin == Origin::Login;
+        let Some(token) = self.session.current.lock().await.known.take_if(own) else {
+            return;
+        };
+        let question = self.asker(Some(&token)).post(REVOKE_SELF, &serde_json::json!({}));
+        if let (Ok(connection), Ok(question)) = (self.connection().await, question) {
+            let _ = http::send(&connection.client, question.request).await;
+        }
+    }
+
     /// A word for how the login works.
     pub(super) fn login_word(&self) -> &'static str {
         match &self.settings.login {
@@ -232,7 +246,11 @@ impl Vault {
                 Ok(Token::of(value, Origin::Given, Life::default()))
             }
             Login::Account(account) if account.needs_person() => self.kept_login(account),
-            Login::Account(account) => self.log_in_as(account, None).await,
+            Login::Account(account) => {
+                let token = self.log_in_as(account, None).await?;
+                self.credentials.logged_in();
+                Ok(token)
+            }
         }
     }
 

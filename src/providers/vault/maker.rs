@@ -11,9 +11,13 @@ use super::Vault;
 use super::api::{LoggedIn, parse};
 use super::lease::REVOKE;
 use super::login::{Origin, Standing, Token};
+use super::path::Target;
 use super::refusal::may;
-use crate::domain::lease::Lease;
+use crate::domain::lease::{Held, Lease};
 use crate::domain::problem::Problem;
+use crate::providers::Provider;
+use crate::providers::leases::{Making, to_the_end};
+use crate::providers::net::http;
 
 const NEW_TOKEN: &str = "auth/token/create";
 pub(super) const REVOKE_ACCESSOR: &str = "auth/token/revoke-accessor";
@@ -82,7 +86,34 @@ impl How {
     }
 }
 
+/// How a lease will be made; and where its token is its own, the lease by the token's name: dropped, it ends the token.
+pub(super) struct Way {
+    pub(super) how: How,
+    pub(super) begun: Option<Held>,
+}
+
 impl Made {
+    /// Writes down a lease that will be asked for, so that from here on a kill leaves nothing that the next start could not take back.
+    /// None where nothing is known of it beforehand.
+    fn begin(
+        &self,
+        making: &Making,
+        (provider, endpoint): (String, String),
+        target: &Target,
+        how: &How,
+    ) -> Option<Held> {
+        let lease = Lease {
+            provider,
+            id: format!("{}/", target.api().trim_end_matches('/')),
+            accessor: Some(how.accessor()?.to_owned()),
+            renewable: false,
+            ttl: Duration::ZERO,
+            expires: how.end().unwrap_or(Timestamp::MAX),
+        };
+        self.insert(lease.key(), how.clone());
+        Some(making.hold(lease, endpoint))
+    }
+
     pub(super) fn insert(&self, key: &str, how: How) {
         self.lock().insert(key.to_owned(), how);
     }
@@ -104,7 +135,7 @@ impl Vault {
     /// Chooses the token that a lease is made with. First one of its own whose accessor the next start can end, whatever of the lease it
     /// has heard; then that of the login where it may revoke leases; then any that can be ended with the lease; else that of the login
     /// after all.
-    pub(super) async fn how_to_make(&self, login: &Arc<Token>) -> Result<How, Problem> {
+    pub(super) async fn how_to_make(&self, login: &Arc<Token>, target: &Target) -> Result<Way, Problem> {
         let new_token = match &self.settings.token_role {
             Some(role) => format!("{NEW_TOKEN}/{role}"),
             None => NEW_TOKEN.to_owned(),
@@ -121,9 +152,9 @@ impl Vault {
         let may_make = grants(&new_token);
         if may_make
             && grants(REVOKE_ACCESSOR)
-            && let Some(how) = self.child_of(login, end, &new_token, OWN_TOKEN_TTL).await
+            && let Some(way) = self.child_of((login, end), &new_token, OWN_TOKEN_TTL, target).await
         {
-            return Ok(how);
+            return Ok(way);
         }
         let warning = self.settings.token_role.as_ref().map(|role| {
             format!(
@@ -144,37 +175,58 @@ impl Vault {
                     own: true,
                     ..How::with(&token, end)
                 };
-            } else if may_make && let Some(child) = self.child_of(login, end, &new_token, UNGUARDED_TTL).await {
-                how = child;
+            } else if may_make
+                && let Some(mut way) = self.child_of((login, end), &new_token, UNGUARDED_TTL, target).await
+            {
+                way.how.warning = warning;
+                return Ok(way);
             }
         }
-        Ok(How { warning, ..how })
+        let how = How { warning, ..how };
+        let making = self.credentials.making();
+        let begun = making.and_then(|making| self.leases.begin(&making, self.origin(), target, &how));
+        Ok(Way { how, begun })
     }
 
-    /// With a token that has the policies of this one, or those of its role; none where there is none to be had.
+    /// Name and address, as leases have them.
+    fn origin(&self) -> (String, String) {
+        (self.name.clone(), Provider::endpoint(self))
+    }
+
+    /// With a token that has the policies of the parent, or those of its role; none where there is none to be had. Never given up
+    /// half-way: a token that nobody waits for any more is ended.
     async fn child_of(
         &self,
-        parent: &Arc<Token>,
-        parent_end: Option<Timestamp>,
+        (parent, parent_end): (&Arc<Token>, Option<Timestamp>),
         api: &str,
         ttl: Duration,
-    ) -> Option<How> {
+        target: &Target,
+    ) -> Option<Way> {
         let wanted = serde_json::json!({
             "display_name": "hallpass",
             "ttl": format!("{}s", ttl.as_secs()),
             "renewable": true,
         });
-        let (answer, _) = self.ask(self.asker(Some(parent)).post(api, &wanted)).await.ok()?;
-        let LoggedIn { auth } = parse(&answer).filter(|_| answer.status == 200)?;
-        let orphan = auth.orphan;
-        let token = Arc::new(Token::brought(auth, Origin::Login)?);
-        // One without a name is of the kind that cannot be ended, and whose leases are its parent's.
-        token.accessor.as_ref()?;
-        Some(How {
-            own: true,
-            parent: (!orphan).then(|| Arc::clone(parent)),
-            parent_end: parent_end.filter(|_| !orphan),
-            ..How::with(&token, token.life().ends)
-        })
+        let question = self.asker(Some(parent)).post(api, &wanted).ok()?;
+        let client = self.connection().await.ok()?.client.clone();
+        let making = self.credentials.making()?;
+        let (origin, leases, parent, target) = (self.origin(), self.leases.clone(), Arc::clone(parent), target.clone());
+        let made = to_the_end(async move {
+            let answer = http::send(&client, question.request).await.ok()?;
+            let LoggedIn { auth } = parse(&answer).filter(|_| answer.status == 200)?;
+            let orphan = auth.orphan;
+            let token = Arc::new(Token::brought(auth, Origin::Login)?);
+            // One without a name is of the kind that cannot be ended, and whose leases are its parent's.
+            token.accessor.as_ref()?;
+            let how = How {
+                own: true,
+                parent: (!orphan).then_some(parent),
+                parent_end: parent_end.filter(|_| !orphan),
+                ..How::with(&token, token.life().ends)
+            };
+            let begun = leases.begin(&making, origin, &target, &how);
+            Some(Way { how, begun })
+        });
+        made.await?
     }
 }

@@ -38,7 +38,7 @@ pub(super) enum Purpose {
 
 impl Vault {
     /// Where the secret may be: one place, or several where the server would not say which.
-    async fn targets(&self, named: &Named, token: &Token) -> Result<Vec<Target>, Problem> {
+    pub(super) async fn targets(&self, named: &Named, token: &Token) -> Result<Vec<Target>, Problem> {
         let whole = match named {
             // The looks of a path are no proof where the server can say.
             Named::Exactly(target) if target.makes && target.mount.is_none() => {

@@ -87,11 +87,12 @@ impl Vault {
     /// The mount is of the other version than the reference says.
     pub(super) fn other_kv(&self, target: &Target, line: &str, status: u16, actual: Kv) -> Problem {
         let path = target.written();
-        let what = format!(
-            "`{path}` is in a KV v{} mount, and the reference reads it as KV v{}",
-            actual.number(),
-            target.kv.number(),
-        );
+        let (is, read_as) = (actual.number(), target.kv.number());
+        let what = if is == read_as {
+            format!("`{path}` is in a KV v{is} mount, and is not the path that its API has for a secret")
+        } else {
+            format!("`{path}` is in a KV v{is} mount, and the reference reads it as KV v{read_as}")
+        };
         let mut fixes = vec![format!("{}:{path}   (finds the version out)", self.name)];
         if target.kv == Kv::V2 && target.mount.is_none() {
             let with_data = path.replacen('/', "/data/", 1);
@@ -277,6 +278,9 @@ impl Vault {
     /// References to paths that are there and look like the missing one, where the token may list: of the deepest folder that exists,
     /// the names nearest to the part that does not.
     async fn similar(&self, secret: &SecretId, target: &Target, token: &Token) -> Vec<String> {
+        if let Some(without_data) = without_data(&secret.provider, target) {
+            return vec![without_data];
+        }
         let parts: Vec<&str> = target.path.split('/').collect();
         for missing in (0..parts.len()).rev().take(3) {
             let folder = parts[..missing]
@@ -319,4 +323,27 @@ impl Vault {
 
 fn folder_of(path: &str) -> &str {
     path.rsplit_once('/').map_or("", |(folder, _)| folder)
+}
+
+/// The reference that an API path was meant for, where `data/` of it was taken for a part of the path.
+fn without_data(provider: &str, target: &Target) -> Option<String> {
+    let (Some(mount), Kv::V2) = (&target.mount, target.kv) else {
+        return None;
+    };
+    let path = target.path.strip_prefix("data/")?;
+    Some(format!("{provider}:{mount}/{path}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_api_path_as_a_path_has_data_too_much() {
+        let of = |kv, path| without_data("vault", &Target::new(kv, "secret", path));
+        assert_eq!(of(Kv::V2, "data/db").as_deref(), Some("vault:secret/db"));
+        assert_eq!(of(Kv::V2, "data/team/db").as_deref(), Some("vault:secret/team/db"));
+        assert_eq!(of(Kv::V2, "db"), None);
+        assert_eq!(of(Kv::V1, "data/db"), None);
+    }
 }

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use reqwest::Url;
+use rustls::pki_types::ServerName;
 use secrecy::SecretString;
 
 use super::method::{Account, METHODS, Method, credential};
@@ -52,6 +53,10 @@ pub(super) enum Login {
 pub(super) struct VaultSettings {
     /// `https://host:port`, without a trailing slash.
     pub(super) address: String,
+    /// The same as requests have it: with the name that the server's certificate must have, where that is another one.
+    pub(super) asked: String,
+    /// That name.
+    pub(super) tls_name: Option<String>,
     pub(super) https: bool,
     pub(super) host: String,
     pub(super) port: u16,
@@ -106,6 +111,15 @@ impl VaultSettings {
             (Some(_), None) => return Err(settings.wrong("client_key", "is missing: client_cert needs it")),
             (None, Some(_)) => return Err(settings.wrong("client_cert", "is missing: client_key needs it")),
         };
+        let tls_name = text("tls_server_name", "VAULT_TLS_SERVER_NAME")?;
+        let tls_name = tls_name.filter(|_| url.scheme() == "https").map(str::to_owned);
+        let mut asked = url.clone();
+        if let Some(name) = &tls_name {
+            let is_name = matches!(ServerName::try_from(name.as_str()), Ok(ServerName::DnsName(_)));
+            if !is_name || asked.set_host(Some(name)).is_err() {
+                return Err(settings.wrong("tls_server_name", "is not the name of a host"));
+            }
+        }
         let login = login(config, &settings, world)?;
         needs_of(&login, &settings, &url, client.is_some())?;
         Ok(Self {
@@ -113,6 +127,8 @@ impl VaultSettings {
             host: url.host_str().unwrap_or_default().to_owned(),
             port: url.port_or_known_default().unwrap_or(443),
             address: url.origin().ascii_serialization(),
+            asked: asked.origin().ascii_serialization(),
+            tls_name,
             namespace: namespace.map(str::to_owned),
             kv: kv(&settings)?,
             mounts: mounts(&settings)?,
@@ -426,6 +442,27 @@ mod tests {
             .ok()
             .unwrap();
         assert_eq!((fine.kv, fine.limit), (None, Duration::from_secs(7)));
+    }
+
+    #[test]
+    fn a_certificate_may_have_another_name_than_the_address() {
+        let addr = ("VAULT_ADDR", "https://10.0.0.7:8200");
+        let asked = |env: &[(&str, &str)], settings: &[(&str, Setting)]| {
+            read("vault", env, settings).map(|settings| (settings.asked, settings.address, settings.host))
+        };
+        let named = ("VAULT_TLS_SERVER_NAME", "vault.corp");
+        let expected = ["https://vault.corp:8200", "https://10.0.0.7:8200", "10.0.0.7"].map(str::to_owned);
+        let found = asked(&[addr, named], &[]).ok().unwrap();
+        assert_eq!([found.0, found.1, found.2], expected);
+        let found = asked(&[addr], &[("tls_server_name", text("vault.corp"))]).ok().unwrap();
+        assert_eq!([found.0, found.1, found.2], expected);
+        let plain = asked(&[("VAULT_ADDR", "http://10.0.0.7:8200"), named], &[])
+            .ok()
+            .unwrap();
+        assert_eq!(plain.0, plain.1);
+        for wrong in ["10.0.0.8", "a b", "vault.corp/x", "vault.corp:8200"] {
+            assert!(asked(&[addr], &[("tls_server_name", text(wrong))]).is_err(), "{wrong}");
+        }
     }
 
     #[test]

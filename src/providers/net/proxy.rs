@@ -1,0 +1,179 @@
+//! The proxy that the environment names, and the hosts that it is kept out of: one rule for the HTTP client and for what messages say.
+
+use std::net::{IpAddr, SocketAddr};
+
+use ipnet::IpNet;
+use reqwest::Proxy;
+
+use crate::domain::catalogue;
+use crate::domain::problem::Problem;
+use crate::providers::World;
+
+/// The variables that name a proxy, the first that is set wins.
+pub(crate) const PROXIES: [&str; 4] = ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"];
+
+/// The proxy for this host. For `https` alone: a proxy would read the token of a plain request.
+pub(in crate::providers) fn of_host(
+    world: &World,
+    https: bool,
+    host: &str,
+    port: u16,
+) -> Result<Option<Proxy>, Problem> {
+    let spared = !https || is_spared(world, host, port);
+    if spared { Ok(None) } else { of_all(world) }
+}
+
+/// The same for a client of many hosts: whether one is spared is decided at each request.
+pub(in crate::providers) fn of_all(world: &World) -> Result<Option<Proxy>, Problem> {
+    if is_spared(world, "", 443) {
+        return Ok(None);
+    }
+    let Some((name, address)) = PROXIES.iter().find_map(|name| Some((*name, world.text(name)?))) else {
+        return Ok(None);
+    };
+    let problem = |what: String| {
+        Problem::new(&catalogue::CONFIG_TYPE, what)
+            .fixes(vec![format!("export {name}=http://HOST:PORT   or unset {name}")])
+    };
+    if address.to_ascii_lowercase().starts_with("socks") {
+        let what = format!("{name} names a SOCKS proxy, and hallpass speaks to HTTP proxies alone");
+        return Err(problem(what).fix("export NO_PROXY=HOST   for a server that is reached without it"));
+    }
+    // The address is not quoted: it may have a password in it.
+    Proxy::all(address).map_err(|_| problem(format!("{name} is not the address of a proxy")))?;
+    let (list, address) = (Spared::of(world), address.to_owned());
+    let chosen = move |url: &reqwest::Url| {
+        let port = url.port_or_known_default().unwrap_or(443);
+        let direct = url.scheme() != "https" || list.has(url.host_str().unwrap_or_default(), port);
+        (!direct).then(|| address.clone())
+    };
+    Ok(Some(Proxy::custom(chosen)))
+}
+
+/// Whether `NO_PROXY` keeps the proxy out of what is said to this host at this port.
+pub(crate) fn is_spared(world: &World, host: &str, port: u16) -> bool {
+    Spared::of(world).has(host, port)
+}
+
+/// `NO_PROXY`: entries with commas between them.
+struct Spared(Vec<(Which, Option<u16>)>);
+
+/// Hosts of an entry; the port behind it says which of their servers.
+enum Which {
+    Every,
+    /// An address, or a range of them: `10.0.0.0/8`.
+    Net(IpNet),
+    /// A host, and those of the domain below it.
+    Domain(String),
+}
+
+impl Spared {
+    fn of(world: &World) -> Self {
+        let list = world.text("NO_PROXY").or_else(|| world.text("no_proxy"));
+        let entries = list.unwrap_or_default().split(',').map(str::trim);
+        Self(entries.filter(|entry| !entry.is_empty()).map(entry).collect())
+    }
+
+    fn has(&self, host: &str, port: u16) -> bool {
+        let host = host.trim_matches(['[', ']']).trim_end_matches('.').to_ascii_lowercase();
+        let address: Option<IpAddr> = host.parse().ok();
+        self.0.iter().any(|(which, only)| {
+            let here = match (which, address) {
+                (Which::Every, _) => true,
+                (Which::Net(net), Some(address)) => net.contains(&address),
+                (Which::Domain(domain), None) => {
+                    let above = host.strip_suffix(domain.as_str());
+                    above.is_some_and(|above| above.is_empty() || above.ends_with('.'))
+                }
+                _ => false,
+            };
+            here && only.is_none_or(|only| only == port)
+        })
+    }
+}
+
+fn entry(text: &str) -> (Which, Option<u16>) {
+    let address = text.trim_matches(['[', ']']).parse::<IpAddr>().map(IpNet::from);
+    if let Ok(net) = text.parse().or(address) {
+        return (Which::Net(net), None);
+    }
+    if let Ok(address) = text.parse::<SocketAddr>() {
+        return (Which::Net(address.ip().into()), Some(address.port()));
+    }
+    let (host, port) = match text.rsplit_once(':').map(|(host, port)| (host, port.parse().ok())) {
+        Some((host, Some(port))) => (host, Some(port)),
+        _ => (text, None),
+    };
+    let which = match host {
+        "*" => Which::Every,
+        host => Which::Domain(host.trim_start_matches('.').trim_end_matches('.').to_ascii_lowercase()),
+    };
+    (which, port)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn proxied(env: &[(&str, &str)], https: bool, host: &str) -> Result<bool, &'static str> {
+        of_host(&World::of(env), https, host, 8200)
+            .map(|proxy| proxy.is_some())
+            .map_err(|problem| problem.code.id)
+    }
+
+    const SET: (&str, &str) = ("HTTPS_PROXY", "http://proxy:3128");
+
+    #[test]
+    fn a_proxy_is_used_for_https_alone() {
+        assert_eq!(proxied(&[], true, "vault.corp"), Ok(false));
+        assert_eq!(proxied(&[SET], true, "vault.corp"), Ok(true));
+        assert_eq!(
+            proxied(&[SET], false, "vault.corp"),
+            Ok(false),
+            "it would read the token"
+        );
+        let of_http = [("HTTP_PROXY", "http://proxy:3128")];
+        assert_eq!(proxied(&of_http, false, "vault.corp"), Ok(false));
+    }
+
+    #[test]
+    fn hosts_that_are_spared() {
+        for (list, host, spared) in [
+            ("*", "vault.corp", true),
+            ("vault.corp", "vault.corp", true),
+            ("vault.corp", "VAULT.corp", true),
+            ("corp", "vault.corp", true),
+            (".corp", "vault.corp", true),
+            ("a, corp ,b", "vault.corp", true),
+            ("vault.corp:8200", "vault.corp", true),
+            ("vault.corp:443", "vault.corp", false),
+            ("other,ult.corp,", "vault.corp", false),
+            ("10.0.0.0/8", "10.20.30.40", true),
+            ("10.0.0.0/8", "11.0.0.1", false),
+            ("10.0.0.0/8", "vault.corp", false),
+            ("10.0.0.1", "10.0.0.1", true),
+            ("0.0.1", "10.0.0.1", false),
+            ("10.0.0.1:8200", "10.0.0.1", true),
+            ("10.0.0.1:8201", "10.0.0.1", false),
+            ("fd00::/8", "[fd00::7]", true),
+            ("::1", "[::1]", true),
+            ("[::1]:8200", "[::1]", true),
+        ] {
+            assert_eq!(
+                proxied(&[SET, ("NO_PROXY", list)], true, host),
+                Ok(!spared),
+                "{list} {host}"
+            );
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_spoken_to_says_so() {
+        let broken = [("HTTPS_PROXY", "http://[")];
+        assert_eq!(proxied(&broken, true, "vault.corp"), Err("E-CONFIG-TYPE"));
+        let socks = ("ALL_PROXY", "socks5h://proxy:1080");
+        assert_eq!(proxied(&[socks], true, "vault.corp"), Err("E-CONFIG-TYPE"));
+        assert_eq!(proxied(&[socks, ("NO_PROXY", "corp")], true, "vault.corp"), Ok(false));
+        assert_eq!(proxied(&[socks], false, "vault.corp"), Ok(false));
+    }
+}
