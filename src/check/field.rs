@@ -203,10 +203,15 @@ pub(super) fn gravity(field: &FieldStatus) -> State {
     }
 }
 
-/// A client that is not installed is a fault of this machine, not of the role: a check often runs where no client is. Any other
-/// problem stays wherever the role is opened.
+/// A client that is not installed, or a working folder that is not there, is a fault of this machine, not of the role: a check often runs
+/// where no client is. Any other problem stays wherever the role is opened.
 pub(super) fn gravity_of_client(problem: &Problem) -> State {
-    if [&catalogue::CLIENT_MISSING, &catalogue::CLIENT_NOT_EXECUTABLE].contains(&problem.code) {
+    let of_machine = [
+        &catalogue::CLIENT_MISSING,
+        &catalogue::CLIENT_NOT_EXECUTABLE,
+        &catalogue::CLIENT_START,
+    ];
+    if of_machine.contains(&problem.code) {
         State::Warn
     } else {
         State::Fail
@@ -337,6 +342,7 @@ mod tests {
     fn what_is_not_built_fails_the_role_and_a_missing_client_does_not() {
         let of_client = |code| gravity_of_client(&Problem::new(code, "x"));
         assert_eq!(of_client(&catalogue::CLIENT_MISSING), State::Warn);
+        assert_eq!(of_client(&catalogue::CLIENT_START), State::Warn);
         assert_eq!(of_client(&catalogue::CONNECTOR_NOT_BUILT), State::Fail);
         let mut agent = field(Source::Secret(reference(Some("user"))));
         agent.via = Via::Agent;

@@ -78,7 +78,8 @@ fn none(query: &[String], frame: &Frame) -> String {
 /// The roles that the filter words choose, best match first; all of them, in the files' order, without words.
 pub(super) fn chosen<'a>(query: &[String], frame: &'a Frame) -> Result<Vec<&'a Role>, Problem> {
     let roles: Vec<&Role> = frame.config.roles.iter().collect();
-    if query.is_empty() {
+    // Of no roles nothing can be said that a filter would go by.
+    if query.is_empty() || roles.is_empty() {
         return Ok(roles);
     }
     let mut index = Index::new(roles.iter().map(|role| Subject::from(*role)));

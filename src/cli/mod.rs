@@ -383,7 +383,7 @@ pub(crate) fn exit_code(problem: &Problem, wraps_child: bool) -> u8 {
             _ => 125,
         };
     }
-    if is(&catalogue::USAGE) {
+    if is(&catalogue::USAGE) || is(&catalogue::FILTER_FIELD) {
         2
     } else if is(&catalogue::CONFIG_UNKNOWN_ROLE) || is(&catalogue::PROVIDER_UNKNOWN) || is(&catalogue::REC_UNKNOWN) {
         4

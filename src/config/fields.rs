@@ -1,17 +1,17 @@
 //! A role's fields: which names they may have, and what their values mean.
 
+mod template;
+mod token;
+
 use toml::de::{DeTable, DeValue};
 
 use super::report::{Place, Scope};
 use super::source::shown;
 use super::walk::{Entry, Key, Takes, noun, number};
 use crate::domain::catalogue;
-use crate::domain::printable::printable;
 use crate::domain::problem::Problem;
-use crate::domain::reference::{self, Parsed, Pin, ProviderKind, ProviderNames, RefError, is_variable_name};
-use crate::domain::role::{RdsIam, Source, TemplatePart, Via};
-use crate::domain::secret::Template;
-use crate::domain::suggest;
+use crate::domain::reference::{self, Parsed, Pin, ProviderNames, RefError, is_variable_name};
+use crate::domain::role::{Source, Via};
 
 /// A text that can only be a reference and is none.
 pub(super) fn not_a_reference(message: String, similar: Vec<String>) -> Problem {
@@ -279,164 +279,6 @@ impl FieldReader<'_, '_> {
             "rds_iam" => self.token(origin, text, members),
             _ => self.template(origin, text, members),
         }
-    }
-
-    /// A login token for a database; `members` are the keys beside the user's name.
-    fn token(&self, user_at: &Entry<'_>, user: &str, members: &[Entry<'_>]) -> Option<Source> {
-        let get = |name: &str| members.iter().find(|member| member.name == name);
-        let text = |name: &str| get(name).and_then(Entry::text);
-        let before = self.scope.problems().len();
-        let wrong = |at: &Entry<'_>, message: &str, example: &str| {
-            let problem = Problem::new(&catalogue::CONFIG_TYPE, format!("{}: {message}", self.what))
-                .fixes(vec![format!("write it like this: {example}")]);
-            self.scope.problem(&at.place(), problem);
-        };
-        if user.is_empty() || user.contains(char::is_control) {
-            wrong(user_at, "rds_iam names the database user", "rds_iam = \"app_ro\"");
-        }
-        let of_region = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
-        if let Some(at) =
-            get("region").filter(|at| !at.text().is_some_and(|t| t.contains('-') && t.chars().all(of_region)))
-        {
-            wrong(
-                at,
-                "`region` is the short name of an AWS region",
-                "region = \"eu-west-1\"",
-            );
-        }
-        let is_arn = |text: &str| text.starts_with("arn:") && text.contains(":role/");
-        if let Some(at) = get("role_arn").filter(|at| !at.text().is_some_and(is_arn)) {
-            let example = "role_arn = \"arn:aws:iam::123456789012:role/db-login\"";
-            wrong(at, "`role_arn` is the ARN of an IAM role", example);
-        }
-        let of_host = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '.' | '_');
-        if let Some(at) = get("host").filter(|at| !at.text().is_some_and(|t| !t.is_empty() && t.chars().all(of_host))) {
-            let example = "host = \"orders.abc123.eu-west-1.rds.amazonaws.com\", port = 5432";
-            wrong(at, "`host` is the name of a host, and nothing else", example);
-        }
-        let provider = text("provider").unwrap_or(ProviderKind::Aws.word());
-        if let Some(at) = get("provider")
-            && self.names.kind_of(provider) != Some(ProviderKind::Aws)
-        {
-            self.not_aws(at, provider);
-        }
-        (self.scope.problems().len() == before).then(|| {
-            let port = get("port").and_then(|port| number(port.value.get_ref()));
-            Source::RdsIam(RdsIam {
-                provider: provider.to_owned(),
-                user: user.to_owned(),
-                region: text("region").map(str::to_owned),
-                role_arn: text("role_arn").map(str::to_owned),
-                host: text("host").map(str::to_owned),
-                port: port.and_then(|port| u16::try_from(port).ok()),
-            })
-        })
-    }
-
-    fn not_aws(&self, at: &Entry<'_>, name: &str) {
-        let of_aws = |name: &&str| self.names.kind_of(name) == Some(ProviderKind::Aws);
-        let known: Vec<&str> = self.names.names().filter(of_aws).collect();
-        let why = match self.names.kind_of(name) {
-            Some(kind) => format!("is of the kind {}, and AWS alone makes these tokens", kind.word()),
-            None => "is no provider that the configuration declares".to_owned(),
-        };
-        let message = format!("{}: `{}` {why}", self.what, shown(name));
-        let problem = Problem::new(&catalogue::CONFIG_UNKNOWN_NAME, message).similar(suggest::nearest(name, known));
-        self.scope.problem(&at.place(), problem);
-    }
-
-    fn template(&self, origin: &Entry<'_>, text: &str, members: &[Entry<'_>]) -> Option<Source> {
-        let is_option = |name: &str| ORIGINS.iter().chain(OPTION_KEYS).any(|key| key.name == name);
-        let given = members.iter().filter(|member| !is_option(member.name));
-        let fix = "name the secret as a part: { template = \"…{name}…\", name = \"_KIND:ID:KEY\" }";
-        self.plain_only(origin, text, "the template", fix)?;
-        self.without_nul(origin, text)?;
-        let placed: Vec<&str> = match Template::parse(text) {
-            Ok(template) => template.names().collect(),
-            Err(error) => {
-                let message = format!("{}: {}", self.what, printable(&error.to_string()));
-                let problem = Problem::new(&catalogue::CONFIG_TYPE, message);
-                self.scope.problem(&origin.place(), problem);
-                return None;
-            }
-        };
-        let mut parts = Vec::new();
-        let mut whole = true;
-        for member in given {
-            if !placed.contains(&member.name) {
-                let message = format!(
-                    "`{}` of {} is not placed in the template",
-                    shown(member.name),
-                    self.what
-                );
-                let problem = Problem::new(&catalogue::CONFIG_UNKNOWN_KEY, message)
-                    .fixes(vec![format!("place it as {{{}}}, or remove it", shown(member.name))]);
-                self.scope.problem(&member.key_place(), problem);
-                whole = false;
-            }
-            match self.part(member) {
-                Some(part) => parts.push(part),
-                None => whole = false,
-            }
-        }
-        for name in placed {
-            if is_option(name) {
-                let message = format!(
-                    "the template of {} places {{{name}}}, and `{name}` is an option of the field: no part can be called so",
-                    self.what
-                );
-                let problem = Problem::new(&catalogue::CONFIG_NAME, message)
-                    .causes(Vec::new())
-                    .fixes(vec!["give the part another name".to_owned()]);
-                self.scope.problem(&origin.place(), problem);
-                whole = false;
-            } else if !members.iter().any(|member| member.name == name) {
-                let message = format!(
-                    "the template of {} places {{{}}}, which is not given",
-                    self.what,
-                    shown(name)
-                );
-                let problem = Problem::new(&catalogue::CONFIG_MISSING_KEY, message)
-                    .fixes(vec![format!("give it beside the template: {} = \"…\"", shown(name))]);
-                self.scope.problem(&origin.place(), problem);
-                whole = false;
-            }
-        }
-        whole.then(|| Source::Template {
-            text: text.to_owned(),
-            parts,
-        })
-    }
-
-    /// A named part of a template: a plain string or reference, `{ literal = … }`, `{ secret = … }` with the options that concern its value.
-    fn part(&self, member: &Entry<'_>) -> Option<TemplatePart> {
-        let reader = FieldReader {
-            scope: self.scope,
-            names: self.names,
-            what: format!("`{}` of {}", shown(member.name), self.what),
-        };
-        let field = reader.field(member)?;
-        let has_way = member.members().iter().any(|option| option.name == "via");
-        let unfit = match field.source {
-            Source::Template { .. } => Some("a part of a template cannot be a template"),
-            // Made only when the other fields are known.
-            Source::RdsIam(_) => Some("a login token stands in a field of its own, not in a template"),
-            _ if has_way => Some("`via` stands beside the template: a part goes where the whole goes"),
-            _ => None,
-        };
-        if let Some(unfit) = unfit {
-            let message = format!("{}: {unfit}", reader.what);
-            self.scope
-                .problem(&member.key_place(), Problem::new(&catalogue::CONFIG_TYPE, message));
-            return None;
-        }
-        Some(TemplatePart {
-            name: field.name,
-            source: field.source,
-            trim: field.trim,
-            optional: field.optional,
-            default: field.default,
-        })
     }
 
     fn pin(&self, version: Option<&Entry<'_>>, stage: Option<&Entry<'_>>) -> Option<Option<Pin>> {

@@ -231,7 +231,8 @@ catalogue! {
     REC_READ = "E-REC-READ", "a recording or the folder of recordings cannot be read", causes: ["it belongs to somebody else"], fixes: ["hallpass paths   says where recordings lie"];
     REC_SEALED = "E-REC-SEALED", "the recording is sealed", causes: ["only the recipients in [recordings] at that time can read it"], fixes: ["add --identity FILE   with the identity of a recipient"];
     REC_IDENTITY = "E-REC-IDENTITY", "an identity cannot open the recording", causes: ["the file is missing or is no identity file of age", "it is not the identity of a recipient"], fixes: ["age-keygen -y IDENTITY   prints whose it is; compare with recipients in [recordings]"];
-    FILTER = "E-FILTER", "a filter names a field or a value that is not there", causes: ["a typo in the field or its value"], fixes: ["hallpass help filters"];
+    FILTER = "E-FILTER", "a filter names a value that is not there", causes: ["a typo in the value"], fixes: ["hallpass help filters"];
+    FILTER_FIELD = "E-FILTER-FIELD", "a filter names a field that there is not", causes: ["a typo in the field", "a text with a colon that is no field: it needs double quotes"], fixes: ["hallpass help filters"];
     USAGE = "E-USAGE", "the command cannot be used like this", causes: ["a flag or an argument that the command does not take, or one that is missing"], fixes: ["hallpass --help"];
     IO = "E-IO", "the system refused a file or a process", causes: ["the file or its folder belongs to somebody else, or is not there", "the disk is full, or the limit of open files or processes is reached"], fixes: ["hallpass paths   (which folders are used)", "hallpass doctor"];
 

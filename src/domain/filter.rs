@@ -11,9 +11,10 @@ use std::collections::BTreeSet;
 
 use nucleo_matcher::{Config, Matcher};
 
+use crate::domain::catalogue::Code;
 use crate::domain::problem::Problem;
 use crate::domain::role::{Role, Source};
-use crate::domain::{catalogue, suggest};
+use crate::domain::suggest;
 use entry::{Entry, fold, prepare};
 use query::{Atom, Shape, Term};
 
@@ -133,6 +134,8 @@ impl From<&Role> for Subject {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{what}")]
 pub struct FilterError {
+    /// Whether the filter is none, or only chooses nothing.
+    pub code: &'static Code,
     /// One sentence.
     pub what: String,
     /// Terms that may have been meant, best first, as they would be typed.
@@ -141,7 +144,7 @@ pub struct FilterError {
 
 impl From<FilterError> for Problem {
     fn from(error: FilterError) -> Self {
-        Self::new(&catalogue::FILTER, error.what).similar(error.similar)
+        Self::new(error.code, error.what).similar(error.similar)
     }
 }
 

@@ -146,7 +146,7 @@ fn a_configuration_that_cannot_be_read_is_told_by_code_and_document() {
     for args in [
         &["list", "--json"][..],
         &["list"],
-        &["list", "prod"],
+        &["list", "env:prod"],
         &["check", "--json"],
         &["check"],
         &["provider", "list"],
@@ -201,6 +201,8 @@ fn list_by_filter() {
         .collect();
     assert_eq!(names, ["orders"]);
     sandbox().run(&["list", "env:nowhere"]).expect_code(1);
+    let no_field = sandbox().run(&["list", "nowhere:x"]).expect_code(2).stderr;
+    assert!(no_field.contains("error[E-FILTER-FIELD]"), "{no_field}");
 }
 
 #[test]

@@ -9,6 +9,7 @@
 //! Between double quotes nothing is special; a word that begins with one is looked for as it is.
 
 use super::{Field, FilterError, Vocabulary, fold};
+use crate::domain::catalogue;
 use crate::domain::suggest;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -122,6 +123,7 @@ fn field_term(
         let words: Vec<&str> = Field::ALL.iter().map(|field| field.word()).collect();
         let nearest = suggest::nearest(name, words.iter().copied());
         return Err(FilterError {
+            code: &catalogue::FILTER_FIELD,
             what: format!("no filter field `{name}:`; the fields are {}", words.join(", ")),
             similar: nearest
                 .iter()
@@ -160,6 +162,7 @@ fn known_values(field: Field, value: &str, sign: &str, vocabulary: &Vocabulary) 
     let field = field.word();
     let nearest = suggest::nearest(value, known.iter().map(String::as_str));
     Err(FilterError {
+        code: &catalogue::FILTER,
         what: match known.len() {
             0 => format!("nothing in this list has a value for `{field}:`"),
             1..=8 => format!("no {field} `{value}`; there are {}", known.join(", ")),

@@ -1,6 +1,6 @@
 //! The roles screen, and what is known of each role.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 
 use jiff::Timestamp;
 
@@ -150,6 +150,15 @@ impl Roles {
             checks: HashMap::new(),
             queue: VecDeque::new(),
         }
+    }
+
+    /// The environments in use with how many roles each has, by name; first those without one.
+    pub fn environments(&self) -> BTreeMap<Option<&str>, usize> {
+        let mut counts = BTreeMap::new();
+        for row in &self.rows {
+            *counts.entry(row.env.as_deref()).or_default() += 1;
+        }
+        counts
     }
 
     pub fn selected_row(&self) -> Option<&RoleRow> {

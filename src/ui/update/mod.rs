@@ -13,6 +13,7 @@ mod palette;
 mod paste;
 mod replay;
 mod session;
+mod session_info;
 mod tab_list;
 
 use crate::ui::effects::Effect;
@@ -264,7 +265,7 @@ fn tick(model: &mut Model) -> Vec<Effect> {
     if model.replay.as_ref().is_some_and(|replay| replay.alone) {
         return Vec::new();
     }
-    session::refresh_info(model);
+    session_info::refresh(model);
     let mut effects = limits::warn(model);
     effects.extend(checks::due(model));
     effects

@@ -1,7 +1,5 @@
 //! The palette: every action by its name, and a few words that take an argument.
 
-use std::collections::BTreeMap;
-
 use super::{at_top, browse, contexts, launch, session};
 use crate::ui::effects::Effect;
 use crate::ui::input::Input;
@@ -85,13 +83,9 @@ fn roles(model: &Model, name: &str) -> Vec<Command> {
 
 /// The environments whose name begins so, with how many roles they have.
 fn environments(model: &Model, name: &str) -> Vec<Command> {
-    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
-    for env in model.roles.rows.iter().filter_map(|row| row.env.as_deref()) {
-        *counts.entry(env).or_default() += 1;
-    }
-    let found = counts
-        .into_iter()
-        .filter(|(env, _)| env.to_lowercase().starts_with(name));
+    let named = model.roles.environments().into_iter();
+    let named = named.filter_map(|(env, count)| Some((env?, count)));
+    let found = named.filter(|(env, _)| env.to_lowercase().starts_with(name));
     let found = found.map(|(env, count)| Command {
         text: format!("env {env}"),
         help: format!("{count} role{}", if count == 1 { "" } else { "s" }),

@@ -6,7 +6,7 @@ use crossterm::event::{Event, KeyEvent};
 use jiff::{SignedDuration, Timestamp};
 use ratatui::layout::Position;
 
-use super::{browse, checks, clipboard, contexts, copy_mode, launch, limits, tab_list};
+use super::{browse, checks, clipboard, contexts, copy_mode, launch, limits, session_info, tab_list};
 use crate::config::OnExit;
 use crate::replay::Start;
 use crate::session::SessionEvent;
@@ -123,7 +123,7 @@ pub(super) fn act(model: &mut Model, action: Action) -> Vec<Effect> {
         Action::CopyScreen => return copy_mode::copy_screen(model),
         Action::CopyMode => copy_mode::open(model),
         Action::SearchScrollback => copy_mode::open_search(model),
-        Action::SessionInfo => info(model),
+        Action::SessionInfo => session_info::open(model),
         Action::ScrollUp | Action::ScrollDown => scroll_page(model, action == Action::ScrollUp),
         Action::Reconnect => return reconnect(model, active),
         Action::CloseSession => return close(model, active),
@@ -418,28 +418,4 @@ pub(super) fn toggle_mouse(model: &mut Model) -> Vec<Effect> {
         "mouse: the terminal selects text"
     });
     vec![Effect::Mouse(model.mouse)]
-}
-
-fn info(model: &mut Model) {
-    if let Some(tab) = model.sessions.active_tab() {
-        let lines = view::session_info(model, tab);
-        model.dialog = Some(Dialog::Text {
-            title: format!("Session {}", tab.session_id),
-            lines,
-            scroll: 0,
-            about: Some(tab.id),
-        });
-    }
-}
-
-/// What is shown about a session goes on with it.
-pub(super) fn refresh_info(model: &mut Model) {
-    let Some(Dialog::Text { about: Some(id), .. }) = &model.dialog else {
-        return;
-    };
-    let tab = model.sessions.tabs.iter().find(|tab| tab.id == *id);
-    let now = tab.map(|tab| view::session_info(model, tab));
-    if let (Some(now), Some(Dialog::Text { lines, .. })) = (now, &mut model.dialog) {
-        *lines = now;
-    }
 }

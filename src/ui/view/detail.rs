@@ -5,7 +5,7 @@ use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 
 use super::roles::frame_style;
-use super::{panel, put};
+use super::{panel, put, summary};
 use crate::domain::policy::{self, SessionPolicy};
 use crate::domain::problem::Location;
 use crate::domain::reference::{Kind, SecretRef};
@@ -16,7 +16,7 @@ use crate::ui::layout::Parts;
 use crate::ui::model::{Check, Model, Pane, RoleRow, RowOf};
 use crate::ui::{text, theme};
 
-const PROMISE: &str = "Secret values are never shown or stored.";
+pub(super) const PROMISE: &str = "Secret values are never shown or stored.";
 
 pub(super) fn draw(model: &Model, buf: &mut Buffer, parts: Parts) {
     if parts.detail.is_empty() {
@@ -31,7 +31,10 @@ pub(super) fn draw(model: &Model, buf: &mut Buffer, parts: Parts) {
     let focused = model.roles.focus == Pane::Detail;
     let alone = parts.list.is_empty();
     if !parts.framed && !alone {
-        for (y, line) in summary(model, row, parts.detail.width.into()).into_iter().enumerate() {
+        for (y, line) in summary::lines(model, row, parts.detail.width.into())
+            .into_iter()
+            .enumerate()
+        {
             put(buf, parts.detail, y, line);
         }
         return;
@@ -90,14 +93,14 @@ pub(super) fn scroll_limit(model: &Model, parts: Parts) -> usize {
 }
 
 /// What a row is, as far as the detail is concerned.
-fn role_of<'a>(model: &'a Model, row: &RoleRow) -> Option<&'a Role> {
+pub(super) fn role_of<'a>(model: &'a Model, row: &RoleRow) -> Option<&'a Role> {
     match row.of {
         RowOf::Role(i) => model.config.roles.get(i),
         RowOf::Broken(_) => None,
     }
 }
 
-fn status_of<'a>(model: &'a Model, name: &str) -> Option<&'a RoleStatus> {
+pub(super) fn status_of<'a>(model: &'a Model, name: &str) -> Option<&'a RoleStatus> {
     model.roles.checks.get(name)?.known().map(|known| &known.status)
 }
 
@@ -350,17 +353,6 @@ fn policy_words(policy: &SessionPolicy) -> String {
     words
 }
 
-/// `rec on · idle 15m · max 4h`
-fn short_policy(policy: &SessionPolicy) -> String {
-    let mut words = format!("rec {}", policy.record.word());
-    for (name, limit) in [("idle", policy.idle_timeout), ("max", policy.max_duration)] {
-        if let Some(limit) = limit {
-            words += &format!(" · {name} {}", policy::length(limit));
-        }
-    }
-    words
-}
-
 /// A place in a file, relative to the configuration folder where it lies there.
 pub(super) fn place(model: &Model, at: &Location) -> String {
     let file = at.file.strip_prefix(&model.config.folders.config).unwrap_or(&at.file);
@@ -382,7 +374,7 @@ fn check_line(model: &Model, name: &str) -> Line<'static> {
     Line::styled(text, theme::QUIET)
 }
 
-fn broken_lines(model: &Model, row: &RoleRow, width: usize) -> Vec<Line<'static>> {
+pub(super) fn broken_lines(model: &Model, row: &RoleRow, width: usize) -> Vec<Line<'static>> {
     let RowOf::Broken(i) = row.of else { return Vec::new() };
     let problem = model
         .config
@@ -402,81 +394,6 @@ fn broken_lines(model: &Model, row: &RoleRow, width: usize) -> Vec<Line<'static>
     }
     lines.push(Line::styled(
         " Enter shows the problem   e edits the file   R reads it again",
-        theme::QUIET,
-    ));
-    lines
-}
-
-/// The few lines below the list on a small screen.
-fn summary(model: &Model, row: &RoleRow, width: usize) -> Vec<Line<'static>> {
-    let Some(role) = role_of(model, row) else {
-        return broken_lines(model, row, width)
-            .into_iter()
-            .skip(1)
-            .filter(|l| l.width() > 0)
-            .collect();
-    };
-    let status = status_of(model, &row.name);
-    let mut first = vec![Span::styled(format!(" {}", row.name), theme::BOLD)];
-    if let Some(access) = &role.access_mode {
-        first.push(Span::raw(format!("  {access}")));
-    }
-    first.push(Span::styled(format!("  {}", short_policy(&role.policy)), theme::QUIET));
-    let room = width.saturating_sub(first.iter().map(Span::width).sum::<usize>() + 3);
-    if let Some(description) = role.description.as_ref().filter(|_| room > 8) {
-        first.push(Span::raw(format!("  {}", text::cut(description, room))));
-    }
-    let mut lines = vec![Line::from(first)];
-    let mut groups: Vec<(&SecretRef, Vec<&str>)> = Vec::new();
-    for field in &role.fields {
-        for reference in field.source.references() {
-            match groups.iter_mut().find(|(r, _)| r.id == reference.id) {
-                Some((_, names)) => names.push(&field.name),
-                None => groups.push((reference, vec![&field.name])),
-            }
-        }
-    }
-    for (reference, names) in groups {
-        let known = status.and_then(|s| s.fields.iter().find(|f| names.contains(&f.name.as_str())));
-        let version = known
-            .and_then(|k| k.version.as_ref())
-            .map_or_else(String::new, |v| format!(" v{}", text::cut(v, 8)));
-        let (mark, style) = known.map_or((theme::UNCHECKED, theme::QUIET), |k| theme::mark(k.state));
-        let names = match names.len() {
-            many if names.join(",").len() > width / 3 => format!("{many} fields"),
-            _ => names.join(","),
-        };
-        let room =
-            width.saturating_sub(text::width(&names) + text::width(&version) + 8 + text::width(&reference.id.provider));
-        let path = text::cut_path(&reference.id.path, room.max(8));
-        lines.push(Line::from(vec![
-            Span::raw(format!(" {names} ← {} {path}{version} ", reference.id.provider)),
-            Span::styled(mark, style),
-        ]));
-    }
-    if let Some(problem) = status.and_then(|s| {
-        s.problem
-            .as_ref()
-            .or_else(|| s.fields.iter().find_map(|f| f.problem.as_ref()))
-    }) {
-        lines.insert(
-            1,
-            Line::styled(
-                format!(" ✗ {}", text::cut(&problem.what, width.saturating_sub(4))),
-                theme::FAIL,
-            ),
-        );
-    }
-    lines.push(Line::styled(format!(" {PROMISE}"), theme::QUIET));
-    lines.push(Line::styled(
-        format!(
-            " {}",
-            text::cut(&launch::preview(&model.config, role), width.saturating_sub(2))
-        ),
-        theme::ACCENT,
-    ));
-    lines.push(Line::styled(
-        format!(" Defined {}", place(model, &role.at)),
         theme::QUIET,
     ));
     lines

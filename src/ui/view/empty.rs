@@ -112,14 +112,11 @@ pub(super) fn no_match(model: &Model, buf: &mut Buffer, area: Rect) {
         );
         y += 1;
     }
-    let mut envs: Vec<(&str, usize)> = Vec::new();
-    for row in &roles.rows {
-        let env = row.env.as_deref().unwrap_or("none");
-        match envs.iter_mut().find(|(name, _)| *name == env) {
-            Some((_, count)) => *count += 1,
-            None => envs.push((env, 1)),
-        }
-    }
+    let mut envs: Vec<(&str, usize)> = roles
+        .environments()
+        .into_iter()
+        .map(|(env, count)| (env.unwrap_or("none"), count))
+        .collect();
     envs.sort_by(|a, b| b.1.cmp(&a.1).then(a.0.cmp(b.0)));
     let in_use: Vec<String> = envs
         .iter()

@@ -19,6 +19,7 @@ mod session;
 mod session_info;
 mod sessions;
 mod status;
+mod summary;
 mod tab_list;
 mod tabs;
 

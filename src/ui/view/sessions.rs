@@ -56,36 +56,38 @@ pub(super) fn draw(model: &Model, buf: &mut Buffer, parts: Parts) {
     };
     let shown = sessions.tabs.iter().enumerate().skip(sessions.top);
     for (y, (i, tab)) in shown.take(rows.height.into()).enumerate() {
-        let selected = i == sessions.selected;
-        let (mark, style) = match tab.state {
-            TabState::Live => ("●", theme::OK),
-            TabState::Ended(_) => ("✗", theme::QUIET),
-        };
-        let state = match &tab.state {
-            TabState::Live => format!(
-                "live for {}",
-                text::duration(text::seconds_between(tab.started, model.now))
-            ),
-            TabState::Ended(_) => ending_words(tab),
-        };
-        let name = text::fit(&tab.role, name);
-        let mut line = Line::from(vec![
-            Span::styled(if selected { theme::CURSOR } else { " " }, theme::KEY),
-            Span::raw(format!("{:<2} {name} ", i + 1)),
-            Span::styled(text::fit(&tab.label, 7) + " ", tabs::environment(tab).style),
-            Span::raw(if parts.framed {
-                text::fit(program_name(tab), 13) + " "
-            } else {
-                String::new()
-            }),
-            Span::styled(mark, style),
-            Span::raw(format!(" {state}{}", news_words(tab))),
-        ]);
-        if selected {
-            line = theme::selected(line);
-        }
-        put(buf, rows, y, line);
+        put(buf, rows, y, row(model, i, tab, name, parts.framed));
     }
+}
+
+/// One session; `name` is the width of its role's column.
+fn row(model: &Model, index: usize, tab: &Tab, name: usize, framed: bool) -> Line<'static> {
+    let selected = index == model.sessions.selected;
+    let (mark, style) = match tab.state {
+        TabState::Live => ("●", theme::OK),
+        TabState::Ended(_) => ("✗", theme::QUIET),
+    };
+    let state = match &tab.state {
+        TabState::Live => format!(
+            "live for {}",
+            text::duration(text::seconds_between(tab.started, model.now))
+        ),
+        TabState::Ended(_) => ending_words(tab),
+    };
+    let name = text::fit(&tab.role, name);
+    let line = Line::from(vec![
+        Span::styled(if selected { theme::CURSOR } else { " " }, theme::KEY),
+        Span::raw(format!("{:<2} {name} ", index + 1)),
+        Span::styled(text::fit(&tab.label, 7) + " ", tabs::environment(tab).style),
+        Span::raw(if framed {
+            text::fit(program_name(tab), 13) + " "
+        } else {
+            String::new()
+        }),
+        Span::styled(mark, style),
+        Span::raw(format!(" {state}{}", news_words(tab))),
+    ]);
+    if selected { theme::selected(line) } else { line }
 }
 
 /// What happened in it that nobody has seen.
