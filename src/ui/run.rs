@@ -72,6 +72,8 @@ const KEY_IS_RECENT: Duration = Duration::from_millis(60);
 /// Something moves by itself, or only ages are shown.
 const TICK_ANIMATED: Duration = Duration::from_millis(250);
 const TICK: Duration = Duration::from_secs(1);
+/// One and more of each session, and what else there is to say.
+const REPLIES_AFTER_DRAWING: usize = 64;
 /// For children of tabs that were closed just before the end.
 const LAST_GRACE: Duration = Duration::from_secs(7);
 
@@ -192,12 +194,10 @@ impl Loop {
             };
             self.model.now = Timestamp::now();
             match woken {
-                Woken::Draw => {
-                    if self.draw().is_ok() {
-                        continue;
-                    }
-                    self.lose_terminal().await?;
-                }
+                Woken::Draw => match self.draw() {
+                    Ok(()) => self.catch_up().await?,
+                    Err(_) => self.lose_terminal().await?,
+                },
                 Woken::Input(None | Some(Err(_))) => self.lose_terminal().await?,
                 Woken::Input(Some(Ok(event))) => {
                     let moved = matches!(&event, Event::Mouse(mouse) if mouse.kind == MouseEventKind::Moved);
@@ -234,6 +234,16 @@ impl Loop {
             }
         }
         Ok(self.model.exit.unwrap_or(0))
+    }
+
+    /// Takes replies that wait, but not without end. On a machine so busy that each picture takes longer than the next tick is away, they
+    /// would never have their turn.
+    async fn catch_up(&mut self) -> Result<(), Problem> {
+        for _ in 0..REPLIES_AFTER_DRAWING {
+            let Ok(reply) = self.replies.try_recv() else { break };
+            self.reply(reply).await?;
+        }
+        Ok(())
     }
 
     /// The terminal is gone: nobody can see or say anything any more. The same as its hang-up, which may not come or may be ignored.
