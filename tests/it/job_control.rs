@@ -74,6 +74,8 @@ fn a_stopped_connect_comes_back() {
     terminal.line("clear; fg");
     terminal.wait("line 20");
     assert_eq!(terminal.ask("#{alternate_on}"), "1");
+    // A key that comes while less draws itself anew is lost to it.
+    terminal.settled();
     terminal.keys(&["G"]);
     terminal.wait("line 199");
     terminal.keys(&["q"]);
