@@ -508,8 +508,10 @@ impl Line {
                     std::thread::spawn(move || {
                         let mut bytes = [0; 16384];
                         while let Ok(count @ 1..) = from.read(&mut bytes) {
-                            if asks && bytes[..count].windows(7).any(|part| part == b"/creds/") {
-                                making.store(true, Ordering::SeqCst);
+                            // By the path of the last request: a check names the same in the body of its question.
+                            let line = bytes[..count].split(|byte| *byte == b'\r').next().unwrap_or_default();
+                            if asks && line.ends_with(b" HTTP/1.1") {
+                                making.store(line.windows(7).any(|part| part == b"/creds/"), Ordering::SeqCst);
                             }
                             while !asks && making.load(Ordering::SeqCst) && held.load(Ordering::SeqCst) {
                                 std::thread::sleep(Duration::from_millis(10));

@@ -243,7 +243,7 @@ fn random_bytes_reach_nothing_but_the_pane() {
     }
 }
 
-/// D05. A gigabyte with `HALLPASS_TEST_FULL=1`; the tenth part else: what would grow has grown by then.
+/// D05. A gigabyte with `HALLPASS_TEST_FULL=1`, 50 MB else: what would grow has grown by then.
 #[test]
 fn a_string_without_an_end_costs_nothing() {
     let megabytes = if std::env::var_os("HALLPASS_TEST_FULL").is_some() {
