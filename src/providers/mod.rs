@@ -167,9 +167,9 @@ pub trait Provider: Send + Sync {
         Err(Problem::new(&catalogue::PROVIDER_UNSUPPORTED, what))
     }
 
-    /// Whether the provider knows the login that would sign such a token. Where it cannot be asked, nothing is wrong: making a token
-    /// takes no answer of it.
-    async fn prove_signer(&self, _login: &DatabaseLogin) -> Result<(), Problem> {
+    /// Whether the provider knows the login that would sign such tokens. `databases` are some that they are for, and may help to say where
+    /// to ask. Where it cannot be asked, nothing is wrong: making a token takes no answer of it.
+    async fn prove_signer(&self, _databases: &[&DatabaseLogin]) -> Result<(), Problem> {
         Ok(())
     }
 
@@ -179,6 +179,12 @@ pub trait Provider: Send + Sync {
             &catalogue::PROVIDER_NO_LOGIN,
             "this provider needs no login by a person",
         ))
+    }
+
+    /// A person's login was made in another process, or may have been: looks for it before the next question. Whether that is done here;
+    /// opened anew, a provider looks for it as well, and has lost everything else that it held: leases, a key that was unlocked.
+    fn look_for_login(&self) -> bool {
+        false
     }
 
     /// Ends a login that this process has made for itself and nobody else uses. Whether that succeeds is nobody's business.
