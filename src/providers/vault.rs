@@ -18,10 +18,13 @@ mod refusal;
 mod renewal;
 mod settings;
 mod several;
+#[cfg(test)]
+mod tests;
 mod wrapping;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
@@ -317,6 +320,11 @@ impl Provider for Vault {
 
     async fn revoke(&self, lease: &Lease) -> Result<(), Problem> {
         self.revoke_lease(lease).await
+    }
+
+    fn look_for_login(&self) -> bool {
+        self.session.outdated.store(true, Ordering::Relaxed);
+        true
     }
 
     async fn leave(&self) {
