@@ -36,6 +36,7 @@ mod stamp;
 mod vault;
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -52,7 +53,7 @@ pub use credentials::Credentials;
 pub use kinds::{Open, PROVIDERS, ProviderSpec, credential_names};
 pub use lanes::Lane;
 #[cfg(feature = "net")]
-pub(crate) use net::proxy::{PROXIES, is_spared};
+pub(crate) use net::proxy::{PROXIES, is_socks, is_spared};
 pub use registry::Providers;
 use registry::Registry;
 
@@ -228,7 +229,7 @@ pub trait Person: Send + Sync {
 }
 
 /// One setting of `[providers.NAME]`, checked for its type.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub enum Setting {
     Text(String),
     Number(i64),
@@ -236,6 +237,19 @@ pub enum Setting {
     Table(BTreeMap<String, Setting>),
     /// A credential that another provider holds.
     Secret(SecretRef),
+}
+
+/// A text may be a credential, and is not shown.
+impl fmt::Debug for Setting {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Text(_) => f.write_str("Text"),
+            Self::Number(number) => write!(f, "{number}"),
+            Self::Switch(on) => write!(f, "{on}"),
+            Self::Table(members) => f.debug_map().entries(members).finish(),
+            Self::Secret(reference) => write!(f, "{reference}"),
+        }
+    }
 }
 
 /// `[providers.NAME]` as written, its keys already checked against the kind's list; or a kind's default provider, with no settings.
@@ -392,6 +406,15 @@ mod tests {
         ] {
             assert!(names.contains(&name), "{name}");
         }
+    }
+
+    #[test]
+    fn a_setting_that_may_be_a_credential_is_not_shown() {
+        let text = || Setting::Text("s3cret".to_owned());
+        let table = Setting::Table([("secret_id".to_owned(), text())].into());
+        let config = ProviderConfig::of("eu", ProviderKind::Vault, &[("token", text()), ("auth", table)]);
+        let shown = format!("{config:?}");
+        assert!(shown.contains("secret_id") && !shown.contains("s3cret"), "{shown}");
     }
 
     #[test]

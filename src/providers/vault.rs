@@ -120,18 +120,16 @@ impl Vault {
     }
 
     fn client(&self, tls: ClientConfig) -> Result<Client, Problem> {
-        match (&self.settings.tls_name, &self.proxy) {
-            (None, proxy) => http::client(tls, self.settings.limit, proxy.clone()),
-            (Some(_), None) => http::client_to(&self.settings.host, tls, self.settings.limit),
-            (Some(_), Some(_)) => {
-                let what = format!("provider `{}` has tls_server_name, and a proxy is named", self.name);
-                Err(Problem::new(&catalogue::CONFIG_TYPE, what)
-                    .causes(vec![
-                        "a proxy is asked for the name itself, not for another server".to_owned(),
-                    ])
-                    .fixes(vec![format!("export NO_PROXY={}", self.settings.host)]))
-            }
-        }
+        let (settings, proxy) = (&self.settings, self.proxy.clone());
+        let client = http::client_of(&settings.host, settings.tls_name.is_some(), tls, settings.limit, proxy)?;
+        client.ok_or_else(|| {
+            let what = format!("provider `{}` has tls_server_name, and a proxy is named", self.name);
+            Problem::new(&catalogue::CONFIG_TYPE, what)
+                .causes(vec![
+                    "a proxy is asked for the name itself, not for another server".to_owned(),
+                ])
+                .fixes(vec![format!("export NO_PROXY={}", settings.host)])
+        })
     }
 
     /// The name that the server's certificate must have.

@@ -1003,11 +1003,24 @@ fn only_trusted_servers_see_a_token() {
 fn a_proxy_is_used_for_logins_and_secrets_alike() {
     let name = text("hunter22");
     for credentials in [service_account(FULL, &servers().gcp_key), person("person")] {
+        let mut elsewhere = credentials.clone();
+        elsewhere["token_uri"] = "https://login.corp/token".into();
+        for (credentials, endpoint, host) in [
+            (&credentials, "https://secrets.corp", "secrets.corp"),
+            (&elsewhere, servers().gcp_addr.as_str(), "login.corp"),
+        ] {
+            let mut sandbox = logged_in(credentials);
+            let ca = &servers().ca;
+            sandbox.config(&format!("[providers.gcp]\nendpoint = '{endpoint}'\nca_cert = '{ca}'\n"));
+            sandbox.set("HTTPS_PROXY", "http://127.0.0.1:9");
+            let said = refused(&sandbox, &format!("gcp:{name}"), "E-NET-REFUSED");
+            assert!(said.contains(host) && said.contains("through the proxy"), "{said}");
+            sandbox.set("NO_PROXY", "corp");
+            refused(&sandbox, &format!("gcp:{name}"), "E-NET-DNS");
+        }
+        // What runs on this machine is asked without it.
         let mut sandbox = logged_in(&credentials);
         sandbox.set("HTTPS_PROXY", "http://127.0.0.1:9");
-        let said = refused(&sandbox, &format!("gcp:{name}"), "E-NET-REFUSED");
-        assert!(said.contains("through the proxy"), "{said}");
-        sandbox.set("NO_PROXY", "127.0.0.1");
         reads(&sandbox, &[("SECRET", format!("_gcp:{name}"), "hunter22")]);
     }
 }
