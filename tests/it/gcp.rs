@@ -1021,22 +1021,24 @@ fn only_trusted_servers_see_a_token() {
 #[test]
 fn a_proxy_is_used_for_logins_and_secrets_alike() {
     let name = text("hunter22");
-    for credentials in [service_account(FULL, &servers().gcp_key), person("person")] {
-        let mut elsewhere = credentials.clone();
-        elsewhere["token_uri"] = "https://login.corp/token".into();
-        for (credentials, endpoint, host) in [
-            (&credentials, "https://secrets.corp", "secrets.corp"),
-            (&elsewhere, servers().gcp_addr.as_str(), "login.corp"),
-        ] {
-            let mut sandbox = logged_in(credentials);
-            let ca = &servers().ca;
-            sandbox.config(&format!("[providers.gcp]\nendpoint = '{endpoint}'\nca_cert = '{ca}'\n"));
-            sandbox.set("HTTPS_PROXY", "http://127.0.0.1:9");
-            let said = refused(&sandbox, &format!("gcp:{name}"), "E-NET-REFUSED");
-            assert!(said.contains(host) && said.contains("through the proxy"), "{said}");
-            sandbox.set("NO_PROXY", "corp");
-            refused(&sandbox, &format!("gcp:{name}"), "E-NET-DNS");
-        }
+    let (account, user) = (service_account(FULL, &servers().gcp_key), person("person"));
+    let mut elsewhere = user.clone();
+    elsewhere["token_uri"] = "https://login.corp/token".into();
+    for (credentials, endpoint, host) in [
+        (&account, "https://secrets.corp", "secrets.corp"),
+        (&user, "https://secrets.corp", "secrets.corp"),
+        (&elsewhere, &servers().gcp_addr, "login.corp"),
+    ] {
+        let mut sandbox = logged_in(credentials);
+        let ca = &servers().ca;
+        sandbox.config(&format!("[providers.gcp]\nendpoint = '{endpoint}'\nca_cert = '{ca}'\n"));
+        sandbox.set("HTTPS_PROXY", "http://127.0.0.1:9");
+        let said = refused(&sandbox, &format!("gcp:{name}"), "E-NET-REFUSED");
+        assert!(said.contains(host) && said.contains("through the proxy"), "{said}");
+        sandbox.set("NO_PROXY", "corp");
+        refused(&sandbox, &format!("gcp:{name}"), "E-NET-DNS");
+    }
+    for credentials in [account, user] {
         // What runs on this machine is asked without it.
         let mut sandbox = logged_in(&credentials);
         sandbox.set("HTTPS_PROXY", "http://127.0.0.1:9");
