@@ -43,6 +43,7 @@ mod identity;
 mod isolation;
 mod job_control;
 mod k8s;
+mod k8s_clients;
 mod keys;
 mod leaks;
 mod lifecycle;
