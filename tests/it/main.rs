@@ -26,6 +26,7 @@ mod aws_failures;
 mod aws_logins;
 mod aws_sessions;
 mod azure;
+mod azure_clients;
 mod azure_failures;
 mod canary;
 mod checks;
