@@ -90,14 +90,14 @@ fn logins(app: &App) -> Vec<Both> {
     };
     let (_, token) = federated();
     let mut workload = sandbox("", &[]);
-    let file = workload.write("token", &token).display().to_string();
+    let file = workload.write("token", token).display().to_string();
     workload.set("AZURE_FEDERATED_TOKEN_FILE", &file);
     let given = format!(
         "tenant_id = '{TENANT}'\nclient_id = '{}'\nclient_assertion = {{ secret = 'env:CI_JWT' }}\ncredential = 'assertion'",
         app.client
     );
     let mut assertion = vault_sandbox(&given);
-    assertion.set("CI_JWT", &token);
+    assertion.set("CI_JWT", token);
     let cli = sandbox("credential = 'cli'", &[]);
     az(&cli, app);
     let pem = servers().azure_cert.as_str();
@@ -274,8 +274,8 @@ fn logins_by_settings_alone() {
         let mut sandbox = vault_sandbox(&format!("{client}{settings}"));
         sandbox.set("AZURE_TENANT_ID", &guid());
         sandbox.set("AZURE_CLIENT_ID", &guid());
-        sandbox.write("token", &token);
-        sandbox.store("azure#jwt", &token);
+        sandbox.write("token", token);
+        sandbox.store("azure#jwt", token);
         let both = Both::new("settings", json!({}), sandbox);
         assert_eq!(both.we_read(&name, None), "by settings", "{settings}");
         checked(&both.sandbox, 0);

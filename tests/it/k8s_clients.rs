@@ -317,7 +317,7 @@ fn acting_as_somebody_else_opens_a_session() {
     sandbox.run(&["exec", "app", "--", "sh", "-c", script]).expect_code(0);
     assert_eq!(fs::read_to_string(sandbox.home().join("seen")).unwrap(), PASSWORD);
     let as_whom = json!([cluster.user, ["dba", "on call"], "u-7"]);
-    assert_eq!(acted(&cluster), [as_whom.clone()]);
+    assert_eq!(acted(&cluster), std::slice::from_ref(&as_whom));
     let theirs = kubectl(&sandbox, &["get", "secret", "db", "-o", "json"]).expect_code(0);
     let theirs: Value = serde_json::from_str(&theirs.stdout).unwrap();
     assert_eq!(theirs["data"]["password"], base64(PASSWORD.as_bytes()));
@@ -390,7 +390,7 @@ fn the_proxy_that_a_kubeconfig_names() {
         servers().kube_addr.strip_prefix("https://").unwrap()
     );
     sandbox.run(&["exec", "app", "--", "true"]).expect_code(0);
-    assert_eq!(*asked.lock().unwrap(), [line.clone()]);
+    assert_eq!(*asked.lock().unwrap(), std::slice::from_ref(&line));
     kubectl(&sandbox, &["get", "secret", "db"]).expect_code(0);
     let lines = asked.lock().unwrap().clone();
     assert!(lines.len() > 1 && lines.iter().all(|one| *one == line), "{lines:?}");
