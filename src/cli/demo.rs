@@ -147,8 +147,8 @@ pub(super) fn run(
         env.remove(name);
     }
     env.extend(home.environment());
-    let arguments = std::iter::once(OsString::from("hallpass")).chain(demo.command);
-    let code = super::run(arguments.collect(), &env, ui, Some(global));
+    let arguments: Vec<OsString> = std::iter::once("hallpass".into()).chain(demo.command).collect();
+    let code = super::run(&arguments, &env, ui, Some(global));
     drop(home);
     Ok(code)
 }

@@ -272,7 +272,8 @@ pub fn main(ui: UserInterface) -> ExitCode {
     let env: BTreeMap<String, OsString> = std::env::vars_os()
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value)))
         .collect();
-    ExitCode::from(run(std::env::args_os().collect(), &env, ui, None))
+    let args: Vec<OsString> = std::env::args_os().collect();
+    ExitCode::from(run(&args, &env, ui, None))
 }
 
 /// Reads a command line. `around` are the flags that stood before `demo`: they hold for the command behind it, too.
@@ -314,18 +315,18 @@ fn wraps_child(args: &[OsString]) -> bool {
 
 /// Runs one command line in this process, with this environment. `demo` comes back through here with its own folders, and with the flags
 /// around it.
-fn run(args: Vec<OsString>, env: &BTreeMap<String, OsString>, ui: UserInterface, around: Option<&Global>) -> u8 {
+fn run(args: &[OsString], env: &BTreeMap<String, OsString>, ui: UserInterface, around: Option<&Global>) -> u8 {
     // A monitoring system reads one line on stdout, whatever goes wrong.
-    let nagios = check::nagios::is_asked_for(&args);
+    let nagios = check::nagios::is_asked_for(args);
     let unknown = |why: &str| {
         let (line, code) = check::nagios::unknown(why);
         say(&line);
         code
     };
-    let cli = match parse(&args, around) {
+    let cli = match parse(args, around) {
         Ok(cli) => cli,
         Err(error) if nagios && error.use_stderr() => return unknown(&error.render().to_string()),
-        Err(error) => return usage(error, wraps_child(&args)),
+        Err(error) => return usage(error, wraps_child(args)),
     };
     let quiet = cli.global.quiet;
     let wraps_child = matches!(cli.command, Some(Command::Connect(_) | Command::Exec(_)));
