@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 
 use crate::aws::{Bench, OPEN, got, id, role, run, sandbox, secret, user, value};
 use crate::liar::{Liar, http};
-use crate::sandbox::DEADLINE;
+use crate::sandbox::{DEADLINE, Sandbox};
 use crate::servers::{servers, unique};
 
 const READ: &str = "secretsmanager:GetSecretValue";
@@ -353,7 +353,7 @@ fn a_web_identity_token_stands_for_a_role() {
 }
 
 #[test]
-fn a_program_of_the_profile_gives_credentials_and_gets_no_terminal() {
+fn a_program_of_the_profile_gives_credentials() {
     let (name, _) = secret("value");
     let (key_id, secret_key) = user(&[READ]);
     let mut sandbox = sandbox(&[("VALUE", &format!("'_aws:{name}'"))]);
@@ -376,7 +376,7 @@ fn a_program_of_the_profile_gives_credentials_and_gets_no_terminal() {
         );
     };
     helper(&format!(
-        "test \"$1\" = \"two words\" && test -z \"$(cat)\" && ! cat </dev/tty 2>/dev/null && echo \"{printed}\""
+        "test \"$1\" = \"two words\" && test -z \"$(cat)\" && echo \"{printed}\""
     ));
     sandbox.run(OPEN).expect_code(0);
     assert_eq!(got(&sandbox, "VALUE"), "value");
@@ -766,6 +766,47 @@ fn a_person_logs_in_and_every_aws_client_is_logged_in() {
     assert_eq!(
         run(keys.aws().login(&Told::default())).unwrap_err().code.id,
         "E-PROVIDER-NO-LOGIN"
+    );
+}
+
+/// The command itself: it says the code, waits until somebody has confirmed it, and the next session opens; so does AWS' own client.
+#[test]
+fn provider_login_logs_in_to_sso() {
+    let portal = Portal::new(role_keys());
+    portal.pending.store(1, Ordering::SeqCst);
+    let mut sandbox = Sandbox::new();
+    sandbox.set("AWS_ENDPOINT_URL", &portal.liar.address);
+    sandbox.set("AWS_PROFILE", "work");
+    sandbox.write(".aws/config", SSO_CONFIG);
+    role(&sandbox, &[("VALUE", "'_aws:db'")]);
+    let before = sandbox.run(OPEN).expect_code(125).stderr;
+    assert!(
+        before.contains("error[E-AWS-EXPIRED-SSO]") && before.contains("hallpass provider login aws"),
+        "{before}"
+    );
+    let said = sandbox.run(&["provider", "login", "aws"]).expect_code(0);
+    assert!(
+        said.stderr.contains("WDJB-MJHT") && said.stderr.contains("https://device.sso/?user_code=WDJB-MJHT"),
+        "{}",
+        said.stderr
+    );
+    assert!(said.stdout.contains("sso, role DBA"), "{}", said.stdout);
+    assert!(!format!("{}{}", said.stdout, said.stderr).contains("canary"));
+    sandbox.run(OPEN).expect_code(0);
+    assert_eq!(got(&sandbox, "VALUE"), "value");
+    assert!(portal.liar.asked().last().unwrap().contains("Credential=ASIASSO/"));
+    let env = [
+        ("HOME", sandbox.home().to_str().unwrap()),
+        ("AWS_ENDPOINT_URL", portal.liar.address.as_str()),
+    ];
+    let asked = json!({ "profile": "work", "calls": [{ "service": "secretsmanager", "call": "get_secret_value", "arguments": { "SecretId": "db" } }] });
+    let answers = servers().boto(&env, &asked);
+    assert_eq!(answers[0]["SecretString"], "value", "{answers:?}");
+    portal.pending.store(usize::MAX, Ordering::SeqCst);
+    let refused = sandbox.run(&["provider", "login", "aws"]).expect_code(1).stderr;
+    assert!(
+        refused.contains("error[E-AWS-SSO]") && !refused.contains("canary"),
+        "{refused}"
     );
 }
 

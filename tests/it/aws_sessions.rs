@@ -11,11 +11,15 @@ use crate::sandbox::{Sandbox, finish};
 use crate::servers::servers;
 
 /// The principal of the session that each login ends with.
-const OWN: &str = "ASIAOWN";
+pub const OWN: &str = "ASIAOWN";
+/// The principal of the role `further`, which only `OWN` is given, and that of the role `last`, which only `FURTHER` is given.
+pub const FURTHER: &str = "ASIAFURTHER";
+pub const LAST: &str = "ASIALAST";
 const ARN: &str = "arn:aws:iam::123456789012:role/dba";
 
-/// All of AWS that a login may ask, in one server: STS, a container's endpoint, a machine's metadata service, Secrets Manager.
-fn cloud() -> Liar {
+/// All of AWS that a login may ask, in one server: STS, the SSO portal, a container's endpoint, a machine's metadata service (below
+/// `/bare` that of a machine without a role), Secrets Manager.
+pub fn cloud() -> Liar {
     let keys = json!({
         "Code": "Success", "AccessKeyId": OWN, "SecretAccessKey": "canary-own-key", "Token": "canary-own-token",
         "Expiration": "2099-01-01T00:00:00Z",
@@ -24,46 +28,73 @@ fn cloud() -> Liar {
         let head = request.to_ascii_lowercase();
         let path = request.split(' ').nth(1).unwrap_or_default();
         let has_token = head.contains("x-aws-ec2-metadata-token: canary-imds");
+        let signed_by = |key: &str| request.contains(&format!("Credential={key}/"));
+        let takes_on = |role: &str| request.contains("Action=AssumeRole&") && request.contains(role);
         match path {
             "/pod" if head.contains("authorization: canary-pod") => http("200 OK", "", &keys.to_string()),
-            "/latest/api/token" => http(
+            "/latest/api/token" | "/bare/latest/api/token" => http(
                 "200 OK",
                 "X-Aws-Ec2-Metadata-Token-Ttl-Seconds: 21600\r\n",
                 "canary-imds",
             ),
             "/latest/meta-data/iam/security-credentials/" if has_token => http("200 OK", "", "box-role"),
             "/latest/meta-data/iam/security-credentials/box-role" if has_token => http("200 OK", "", &keys.to_string()),
-            "/" if request.contains("Action=AssumeRoleWithWebIdentity") && request.contains("canary.jwt") => {
-                sts("AssumeRoleWithWebIdentity")
+            "/bare/latest/meta-data/iam/security-credentials/" => http("404 Not Found", "", ""),
+            path if path.starts_with("/federation/credentials?") => {
+                let for_role = path.contains("role_name=DBA") && path.contains("account_id=123456789012");
+                if for_role && head.contains("x-amz-sso_bearer_token: canary-sso") {
+                    let keys = json!({
+                        "accessKeyId": OWN, "secretAccessKey": "canary-own-key", "sessionToken": "canary-own-token",
+                        "expiration": 4_000_000_000_000_i64,
+                    });
+                    http("200 OK", "", &json!({ "roleCredentials": keys }).to_string())
+                } else {
+                    let refused = json!({ "__type": "UnauthorizedException", "message": "Session token not found or invalid" });
+                    http("401 Unauthorized", "", &refused.to_string())
+                }
             }
+            "/" if request.contains("Action=AssumeRoleWithWebIdentity") => {
+                if request.contains("canary.jwt") {
+                    sts("AssumeRoleWithWebIdentity", OWN)
+                } else {
+                    refused_by_sts("400 Bad Request", "InvalidIdentityToken")
+                }
+            }
+            "/" if takes_on("role%2Ffurther") && signed_by(OWN) => sts("AssumeRole", FURTHER),
+            "/" if takes_on("role%2Flast") && signed_by(FURTHER) => sts("AssumeRole", LAST),
             "/" if request.contains("Action=AssumeRole&")
                 && request.contains("ExternalId=right")
                 && request.contains("RoleSessionName=jo%40corp") =>
             {
-                sts("AssumeRole")
+                sts("AssumeRole", OWN)
             }
-            "/" if request.contains(&format!("Credential={OWN}/")) => http(
+            "/" if request.contains("Action=") => refused_by_sts("403 Forbidden", "AccessDenied"),
+            "/" if [OWN, FURTHER, LAST].into_iter().any(signed_by) => http(
                 "200 OK",
                 "Content-Type: application/x-amz-json-1.1\r\n",
                 &json!({ "Name": "db", "SecretString": "the-value", "VersionId": "v", "VersionIdsToStages": { "v": ["AWSCURRENT"] } }).to_string(),
             ),
-            "/" if request.contains("Action=") => http(
-                "403 Forbidden",
-                "Content-Type: text/xml\r\n",
-                "<ErrorResponse><Error><Type>Sender</Type><Code>AccessDenied</Code><Message>no</Message></Error></ErrorResponse>",
-            ),
-            _ => http(
-                "403 Forbidden",
-                "",
-                &json!({ "__type": "AccessDeniedException" }).to_string(),
-            ),
+            "/" => {
+                let refused = json!({ "__type": "UnrecognizedClientException", "message": "The security token included in the request is invalid." });
+                http("400 Bad Request", "", &refused.to_string())
+            }
+            _ => http("403 Forbidden", "", ""),
         }
     })
 }
 
-fn sts(operation: &str) -> String {
+fn refused_by_sts(status: &str, code: &str) -> String {
+    let error = format!("<Error><Type>Sender</Type><Code>{code}</Code><Message>no</Message></Error>");
+    http(
+        status,
+        "Content-Type: text/xml\r\n",
+        &format!("<ErrorResponse>{error}</ErrorResponse>"),
+    )
+}
+
+fn sts(operation: &str, key_id: &str) -> String {
     let body = format!(
-        "<{operation}Response xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\"><{operation}Result><Credentials><AccessKeyId>{OWN}</AccessKeyId>\
+        "<{operation}Response xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\"><{operation}Result><Credentials><AccessKeyId>{key_id}</AccessKeyId>\
          <SecretAccessKey>canary-own-key</SecretAccessKey><SessionToken>canary-own-token</SessionToken>\
          <Expiration>2099-01-01T00:00:00Z</Expiration></Credentials></{operation}Result></{operation}Response>"
     );
@@ -71,7 +102,7 @@ fn sts(operation: &str) -> String {
 }
 
 /// A home whose AWS is this server, with a role of one secret.
-fn home(liar: &Liar) -> Sandbox {
+pub fn home(liar: &Liar) -> Sandbox {
     let mut sandbox = Sandbox::new();
     sandbox.set("AWS_ENDPOINT_URL", &liar.address);
     sandbox.set("AWS_REGION", "eu-west-1");
@@ -108,18 +139,37 @@ fn reader(liar: &Liar) -> (String, bool) {
     (rest.split('/').next().unwrap().to_owned(), token)
 }
 
-/// The session opens with the value, and both clients came as the same principal.
+/// The session opens with the value, and both clients came as this principal; `theirs` is the profile that AWS' own is told.
 #[track_caller]
-fn opens(liar: &Liar, sandbox: &Sandbox, profile: Option<&str>) {
+pub fn opens_as(liar: &Liar, sandbox: &Sandbox, theirs: Option<&str>, who: &str) {
     sandbox.run(OPEN).expect_code(0);
     assert_eq!(got(sandbox, "VALUE"), "the-value");
-    assert_eq!(reader(liar), (OWN.to_owned(), true));
+    assert_eq!(reader(liar), (who.to_owned(), true));
     let before = liar.asked().len();
-    let theirs = of_boto(sandbox, profile);
-    assert_eq!(theirs["SecretString"], "the-value", "{theirs}");
+    let answer = of_boto(sandbox, theirs);
+    assert_eq!(answer["SecretString"], "the-value", "{theirs:?}: {answer}");
     assert!(liar.asked().len() > before);
-    assert_eq!(reader(liar), (OWN.to_owned(), true));
+    assert_eq!(reader(liar), (who.to_owned(), true), "AWS' own client, {theirs:?}");
     sandbox.run(&["check", "it"]).expect_code(0);
+}
+
+#[track_caller]
+fn opens(liar: &Liar, sandbox: &Sandbox) {
+    opens_as(liar, sandbox, None, OWN);
+}
+
+/// Neither client gets in: ours says this code for a session and a check, AWS' own raises this.
+#[track_caller]
+pub fn both_refused(sandbox: &Sandbox, profile: Option<&str>, ours: &str, theirs: &str) {
+    let _ = std::fs::remove_file(sandbox.home().join("VALUE"));
+    let said = sandbox.run(OPEN).expect_code(125).stderr;
+    assert!(said.contains(&format!("error[{ours}]")), "not {ours}: {said}");
+    let shown = sandbox.run(&["check", "it", "--json"]).expect_code(1).stdout;
+    assert!(shown.contains(&format!("\"{ours}\"")), "not {ours}: {shown}");
+    assert!(!said.contains("canary") && !shown.contains("canary"), "{said}{shown}");
+    assert!(!sandbox.home().join("VALUE").exists(), "it was started");
+    let answer = of_boto(sandbox, profile);
+    assert_eq!(answer["error"], theirs, "{profile:?}: {answer}");
 }
 
 #[test]
@@ -128,11 +178,13 @@ fn a_container_opens_a_session() {
     let mut sandbox = home(&liar);
     sandbox.set("AWS_CONTAINER_CREDENTIALS_FULL_URI", &format!("{}/pod", liar.address));
     sandbox.set("AWS_CONTAINER_AUTHORIZATION_TOKEN", "canary-pod");
-    opens(&liar, &sandbox, None);
+    opens(&liar, &sandbox);
     sandbox.unset("AWS_CONTAINER_AUTHORIZATION_TOKEN");
     let file = sandbox.write("pod-token", "canary-pod");
     sandbox.set("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE", file.to_str().unwrap());
-    opens(&liar, &sandbox, None);
+    opens(&liar, &sandbox);
+    sandbox.write("pod-token", "canary-wrong");
+    both_refused(&sandbox, None, "E-AWS-NOCRED", "CredentialRetrievalError");
 }
 
 #[test]
@@ -167,8 +219,24 @@ fn a_machine_opens_a_session() {
     let mut sandbox = home(&liar);
     sandbox.set("AWS_EC2_METADATA_SERVICE_ENDPOINT", &liar.address);
     sandbox.set("AWS_EC2_METADATA_DISABLED", "false");
+    // AWS' own client waits one second for an answer, once.
+    sandbox.set("AWS_METADATA_SERVICE_TIMEOUT", "20");
     sandbox.config("[providers.aws]\nimds = true\n");
-    opens(&liar, &sandbox, None);
+    opens(&liar, &sandbox);
+    sandbox.set("AWS_EC2_METADATA_SERVICE_ENDPOINT", &format!("{}/bare/", liar.address));
+    both_refused(&sandbox, None, "E-AWS-NOCRED", "NoCredentialsError");
+}
+
+#[test]
+fn keys_of_the_environment_open_a_session() {
+    let liar = cloud();
+    let mut sandbox = home(&liar);
+    sandbox.set("AWS_ACCESS_KEY_ID", OWN);
+    sandbox.set("AWS_SECRET_ACCESS_KEY", "canary-own-key");
+    sandbox.set("AWS_SESSION_TOKEN", "canary-own-token");
+    opens(&liar, &sandbox);
+    sandbox.set("AWS_ACCESS_KEY_ID", "AKIAIOSFODNN7EXAMPLE");
+    both_refused(&sandbox, None, "E-AWS-KEY", "UnrecognizedClientException");
 }
 
 #[test]
@@ -178,7 +246,19 @@ fn a_web_identity_opens_a_session() {
     let file = sandbox.write("jwt", "canary.jwt");
     sandbox.set("AWS_WEB_IDENTITY_TOKEN_FILE", file.to_str().unwrap());
     sandbox.set("AWS_ROLE_ARN", ARN);
-    opens(&liar, &sandbox, None);
+    sandbox.set("AWS_ROLE_SESSION_NAME", "jo@corp");
+    opens(&liar, &sandbox);
+    let asked = liar.asked();
+    let named = |request: &&String| request.contains("RoleSessionName=jo%40corp");
+    let logins = || {
+        asked
+            .iter()
+            .filter(|request| request.contains("Action=AssumeRoleWithWebIdentity"))
+    };
+    assert!(logins().count() >= 2);
+    assert_eq!(logins().filter(named).count(), logins().count(), "{asked:?}");
+    sandbox.write("jwt", "canary.other");
+    both_refused(&sandbox, None, "E-AWS-WEB-IDENTITY", "InvalidIdentityToken");
 }
 
 #[test]
@@ -195,11 +275,9 @@ fn a_role_with_an_external_id_opens_a_session() {
     sandbox.set("AWS_ACCESS_KEY_ID", "AKIAIOSFODNN7EXAMPLE");
     sandbox.set("AWS_SECRET_ACCESS_KEY", "canary-secret-key");
     sandbox.config("[providers.aws]\nprofile = \"dba\"\n");
-    opens(&liar, &sandbox, Some("dba"));
+    opens_as(&liar, &sandbox, Some("dba"), OWN);
     profile(&sandbox, "wrong");
-    let refused = sandbox.run(OPEN).expect_code(125).stderr;
-    assert!(refused.contains("error[E-AWS-ASSUME]"), "{refused}");
-    assert_eq!(of_boto(&sandbox, Some("dba"))["error"], "AccessDenied");
+    both_refused(&sandbox, Some("dba"), "E-AWS-ASSUME", "AccessDenied");
     // The same from the provider's own settings.
     sandbox.config(&format!(
         "[providers.aws]\nrole_arn = \"{ARN}\"\nexternal_id = \"right\"\nsession_name = \"jo@corp\"\n"

@@ -21,6 +21,7 @@ use crate::canary::Canary;
 use crate::request::control;
 use crate::sandbox::{HALLPASS, Sandbox, eventually, finish, wait};
 use crate::servers::{servers, unique};
+use crate::tmux::Tmux;
 use crate::trace;
 
 /// One kind of provider, and how a test brings it about.
@@ -42,6 +43,8 @@ struct Peer {
     is_read: fn(&str) -> bool,
     /// The wire to it, where it can be listened to: what was answered tells more than what was asked.
     wire: Option<Arc<Wire>>,
+    /// What the login holds or is given, or how that begins: no log may show it either.
+    credentials: Vec<String>,
 }
 
 const KINDS: &[Kind] = &[
@@ -114,6 +117,7 @@ fn unlogged(path: &str) -> Peer {
         log: None,
         is_read: |_| false,
         wire: None,
+        credentials: Vec::new(),
     }
 }
 
@@ -144,6 +148,7 @@ fn vault(sandbox: &mut Sandbox, canary: &Canary) -> Peer {
         log: Some(Box::new(move || wire.lines(&name))),
         is_read: |line| line.starts_with("GET /v1/secret/data/"),
         wire: Some(listened),
+        credentials: vec![servers().vault_token.clone()],
     }
 }
 
@@ -182,6 +187,7 @@ fn aws(sandbox: &mut Sandbox, canary: &Canary) -> Peer {
         log: Some(Box::new(move || wire.lines("secretsmanager."))),
         is_read: |line| line.contains("GetSecretValue"),
         wire: Some(listened),
+        credentials: vec![secret],
     }
 }
 
@@ -241,6 +247,8 @@ fn azure(sandbox: &mut Sandbox, canary: &Canary) -> Peer {
         // A version that never was holds no value: asking for it shows whether the policy would let us read one.
         is_read: |line| !line.contains("/versions") && !line.contains("/00000000000000000000000000000000?"),
         wire: None,
+        // Every token of this double begins like that.
+        credentials: vec![secret, "eyJ0eXAiOiJKV1QifQ.".to_owned()],
     }
 }
 
@@ -268,11 +276,13 @@ fn gcp(sandbox: &mut Sandbox, canary: &Canary) -> Peer {
         &json!({ "name": name, "versions": [{ "data": value }] }),
     );
     gcp_at(sandbox, &servers().gcp_addr);
+    let key = std::fs::read_to_string(&servers().gcp_key).unwrap();
     Peer {
         path: format!("{name}#password"),
         log: Some(Box::new(move || logged(&servers().gcp_plain_addr, &name))),
         is_read: |line| line.contains(":access"),
         wire: None,
+        credentials: vec![key.lines().nth(5).unwrap().to_owned(), "ya29.".to_owned()],
     }
 }
 
@@ -310,6 +320,7 @@ fn k8s(sandbox: &mut Sandbox, canary: &Canary) -> Peer {
         log: Some(Box::new(move || logged(&servers().kube_plain_addr, &name))),
         is_read: |line| line.contains("/secrets/") && !line.ends_with(" metadata"),
         wire: None,
+        credentials: vec![token],
     }
 }
 
@@ -611,11 +622,7 @@ fn no_value_stands_in_an_error_or_in_any_log() {
         let word = kind.kind.word();
         let opened = opened(&sandbox);
         let (id, key) = opened.secret("one");
-        // On this thread alone: what others log meanwhile is their own.
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .unwrap();
+        let runtime = runtime();
         let (log, said) = trace::captured(|| {
             let provider = opened.providers.get(word).unwrap();
             runtime.block_on(async {
@@ -648,11 +655,16 @@ fn no_value_stands_in_an_error_or_in_any_log() {
                 said.join("\n")
             })
         });
-        assert_eq!(canary.in_bytes(&format!("{word}: an error"), said.as_bytes()), []);
-        assert_eq!(canary.in_bytes(&format!("{word}: the log"), log.as_bytes()), []);
-        // The search would find it, and there was something to search.
-        let (leak, ()) = trace::captured(|| tracing::trace!(value = canary.value(), "leak"));
-        assert_ne!(canary.in_bytes("a planted leak", leak.as_bytes()), []);
+        let credentials = peer.credentials.into_iter().map(Canary::of);
+        for hidden in credentials.chain([canary]) {
+            assert_eq!(hidden.in_bytes(&format!("{word}: an error"), said.as_bytes()), []);
+            assert_eq!(hidden.in_bytes(&format!("{word}: the log"), log.as_bytes()), []);
+            // The search would find it, on another thread too.
+            let leak = || tracing::trace!(value = hidden.value(), "leak");
+            let (leaked, ()) = trace::captured(|| std::thread::scope(|threads| threads.spawn(leak).join().unwrap()));
+            assert_ne!(hidden.in_bytes("a planted leak", leaked.as_bytes()), []);
+        }
+        // And there was something to search.
         assert!(
             peer.log.is_none() || log.len() > 1000,
             "{word}: only {} bytes were logged",
@@ -694,5 +706,65 @@ fn nobody_is_asked() {
                 assert_eq!(left, b"yes\n", "{word}: {args:?} read what was typed");
             }
         }
+    }
+}
+
+/// With a terminal in reach, and nobody at its keys: everything ends by itself, and a launch has shown no question.
+#[test]
+fn nobody_is_asked_at_a_terminal_either() {
+    for kind in KINDS {
+        let word = kind.kind.word();
+        let answering = [
+            (Some(with_peer(kind, &Canary::new()).0), 0),
+            (in_a_hole(kind, "300ms").map(|(sandbox, _)| sandbox), 125),
+        ];
+        for (sandbox, code) in answering {
+            let Some(sandbox) = sandbox else { continue };
+            let script = format!(
+                "hallpass check one >checked 2>&1; hallpass provider test {word} >tested 2>&1; exec hallpass exec one -- true"
+            );
+            let terminal = Tmux::start(&sandbox, (100, 30), &["sh", "-c", &script]);
+            assert_eq!(terminal.exit_code(), code, "{word}: {}", terminal.history());
+            let shown = terminal.history();
+            let first = shown.lines().find(|line| !line.is_empty()).unwrap_or_default();
+            assert!(
+                if code == 0 {
+                    first.is_empty()
+                } else {
+                    first.starts_with("error[")
+                },
+                "{word}: {shown}"
+            );
+        }
+    }
+}
+
+/// A launch may ask for the passphrase of a local store, and a check may not: it says that the store is locked.
+#[test]
+fn a_check_asks_for_no_passphrase() {
+    let sandbox = Sandbox::new();
+    let terminal = Tmux::start(
+        &sandbox,
+        (100, 30),
+        &[HALLPASS, "secret", "set", "--passphrase", "db#password"],
+    );
+    for (asked, typed) in [
+        ("Passphrase of the new store", "correct horse"),
+        ("The same again", "correct horse"),
+        ("(not shown)", "the value"),
+    ] {
+        terminal.wait(asked);
+        terminal.line(typed);
+    }
+    assert_eq!(terminal.exit_code(), 0, "{}", terminal.screen());
+    roles(&sandbox, ProviderKind::Local, "db#password");
+    for args in [&["check", "one"][..], &["provider", "test", "local"]] {
+        let terminal = Tmux::hallpass(&sandbox, (100, 30), args);
+        assert_ne!(terminal.exit_code(), 0, "{args:?}: {}", terminal.history());
+        let shown = terminal.history();
+        assert!(
+            shown.contains("E-LOCAL-LOCKED") && !shown.contains("Passphrase of"),
+            "{args:?}: {shown}"
+        );
     }
 }

@@ -377,30 +377,35 @@ fn two_sessions_are_two_users() {
 /// kill -9 runs no code of ours: the next start of any command that talks to providers does it.
 #[test]
 fn the_next_start_gives_back_what_a_crash_left() {
-    let fixture = Fixture::new(&POSTGRES);
-    for next in [&["check"][..], &["exec", "plain", "--", "true"], &["provider", "test"]] {
-        let mut child = fixture.start("reader", "sleep 60");
+    for database in [&POSTGRES, &MARIADB, &REDIS] {
+        let (fixture, kind) = (Fixture::new(database), database.kind);
+        let up = fixture.sandbox.home().join("up");
+        for next in [&["check"][..], &["exec", "plain", "--", "true"], &["provider", "test"]] {
+            let mut child = fixture.start("reader", "touch up; sleep 60");
+            eventually("a session", || up.exists());
+            signal(child.id(), "KILL");
+            child.wait().unwrap();
+            fs::remove_file(&up).unwrap();
+            assert_eq!((fixture.users().len(), fixture.journals().len()), (1, 1), "{kind}");
+            let outcome = fixture.sandbox.run(next);
+            assert!(!outcome.stderr.contains("credential"), "{kind}: {}", outcome.stderr);
+            fixture.is_clean();
+        }
+        // A client that is logged in while its user goes.
+        let terminal = Tmux::hallpass(&fixture.sandbox, (100, 30), &[]);
+        open_role(&terminal, "reader");
+        terminal.wait(&(database.prompt)());
         fixture.has_users(1);
-        signal(child.id(), "KILL");
-        child.wait().unwrap();
-        assert_eq!((fixture.users().len(), fixture.journals().len()), (1, 1));
-        let outcome = fixture.sandbox.run(next);
-        assert!(!outcome.stderr.contains("credential"), "{}", outcome.stderr);
+        signal(hallpass(&fixture.sandbox), "KILL");
+        let _ = terminal.exit_code();
+        assert_eq!(fixture.users().len(), 1, "{kind}");
+        let terminal = Tmux::hallpass(&fixture.sandbox, (100, 30), &[]);
+        terminal.wait("reader");
+        fixture.has_users(0);
+        terminal.keys(&["q"]);
+        assert_eq!(terminal.exit_code(), 0);
         fixture.is_clean();
     }
-    let terminal = Tmux::hallpass(&fixture.sandbox, (100, 30), &[]);
-    open_role(&terminal, "reader");
-    terminal.wait("postgres=>");
-    fixture.has_users(1);
-    signal(hallpass(&fixture.sandbox), "KILL");
-    let _ = terminal.exit_code();
-    assert_eq!(fixture.users().len(), 1);
-    let terminal = Tmux::hallpass(&fixture.sandbox, (100, 30), &[]);
-    terminal.wait("reader");
-    fixture.has_users(0);
-    terminal.keys(&["q"]);
-    assert_eq!(terminal.exit_code(), 0);
-    fixture.is_clean();
 }
 
 #[test]

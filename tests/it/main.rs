@@ -24,6 +24,7 @@ mod architecture;
 mod aws;
 mod aws_failures;
 mod aws_logins;
+mod aws_profiles;
 mod aws_sessions;
 mod azure;
 mod azure_failures;
