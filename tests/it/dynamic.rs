@@ -180,13 +180,18 @@ impl Fixture {
 
     /// Starts hallpass until it has given back what was left. A start that waits for a busy server in vain is no failure, and says nothing.
     #[track_caller]
-    fn next_starts_clean(&self) {
+    fn is_given_back_by(&self, next: &[&str]) {
         eventually("a start has given it back", || {
-            let next = self.sandbox.run(&["exec", "plain", "--", "true"]).expect_code(0);
-            assert_eq!(next.stderr, "");
+            let outcome = self.sandbox.run(next);
+            assert!(!outcome.stderr.contains("credential"), "{next:?}: {}", outcome.stderr);
             self.journals().is_empty()
         });
         self.has_users(0);
+    }
+
+    #[track_caller]
+    fn next_starts_clean(&self) {
+        self.is_given_back_by(&["exec", "plain", "--", "true"]);
     }
 
     /// One of the next starts says this of what was left, and none says it again.
@@ -322,6 +327,7 @@ fn a_user_for_each_session(database: &'static Database) {
     terminal.wait_until("the user's name", |screen| {
         screen.to_lowercase().contains(&fixture.role)
     });
+    terminal.at_prompt(&(database.prompt)());
     terminal.keys(&["C-d"]);
     assert_eq!(terminal.exit_code(), 0, "{}", terminal.screen());
     fixture.is_clean();
@@ -335,6 +341,7 @@ fn a_user_for_each_session(database: &'static Database) {
     terminal.wait_until("the user's name", |screen| {
         screen.to_lowercase().contains(&fixture.role)
     });
+    terminal.at_prompt(&(database.prompt)());
     fixture.has_users(1);
     terminal.keys(&["C-d"]);
     terminal.wait("credential revoked");
@@ -387,9 +394,7 @@ fn the_next_start_gives_back_what_a_crash_left() {
             child.wait().unwrap();
             fs::remove_file(&up).unwrap();
             assert_eq!((fixture.users().len(), fixture.journals().len()), (1, 1), "{kind}");
-            let outcome = fixture.sandbox.run(next);
-            assert!(!outcome.stderr.contains("credential"), "{kind}: {}", outcome.stderr);
-            fixture.is_clean();
+            fixture.is_given_back_by(next);
         }
         // A client that is logged in while its user goes.
         let terminal = Tmux::hallpass(&fixture.sandbox, (100, 30), &[]);
