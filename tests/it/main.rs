@@ -38,6 +38,7 @@ mod databases;
 mod dynamic;
 mod faults;
 mod gcp;
+mod gcp_logins;
 mod guard;
 mod hostile;
 mod identity;

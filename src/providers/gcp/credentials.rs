@@ -5,6 +5,7 @@
 //! remains of it is the signature of a service account's token, which rustls makes.
 
 use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -17,6 +18,9 @@ use super::settings::may_carry_credentials;
 
 /// Where Google exchanges tokens unless the file says otherwise.
 const TOKEN_URI: &str = "https://oauth2.googleapis.com/token";
+/// How long a program may take, in milliseconds: where its file does not say, and what all of Google's clients accept there.
+const HELPER_LIMIT: u64 = 30_000;
+const HELPER_LIMITS: RangeInclusive<u64> = 5_000..=120_000;
 
 /// What a file of credentials says.
 #[derive(Clone)]
@@ -286,12 +290,20 @@ fn need<T>(value: Option<T>, key: &str) -> Result<T, String> {
 
 impl HelperDocument {
     fn helper(self, email: Option<String>) -> Result<Helper, String> {
-        // Google's own clients split at white space, and know no quotes.
-        let mut words = self.command.split_whitespace().map(str::to_owned);
+        // As gcloud and Google's client for Python do; of the others one knows double quotes, and two none at all.
+        let words = shell_words::split(&self.command)
+            .map_err(|_| "has a credential_source.executable.command with a quote that is not closed")?;
+        let mut words = words.into_iter();
+        let limit = self.timeout_millis.unwrap_or(HELPER_LIMIT);
+        if !HELPER_LIMITS.contains(&limit) {
+            return Err(
+                "has a credential_source.executable.timeout_millis that is not between 5000 and 120000".to_owned(),
+            );
+        }
         Ok(Helper {
             program: need(words.next(), "credential_source.executable.command")?,
             args: words.collect(),
-            limit: Duration::from_millis(self.timeout_millis.unwrap_or(30_000)),
+            limit: Duration::from_millis(limit),
             output_file: self.output_file.map(PathBuf::from),
             email,
         })
@@ -395,6 +407,14 @@ mod tests {
             (
                 federated(&json!({ "executable": { "command": " " } })),
                 "executable.command",
+            ),
+            (
+                federated(&json!({ "executable": { "command": "/x 's3cret" } })),
+                "a quote that is not closed",
+            ),
+            (
+                federated(&json!({ "executable": { "command": "/x", "timeout_millis": 4999 } })),
+                "between 5000 and 120000",
             ),
             (
                 json!({ "type": "service_account", "universe_domain": "s3cret" }),

@@ -28,6 +28,8 @@ const ALLOW: &str = "GOOGLE_EXTERNAL_ACCOUNT_ALLOW_EXECUTABLES";
 struct Printed {
     version: u64,
     success: bool,
+    /// Says in which of the two the token is.
+    token_type: Option<String>,
     id_token: Option<SecretString>,
     saml_response: Option<SecretString>,
     expiration_time: Option<i64>,
@@ -45,7 +47,22 @@ impl Printed {
         let over = self
             .expiration_time
             .is_some_and(|end| end <= Timestamp::now().as_second());
-        self.id_token.or(self.saml_response).filter(|_| self.success && !over)
+        let token = match self
+            .token_type
+            .as_deref()?
+            .strip_prefix("urn:ietf:params:oauth:token-type:")?
+        {
+            "id_token" | "jwt" => self.id_token,
+            "saml2" => self.saml_response,
+            _ => None,
+        };
+        token.filter(|token| self.success && !over && !token.expose_secret().is_empty())
+    }
+
+    /// The token that was left in a file: one that does not say how long it lasts is as good as over.
+    fn kept(self) -> Option<SecretString> {
+        self.expiration_time?;
+        self.token()
     }
 }
 
@@ -123,7 +140,7 @@ impl Gcp {
             .output_file
             .as_deref()
             .and_then(|path| file::read_text(path).ok());
-        if let Some(token) = kept.and_then(|text| Printed::parse(text.expose_secret().as_bytes())?.token()) {
+        if let Some(token) = kept.and_then(|text| Printed::parse(text.expose_secret().as_bytes())?.kept()) {
             return Ok(token);
         }
         let mut env = BTreeMap::clone(&self.world.env);
@@ -161,7 +178,7 @@ impl Gcp {
             Some(printed) if !printed.success => Err(problem("says that it could not log in")),
             Some(printed) => printed
                 .token()
-                .ok_or_else(|| problem("gave no token, or one that is over")),
+                .ok_or_else(|| problem("gave no token of its token_type (id_token, jwt, saml2), or one that is over")),
         }
     }
 }

@@ -8,7 +8,7 @@ Seed: {"project", "number", "modulus": of the RSA key that every service account
        "accounts": {email: [permissions]},        who may do what; "*" is everything
        "refresh": {refresh token: email},          of people; "" as the email means that the organisation wants a new login
        "subjects": {token: principal},             identities of elsewhere that are accepted
-       "impersonate": {principal: [email]},        who may act as whom
+       "impersonate": {principal: [email]},        who may act as whom: directly, and from one delegate to the next
        "machine": email}                           the metadata server's account
 
 Control words beside those of every double:
@@ -129,9 +129,11 @@ class Gcp(Double):
         who = self.who(request, CREDENTIALS)
         if not who: return self.unauthenticated(request)
         if email not in self.seed["accounts"]: return self.error(request, 404, "NOT_FOUND", "Not found; Gaia id not found for email " + email)
-        if email not in self.seed["impersonate"].get(who, []):
-            return self.error(request, 403, "PERMISSION_DENIED", "Permission 'iam.serviceAccounts.getAccessToken' denied on resource (or it may not exist).", "IAM_PERMISSION_DENIED")
-        if SCOPE not in (json.loads(request.body).get("scope") or []): return self.error(request, 400, "INVALID_ARGUMENT", "Request contains an invalid argument.")
+        said = json.loads(request.body)
+        for one in [delegate.rpartition("/")[2] for delegate in said.get("delegates") or []] + [email]:
+            if one in self.seed["impersonate"].get(who, []): who = one
+            else: return self.error(request, 403, "PERMISSION_DENIED", "Permission 'iam.serviceAccounts.getAccessToken' denied on resource (or it may not exist).", "IAM_PERMISSION_DENIED")
+        if SCOPE not in (said.get("scope") or []): return self.error(request, 400, "INVALID_ARGUMENT", "Request contains an invalid argument.")
         until = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + 3600))
         request.answer(200, {"accessToken": self.issue(email, 3600, "ya29.c."), "expireTime": until})
 
