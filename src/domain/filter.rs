@@ -16,6 +16,7 @@ use crate::domain::problem::Problem;
 use crate::domain::role::{Role, Source};
 use crate::domain::suggest;
 use entry::{Entry, fold, prepare};
+pub use query::quoted;
 use query::{Atom, Shape, Term};
 
 /// What a filter can say something about.

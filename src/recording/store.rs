@@ -123,7 +123,7 @@ fn secure_folder(folder: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// A new locked file: `20261126T135615Z-0123456789abcdef.cast`.
+/// A new locked file: `20261126T135615123Z-0123456789abcdef.cast`.
 fn create(folder: &Path, session: &str, now: Timestamp) -> io::Result<(File, PathBuf)> {
     // To the millisecond: their order is that of their names.
     let path = folder.join(format!("{}-{session}{SUFFIX}", now.strftime("%Y%m%dT%H%M%S%3fZ")));

@@ -28,8 +28,8 @@ const LOOKS_WITHOUT_FINDING: u32 = 3;
 /// The guard of this process, and what it was told.
 struct Guard {
     to_guard: Option<PipeWriter>,
-    /// The line of each running session, by the pid of its child.
-    sessions: BTreeMap<u32, String>,
+    /// Each running session, by the pid of its child.
+    sessions: BTreeMap<u32, Guarded>,
 }
 
 static GUARD: Mutex<Guard> = Mutex::new(Guard {
@@ -39,17 +39,20 @@ static GUARD: Mutex<Guard> = Mutex::new(Guard {
 
 /// Puts a session under guard. To be called on the thread that starts all processes: the first call starts the guard.
 pub(super) fn add(starter: &Path, child: u32, terminal: bool, session_id: &str) -> io::Result<()> {
-    let kind = if terminal { "terminal" } else { "pipes" };
-    let line = format!("+ {child} {kind} {session_id}\n");
+    let session = Guarded {
+        terminal,
+        id: session_id.to_owned(),
+    };
+    let line = session.line(child);
     let mut guard = GUARD.lock().unwrap_or_else(PoisonError::into_inner);
-    guard.sessions.insert(child, line.clone());
+    guard.sessions.insert(child, session);
     if let Some(to_guard) = &mut guard.to_guard
         && to_guard.write_all(line.as_bytes()).is_ok()
     {
         return Ok(());
     }
     // There is none yet, or somebody killed it.
-    match start(starter, guard.sessions.values()) {
+    match start(starter, &guard.sessions) {
         Ok(to_guard) => {
             guard.to_guard = Some(to_guard);
             Ok(())
@@ -61,7 +64,7 @@ pub(super) fn add(starter: &Path, child: u32, terminal: bool, session_id: &str) 
     }
 }
 
-fn start<'a>(starter: &Path, lines: impl Iterator<Item = &'a String>) -> io::Result<PipeWriter> {
+fn start(starter: &Path, sessions: &BTreeMap<u32, Guarded>) -> io::Result<PipeWriter> {
     let (from_us, mut to_guard) = io::pipe()?;
     Command::new(starter)
         .arg(ARGUMENT)
@@ -71,8 +74,8 @@ fn start<'a>(starter: &Path, lines: impl Iterator<Item = &'a String>) -> io::Res
         .stdout(Stdio::null())
         .stderr(Stdio::null())
         .spawn()?;
-    for line in lines {
-        to_guard.write_all(line.as_bytes())?;
+    for (child, session) in sessions {
+        to_guard.write_all(session.line(*child).as_bytes())?;
     }
     Ok(to_guard)
 }
@@ -82,19 +85,26 @@ fn start<'a>(starter: &Path, lines: impl Iterator<Item = &'a String>) -> io::Res
 pub(super) enum End {
     /// By itself: what it left running in the background is its user's business.
     Itself,
-    /// By us. The guard kills what is left of it.
+    /// By us. What is left of it is killed: by the guard, or here where somebody killed that.
     Forced,
 }
 
 /// Takes a session that has ended from under guard. To be called before its child is waited for: its pid may be another's afterwards.
-pub(super) fn remove(child: u32, end: End) {
-    let order = if end == End::Forced { 'x' } else { '-' };
+pub(super) fn remove(child: u32, how: End) {
+    let order = if how == End::Forced { 'x' } else { '-' };
     let mut guard = GUARD.lock().unwrap_or_else(PoisonError::into_inner);
-    if guard.sessions.remove(&child).is_some()
-        && let Some(to_guard) = &mut guard.to_guard
+    let Some(session) = guard.sessions.remove(&child) else {
+        return;
+    };
+    let told = |to_guard: &mut PipeWriter| to_guard.write_all(format!("{order} {child}\n").as_bytes()).is_ok();
+    let is_told = guard.to_guard.as_mut().is_some_and(told);
+    drop(guard);
+    // A guard that is gone needs to know nothing, and the next session starts another; but nobody waits for that one.
+    if !is_told
+        && how == End::Forced
+        && let Some(pid) = i32::try_from(child).ok().and_then(Pid::from_raw)
     {
-        // A guard that is gone needs to know nothing; the next session starts another.
-        let _ = to_guard.write_all(format!("{order} {child}\n").as_bytes());
+        end(&HashMap::from([(pid, session)]));
     }
 }
 
@@ -135,9 +145,16 @@ pub fn watch() -> ExitCode {
 
 /// A session that runs. On a terminal its child leads a session in the system's sense, too.
 struct Guarded {
-    #[cfg_attr(not(target_os = "linux"), expect(dead_code))]
     id: String,
     terminal: bool,
+}
+
+impl Guarded {
+    /// What a guard is told of it.
+    fn line(&self, child: u32) -> String {
+        let kind = if self.terminal { "terminal" } else { "pipes" };
+        format!("+ {child} {kind} {}\n", self.id)
+    }
 }
 
 fn end(sessions: &HashMap<Pid, Guarded>) {

@@ -20,7 +20,6 @@ use super::signals::Signals;
 use super::start::{self, system_problem};
 use super::tap::Tap;
 use super::{Ending, pty};
-use crate::domain::limits::Limits;
 use crate::domain::plan::LaunchPlan;
 use crate::domain::problem::Problem;
 use crate::domain::secret::Redactor;
@@ -60,13 +59,14 @@ pub fn run(
         (Some(errors.into()), child_errors)
     };
     let input = rustix::io::fcntl_dupfd_cloexec(rustix::stdio::stdin(), 3).map_err(|error| failed(error.into()))?;
+    let keyboard = knows_idleness()
+        .then(|| input.try_clone())
+        .transpose()
+        .map_err(failed)?;
     // Before the child is there: from its first moment on an interrupt is its business.
     let mut signals = Signals::new(&[SIGINT, SIGQUIT, SIGTERM, SIGHUP]).map_err(failed)?;
     let stdio = [input, child_output.into(), child_errors.into()];
-    let watch = Watch::new(Limits {
-        idle: plan.limits.idle.filter(|_| knows_idleness()),
-        ..plan.limits
-    });
+    let watch = Watch::of_reader(plan.limits, keyboard);
     let filters = !plan.sets_clipboard;
     let started = start::start(plan, stdio, false, starter)?;
     let lifetime = Lifetime::new(started, None).map_err(failed)?;
@@ -105,8 +105,7 @@ pub fn run(
     Ok(ending)
 }
 
-/// Whether a limit on idleness can be in force where the child's input is our own. What is typed there goes straight to the child: who types
-/// nothing cannot be told from who cannot type.
+/// Whether a limit on idleness can be in force where the child's input is our own: a terminal says when it was read.
 pub fn knows_idleness() -> bool {
     rustix::termios::isatty(rustix::stdio::stdin())
 }

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use rustix::termios::{LocalModes, tcgetattr};
 
 use super::emulator::Size;
+use crate::domain::characters::Characters;
 use crate::domain::problem::Problem;
 use crate::domain::secret::Redactor;
 use crate::recording::{Recorder, Tee, cast};
@@ -98,6 +99,8 @@ pub(super) struct Typed {
     redactor: Redactor,
     terminal: Arc<OwnedFd>,
     clear: Vec<u8>,
+    /// A read may end within one.
+    characters: Characters,
 }
 
 impl Typed {
@@ -112,6 +115,7 @@ impl Typed {
             redactor: redactor().of_typing(),
             terminal: Arc::clone(terminal),
             clear: Vec::new(),
+            characters: Characters::default(),
         })
     }
 
@@ -125,10 +129,11 @@ impl Typed {
     }
 
     fn record(&mut self) {
-        if !self.clear.is_empty() {
-            self.recorder.input(String::from_utf8_lossy(&self.clear).into_owned());
-            self.clear.clear();
+        let whole = self.characters.whole(&self.clear);
+        if !whole.is_empty() {
+            self.recorder.input(String::from_utf8_lossy(&whole).into_owned());
         }
+        self.clear.clear();
     }
 }
 
@@ -136,5 +141,53 @@ impl Drop for Typed {
     fn drop(&mut self) {
         self.redactor.finish(&mut self.clear);
         self.record();
+        let rest = self.characters.rest();
+        if !rest.is_empty() {
+            self.recorder.input(String::from_utf8_lossy(&rest).into_owned());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::pty::Pty;
+    use super::*;
+    use crate::domain::policy::{RecordingSettings, SessionPolicy};
+    use crate::domain::secret::ChildEnv;
+    use crate::recording::{self, Begin};
+
+    #[test]
+    fn a_character_that_a_read_cuts_is_recorded_whole() {
+        let home = tempfile::tempdir().unwrap();
+        let policy = SessionPolicy {
+            record_input: true,
+            ..SessionPolicy::default()
+        };
+        let size = Size { columns: 80, rows: 24 };
+        let begin = Begin {
+            folder: home.path().join("recordings"),
+            session: "0123456789abcdef".to_owned(),
+            role: "orders".to_owned(),
+            env: None,
+            title: "orders".to_owned(),
+            term: None,
+            size: cells(size),
+            policy: &policy,
+            settings: &RecordingSettings::default(),
+        };
+        let recorder = recording::open(&begin).unwrap().unwrap();
+        recorder.connected();
+        let (pty, _child) = Pty::open(size).unwrap();
+        let mut typed = Typed::new(Some(&recorder), || ChildEnv::new().redactor(), &pty.end).unwrap();
+        for piece in [&b"na\xc3"[..], b"\xaf", b"ve \xf0\x9f", b"\x99\x82", b"\xe2\x82"] {
+            typed.push(piece);
+        }
+        drop(typed);
+        let path = recorder.path().to_owned();
+        assert_eq!(recorder.finish(0), None);
+        let text = std::fs::read_to_string(path).unwrap();
+        let input = |line: &str| Some(line.split_once(", \"i\", \"")?.1.trim_end_matches("\"]").to_owned());
+        let inputs: String = text.lines().filter_map(input).collect();
+        assert_eq!(inputs, "naïve 🙂\u{fffd}", "{text}");
     }
 }

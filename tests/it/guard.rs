@@ -104,6 +104,20 @@ fn family_dies_with(sandbox: &Sandbox) {
 /// Hallpass is told to end, and lives to see its session's end.
 #[test]
 fn a_session_that_is_ended_leaves_nobody() {
+    ended_session_leaves_nobody(|_| {});
+}
+
+/// The same where nobody is there to tell of it.
+#[test]
+fn a_session_that_is_ended_leaves_nobody_without_its_guard() {
+    ended_session_leaves_nobody(|hallpass| {
+        kill_hard(guard_of(hallpass).expect("a guard runs").parse().unwrap());
+        eventually("no guard", || guard_of(hallpass).is_none_or(|guard| !alive(&guard)));
+    });
+}
+
+#[track_caller]
+fn ended_session_leaves_nobody(before: impl FnOnce(i32)) {
     let sandbox = sandbox();
     sandbox.program(
         "leaver",
@@ -112,6 +126,7 @@ fn a_session_that_is_ended_leaves_nobody() {
     let terminal = Tmux::hallpass(&sandbox, (80, 24), &["connect", "leaver"]);
     eventually("the one that has gone its own way", || pids(&sandbox).len() == 1);
     let hallpass = hallpass_of(&sandbox).expect("hallpass runs");
+    before(hallpass);
     let told = Command::new("kill").args(["-TERM", &hallpass.to_string()]).status();
     assert!(told.unwrap().success());
     assert_eq!(terminal.exit_code(), 129);

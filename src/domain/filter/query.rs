@@ -170,13 +170,13 @@ fn known_values(field: Field, value: &str, sign: &str, vocabulary: &Vocabulary) 
         },
         similar: nearest
             .iter()
-            .map(|near| format!("{sign}{field}:{}", requoted(near)))
+            .map(|near| format!("{sign}{field}:{}", quoted(near)))
             .collect(),
     })
 }
 
-/// A value as it would have to be typed.
-fn requoted(value: &str) -> String {
+/// A value as it has to be typed behind `field:`.
+pub fn quoted(value: &str) -> String {
     if value.contains([' ', ',', ':', '|']) {
         format!("\"{value}\"")
     } else {

@@ -202,8 +202,6 @@ fn in_ascii_no_key_is_called_by_the_name_of_another() {
     fixture.press(r#""half""#);
     assert!(fixture.last_row().contains("Up/Down scroll"), "{}", fixture.last_row());
     fixture.press("ctrl-u");
-    fixture.press(r#""previous_match""#);
-    fixture.press("ctrl-u");
     fixture.press(r#""ctrl-n""#);
     let picture = fixture.picture();
     assert!(picture.contains("j Down Ctrl-n"), "{picture}");
@@ -303,6 +301,16 @@ fn where_nothing_can_be_shown_no_key_acts_unseen() {
     open(&mut fixture, "dev-orders");
     fixture.press(r"ctrl-\ r");
     fixture.send(Message::Resize { columns: 33, rows: 8 });
+    for key in ["enter", "esc"] {
+        assert!(
+            fixture.picture().contains("Enter shows the session"),
+            "{}",
+            fixture.picture()
+        );
+        fixture.press(key);
+        assert_eq!(fixture.model.screen, Screen::Session);
+        fixture.press(r"ctrl-\ r");
+    }
     fixture.press("q");
     assert!(
         fixture.picture().contains("Quit with 1 session"),

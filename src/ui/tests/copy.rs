@@ -191,13 +191,11 @@ fn the_mouse_is_the_programs_where_it_asked_for_it() {
     drag(&mut fixture, (0, 0), (6, 0));
     assert!(copied(&mut fixture).is_empty());
     drag(&mut fixture, (0, 0), (6, 0));
-    assert!(
-        fixture
-            .effects
-            .iter()
-            .all(|effect| matches!(effect, Effect::Send { .. }))
-    );
-    assert_eq!(fixture.effects.len(), 3);
+    // Who uses the mouse is not idle.
+    for told in fixture.effects.chunks(2) {
+        assert!(matches!(told, [Effect::Typed { .. }, Effect::Send { .. }]), "{told:?}");
+    }
+    assert_eq!(fixture.effects.len(), 6);
     fixture.effects.clear();
     fixture.press("ctrl-\\ [");
     drag(&mut fixture, (0, 0), (2, 0));
@@ -221,31 +219,59 @@ fn a_button_that_is_let_go_beside_the_pane_is_let_go() {
             modifiers: KeyModifiers::NONE,
         }));
     }
-    let sent: Vec<u8> = fixture
-        .effects
-        .drain(..)
-        .flat_map(|effect| match effect {
-            Effect::Send { bytes, .. } => bytes,
-            other => panic!("{other:?}"),
-        })
-        .collect();
-    let sent = String::from_utf8(sent).unwrap();
-    assert_eq!(sent, "\x1b[<0;4;6M\x1b[<32;7;1M\x1b[<0;7;1m");
+    assert_eq!(sent(&mut fixture), "\x1b[<0;4;6M\x1b[<32;7;1M\x1b[<0;7;1m");
 }
 
-/// ratatui gives the marks of half-width katakana a cell of their own, the emulator does not.
+/// What was sent to programs.
+fn sent(fixture: &mut Fixture) -> String {
+    let sent = fixture.take(|effect| match effect {
+        Effect::Send { bytes, .. } => Some(bytes.clone()),
+        _ => None,
+    });
+    String::from_utf8(sent.concat()).unwrap()
+}
+
 #[test]
-fn what_stands_behind_half_width_katakana_is_drawn() {
-    let (fixture, _) = session("ﾃﾞｰﾀﾍﾞｰｽ|END");
-    let picture = fixture.picture();
-    assert!(picture.contains("ﾃﾞｰﾀﾍﾞｰｽ|END"), "{picture}");
+fn a_button_is_let_go_where_it_went_down_whatever_is_in_front_by_then() {
+    for keys in [r"ctrl-\ r", r"ctrl-\ w", r"ctrl-\ 1", r"ctrl-\ x"] {
+        let (mut fixture, _) = session("");
+        fixture.press(r"ctrl-\ r");
+        fixture.press(r#": "connect_dev-shell" enter"#);
+        let tab = fixture.started("\x1b[?1002h\x1b[?1006hone two\r\n");
+        mouse(&mut fixture, MouseEventKind::Down(MouseButton::Left), (3, 5));
+        fixture.press(keys);
+        fixture.effects.clear();
+        mouse(&mut fixture, MouseEventKind::Up(MouseButton::Left), (200, 3));
+        let to = fixture.effects.iter().filter_map(|effect| match effect {
+            Effect::Send { tab, .. } => Some(*tab),
+            _ => None,
+        });
+        assert_eq!(to.collect::<Vec<_>>(), [tab], "after {keys}");
+        assert_eq!(sent(&mut fixture), "\x1b[<0;78;4m", "after {keys}");
+        mouse(&mut fixture, MouseEventKind::Up(MouseButton::Left), (3, 3));
+        assert_eq!(sent(&mut fixture), "", "once");
+    }
+}
+
+#[test]
+fn a_mouse_that_passes_over_a_program_keeps_nothing_from_being_idle() {
+    let (mut fixture, _) = session("\x1b[?1003h\x1b[?1006h");
+    mouse(&mut fixture, MouseEventKind::Moved, (3, 5));
+    assert!(
+        matches!(&fixture.effects[..], [Effect::Send { .. }]),
+        "{:?}",
+        fixture.effects
+    );
 }
 
 #[test]
 fn on_the_alternate_screen_the_wheel_is_the_programs_and_dragging_selects() {
     let (mut fixture, _) = session("main\r\n\x1b[?1049h\x1b[Hfull screen");
     mouse(&mut fixture, MouseEventKind::ScrollUp, (3, 3));
-    assert!(matches!(&fixture.effects[..], [Effect::Send { .. }]));
+    assert!(matches!(
+        &fixture.effects[..],
+        [Effect::Typed { .. }, Effect::Send { .. }]
+    ));
     fixture.effects.clear();
     drag(&mut fixture, (0, 0), (3, 0));
     assert_eq!(copied(&mut fixture), ["full"]);

@@ -4,6 +4,7 @@ use super::fixture::Fixture;
 use super::screens::snapshots_at;
 use crate::session::SessionEvent;
 use crate::ui::effects::Effect;
+use crate::ui::keymap::{Context, KEYMAP};
 use crate::ui::message::Message;
 use crate::ui::model::{Dialog, News, Screen};
 
@@ -191,6 +192,36 @@ fn the_hint_shrinks_for_who_knows_the_key() {
         open_many(&mut fixture, 1);
         assert!(fixture.last_row().starts_with(hint), "{}", fixture.last_row());
     }
+}
+
+/// Where the menu does not fit, its last row has the key that shows them all, once, and the true number of those that are missing.
+#[test]
+fn the_menu_counts_what_it_leaves_out() {
+    let items = |size: (u16, u16)| {
+        let mut fixture = Fixture::checked(size.0, size.1);
+        open_many(&mut fixture, 1);
+        fixture.press(r"ctrl-\");
+        let picture = fixture.picture();
+        let menu = KEYMAP.iter().filter(|b| b.context == Context::Prefix);
+        let menu = menu.filter(|b| !matches!(b.hint, "" | "&"));
+        let drawn = menu.filter(|b| picture.contains(b.hint)).count();
+        let row = picture
+            .lines()
+            .find(|row| row.contains("all keys"))
+            .unwrap_or_else(|| panic!("{picture}"));
+        let words: Vec<&str> = row.split_whitespace().collect();
+        let more = words.iter().position(|word| *word == "more");
+        let more = more.map_or(0, |at| words[at - 1].parse::<usize>().unwrap());
+        assert_eq!(picture.matches("all keys").count(), 1, "{picture}");
+        (drawn, more)
+    };
+    let (all, none) = items((100, 30));
+    assert_eq!(none, 0);
+    for size in [(40, 10), (60, 10), (60, 12), (60, 15), (80, 11), (50, 20)] {
+        let (drawn, more) = items(size);
+        assert_eq!(drawn + more, all, "{size:?}");
+    }
+    assert!(items((60, 10)).1 > 0);
 }
 
 #[test]
@@ -478,7 +509,7 @@ mod limits {
     }
 
     #[test]
-    fn only_typing_and_pasting_say_that_somebody_is_there() {
+    fn only_what_a_person_does_says_that_somebody_is_there() {
         let mut fixture = Fixture::checked(100, 30);
         limited(&mut fixture, 15, 0);
         output(&mut fixture, 1, b"\x1b[?1004h\x1b[?1000h\x1b[?1006h and output");

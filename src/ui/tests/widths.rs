@@ -7,6 +7,7 @@ use ratatui::buffer::CellWidth as _;
 
 use super::fixture::Fixture;
 use crate::ui::layout::session_parts;
+use crate::ui::theme::Look;
 use crate::ui::view;
 
 /// Characters on whose width terminals do not agree, and some on which they do.
@@ -80,5 +81,27 @@ proptest! {
             }
             prop_assert_eq!(x, area.right(), "row {}: {:?}", row, text);
         }
+    }
+}
+
+/// A terminal gets what has changed alone: of a wide character that becomes `?`, both cells have.
+#[test]
+fn in_ascii_nothing_stays_beside_what_was_wide() {
+    let mut fixture = Fixture::checked(80, 24);
+    fixture.model.look = Look {
+        color: false,
+        ascii: true,
+    };
+    fixture.press(r#": "connect_dev-shell" enter"#);
+    fixture.started("");
+    let area = session_parts(fixture.model.size, false).screen;
+    let mut terminal = Terminal::new(TestBackend::new(80, 24)).unwrap();
+    for (output, expected) in [("\x1b[Habcd|", "abcd|"), ("\x1b[H字字|", "? ? |")] {
+        let tab = fixture.model.sessions.active_tab().unwrap();
+        tab.emulator.lock().unwrap().feed(output.as_bytes());
+        terminal.draw(|frame| view::draw(&fixture.model, frame)).unwrap();
+        let buffer = terminal.backend().buffer();
+        let shown: String = (0..5).map(|x| buffer[(area.x + x, area.y)].symbol()).collect();
+        assert_eq!(shown, expected);
     }
 }

@@ -3,6 +3,7 @@
 use crossterm::event::KeyCode;
 
 use super::{checks, contexts, dialog, launch, quit, session};
+use crate::domain::filter::quoted;
 use crate::launch::Request;
 use crate::ui::effects::Effect;
 use crate::ui::input::Input;
@@ -192,7 +193,7 @@ fn on_provider(model: &mut Model, action: Action) -> Vec<Effect> {
     let name = row.name.clone();
     match action {
         Action::Open => {
-            model.roles.filter = Input::new(&format!("provider:{name}"));
+            model.roles.filter = Input::new(&format!("provider:{}", quoted(&name)));
             model.roles.editing = false;
             model.screen = Screen::Roles;
             search::refilter(model, None);

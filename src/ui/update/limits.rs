@@ -1,4 +1,4 @@
-//! The limits of sessions as a person meets them: what counts as typing, and the warnings before the end. The end itself is the session's own
+//! The limits of sessions as a person meets them: what keeps a session from being idle, and the warnings before the end. The end itself is the session's own
 //! business.
 
 use super::session;
@@ -7,7 +7,7 @@ use crate::ui::effects::Effect;
 use crate::ui::model::{Model, News, Screen, Tab};
 use crate::ui::text;
 
-/// Sends what a person typed or pasted: the session is not idle.
+/// Sends what a person typed, pasted or did with the mouse: the session is not idle.
 pub(super) fn typed(tab: &mut Tab, now: jiff::Timestamp, bytes: Vec<u8>) -> Vec<Effect> {
     let sent = session::send(tab, bytes);
     if sent.is_empty() {

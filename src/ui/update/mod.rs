@@ -150,8 +150,15 @@ fn key_pressed(model: &mut Model, chord: Chord, key: crossterm::event::KeyEvent)
     }
     // Nothing of a list can be seen there: no key may change what it shows.
     if Form::of(model.size) == Form::TooSmall {
-        let leaves = interrupt || Chord::parse("q") == Some(chord);
-        return if leaves { quit(model) } else { Vec::new() };
+        let is = |keys: &[&str]| keys.iter().any(|key| Chord::parse(key) == Some(chord));
+        if interrupt || is(&["q"]) {
+            return quit(model);
+        }
+        // A session is shown at any size.
+        if is(&["enter", "esc"]) {
+            session::show_index(model, model.sessions.active);
+        }
+        return Vec::new();
     }
     if interrupt {
         return interrupted(model);

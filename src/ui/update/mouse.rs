@@ -3,8 +3,7 @@
 use crossterm::event::{MouseButton, MouseEvent, MouseEventKind};
 use ratatui::layout::{Position, Rect};
 
-use super::{browse, copy_mode, session};
-use crate::session::emulator::Modes;
+use super::{browse, copy_mode, limits, session};
 use crate::session::keys;
 use crate::ui::effects::Effect;
 use crate::ui::keymap::Action;
@@ -17,6 +16,9 @@ const NOTCH: isize = 3;
 const DOUBLE_CLICK_MS: i64 = 400;
 
 pub(super) fn update(model: &mut Model, event: MouseEvent) -> Vec<Effect> {
+    if let Some(effects) = goes_on(model, event) {
+        return effects;
+    }
     if model.opening.is_some() || model.leaving.is_some() {
         return Vec::new();
     }
@@ -107,9 +109,6 @@ fn click(model: &mut Model, at: Position) -> Vec<Effect> {
 /// The tabs are ours; the rest belongs to the program where it asked for the mouse, else it selects, copies and scrolls back.
 fn in_session(model: &mut Model, event: MouseEvent, at: Position) -> Vec<Effect> {
     let parts = layout::session_parts(model.size, model.sessions.bare);
-    if let Some(effects) = goes_on(model, event, parts.screen) {
-        return effects;
-    }
     if parts.tabs.contains(at) || parts.status.contains(at) {
         return match event.kind {
             MouseEventKind::Down(MouseButton::Left) => session::click(model, at),
@@ -131,48 +130,47 @@ fn in_session(model: &mut Model, event: MouseEvent, at: Position) -> Vec<Effect>
         if matches!(event.kind, MouseEventKind::Down(_)) {
             model.dragged_in = Some(id);
         }
-        return tell(id, event, parts.screen, modes);
+        return tell(model, id, event, parts.screen);
     }
     copy_mode::mouse(model, event, parts.screen)
 }
 
-/// What becomes of a button that went down over a program: beyond the edge it is at the edge. None if there is no such button.
-fn goes_on(model: &mut Model, event: MouseEvent, screen: Rect) -> Option<Vec<Effect>> {
-    let ends = match event.kind {
-        MouseEventKind::Drag(_) => false,
-        MouseEventKind::Up(_) => true,
-        _ => {
-            // Another press: the end of this one was not seen.
-            model.dragged_in = model
-                .dragged_in
-                .filter(|_| !matches!(event.kind, MouseEventKind::Down(_)));
-            return None;
+/// What becomes of a button that went down over a program: beyond the edge it is at the edge, and the program hears of its end whatever
+/// stands in front by then. None if there is no such button.
+fn goes_on(model: &mut Model, event: MouseEvent) -> Option<Vec<Effect>> {
+    let id = match event.kind {
+        MouseEventKind::Drag(_) => model.dragged_in,
+        MouseEventKind::Up(_) => model.dragged_in.take(),
+        MouseEventKind::Down(_) => {
+            // The end of the one before was not seen.
+            model.dragged_in = None;
+            None
         }
-    };
-    let id = if ends {
-        model.dragged_in.take()
-    } else {
-        model.dragged_in
+        _ => None,
     }?;
-    let tab = model
-        .sessions
-        .active_tab()
-        .filter(|tab| tab.id == id && tab.is_live())?;
-    let modes = session::with_emulator(tab, |emulator| emulator.modes());
+    let screen = layout::session_parts(model.size, model.sessions.bare).screen;
+    let tab = model.sessions.tabs.iter().find(|tab| tab.id == id && tab.is_live())?;
+    let wanted = session::with_emulator(tab, |emulator| emulator.modes()).mouse;
     let event = MouseEvent {
         column: event.column.clamp(screen.left(), screen.right().saturating_sub(1)),
         row: event.row.clamp(screen.top(), screen.bottom().saturating_sub(1)),
         ..event
     };
-    (modes.mouse && !screen.is_empty()).then(|| tell(id, event, screen, modes))
+    (wanted && !screen.is_empty()).then(|| tell(model, id, event, screen))
 }
 
-fn tell(tab: u64, event: MouseEvent, screen: Rect, modes: Modes) -> Vec<Effect> {
+/// Sends an event within the screen to the program of a tab. Only a mouse that passes over it says nothing of a person at work.
+fn tell(model: &mut Model, id: u64, event: MouseEvent, screen: Rect) -> Vec<Effect> {
+    let now = model.now;
+    let Some(tab) = model.sessions.tabs.iter_mut().find(|tab| tab.id == id) else {
+        return Vec::new();
+    };
+    let modes = session::with_emulator(tab, |emulator| emulator.modes());
     let bytes = keys::encode_mouse(inside(event, screen), modes);
-    if bytes.is_empty() {
-        Vec::new()
+    if event.kind == MouseEventKind::Moved {
+        session::send(tab, bytes)
     } else {
-        vec![Effect::Send { tab, bytes }]
+        limits::typed(tab, now, bytes)
     }
 }
 

@@ -1,6 +1,7 @@
 //! The palette: every action by its name, and a few words that take an argument.
 
 use super::{at_top, browse, contexts, launch, session};
+use crate::domain::filter::quoted;
 use crate::ui::effects::Effect;
 use crate::ui::input::Input;
 use crate::ui::keymap::{Action, Binding, Context, KEYMAP, key_text};
@@ -151,9 +152,7 @@ pub(super) fn run(model: &mut Model, line: &str) -> Vec<Effect> {
         return launch::open_role(model, name.trim(), false);
     }
     if let Some(name) = line.strip_prefix("env ") {
-        let name = name.trim();
-        let quote = if name.contains([' ', ',', ':', '|']) { "\"" } else { "" };
-        show_filtered(model, &format!("env:{quote}{name}{quote}"));
+        show_filtered(model, &format!("env:{}", quoted(name.trim())));
         return Vec::new();
     }
     match line {

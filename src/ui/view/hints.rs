@@ -5,7 +5,7 @@ use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 
 use super::{is_first_run, put};
-use crate::ui::keymap::{self, Context, KEYMAP};
+use crate::ui::keymap::{self, Action, Binding, Context, KEYMAP};
 use crate::ui::model::{Dialog, Model, Notice, Pane, Screen};
 use crate::ui::update::{at_top, contexts, failure_code};
 use crate::ui::{text, theme};
@@ -28,9 +28,15 @@ pub(super) fn draw(model: &Model, buf: &mut Buffer, area: Rect) {
     }
     let (hints, right) = match &model.dialog {
         None if model.replay.as_ref().is_some_and(|replay| replay.transcript.is_some()) => {
-            (named(TRANSCRIPT), "q player ".to_owned())
+            (in_transcript(), "q player ".to_owned())
         }
-        None if model.replay.is_some() => (grouped(Context::Replay), "q ".to_owned()),
+        None if model.replay.is_some() => {
+            let bindings = of_player().filter(|binding| !binding.hint.is_empty());
+            (
+                grouped(bindings.map(|binding| (binding, binding.hint))),
+                "q ".to_owned(),
+            )
+        }
         None if model.screen == Screen::Roles && model.roles.editing => {
             let hints = if model.roles.shown.is_empty() {
                 no_match(model)
@@ -60,14 +66,20 @@ type Fixed<'a> = &'a [(&'a str, &'a str)];
 
 const TYPING: Fixed<'_> = &[("Enter", "done"), ("Esc", "clear"), ("↑↓", "choose"), ("F1", "help")];
 const HELP: Fixed<'_> = &[("type", "to filter"), ("↑↓", "scroll"), ("Esc", "close")];
-const TRANSCRIPT: Fixed<'_> = &[
-    ("j/k", "scroll"),
-    ("PgDn/PgUp", "page"),
-    ("H/L", "sideways"),
-    ("/", "search"),
-    ("n/N", "match"),
-    ("t", "player"),
-    ("?", "help"),
+
+/// What the keys of the player do while it shows plain text.
+const TRANSCRIPT: &[(Action, &str)] = &[
+    (Action::Down, "scroll"),
+    (Action::Up, "scroll"),
+    (Action::PageDown, "page"),
+    (Action::PageUp, "page"),
+    (Action::Pan(-1, 0), "sideways"),
+    (Action::Pan(1, 0), "sideways"),
+    (Action::Search, "search"),
+    (Action::NextMatch, "match"),
+    (Action::PreviousMatch, "match"),
+    (Action::Transcript, "player"),
+    (Action::Help, "help"),
 ];
 
 fn named(hints: Fixed<'_>) -> Vec<(String, String)> {
@@ -130,20 +142,28 @@ pub(super) fn context_hints(contexts: &[Context]) -> Vec<(String, String)> {
     contexts.iter().flat_map(shown).collect()
 }
 
-/// The hints of a context, keys that follow each other with the same word as one: `←/→ 5s`, `0-9 %`.
-fn grouped(context: Context) -> Vec<(String, String)> {
-    let bindings: Vec<_> = KEYMAP
-        .iter()
-        .filter(|b| b.context == context && !b.hint.is_empty())
-        .collect();
-    let groups = bindings.chunk_by(|a, b| a.hint == b.hint);
+fn of_player() -> impl Iterator<Item = &'static Binding> {
+    KEYMAP.iter().filter(|binding| binding.context == Context::Replay)
+}
+
+fn in_transcript() -> Vec<(String, String)> {
+    grouped(TRANSCRIPT.iter().filter_map(|(action, word)| {
+        let binding = of_player().find(|binding| binding.action == *action)?;
+        Some((binding, *word))
+    }))
+}
+
+/// Keys with their words; those that follow each other with the same word as one: `←/→ 5s`, `0-9 %`.
+fn grouped<'w>(hints: impl Iterator<Item = (&'static Binding, &'w str)>) -> Vec<(String, String)> {
+    let hints: Vec<_> = hints.collect();
+    let groups = hints.chunk_by(|(_, a), (_, b)| a == b);
     let named = groups.map(|group| {
-        let keys: Vec<String> = group.iter().map(|b| keymap::key_text(b.keys[0])).collect();
+        let keys: Vec<String> = group.iter().map(|(b, _)| keymap::key_text(b.keys[0])).collect();
         let keys = match keys.as_slice() {
             [first, .., last] if keys.len() > 2 => format!("{first}-{last}"),
             keys => keys.join("/"),
         };
-        (keys, group[0].hint.to_owned())
+        (keys, group[0].1.to_owned())
     });
     named.collect()
 }

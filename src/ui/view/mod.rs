@@ -126,7 +126,7 @@ fn draw_into(model: &Model, buf: &mut Buffer, area: Rect) -> Option<Position> {
         return dialogs::draw(model, buf, area).unwrap_or(cursor);
     }
     if Form::of(model.size) == Form::TooSmall {
-        too_small(buf, area);
+        too_small(model, buf, area);
         return dialogs::draw(model, buf, area).flatten();
     }
     let parts = layout::parts(model);
@@ -173,7 +173,7 @@ fn draw_into(model: &Model, buf: &mut Buffer, area: Rect) -> Option<Position> {
 }
 
 /// That nothing can be shown at this size, in one line where that is not cut.
-fn too_small(buf: &mut Buffer, area: Rect) {
+fn too_small(model: &Model, buf: &mut Buffer, area: Rect) {
     let size = format!("Too small: {}x{}", area.width, area.height);
     let need = "need 40x10";
     let whole = format!("{size}, {need}");
@@ -182,6 +182,9 @@ fn too_small(buf: &mut Buffer, area: Rect) {
     } else {
         vec![size, need.to_owned()]
     };
+    if !model.sessions.tabs.is_empty() {
+        lines.push("Enter shows the session".to_owned());
+    }
     lines.push("q quits".to_owned());
     let middle = Rect {
         y: area.y + area.height / 2,

@@ -14,7 +14,7 @@ use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 
 use super::{dialog_box, put};
-use crate::ui::keymap::{Action, Context, KEYMAP, key_text};
+use crate::ui::keymap::{Action, Binding, Context, KEYMAP, key_text};
 use crate::ui::layout::session_parts;
 use crate::ui::model::Model;
 use crate::ui::{text, theme};
@@ -31,9 +31,10 @@ pub(super) fn draw(model: &Model, buf: &mut Buffer, area: Rect) {
     if area.height < LEAST {
         return;
     }
-    let items = items();
+    let mut items = items();
     let wide = area.width >= WIDTH;
-    let rows = if wide { items.len().div_ceil(2) } else { items.len() };
+    let rows_of = |items: &[Item]| if wide { items.len().div_ceil(2) } else { items.len() };
+    let mut rows = rows_of(&items);
     let height = u16::try_from(rows + 5).unwrap_or(u16::MAX);
     // At the bottom, so that the line that the person was typing on stays in sight as long as there is room; never over the tabs or the frame.
     let screen = session_parts(model.size, model.sessions.bare).screen;
@@ -50,25 +51,26 @@ pub(super) fn draw(model: &Model, buf: &mut Buffer, area: Rect) {
     let title = format!("{} … pick a key", model.prefix);
     let footer = "Esc cancel · nothing is sent to the shell";
     let inside = dialog_box(buf, place, &title, footer, (WIDTH, height), false);
-    // Where not all of them fit the last row says how to see them all.
+    // Where not all of them fit the last row has the one that shows them all.
     let height = usize::from(inside.height);
-    let shown = if rows > height { height.saturating_sub(1) } else { rows };
-    for (row, (keys, words)) in items.iter().take(shown).enumerate() {
-        let mut spans = item(keys, words);
-        if let Some((keys, words)) = items.get(row + rows).filter(|_| wide) {
-            spans.extend(item(keys, words));
-        }
-        put(buf, inside, row, Line::from(spans));
+    let help = items.iter().position(|item| item.action == Action::Help);
+    let help = help.filter(|_| rows > height).map(|at| items.remove(at));
+    rows = rows_of(&items);
+    let shown = if help.is_some() { height.saturating_sub(1) } else { rows };
+    let (left, right) = items.split_at(rows);
+    let mut drawn = 0;
+    for (row, item) in left.iter().take(shown).enumerate() {
+        let beside = right.get(row);
+        drawn += 1 + usize::from(beside.is_some());
+        let spans = std::iter::once(item).chain(beside).flat_map(Item::spans);
+        put(buf, inside, row, Line::from_iter(spans));
     }
-    if shown < rows {
-        let help = KEYMAP
-            .iter()
-            .find(|b| b.context == Context::Prefix && b.action == Action::Help);
-        if let Some(help) = help {
-            let mut spans = item(&key_text(help.keys[0]), help.help);
-            spans.push(Span::styled(format!("{} more", items.len() - shown), theme::QUIET));
-            put(buf, inside, shown, Line::from(spans));
+    if let Some(help) = help {
+        let mut spans = help.spans();
+        if drawn < items.len() {
+            spans.push(Span::styled(format!("{} more", items.len() - drawn), theme::QUIET));
         }
+        put(buf, inside, shown, Line::from(spans));
         return;
     }
     let literal = Line::from(vec![
@@ -78,27 +80,39 @@ pub(super) fn draw(model: &Model, buf: &mut Buffer, area: Rect) {
     put(buf, inside, rows + 1, literal);
 }
 
-/// Keys and words, column after column.
-fn items() -> Vec<(String, &'static str)> {
-    let mut items: Vec<(Vec<String>, &str)> = Vec::new();
-    for binding in KEYMAP.iter().filter(|b| b.context == Context::Prefix) {
-        let key = key_text(binding.keys[0]);
-        match (binding.hint, items.last_mut()) {
-            ("", _) => {}
-            ("&", Some((keys, _))) => keys.push(key),
-            (words, _) => items.push((vec![key], words)),
-        }
-    }
-    let range = |keys: Vec<String>| match keys.as_slice() {
-        [first, _, .., last] => format!("{first}-{last}"),
-        few => few.join(" "),
-    };
-    items.into_iter().map(|(keys, words)| (range(keys), words)).collect()
+/// Keys that stand together, and their words.
+struct Item {
+    keys: String,
+    words: &'static str,
+    action: Action,
 }
 
-fn item(keys: &str, words: &str) -> Vec<Span<'static>> {
-    vec![
-        Span::styled(format!(" {} ", text::fit(keys, KEY)), theme::KEY),
-        Span::raw(text::fit(words, LEFT)),
-    ]
+impl Item {
+    fn spans(&self) -> Vec<Span<'static>> {
+        vec![
+            Span::styled(format!(" {} ", text::fit(&self.keys, KEY)), theme::KEY),
+            Span::raw(text::fit(self.words, LEFT)),
+        ]
+    }
+}
+
+/// What the menu has, column after column.
+fn items() -> Vec<Item> {
+    let shown = KEYMAP
+        .iter()
+        .filter(|b| b.context == Context::Prefix && !b.hint.is_empty());
+    let shown: Vec<_> = shown.collect();
+    let groups = shown.chunk_by(|_, next| next.hint == "&");
+    let item = |group: &[&'static Binding]| {
+        let keys: Vec<String> = group.iter().map(|b| key_text(b.keys[0])).collect();
+        Item {
+            keys: match keys.as_slice() {
+                [first, _, .., last] => format!("{first}-{last}"),
+                few => few.join(" "),
+            },
+            words: group[0].hint,
+            action: group[0].action,
+        }
+    };
+    groups.map(item).collect()
 }

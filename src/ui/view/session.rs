@@ -8,11 +8,10 @@
 //!  Ctrl-\ menu · Ctrl-\ Ctrl-\ sends it                                         up 12m · 98x26 · secrets v7
 //! ```
 
-use std::num::NonZeroU16;
 use std::sync::PoisonError;
 
 use crossterm::cursor::SetCursorStyle;
-use ratatui::buffer::{Buffer, CellDiffOption};
+use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
 use ratatui::style::{Color as Paint, Modifier, Style};
 use ratatui::text::{Line, Span};
@@ -149,23 +148,18 @@ pub(super) fn draw_part(emulator: &Emulator, buf: &mut Buffer, area: Rect, (left
         if !area.contains(Position::new(x, y)) {
             return;
         }
-        let (symbol, wide) = match symbol.as_bytes() {
-            [b' '..=b'~'] => (symbol, None), // as most are
+        let symbol = match symbol.as_bytes() {
+            [b' '..=b'~'] => symbol, // as most are
             _ => {
                 // A wide character that would stick out of the pane would overwrite the frame.
                 let wide = u16::try_from(text::width(symbol)).unwrap_or(u16::MAX);
                 let fits = x.saturating_add(wide) <= area.right();
                 let drawable = !symbol.is_empty() && fits && !symbol.chars().any(char::is_control);
-                if drawable { (symbol, Some(wide)) } else { (" ", None) }
+                if drawable { symbol } else { " " }
             }
         };
         if let Some(cell) = buf.cell_mut((x, y)) {
             cell.set_symbol(symbol).set_style(look(style));
-            // ratatui takes some characters for wider than the emulator does (half-width katakana with their sound marks), and would
-            // leave out the cells behind them.
-            if let Some(width) = wide.and_then(NonZeroU16::new) {
-                cell.set_diff_option(CellDiffOption::ForcedWidth(width));
-            }
         }
     });
 }
