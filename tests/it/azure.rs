@@ -395,6 +395,17 @@ fn logins_of_a_machine_and_of_a_person() {
     machine.set("AZURE_POD_IDENTITY_AUTHORITY_HOST", &servers().azure_clear);
     opens(&machine, &format!("managed identity, app {}", app.client));
 
+    // Its token is made elsewhere, which takes a moment: that is no machine without one.
+    control(
+        "fault",
+        &json!({ "match": format!("client_id={}", app.client), "delay": 1, "times": 1 }),
+    );
+    let mut slow = vault_sandbox("");
+    slow.set("AZURE_CLIENT_ID", &app.client);
+    slow.set("AZURE_POD_IDENTITY_AUTHORITY_HOST", &servers().azure_clear);
+    role(&slow, &[("TOKEN", format!("'_azure:{name}'"))]);
+    assert_eq!(seen(&slow, &["TOKEN"]), ["through a machine"]);
+
     let mut own = vault_sandbox("credential = 'managed'");
     own.set("AZURE_POD_IDENTITY_AUTHORITY_HOST", &servers().azure_clear);
     opens(&own, "managed identity");

