@@ -501,7 +501,7 @@ fn nothing_that_is_not_there_is_waited_for() {
     let problem = asked.failure(&id("db"));
     assert_eq!(problem.code.id, "E-AWS-NOCRED");
     assert!(
-        problem.what.contains("does not answer") && started.elapsed() < Duration::from_millis(2500),
+        problem.what.contains("does not answer") && started.elapsed() < Duration::from_secs(5),
         "{problem}"
     );
 }

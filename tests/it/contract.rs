@@ -518,7 +518,7 @@ fn a_server_that_never_answers_is_given_up_in_time() {
             let took = started.elapsed();
             assert_eq!(problem.code.id, "E-NET-TIMEOUT", "{word}, {what}: {problem}");
             // A read is sent three times at most, each within the limit, with pauses between; the ladder has a login before it.
-            assert!(took < Duration::from_secs(4), "{word}, {what}: {took:?}");
+            assert!(took < Duration::from_secs(10), "{word}, {what}: {took:?}");
         };
         timed("fetch", &mut || runtime.block_on(provider.fetch(&id)).err().unwrap());
         timed("inspect", &mut || {
@@ -538,7 +538,7 @@ fn a_server_that_never_answers_is_given_up_in_time() {
             .expect_code(125)
             .stderr;
         assert!(
-            said.contains("E-NET-TIMEOUT") && started.elapsed() < Duration::from_secs(4),
+            said.contains("E-NET-TIMEOUT") && started.elapsed() < Duration::from_secs(10),
             "{word}: {said}"
         );
     }

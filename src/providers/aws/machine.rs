@@ -18,8 +18,8 @@ use crate::providers::file;
 use crate::providers::net::http::{Answer, parse};
 use crate::providers::settings::path;
 
-/// A service on the machine itself answers within this, or is not there.
-const LIMIT: Duration = Duration::from_millis(500);
+/// A service on the machine itself answers within this, or is not there. As long as AWS' own clients wait.
+const LIMIT: Duration = Duration::from_secs(1);
 
 pub(super) async fn of_container(
     url: &str,
@@ -51,7 +51,7 @@ pub(super) async fn of_container(
         value.set_sensitive(true);
         request.headers_mut().insert("authorization", value);
     }
-    *request.timeout_mut() = Some(LIMIT * 2);
+    *request.timeout_mut() = Some(LIMIT);
     let answer = aws
         .transport
         .send(request, true)
