@@ -9,8 +9,8 @@ use super::{age, token};
 use crate::domain::catalogue;
 use crate::domain::problem::Problem;
 use crate::domain::reference::{SecretId, SecretRef};
-use crate::domain::role::{Field, Role, Source, Via};
-use crate::domain::secret::{ENDS_IN_NEWLINE, PickError, Unfit};
+use crate::domain::role::{Field, Role, Source, TemplatePart, Via};
+use crate::domain::secret::{ENDS_IN_NEWLINE, PickError, Template, Unfit};
 use crate::domain::status::{FieldStatus, State};
 use crate::launch;
 use crate::providers::Inspected;
@@ -129,7 +129,7 @@ fn look_up(
     }
     missing_key(key.as_deref(), reference, inspected)?;
     if let Some(why) = inspected.unfit.get(key.as_deref().unwrap_or_default())
-        && reaches_a_variable(field, *why)
+        && reaches_a_variable(field, reference, *why)
     {
         return Err(launch::unfit(*why));
     }
@@ -144,9 +144,17 @@ fn look_up(
     Ok(())
 }
 
-/// Whether what is unfit about a value reaches the field's variable as it is: a template encodes a NUL byte.
-fn reaches_a_variable(field: &Field, unfit: Unfit) -> bool {
-    let encoded = matches!(field.source, Source::Template { .. }) && unfit == Unfit::NulByte;
+/// Whether what is unfit about a value reaches the field's variable as it is: a template encodes a NUL byte, but in a part that is `raw`.
+fn reaches_a_variable(field: &Field, reference: &SecretRef, unfit: Unfit) -> bool {
+    let encoded = match &field.source {
+        Source::Template { text, parts } if unfit == Unfit::NulByte => {
+            let template = Template::parse(text).ok();
+            let is_raw = |name: &str| template.as_ref().is_some_and(|template| template.takes_raw(name));
+            let of_it = |part: &&TemplatePart| part.source.references().contains(&reference);
+            !parts.iter().filter(of_it).any(|part| is_raw(&part.name))
+        }
+        _ => false,
+    };
     field.via == Via::Env && !encoded
 }
 
@@ -422,6 +430,22 @@ mod tests {
         let nul = status_of(&key, unfit(Unfit::NulByte));
         assert_eq!((nul.state, code(&nul)), (State::Fail, Some("E-REF-NUL-BYTE")));
         assert_eq!(code(&status_of(&key, unfit(Unfit::TooLong))), Some("E-REF-TOO-LARGE"));
+        for (text, fails) in [("x {key}", false), ("x {key:raw}", true), ("{key} {other:raw}", false)] {
+            let source = Source::Secret(reference(Some("key")));
+            let part = |name: &str, source| TemplatePart {
+                name: name.to_owned(),
+                source,
+                trim: false,
+                optional: false,
+                default: None,
+            };
+            let template = field(Source::Template {
+                text: text.to_owned(),
+                parts: vec![part("key", source), part("other", Source::Plain("o".to_owned()))],
+            });
+            let status = status_of(&template, unfit(Unfit::NulByte));
+            assert_eq!(code(&status), fails.then_some("E-REF-NUL-BYTE"), "{text}");
+        }
         key.via = Via::File;
         assert_eq!(status_of(&key, unfit(Unfit::NulByte)).state, State::Ok);
     }

@@ -24,6 +24,8 @@ pub(super) struct Wanted<'a> {
     role: &'a Role,
     field: &'a Field,
     login: Result<DatabaseLogin, Problem>,
+    /// Nothing but the name of the stand-in says in which region the database is.
+    stands_in: bool,
 }
 
 impl Checker<'_> {
@@ -54,25 +56,27 @@ impl Checker<'_> {
             };
             login = launch::database_login(&stand_in, role, connector, |_| None);
         }
-        Wanted { role, field, login }
+        Wanted {
+            role,
+            field,
+            login,
+            stands_in: later.get() && token.region.is_none(),
+        }
     }
 
-    /// The logins that would sign these tokens and that the provider does not accept, by the role they take on; each asked about once.
-    async fn refused_signers(
-        &self,
-        provider: &str,
-        wanted: &[Wanted<'_>],
-        limit: Option<Limit>,
-    ) -> BTreeMap<Option<String>, Problem> {
-        let lane = &self.providers.lane(provider);
-        let logins = wanted.iter().filter_map(|wanted| wanted.login.as_ref().ok());
-        let signers: BTreeMap<_, _> = logins.map(|login| (login.role_arn.clone(), login)).collect();
-        let proofs = signers.into_iter().map(|(signer, login)| async move {
-            let prove = async { self.providers.get(provider)?.prove_signer(login).await };
-            let (proven, _) = self.ask(provider, lane, limit, prove).await;
-            Some((signer, proven.err()?))
-        });
-        join_all(proofs).await.into_iter().flatten().collect()
+    /// Why the provider does not accept the login that would sign these tokens, if it does not. Who takes a role on for one was asked about
+    /// by that.
+    async fn refused_signer(&self, provider: &str, wanted: &[Wanted<'_>], limit: Option<Limit>) -> Option<Problem> {
+        let own = |wanted: &&Wanted<'_>| wanted.login.as_ref().is_ok_and(|login| login.role_arn.is_none());
+        let own: Vec<_> = wanted.iter().filter(own).collect();
+        if own.is_empty() {
+            return None;
+        }
+        let placed = own.into_iter().filter(|wanted| !wanted.stands_in);
+        let databases: Vec<_> = placed.filter_map(|wanted| wanted.login.as_ref().ok()).collect();
+        let prove = async { self.providers.get(provider)?.prove_signer(&databases).await };
+        let (proven, _) = self.ask(provider, &self.providers.lane(provider), limit, prove).await;
+        proven.err()
     }
 
     /// What came of these tokens of one provider.
@@ -83,12 +87,12 @@ impl Checker<'_> {
         limit: Option<Limit>,
     ) -> Statuses<'a> {
         let lane = &self.providers.lane(provider);
-        let refused = self.refused_signers(provider, &wanted, limit).await;
-        let refused = &refused;
-        let asked = wanted.into_iter().map(|Wanted { role, field, login }| async move {
-            let login = login.and_then(|login| match refused.get(&login.role_arn) {
-                Some(problem) => Err(problem.clone()),
-                None => Ok(login),
+        let refused = &self.refused_signer(provider, &wanted, limit).await;
+        let asked = wanted.into_iter().map(|wanted| async move {
+            let (role, field) = (wanted.role, wanted.field);
+            let login = wanted.login.and_then(|login| match refused {
+                Some(problem) if login.role_arn.is_none() => Err(problem.clone()),
+                _ => Ok(login),
             });
             let (made, ms) = match login {
                 Err(problem) => (Err(problem), 0),

@@ -113,7 +113,7 @@ fn proxies(_: &Doctor<'_>, _: &[String]) -> Vec<Finding> {
 /// The proxy that the environment names, and which providers are spoken to through it.
 #[cfg(feature = "net")]
 fn proxies(doctor: &Doctor<'_>, providers: &[String]) -> Vec<Finding> {
-    use crate::providers::{PROXIES, is_spared};
+    use crate::providers::{PROXIES, is_socks, is_spared};
 
     let world = doctor.world;
     let Some((variable, address)) = PROXIES.iter().find_map(|name| Some((*name, world.text(name)?))) else {
@@ -139,6 +139,14 @@ fn proxies(doctor: &Doctor<'_>, providers: &[String]) -> Vec<Finding> {
             Some((host, port)) if !is_spared(world, host, port) => through.push(name.as_str()),
             _ => around.push(name.as_str()),
         }
+    }
+    if is_socks(address) && !through.is_empty() {
+        let what = format!("{variable} is {shown}, and hallpass speaks to HTTP proxies alone");
+        return vec![
+            Finding::new(AREA, "proxy", State::Fail, what)
+                .why(&format!("{} cannot be reached", through.join(", ")))
+                .fix(format!("export {variable}=http://HOST:PORT   or unset {variable}")),
+        ];
     }
     let list = |names: &[&str]| {
         if names.is_empty() {

@@ -223,12 +223,12 @@ impl Provider for Aws {
         rds::token(login, &region, &credentials, jiff::Timestamp::now())
     }
 
-    /// Who takes a role on was asked about by that.
-    async fn prove_signer(&self, login: &DatabaseLogin) -> Result<(), Problem> {
-        if login.role_arn.is_some() {
+    /// In the login's own region: another part of AWS, China's for one, does not know it.
+    async fn prove_signer(&self, databases: &[&DatabaseLogin]) -> Result<(), Problem> {
+        let near = databases.iter().find_map(|login| rds::region(login, None).ok());
+        let Ok(region) = self.region_near(near.as_deref()).await else {
             return Ok(());
-        }
-        let region = rds::region(login, self.settings.region.as_deref())?;
+        };
         let mut status = ProviderStatus::new(&self.name, "aws", self.endpoint());
         self.prove_login(&region, &mut status).await
     }

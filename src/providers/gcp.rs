@@ -53,7 +53,7 @@ pub(super) fn open(
     let settings = GcpSettings::read(config, world)?;
     Ok(Arc::new(Gcp {
         name: config.name.clone(),
-        web: Web::new(&config.name, settings.ca.as_ref(), settings.limit, world)?,
+        web: Web::new(&config.name, settings.ca.as_ref(), settings.limit, world),
         settings,
         credentials: credentials.clone(),
         world: world.clone(),

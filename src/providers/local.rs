@@ -365,6 +365,11 @@ impl Provider for LocalStore {
         }
     }
 
+    /// It has no login, and stays unlocked.
+    fn look_for_login(&self) -> bool {
+        true
+    }
+
     async fn unlock(&self, passphrase: SecretString) -> Result<(), Problem> {
         self.blocking(move |store| store.unlock_now(passphrase)).await?
     }

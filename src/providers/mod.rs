@@ -36,6 +36,7 @@ mod stamp;
 mod vault;
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -52,7 +53,7 @@ pub use credentials::Credentials;
 pub use kinds::{Open, PROVIDERS, ProviderSpec, credential_names};
 pub use lanes::Lane;
 #[cfg(feature = "net")]
-pub(crate) use net::proxy::{PROXIES, is_spared};
+pub(crate) use net::proxy::{PROXIES, is_socks, is_spared};
 pub use registry::Providers;
 use registry::Registry;
 
@@ -167,9 +168,9 @@ pub trait Provider: Send + Sync {
         Err(Problem::new(&catalogue::PROVIDER_UNSUPPORTED, what))
     }
 
-    /// Whether the provider knows the login that would sign such a token. Where it cannot be asked, nothing is wrong: making a token
-    /// takes no answer of it.
-    async fn prove_signer(&self, _login: &DatabaseLogin) -> Result<(), Problem> {
+    /// Whether the provider knows the login that would sign such tokens. `databases` are some that they are for, and may help to say where
+    /// to ask. Where it cannot be asked, nothing is wrong: making a token takes no answer of it.
+    async fn prove_signer(&self, _databases: &[&DatabaseLogin]) -> Result<(), Problem> {
         Ok(())
     }
 
@@ -179,6 +180,12 @@ pub trait Provider: Send + Sync {
             &catalogue::PROVIDER_NO_LOGIN,
             "this provider needs no login by a person",
         ))
+    }
+
+    /// A person's login was made in another process, or may have been: looks for it before the next question. Whether that is done here;
+    /// opened anew, a provider looks for it as well, and has lost everything else that it held: leases, a key that was unlocked.
+    fn look_for_login(&self) -> bool {
+        false
     }
 
     /// Ends a login that this process has made for itself and nobody else uses. Whether that succeeds is nobody's business.
@@ -225,7 +232,7 @@ pub trait Person: Send + Sync {
 }
 
 /// One setting of `[providers.NAME]`, checked for its type.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub enum Setting {
     Text(String),
     Number(i64),
@@ -233,6 +240,19 @@ pub enum Setting {
     Table(BTreeMap<String, Setting>),
     /// A credential that another provider holds.
     Secret(SecretRef),
+}
+
+/// A text may be a credential, and is not shown.
+impl fmt::Debug for Setting {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Text(_) => f.write_str("Text"),
+            Self::Number(number) => write!(f, "{number}"),
+            Self::Switch(on) => write!(f, "{on}"),
+            Self::Table(members) => f.debug_map().entries(members).finish(),
+            Self::Secret(reference) => write!(f, "{reference}"),
+        }
+    }
 }
 
 /// `[providers.NAME]` as written, its keys already checked against the kind's list; or a kind's default provider, with no settings.
@@ -389,6 +409,15 @@ mod tests {
         ] {
             assert!(names.contains(&name), "{name}");
         }
+    }
+
+    #[test]
+    fn a_setting_that_may_be_a_credential_is_not_shown() {
+        let text = || Setting::Text("s3cret".to_owned());
+        let table = Setting::Table([("secret_id".to_owned(), text())].into());
+        let config = ProviderConfig::of("eu", ProviderKind::Vault, &[("token", text()), ("auth", table)]);
+        let shown = format!("{config:?}");
+        assert!(shown.contains("secret_id") && !shown.contains("s3cret"), "{shown}");
     }
 
     #[test]

@@ -48,10 +48,13 @@ impl Providers {
         Registry::get(&self.registry, name)
     }
 
-    /// Forgets what the provider of this name remembers: it is opened anew when it is next asked for.
+    /// A login was made elsewhere: the provider of this name looks for it, or is opened anew when it is next asked for.
     pub fn reopen(&self, name: &str) {
         let mut opened = self.registry.opened.lock().unwrap_or_else(PoisonError::into_inner);
-        opened.remove(name);
+        let looks = |opened: &Opened| opened.as_ref().is_ok_and(|provider| provider.look_for_login());
+        if !opened.get(name).is_some_and(looks) {
+            opened.remove(name);
+        }
     }
 
     /// The names that a list of providers should show: those written into the configuration, the default ones that the

@@ -18,10 +18,13 @@ mod refusal;
 mod renewal;
 mod settings;
 mod several;
+#[cfg(test)]
+mod tests;
 mod wrapping;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
@@ -117,18 +120,16 @@ impl Vault {
     }
 
     fn client(&self, tls: ClientConfig) -> Result<Client, Problem> {
-        match (&self.settings.tls_name, &self.proxy) {
-            (None, proxy) => http::client(tls, self.settings.limit, proxy.clone()),
-            (Some(_), None) => http::client_to(&self.settings.host, tls, self.settings.limit),
-            (Some(_), Some(_)) => {
-                let what = format!("provider `{}` has tls_server_name, and a proxy is named", self.name);
-                Err(Problem::new(&catalogue::CONFIG_TYPE, what)
-                    .causes(vec![
-                        "a proxy is asked for the name itself, not for another server".to_owned(),
-                    ])
-                    .fixes(vec![format!("export NO_PROXY={}", self.settings.host)]))
-            }
-        }
+        let (settings, proxy) = (&self.settings, self.proxy.clone());
+        let client = http::client_of(&settings.host, settings.tls_name.is_some(), tls, settings.limit, proxy)?;
+        client.ok_or_else(|| {
+            let what = format!("provider `{}` has tls_server_name, and a proxy is named", self.name);
+            Problem::new(&catalogue::CONFIG_TYPE, what)
+                .causes(vec![
+                    "a proxy is asked for the name itself, not for another server".to_owned(),
+                ])
+                .fixes(vec![format!("export NO_PROXY={}", settings.host)])
+        })
     }
 
     /// The name that the server's certificate must have.
@@ -317,6 +318,11 @@ impl Provider for Vault {
 
     async fn revoke(&self, lease: &Lease) -> Result<(), Problem> {
         self.revoke_lease(lease).await
+    }
+
+    fn look_for_login(&self) -> bool {
+        self.session.outdated.store(true, Ordering::Relaxed);
+        true
     }
 
     async fn leave(&self) {

@@ -173,8 +173,10 @@ impl Loop {
         let mut quit = signal(SignalKind::quit()).map_err(no_signal)?;
         let mut stop = signal(SignalKind::from_raw(signal_hook::consts::SIGTSTP)).map_err(no_signal)?;
         // The first picture needs no provider; what it shows is checked afterwards.
-        self.draw()?;
-        self.run_effects(effects).await?;
+        match self.draw() {
+            Ok(()) => self.run_effects(effects).await?,
+            Err(_) => self.lose_terminal().await?,
+        }
         let mut next_tick = Instant::now();
         while self.model.exit.is_none() {
             let due = self.due();

@@ -204,7 +204,7 @@ fn machines_and_persons_without_a_login() {
     person.program("az", "#!/bin/sh\necho '{\"accessToken\": \"s3cret-of-az\"}'\n");
     assert!(!refused(&person, "E-AZURE-CLI").contains("s3cret-of-az"));
     // One that hangs is ended, and what it started with it.
-    configure(&person, "credential = 'cli'\ntimeout = '1s'");
+    configure(&person, "credential = 'cli'\ntimeout = '4s'");
     let pid = person.home().join("az-pid");
     person.program(
         "az",

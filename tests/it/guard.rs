@@ -81,7 +81,7 @@ fn kill_hard(pid: i32) {
     assert!(killed.success());
 }
 
-/// Kills hallpass once the whole family is there, and sees them all go within two seconds, and the guard after them.
+/// Kills hallpass once the whole family is there, and sees them all go soon, and the guard after them.
 #[track_caller]
 fn family_dies_with(sandbox: &Sandbox) {
     eventually("the whole family", || pids(sandbox).len() == 4);
@@ -95,7 +95,7 @@ fn family_dies_with(sandbox: &Sandbox) {
         if left.is_empty() {
             break;
         }
-        assert!(killed.elapsed() < Duration::from_secs(2), "left after 2 s: {left:?}");
+        assert!(killed.elapsed() < Duration::from_secs(10), "left after 10 s: {left:?}");
         std::thread::sleep(Duration::from_millis(5));
     }
     eventually("the guard has gone, too", || !alive(&guard));

@@ -154,7 +154,13 @@ fn output_and_errors_into_one_file_keep_their_order() {
         .unwrap();
     assert_eq!(wait(&mut launcher), 0);
     let printed = std::fs::read_to_string(&log).unwrap();
-    assert_eq!(printed, "o1\ne1\no2\ne2\no3\ne3\n••••••••\n");
+    // Who is held up between the two prints has paused: three characters may stand there, and the mask is as wide as the rest.
+    let ways = ["••••••••".to_owned(), format!("012{}", "•".repeat(13))];
+    assert!(
+        ways.iter()
+            .any(|way| printed == format!("o1\ne1\no2\ne2\no3\ne3\n{way}\n")),
+        "{printed}"
+    );
 }
 
 /// D18: what somebody wrote into a store as the name of a key does not reach the terminal as a control sequence; many are not all listed.

@@ -6,7 +6,7 @@ use std::process::Command;
 
 use crate::canary::Canary;
 use crate::databases::open_role;
-use crate::sandbox::Sandbox;
+use crate::sandbox::{Sandbox, eventually};
 use crate::servers::{servers, unique};
 use crate::tmux::Tmux;
 
@@ -44,9 +44,8 @@ fn the_key_stops_the_job_inside() {
     let terminal = shell(&sandbox);
     terminal.line("hallpass connect shell; echo code:$?");
     terminal.wait("in$");
-    terminal.line("sleep 300");
-    terminal.wait("sleep 300");
-    terminal.settled();
+    terminal.line("sh -c ': >begun; exec sleep 300'");
+    eventually("the job", || sandbox.home().join("begun").exists());
     terminal.keys(&["C-z"]);
     terminal.wait("Stopped");
     terminal.line("kill -KILL %1; wait");

@@ -508,6 +508,9 @@ fn the_terminal_is_asked_to_tell_keys_apart_and_told_to_stop() {
     terminal.wait("back");
     terminal.keys(&["Enter"]);
     assert_eq!(terminal.exit_code(), 0);
+    eventually("the last bytes", || {
+        terminal.bytes().windows(8).any(|bytes| bytes == b"\x1b[?1049l")
+    });
     let bytes = terminal.bytes();
     let at = |sequence: &[u8]| bytes.windows(sequence.len()).position(|window| window == sequence);
     let (entered, pushed) = (at(b"\x1b[?1049h").unwrap(), at(b"\x1b[>5u").unwrap());

@@ -184,6 +184,14 @@ fn a_check_makes_no_connection_and_says_what_is_missing() {
         "{said}"
     );
 
+    // Of two databases one has no region: that is no fault of the other's, though one login signs for both.
+    let other = role("host = \"orders.db.internal\"").replace("roles.r]", "roles.z]");
+    sandbox.roles(&(role(&format!("host = \"{HOST}\"")) + &other));
+    assert_eq!(state(&sandbox, 0), ("ok".to_owned(), String::new()));
+    let both: Value = serde_json::from_str(&sandbox.run(&["check", "--json"]).expect_code(1).stdout).unwrap();
+    let states = both["roles"].as_array().unwrap().iter().map(|role| &role["state"]);
+    assert!(states.eq(["ok", "fail"]), "{both:#}");
+
     let mut nobody = Sandbox::new();
     nobody.set("AWS_EC2_METADATA_DISABLED", "true");
     nobody.roles(&role(&format!("host = \"{HOST}\"")));

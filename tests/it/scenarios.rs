@@ -277,8 +277,11 @@ impl Play {
                 );
             }
             Expectation::Exit(code) => {
-                eventually("the program's end", || self.home("code").exists());
-                let left = fs::read_to_string(self.home("code")).unwrap();
+                let mut left = String::new();
+                eventually("the program's end", || {
+                    left = fs::read_to_string(self.home("code")).unwrap_or_default();
+                    left.ends_with('\n')
+                });
                 assert_eq!(left.trim(), code.to_string(), "{id}: exit code");
             }
             Expectation::Stdout(wanted) => found("stdout", &self.read("out"), wanted),

@@ -2,6 +2,8 @@
 
 use std::fs;
 
+use regex::Regex;
+
 use crate::sandbox::{Sandbox, eventually};
 use crate::tmux::Tmux;
 
@@ -191,7 +193,8 @@ fn limits_of_connect() {
             "{screen}"
         );
         let mut terminal = Tmux::hallpass(&sandbox, (100, 30), &["connect", "--tui", role]);
-        terminal.wait(&format!("ended: {limit}, after 2s"));
+        let ended = Regex::new(&format!("ended: {limit}, after [2-9]s")).unwrap();
+        terminal.wait_until("its end", |screen| ended.is_match(screen));
         terminal.keys(&["Enter"]);
         assert_eq!(terminal.exit_code(), 129);
         terminal = Tmux::hallpass(&sandbox, (100, 30), &["connect", "--tui", "long"]);

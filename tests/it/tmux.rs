@@ -220,6 +220,18 @@ impl Tmux {
         });
     }
 
+    /// Waits until the last prompt of that text has nothing behind it (in a pane's frame or not): the program takes keys again. What is
+    /// pressed before that goes to a terminal that is not in the program's mode.
+    #[track_caller]
+    pub fn at_prompt(&self, prompt: &str) {
+        self.wait_until(&format!("an empty prompt {prompt:?}"), |screen| {
+            let rows = screen.lines().rev();
+            rows.filter_map(|row| row.rsplit_once(prompt))
+                .next()
+                .is_some_and(|(_, typed)| typed.trim_matches(|c| " │┃".contains(c)).is_empty())
+        });
+    }
+
     /// Waits until the screen is as asked, and gives it.
     #[track_caller]
     pub fn wait_until(&self, what: &str, mut holds: impl FnMut(&str) -> bool) -> String {

@@ -818,7 +818,8 @@ fn a_server_that_says_nothing_is_given_up() {
     let problem = bench.failure(&id(Kind::VaultKv2, "db"));
     assert_eq!(problem.code.id, "E-NET-TIMEOUT");
     assert!(problem.what.contains("300 ms"), "{problem}");
-    assert!(started.elapsed() < Duration::from_secs(5));
+    let one = started.elapsed();
+    assert!(one < Duration::from_secs(10));
     let status = run(bench.vault().probe());
     assert_eq!(
         rungs(&status),
@@ -842,7 +843,7 @@ fn a_server_that_says_nothing_is_given_up() {
                 .is_some_and(|problem| problem.code.id == "E-NET-TIMEOUT")
         }));
         assert!(
-            started.elapsed() < Duration::from_millis(2000),
+            started.elapsed() < Duration::from_millis(2000) + one,
             "{:?}",
             started.elapsed()
         );
@@ -863,7 +864,7 @@ fn a_server_that_says_nothing_is_given_up() {
     let bench = bench.set("VAULT_ADDR", &address);
     let started = Instant::now();
     assert_eq!(bench.failure(&id(Kind::VaultKv2, "db")).code.id, "E-NET-TIMEOUT");
-    assert!(started.elapsed() < Duration::from_secs(5));
+    assert!(started.elapsed() < Duration::from_secs(10));
 }
 
 /// A launch costs one question for the mount and one for the secret; a second secret of the mount costs one.

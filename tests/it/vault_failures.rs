@@ -363,7 +363,7 @@ fn a_token_that_comes_too_late_is_ended() {
             }
             "/v1/auth/token/create" => {
                 // Longer than the launch may take.
-                std::thread::sleep(std::time::Duration::from_millis(1500));
+                std::thread::sleep(std::time::Duration::from_millis(4000));
                 let token = format!("hvs.{}", "late".repeat(20));
                 json!({ "auth": { "client_token": token, "accessor": "name", "lease_duration": 86400, "renewable": true } })
             }
@@ -373,7 +373,7 @@ fn a_token_that_comes_too_late_is_ended() {
     });
     let mut sandbox = sandbox("vaultdb:database/app#password");
     sandbox.set("VAULT_ADDR", &liar.address);
-    let outcome = sandbox.run(&["exec", "--timeout", "500ms", "failing", "--", "true"]);
+    let outcome = sandbox.run(&["exec", "--timeout", "2s", "failing", "--", "true"]);
     outcome.expect_code(125);
     let ended = |head: &String| head.contains("/v1/auth/token/revoke-self ") && head.contains("latelate");
     assert!(liar.asked().iter().any(ended), "{:?}", liar.asked());

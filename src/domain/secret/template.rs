@@ -94,6 +94,12 @@ impl<'a> Template<'a> {
             Piece::Text(_) => None,
         })
     }
+
+    /// Whether this part stands somewhere in it as it is.
+    pub fn takes_raw(&self, wanted: &str) -> bool {
+        let raw = |piece: &Piece<'_>| matches!(piece, Piece::Part { name, raw: true } if *name == wanted);
+        self.pieces.iter().any(raw)
+    }
 }
 
 fn part(inside: &str) -> Result<Piece<'_>, TemplateError> {

@@ -155,7 +155,7 @@ impl Transport {
         let make = || async {
             let config = self.0.tls.clone().load().await?;
             // One proxy for all hosts; it spares those that NO_PROXY names by itself.
-            let proxy = proxy::of_all(&self.0.world)?;
+            let proxy = proxy::of_all(&self.0.world);
             Ok((http::client(config.clone(), self.0.limit, proxy)?, Arc::new(config)))
         };
         self.0.secure.get_or_try_init(make).await
@@ -166,13 +166,19 @@ impl Transport {
         Ok(Arc::clone(&self.secure().await?.1))
     }
 
+    async fn client(&self, url: &Url) -> Result<Client, Problem> {
+        let port = url.port_or_known_default().unwrap_or(443);
+        let https = url.scheme() == "https";
+        proxy::of_host(&self.0.world, https, url.host_str().unwrap_or_default(), port)?;
+        match https {
+            true => self.secure().await.map(|(client, _)| client.clone()),
+            false => self.plain().await,
+        }
+    }
+
     /// Sends; again where that may help, if it can arrive twice. Every answer but a success is a failure.
     pub(super) async fn send(&self, request: Request, idempotent: bool) -> Result<Answer, Failure> {
-        let client = match request.url().scheme() {
-            "https" => self.secure().await.map(|(client, _)| client.clone()),
-            _ => self.plain().await,
-        };
-        let client = client.map_err(Failure::Unready)?;
+        let client = self.client(request.url()).await.map_err(Failure::Unready)?;
         let mut attempts = Attempts::new(idempotent);
         loop {
             let copy = request.try_clone().ok_or(Failure::Unanswered(Fault::Unsendable))?;

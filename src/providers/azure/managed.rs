@@ -19,7 +19,7 @@ use crate::providers::net::http::{Answer, Fault, parse};
 use crate::providers::net::ladder::stages_until;
 use crate::providers::net::tls;
 
-/// How long a machine is asked that may have no metadata service: it answers at once or never.
+/// How long a connection is waited for where there may be no metadata service: it is next door, or nowhere. A token may take it longer.
 const UNSURE_LIMIT: Duration = Duration::from_millis(500);
 /// The only folder from which the key of Azure Arc is read: the endpoint names the file, and could name any.
 const ARC_FOLDER: &str = if cfg!(target_os = "macos") {
@@ -111,6 +111,10 @@ impl Machine<'_> {
                 let path = "/metadata/identity/oauth2/token";
                 let endpoint = format!("{}{path}", host.trim_end_matches('/'));
                 let (server, url) = self.server(&endpoint, "2018-02-01", resource)?;
+                if !self.sure && !server.takes_connections(UNSURE_LIMIT).await {
+                    let line = format!("GET {path}");
+                    return Err(Unusable::Absent(self.none_here(&server, &Fault::Connect, &line)));
+                }
                 let answer = server.send(request(url, "metadata", "true")?).await;
                 self.read(&server, answer, path).await
             }
@@ -159,12 +163,7 @@ impl Machine<'_> {
             query.append_pair("client_id", client);
         }
         drop(query);
-        let limit = if self.sure {
-            self.limit
-        } else {
-            self.limit.min(UNSURE_LIMIT)
-        };
-        let server = Server::new(Purpose::Login, &url, tls::unused()?, None, limit, self.provider)?;
+        let server = Server::new(Purpose::Login, &url, tls::unused()?, None, self.limit, self.provider)?;
         Ok((server, url))
     }
 

@@ -9,7 +9,7 @@ use rustls::ClientConfig;
 use crate::domain::catalogue;
 use crate::domain::problem::Problem;
 use crate::providers::net::http::{self, Answer, Fault};
-use crate::providers::net::ladder::{Route, stages_until};
+use crate::providers::net::ladder::{Ladder, Route, stages_until};
 use crate::providers::net::retry;
 use crate::providers::net::trouble::{self, Unanswered};
 
@@ -60,6 +60,13 @@ impl Server {
     /// Sends a request that does the same however often it is sent, and all of ours do: a second token makes the first no worse.
     pub(super) async fn send(&self, request: Request) -> Result<Answer, Fault> {
         retry::send_again(&self.client, request, true).await
+    }
+
+    /// Whether anything listens there, found out within the limit.
+    pub(super) async fn takes_connections(&self, limit: Duration) -> bool {
+        let mut ladder = Ladder::new();
+        let climbed = tokio::time::timeout(limit, self.route.climb(limit, &mut ladder)).await;
+        matches!(climbed, Ok(Ok(())))
     }
 
     /// The rung that an answer of this server ends at.

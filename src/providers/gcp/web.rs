@@ -67,17 +67,15 @@ pub(super) struct Reply {
 }
 
 impl Web {
-    pub(super) fn new(provider: &str, ca: Option<&Pem>, limit: Duration, world: &World) -> Result<Self, Problem> {
-        // A proxy's address that is none is said at once.
-        proxy::of_all(world)?;
-        Ok(Self {
+    pub(super) fn new(provider: &str, ca: Option<&Pem>, limit: Duration, world: &World) -> Self {
+        Self {
             provider: provider.to_owned(),
             ca: ca.cloned(),
             limit,
             world: world.clone(),
             secure: OnceCell::new(),
             plain: OnceCell::new(),
-        })
+        }
     }
 
     async fn secure(&self) -> Result<&Secure, Problem> {
@@ -90,7 +88,7 @@ impl Web {
             };
             let config = settings.load().await?;
             // Which hosts the proxy spares is decided for each request by the client.
-            let proxy = proxy::of_all(&self.world)?;
+            let proxy = proxy::of_all(&self.world);
             Ok(Secure {
                 tls: Arc::new(config.clone()),
                 client: http::client(config, self.limit, proxy)?,
@@ -105,7 +103,10 @@ impl Web {
     }
 
     async fn client(&self, url: &Url) -> Result<&Client, Problem> {
-        if url.scheme() == "https" {
+        let https = url.scheme() == "https";
+        let port = url.port_or_known_default().unwrap_or(443);
+        proxy::of_host(&self.world, https, url.host_str().unwrap_or_default(), port)?;
+        if https {
             Ok(&self.secure().await?.client)
         } else {
             self.plain().await
@@ -196,5 +197,23 @@ impl Reply {
     pub(super) fn upstream(&self, purpose: Purpose) -> Problem {
         let problem = trouble::upstream(&purpose.server(&self.address), "Google's", self.answer.status);
         self.at(problem, purpose)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_proxy_that_cannot_be_used_is_a_fault_of_the_hosts_that_need_it() {
+        let world = World::of(&[("ALL_PROXY", "socks5://proxy:1080"), ("NO_PROXY", "googleapis.com")]);
+        let web = Web::new("gcp", None, Duration::from_secs(1), &world);
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let code = |url: &str| {
+            let client = runtime.block_on(web.client(&url.parse().unwrap())).map(|_| ());
+            client.map_err(|problem| problem.code.id)
+        };
+        assert_eq!(code("https://secretmanager.googleapis.com/"), Ok(()));
+        assert_eq!(code("https://store.corp/"), Err("E-CONFIG-TYPE"));
     }
 }

@@ -206,7 +206,8 @@ impl Finder<'_> {
                 client,
                 verify: cluster.insecure_skip_tls_verify != Some(true),
             },
-            tls_name: given(&cluster.tls_server_name).filter(|_| https),
+            tls_name: given(&cluster.tls_server_name)
+                .filter(|name| https && !server.host_str().unwrap_or_default().eq_ignore_ascii_case(name)),
             proxy: given(&cluster.proxy_url),
             kubectl: self.kubectl(name),
             server,

@@ -95,18 +95,21 @@ impl Kubernetes {
     }
 
     fn client(&self, access: &Access, tls: ClientConfig, proxy: Option<Proxy>) -> Result<Client, Problem> {
-        match (&access.tls_name, proxy) {
-            (None, proxy) => http::client(tls, self.settings.limit, proxy),
-            (Some(_), None) => http::client_to(access.host(), tls, self.settings.limit),
-            (Some(_), Some(_)) => {
-                let what = "a cluster with tls-server-name cannot be reached through a proxy";
-                Err(Problem::new(&catalogue::K8S_KUBECONFIG, what)
-                    .causes(vec![
-                        "the kubeconfig has tls-server-name, and proxy-url or HTTPS_PROXY names a proxy".to_owned(),
-                    ])
-                    .fixes(vec![format!("export NO_PROXY={}", access.host())]))
-            }
-        }
+        let client = http::client_of(
+            access.host(),
+            access.tls_name.is_some(),
+            tls,
+            self.settings.limit,
+            proxy,
+        )?;
+        client.ok_or_else(|| {
+            let what = "a cluster with tls-server-name cannot be reached through a proxy";
+            Problem::new(&catalogue::K8S_KUBECONFIG, what)
+                .causes(vec![
+                    "the kubeconfig has tls-server-name, and proxy-url or HTTPS_PROXY names a proxy".to_owned(),
+                ])
+                .fixes(vec![format!("export NO_PROXY={}", access.host())])
+        })
     }
 
     /// A login to ask with.

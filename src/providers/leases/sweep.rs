@@ -53,6 +53,7 @@ pub(super) async fn all(registry: &Arc<Registry>, awaited: Option<Work>) -> bool
 /// login; it ends by itself at last.
 async fn of_provider(provider: Result<Arc<dyn Provider>, Problem>, entries: Vec<Left>, awaited: Option<Work>) -> bool {
     let provider = &provider;
+    let over: Vec<Left> = entries.iter().filter(|(_, entry)| is_over(entry)).cloned().collect();
     let mut answers = futures::stream::iter(entries)
         .map(|(journal, entry)| async move {
             let result = match provider {
@@ -73,6 +74,9 @@ async fn of_provider(provider: Result<Arc<dyn Provider>, Problem>, entries: Vec<
     };
     while let Some(unanswered) = answer {
         if let Some(problem) = unanswered {
+            // They need no answer, and would be the first to be asked about at the next start.
+            over.iter()
+                .for_each(|(journal, entry)| lock(journal).strike(entry.lease().key()));
             return is_silence(&problem);
         }
         answer = answers.next().await;
@@ -101,15 +105,25 @@ fn is_settled(problem: &Problem) -> bool {
 /// Whether nothing but the way to the provider, or its health, is in the way. A login that fails is not tried again by itself: too many
 /// wrong ones lock an account.
 fn is_silence(problem: &Problem) -> bool {
-    problem.code.id.starts_with("E-NET-") || problem.code == &catalogue::PROVIDER_UPSTREAM
+    let unwell = [
+        &catalogue::PROVIDER_UPSTREAM,
+        &catalogue::VAULT_SEALED,
+        &catalogue::VAULT_STANDBY,
+        &catalogue::VAULT_UNINITIALISED,
+        &catalogue::VAULT_RATE,
+    ];
+    problem.code.id.starts_with("E-NET-") || unwell.contains(&problem.code)
+}
+
+fn is_over(entry: &Entry) -> bool {
+    entry.lease().left(Timestamp::now()) == 0
 }
 
 fn note(journal: &mut Leftover, entry: &Entry, result: Result<(), Problem>) {
     let lease = entry.lease();
-    let over = lease.left(Timestamp::now()) == 0;
     match result {
         Ok(()) => journal.strike(lease.key()),
-        Err(_) if over => journal.strike(lease.key()),
+        Err(_) if is_over(entry) => journal.strike(lease.key()),
         Err(problem) if is_refusal(&problem) && entry.told => {}
         Err(problem) if is_final(&problem) => {
             if is_refusal(&problem) {
@@ -172,6 +186,19 @@ mod tests {
     }
 
     #[test]
+    fn who_may_answer_later_is_asked_later() {
+        let waits = |code| is_silence(&Problem::new(code, "x"));
+        for code in [
+            &catalogue::NET_TIMEOUT,
+            &catalogue::VAULT_SEALED,
+            &catalogue::VAULT_RATE,
+        ] {
+            assert!(waits(code), "{}", code.id);
+        }
+        assert!(!waits(&catalogue::VAULT_LOGIN_NEEDED), "a login is not tried by itself");
+    }
+
+    #[test]
     fn a_provider_that_does_not_answer_holds_up_no_other() {
         let home = tempfile::tempdir().unwrap();
         let bound = || TcpListener::bind("127.0.0.1:0").unwrap();
@@ -194,6 +221,12 @@ mod tests {
                 let accessor = format!("{name}-{number}");
                 journal.enter(&folder, entry(name, endpoint(name), &accessor)).unwrap();
             }
+            // One that has ended needs no answer.
+            let over = Entry {
+                expires: Timestamp::UNIX_EPOCH,
+                ..entry("a-silent", endpoint("a-silent"), &format!("over-{number}"))
+            };
+            journal.enter(&folder, over).unwrap();
         }
         let given_back = || {
             let files = std::fs::read_dir(&folder).unwrap().flatten();

@@ -55,10 +55,24 @@ pub(in crate::providers) fn client(
     finished(builder(tls, limit, proxy))
 }
 
-/// The same for a server that is asked under another name than it is found under: every connection goes to `host`.
+/// The same for one server. One that is `renamed` is asked under another name than it is found under: every connection goes to `host`
+/// then. None where a proxy is named, too: that one is asked for the name itself, and not for another server.
 #[cfg(any(feature = "k8s", feature = "vault"))]
-pub(in crate::providers) fn client_to(host: &str, tls: ClientConfig, limit: Duration) -> Result<Client, Problem> {
-    finished(builder(tls, limit, None).dns_resolver(Found(host.trim_matches(['[', ']']).to_owned())))
+pub(in crate::providers) fn client_of(
+    host: &str,
+    renamed: bool,
+    tls: ClientConfig,
+    limit: Duration,
+    proxy: Option<Proxy>,
+) -> Result<Option<Client>, Problem> {
+    match (renamed, proxy) {
+        (true, Some(_)) => Ok(None),
+        (true, None) => {
+            let found = Found(host.trim_matches(['[', ']']).to_owned());
+            finished(builder(tls, limit, None).dns_resolver(found)).map(Some)
+        }
+        (false, proxy) => client(tls, limit, proxy).map(Some),
+    }
 }
 
 /// Finds every name at one host.

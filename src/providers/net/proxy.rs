@@ -19,38 +19,52 @@ pub(in crate::providers) fn of_host(
     host: &str,
     port: u16,
 ) -> Result<Option<Proxy>, Problem> {
-    let spared = !https || is_spared(world, host, port);
-    if spared { Ok(None) } else { of_all(world) }
+    match named(world).filter(|_| https && !is_spared(world, host, port)) {
+        None => Ok(None),
+        Some((name, address)) => usable(name, address).map(|()| of_all(world)),
+    }
 }
 
-/// The same for a client of many hosts: whether one is spared is decided at each request.
-pub(in crate::providers) fn of_all(world: &World) -> Result<Option<Proxy>, Problem> {
-    if is_spared(world, "", 443) {
-        return Ok(None);
-    }
-    let Some((name, address)) = PROXIES.iter().find_map(|name| Some((*name, world.text(name)?))) else {
-        return Ok(None);
-    };
+/// The same for a client of many hosts: whether one is spared is decided at each request. No proxy where the one that is named cannot be
+/// used, which [`of_host`] has to be asked about before a request is sent.
+pub(in crate::providers) fn of_all(world: &World) -> Option<Proxy> {
+    let (_, address) = named(world).filter(|(name, address)| usable(name, address).is_ok())?;
+    let (list, address) = (Spared::of(world), address.to_owned());
+    Some(Proxy::custom(move |url: &reqwest::Url| {
+        let port = url.port_or_known_default().unwrap_or(443);
+        let direct = url.scheme() != "https" || list.has(url.host_str().unwrap_or_default(), port);
+        (!direct).then(|| address.clone())
+    }))
+}
+
+/// The variable that names a proxy, and its address.
+fn named(world: &World) -> Option<(&'static str, &str)> {
+    PROXIES.iter().find_map(|name| Some((*name, world.text(name)?)))
+}
+
+/// Whether the address is that of a SOCKS proxy, which hallpass does not speak to.
+pub(crate) fn is_socks(address: &str) -> bool {
+    let scheme = address.split_once("://").map(|(scheme, _)| scheme.to_ascii_lowercase());
+    scheme.is_some_and(|scheme| scheme.starts_with("socks"))
+}
+
+/// Why a proxy cannot be used. Its address is not quoted: it may have a password in it.
+fn usable(name: &str, address: &str) -> Result<(), Problem> {
     let problem = |what: String| {
         Problem::new(&catalogue::CONFIG_TYPE, what)
             .fixes(vec![format!("export {name}=http://HOST:PORT   or unset {name}")])
     };
-    if address.to_ascii_lowercase().starts_with("socks") {
+    if is_socks(address) {
         let what = format!("{name} names a SOCKS proxy, and hallpass speaks to HTTP proxies alone");
         return Err(problem(what).fix("export NO_PROXY=HOST   for a server that is reached without it"));
     }
-    // The address is not quoted: it may have a password in it.
-    Proxy::all(address).map_err(|_| problem(format!("{name} is not the address of a proxy")))?;
-    let (list, address) = (Spared::of(world), address.to_owned());
-    let chosen = move |url: &reqwest::Url| {
-        let port = url.port_or_known_default().unwrap_or(443);
-        let direct = url.scheme() != "https" || list.has(url.host_str().unwrap_or_default(), port);
-        (!direct).then(|| address.clone())
-    };
-    Ok(Some(Proxy::custom(chosen)))
+    match Proxy::all(address) {
+        Ok(_) => Ok(()),
+        Err(_) => Err(problem(format!("{name} is not the address of a proxy"))),
+    }
 }
 
-/// Whether `NO_PROXY` keeps the proxy out of what is said to this host at this port.
+/// Whether the proxy is kept out of what is said to this host at this port: by `NO_PROXY`, or because it is this machine.
 pub(crate) fn is_spared(world: &World, host: &str, port: u16) -> bool {
     Spared::of(world).has(host, port)
 }
@@ -77,6 +91,10 @@ impl Spared {
     fn has(&self, host: &str, port: u16) -> bool {
         let host = host.trim_matches(['[', ']']).trim_end_matches('.').to_ascii_lowercase();
         let address: Option<IpAddr> = host.parse().ok();
+        // As the vendors' own clients that are written in Go have it.
+        if host == "localhost" || address.is_some_and(|address| address.is_loopback()) {
+            return true;
+        }
         self.0.iter().any(|(which, only)| {
             let here = match (which, address) {
                 (Which::Every, _) => true,
@@ -106,7 +124,12 @@ fn entry(text: &str) -> (Which, Option<u16>) {
     };
     let which = match host {
         "*" => Which::Every,
-        host => Which::Domain(host.trim_start_matches('.').trim_end_matches('.').to_ascii_lowercase()),
+        host => Which::Domain(
+            host.trim_start_matches('*')
+                .trim_start_matches('.')
+                .trim_end_matches('.')
+                .to_ascii_lowercase(),
+        ),
     };
     (which, port)
 }
@@ -144,6 +167,12 @@ mod tests {
             ("vault.corp", "VAULT.corp", true),
             ("corp", "vault.corp", true),
             (".corp", "vault.corp", true),
+            ("*.corp", "vault.corp", true),
+            ("*.other", "vault.corp", false),
+            ("other", "localhost", true),
+            ("other", "127.0.0.9", true),
+            ("other", "[::1]", true),
+            ("other", "localhost.corp", false),
             ("a, corp ,b", "vault.corp", true),
             ("vault.corp:8200", "vault.corp", true),
             ("vault.corp:443", "vault.corp", false),
@@ -156,8 +185,8 @@ mod tests {
             ("10.0.0.1:8200", "10.0.0.1", true),
             ("10.0.0.1:8201", "10.0.0.1", false),
             ("fd00::/8", "[fd00::7]", true),
-            ("::1", "[::1]", true),
-            ("[::1]:8200", "[::1]", true),
+            ("fd00::7", "[fd00::7]", true),
+            ("[fd00::7]:8200", "[fd00::7]", true),
         ] {
             assert_eq!(
                 proxied(&[SET, ("NO_PROXY", list)], true, host),
@@ -175,5 +204,7 @@ mod tests {
         assert_eq!(proxied(&[socks], true, "vault.corp"), Err("E-CONFIG-TYPE"));
         assert_eq!(proxied(&[socks, ("NO_PROXY", "corp")], true, "vault.corp"), Ok(false));
         assert_eq!(proxied(&[socks], false, "vault.corp"), Ok(false));
+        let by_name = ("HTTPS_PROXY", "socksgate.corp:3128");
+        assert_eq!(proxied(&[by_name], true, "vault.corp"), Ok(true), "the name of a host");
     }
 }

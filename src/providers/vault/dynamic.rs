@@ -72,21 +72,22 @@ impl Vault {
         let asked = to_the_end(async move {
             let answer = http::send(&client, question.request).await;
             let leased = answer.as_ref().ok().and_then(Leased::of);
-            let held = leased.map(|leased| {
-                let lease = leased.lease(provider, &mut how);
-                let warning = how.warning.clone();
-                made.insert(lease.key(), how);
-                let mut held = match begun {
-                    Some(mut held) => {
-                        making.made(&mut held, lease, endpoint);
-                        held
-                    }
-                    None => making.hold(lease, endpoint),
-                };
-                held.warning = held.warning.take().or(warning);
-                held
-            });
-            (answer, held)
+            let Some(leased) = leased else {
+                let refused = answer.as_ref().is_ok_and(|answer| answer.status == 403);
+                return (answer, begun.filter(|_| refused));
+            };
+            let lease = leased.lease(provider, &mut how);
+            let warning = how.warning.clone();
+            made.insert(lease.key(), how);
+            let mut held = match begun {
+                Some(mut held) => {
+                    making.made(&mut held, lease, endpoint);
+                    held
+                }
+                None => making.hold(lease, endpoint),
+            };
+            held.warning = held.warning.take().or(warning);
+            (answer, Some(held))
         });
         let (answer, lease) = asked.await.ok_or_else(ending)?;
         let answer = match answer {

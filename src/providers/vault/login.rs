@@ -1,6 +1,7 @@
 //! Tokens: where they come from, how long they last, one login at a time, and one more when a token turns out to be dead.
 
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use jiff::{SignedDuration, Timestamp};
@@ -118,6 +119,8 @@ impl Token {
 pub(super) struct Session {
     /// Held during a login, so that many readers wait for one login.
     pub(super) current: Shared<Option<Arc<Token>>>,
+    /// There may be another login than the one in use, made by another process.
+    pub(super) outdated: AtomicBool,
     /// The last token that worked here: when it stops working, it has expired.
     worked: Mutex<Option<SecretString>>,
     /// Why the token could not be renewed when it was due.
@@ -138,6 +141,10 @@ impl Vault {
     /// A token to ask with: the one in use while it lasts, else a new one. Renewed when it is time.
     pub(super) async fn token(&self) -> Result<Arc<Token>, Problem> {
         let mut current = self.session.current.wait().await?;
+        if self.session.outdated.swap(false, Ordering::Relaxed) {
+            // One that this process made is nobody else's, and is still to be ended.
+            current.known.take_if(|token| token.origin != Origin::Login);
+        }
         // A file is read each time, so that `vault login` in another window is seen.
         let is_file = matches!(
             &self.settings.login,

@@ -65,7 +65,10 @@ impl Loopback {
                     // Out of descriptors, most likely: no reason to spin.
                     Err(_) => tokio::time::sleep(Duration::from_millis(50)).await,
                 },
-                Some(Some(brought)) = asking.next(), if !asking.is_empty() => return Ok(brought),
+                // Any pattern that does not fit would leave the others waiting for a connection more.
+                asked = asking.next(), if !asking.is_empty() => if let Some(Some(brought)) = asked {
+                    return Ok(brought);
+                },
             }
         }
     }
@@ -217,8 +220,18 @@ mod tests {
         assert!(get("/favicon.ico").starts_with("HTTP/1.1 404"));
         let other = get("/oidc/callback?code=stolen&state=wrong");
         assert!(other.starts_with("HTTP/1.1 400") && !other.contains("stolen"));
-        let browser = std::thread::spawn(move || get("/oidc/callback?code=mine&state=right"));
-        let (brought, browser_waits) = runtime.block_on(waiting).unwrap().unwrap();
+        // It was connected before another one was turned away, and none comes after.
+        let mut early = std::net::TcpStream::connect(("127.0.0.1", port)).unwrap();
+        early.set_read_timeout(Some(PATIENCE)).unwrap();
+        assert!(get("/favicon.ico").starts_with("HTTP/1.1 404"));
+        let browser = std::thread::spawn(move || {
+            write!(early, "GET /oidc/callback?code=mine&state=right HTTP/1.1\r\n\r\n").unwrap();
+            let mut page = String::new();
+            early.read_to_string(&mut page).unwrap();
+            page
+        });
+        let waiting = async { tokio::time::timeout(2 * PATIENCE, waiting).await };
+        let (brought, browser_waits) = runtime.block_on(waiting).unwrap().unwrap().unwrap();
         assert_eq!(brought, Brought::Code("mine".to_owned()));
         runtime.block_on(browser_waits.show("Logged in", "Close this page."));
         let page = browser.join().unwrap();

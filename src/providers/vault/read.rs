@@ -24,7 +24,7 @@ pub(super) struct Read {
     /// `GET /v1/secret/data/db`.
     pub(super) line: String,
     pub(super) token: Arc<Token>,
-    /// What the read has made.
+    /// What the read has made; of a read that was refused, the token that was to make it: it lives as long as the refusal is asked about.
     pub(super) lease: Option<Held>,
 }
 
@@ -112,14 +112,14 @@ impl Vault {
         let mut token = self.token().await?;
         let mut read = self.try_to_read(&named, pin, &token, purpose).await?;
         if read.answer.status == 403 {
-            let mut standing = self.standing(&read.token).await?;
+            let mut standing = self.standing_of(&read, &token).await?;
             if let Standing::Dead = standing
                 && let Some(another) = self.another(&token).await?
             {
                 token = another;
                 read = self.try_to_read(&named, pin, &token, purpose).await?;
                 if read.answer.status == 403 {
-                    standing = self.standing(&read.token).await?;
+                    standing = self.standing_of(&read, &token).await?;
                 }
             }
             if read.answer.status == 403 {
@@ -144,6 +144,14 @@ impl Vault {
             return Err(self.not_made(&read));
         }
         Err(self.absent(secret, &read, pin).await)
+    }
+
+    /// That of the token which was refused; of the login where a token that was made from it has died alone.
+    async fn standing_of(&self, read: &Read, login: &Arc<Token>) -> Result<Standing, Problem> {
+        match self.standing(&read.token).await? {
+            Standing::Dead if !Arc::ptr_eq(&read.token, login) => self.standing(login).await,
+            standing => Ok(standing),
+        }
     }
 
     async fn try_to_read(

@@ -278,9 +278,12 @@ impl Vault {
     /// References to paths that are there and look like the missing one, where the token may list: of the deepest folder that exists,
     /// the names nearest to the part that does not.
     async fn similar(&self, secret: &SecretId, target: &Target, token: &Token) -> Vec<String> {
-        if let Some(without_data) = without_data(&secret.provider, target) {
-            return vec![without_data];
-        }
+        let mut similar: Vec<String> = without_data(&secret.provider, target).into_iter().collect();
+        similar.extend(self.near(secret, target, token).await);
+        similar
+    }
+
+    async fn near(&self, secret: &SecretId, target: &Target, token: &Token) -> Vec<String> {
         let parts: Vec<&str> = target.path.split('/').collect();
         for missing in (0..parts.len()).rev().take(3) {
             let folder = parts[..missing]

@@ -112,7 +112,12 @@ impl VaultSettings {
             (None, Some(_)) => return Err(settings.wrong("client_cert", "is missing: client_key needs it")),
         };
         let tls_name = text("tls_server_name", "VAULT_TLS_SERVER_NAME")?;
-        let tls_name = tls_name.filter(|_| url.scheme() == "https").map(str::to_owned);
+        // The host's own name is no other one: nothing keeps a proxy from being asked for it.
+        let is_other = |name: &&str| !url.host_str().unwrap_or_default().eq_ignore_ascii_case(name);
+        let tls_name = tls_name
+            .filter(|_| url.scheme() == "https")
+            .filter(is_other)
+            .map(str::to_owned);
         let mut asked = url.clone();
         if let Some(name) = &tls_name {
             let is_name = matches!(ServerName::try_from(name.as_str()), Ok(ServerName::DnsName(_)));
@@ -456,6 +461,11 @@ mod tests {
         assert_eq!([found.0, found.1, found.2], expected);
         let found = asked(&[addr], &[("tls_server_name", text("vault.corp"))]).ok().unwrap();
         assert_eq!([found.0, found.1, found.2], expected);
+        let same = [
+            ("VAULT_ADDR", "https://vault.corp"),
+            ("VAULT_TLS_SERVER_NAME", "Vault.corp"),
+        ];
+        assert_eq!(read("vault", &same, &[]).ok().unwrap().tls_name, None);
         let plain = asked(&[("VAULT_ADDR", "http://10.0.0.7:8200"), named], &[])
             .ok()
             .unwrap();

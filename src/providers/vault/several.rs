@@ -6,7 +6,7 @@ use super::Vault;
 use super::path::{self, Kv};
 use super::read::{Purpose, Read, of_version};
 use crate::domain::problem::Problem;
-use crate::domain::reference::SecretId;
+use crate::domain::reference::{Kind, SecretId};
 use crate::providers::{Fetched, Inspected};
 
 /// Where a secret is: the API path, as which engine it is read, and the version that is pinned.
@@ -15,18 +15,22 @@ type Place = (String, Kv, Option<u64>);
 impl Vault {
     /// Reads all; answers in the same order.
     pub(super) async fn read_all(&self, secrets: &[SecretId]) -> Vec<Result<Fetched, Problem>> {
-        // Only references of different kinds spell one path differently.
-        let alike = secrets.windows(2).all(|pair| pair[0].kind == pair[1].kind);
+        // Every other kind has more than one spelling for a path.
+        let alike = secrets.iter().all(|secret| matches!(secret.kind, Kind::Of(_)));
         let places = match alike {
-            true => Vec::new(),
+            true => vec![Ok(None); secrets.len()],
             false => join_all(secrets.iter().map(|secret| self.place(secret))).await,
         };
+        let mut fetched = Vec::new();
         let mut groups: Vec<(Option<Place>, Vec<usize>)> = Vec::new();
-        for at in 0..secrets.len() {
-            let place = places.get(at).cloned().flatten();
-            match groups.iter_mut().find(|(other, _)| place.is_some() && *other == place) {
-                Some((_, members)) => members.push(at),
-                None => groups.push((place, vec![at])),
+        for (at, place) in places.into_iter().enumerate() {
+            match place {
+                // Asked again, a login that failed would fail once more, and too many lock an account.
+                Err(problem) => fetched.push((at, Err(problem))),
+                Ok(place) => match groups.iter_mut().find(|(other, _)| place.is_some() && *other == place) {
+                    Some((_, members)) => members.push(at),
+                    None => groups.push((place, vec![at])),
+                },
             }
         }
         let reads = groups.into_iter().map(|(_, members)| async move {
@@ -40,19 +44,19 @@ impl Vault {
             };
             members.into_iter().map(of_member).collect::<Vec<_>>()
         });
-        let mut fetched: Vec<(usize, _)> = join_all(reads).await.into_iter().flatten().collect();
+        fetched.extend(join_all(reads).await.into_iter().flatten());
         fetched.sort_by_key(|(at, _)| *at);
         fetched.into_iter().map(|(_, fetched)| fetched).collect()
     }
 
     /// None where only reading it tells, or where a read makes something.
-    async fn place(&self, secret: &SecretId) -> Option<Place> {
-        let (named, pin) = (path::read(secret).ok()?, path::pin(secret).ok()?);
-        let token = self.token().await.ok()?;
-        match self.targets(&named, &token).await.ok()?.as_slice() {
+    async fn place(&self, secret: &SecretId) -> Result<Option<Place>, Problem> {
+        let (named, pin) = (path::read(secret)?, path::pin(secret)?);
+        let token = self.token().await?;
+        Ok(match self.targets(&named, &token).await?.as_slice() {
             [target] if !target.makes => Some((target.api(), target.kv, pin)),
             _ => None,
-        }
+        })
     }
 
     /// What a read has brought. Its lease goes with the first who asks.
