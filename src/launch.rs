@@ -31,7 +31,7 @@ use crate::domain::policy::Clipboard;
 use crate::domain::problem::Problem;
 use crate::domain::role::Role;
 use crate::domain::suggest::nearest;
-use crate::providers::{Providers, World};
+use crate::providers::{LOCKED_STORE, Providers, World};
 
 /// What a person asked to be opened.
 #[derive(Debug, Clone, Default)]
@@ -137,6 +137,17 @@ pub async fn resolve(
         sets_clipboard: role.policy.clipboard == Some(Clipboard::Allow),
         leases,
     })
+}
+
+/// The local stores that wait for a passphrase, where nothing else stands in the way: those of the role, and those that hold the
+/// credential of a provider.
+pub fn locked_stores(problems: &[Problem]) -> Vec<&str> {
+    if !problems.iter().all(|problem| problem.code == &catalogue::LOCAL_LOCKED) {
+        return Vec::new();
+    }
+    let facts = problems.iter().flat_map(|problem| &problem.facts);
+    let stores = facts.filter(|(fact, _)| *fact == LOCKED_STORE);
+    stores.map(|(_, name)| name.as_str()).collect()
 }
 
 /// The program that would open the role, for a check: found, or the problem that the launch would have.

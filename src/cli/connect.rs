@@ -92,9 +92,12 @@ pub(super) fn plan(
         let leaves = recorder.is_some() || may_make(frame, &request.role);
         runtime.block_on(unless_told_to_end(work, leaves))
     };
-    let plan = match resolve() {
-        Ok(Err(problems)) if unlock(&problems, request, frame, &runtime)? => resolve(),
-        other => other,
+    let mut asked = BTreeSet::new();
+    let plan = loop {
+        match resolve() {
+            Ok(Err(problems)) if unlock(&problems, &mut asked, frame, &runtime)? => {}
+            other => break other,
+        }
     };
     // Nobody drives its connections any more, and leases would be given back through them. A name server that does not answer keeps a
     // thread busy, which nobody waits for.
@@ -121,8 +124,8 @@ pub(super) fn plan(
 fn may_make(frame: &Frame, role: &str) -> bool {
     let role = frame.config.roles.iter().find(|known| known.name == role);
     role.is_some_and(|role| {
-        let mut references = role.fields.iter().flat_map(|field| field.source.references());
-        references.any(|reference| reference.id.kind.provider_kind() == ProviderKind::Vault)
+        role.references()
+            .any(|reference| reference.id.kind.provider_kind() == ProviderKind::Vault)
     })
 }
 
@@ -157,18 +160,22 @@ async fn with_progress<T>(work: impl Future<Output = T>, role: &str, quiet: bool
     done
 }
 
-/// Whether a locked store stood in the way and is open now.
-fn unlock(problems: &[Problem], request: &Request, frame: &Frame, runtime: &Runtime) -> Result<bool, Vec<Problem>> {
-    let locked = problems.iter().all(|problem| problem.code == &catalogue::LOCAL_LOCKED);
-    if !locked || !frame.may_ask || !terminal_prompt::is_possible() {
+/// Whether a locked store stood in the way and is open now. Each is asked for once: one store may hold what opens the next.
+fn unlock(
+    problems: &[Problem],
+    asked: &mut BTreeSet<String>,
+    frame: &Frame,
+    runtime: &Runtime,
+) -> Result<bool, Vec<Problem>> {
+    if !frame.may_ask || !terminal_prompt::is_possible() {
         return Ok(false);
     }
     let one = |problem| vec![problem];
-    let role = launch::find_role(&frame.config, &request.role).map_err(one)?;
-    let references = role.fields.iter().flat_map(|field| field.source.references());
-    let stores = references.filter(|reference| reference.id.kind.provider_kind() == ProviderKind::Local);
-    let names: BTreeSet<&str> = stores.map(|reference| reference.id.provider.as_str()).collect();
-    for name in names {
+    let before = asked.len();
+    for name in launch::locked_stores(problems) {
+        if !asked.insert(name.to_owned()) {
+            continue;
+        }
         let Some(passphrase) =
             terminal_prompt::ask_secret(&format!("Passphrase of the local store `{name}`: ")).map_err(one)?
         else {
@@ -177,7 +184,7 @@ fn unlock(problems: &[Problem], request: &Request, frame: &Frame, runtime: &Runt
         let store = frame.providers.get(name).map_err(one)?;
         runtime.block_on(store.unlock(passphrase)).map_err(one)?;
     }
-    Ok(true)
+    Ok(asked.len() > before)
 }
 
 /// What there is to say when the client has been started: afterwards nothing of ours is put among what it prints. The limits are those in

@@ -157,7 +157,10 @@ Words of a filter are joined by and; a word is looked for in names, descriptions
 
 fn filters() -> String {
     let (status, is) = (STATUS_WORDS.join(" "), IS_WORDS.join(" "));
-    format!("{FILTERS}\n\n  status:                      {status}\n  is:                          {is}")
+    let where_known = "status: and is:invalid are known in the list of the user interface only.";
+    format!(
+        "{FILTERS}\n\n  status:                      {status}\n  is:                          {is}\n\n{where_known}"
+    )
 }
 
 /// Every key of the files with a valid value.
@@ -167,11 +170,14 @@ fn config() -> String {
         "config.toml holds settings, providers and environments; roles stand in it, in roles.toml and in roles.d/*.toml. They lie in the \
          configuration folder (hallpass paths) and, below it, in /etc/hallpass. Every key with a valid value:",
     )];
+    lines.push(String::new());
     for (section, keys) in settings_keys() {
-        lines.push(format!("\n[{section}]"));
+        let header = format!("\n[{section}]");
+        lines.extend((!section.is_empty()).then_some(header));
         lines.extend(keys.iter().map(|(name, example)| format!("{name:<20} = {example}")));
     }
     lines.push(String::new());
+    lines.push("A [templates.NAME] has the keys of a role; a role takes it over with extends.".to_owned());
     lines.push(
         "hallpass help providers has the keys of [providers.NAME]; hallpass help references what a field may say."
             .to_owned(),
@@ -282,13 +288,23 @@ mod tests {
         for line in text.lines().filter(|line| line.starts_with("  ")) {
             assert_eq!(column(line), 31, "{line}");
         }
-        assert!(text.contains("is:  ") && text.contains("invalid") && text.contains("expiring"));
+        assert!(text.contains("is:  ") && text.contains("readonly") && text.contains("checking"));
     }
 
     #[test]
     fn every_key_of_the_files_is_in_the_help_with_a_value_that_is_toml() {
         let text = config();
-        for name in ["[ui]", "[roles.NAME]", "\ninherit ", "\nscrollback ", "\ncolor "] {
+        for name in [
+            "\nversion ",
+            "\ninclude ",
+            "[connectors.NAME]",
+            "[templates.NAME]",
+            "[ui]",
+            "[roles.NAME]",
+            "\ninherit ",
+            "\nscrollback ",
+            "\ncolor ",
+        ] {
             assert!(text.contains(name), "no {name} in:\n{text}");
         }
         for (section, keys) in settings_keys() {

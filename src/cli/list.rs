@@ -16,7 +16,7 @@ use crate::domain::role::Role;
     after_help = "Examples:\n  hallpass list\n  hallpass list 'env:prod type:postgres'\n  hallpass list --format plain      names only"
 )]
 pub(super) struct List {
-    /// Filter words, as in the list of the TUI: env:prod type:postgres !tag:legacy orders
+    /// Filter words: env:prod type:postgres !tag:legacy orders (hallpass help filters)
     query: Vec<String>,
     /// How the list looks
     #[arg(long, value_enum, default_value = "table", env = "HALLPASS_FORMAT")]
@@ -107,7 +107,7 @@ fn broken_row(role: &BrokenRole, frame: &Frame) -> Vec<String> {
 
 fn row(role: &Role) -> Vec<String> {
     let mut providers: Vec<&str> = Vec::new();
-    for provider in role.fields.iter().flat_map(|field| field.source.providers()) {
+    for provider in role.providers() {
         if !providers.contains(&provider) {
             providers.push(provider);
         }

@@ -258,6 +258,9 @@ impl Frame {
     }
 }
 
+/// What a program ends with that somebody stopped with Ctrl-C.
+const GAVE_UP: u8 = 130;
+
 /// Descriptors that a runtime takes when it is made: two queues, what wakes it, and a pair for signals.
 const RUNTIME_DESCRIPTORS: usize = 6;
 

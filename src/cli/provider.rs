@@ -4,7 +4,7 @@ use clap::{Args, Subcommand};
 use futures::future::join_all;
 use serde_json::{Value, json};
 
-use super::{Frame, check, complain, json, note, say, table};
+use super::{Frame, GAVE_UP, check, complain, json, note, say, table};
 use crate::check::Checker;
 use crate::domain::catalogue;
 use crate::domain::printable::printable;
@@ -15,9 +15,6 @@ use crate::domain::suggest::nearest;
 use crate::providers::leases;
 
 mod person;
-
-/// What a program ends with that somebody stopped with Ctrl-C.
-const GAVE_UP: u8 = 130;
 
 /// Secret providers: list them, test whether they answer, log in
 #[derive(Debug, Args)]

@@ -8,7 +8,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::{Value, json};
 use zeroize::Zeroizing;
 
-use super::{Frame, json, note, say, table, terminal_prompt};
+use super::{Frame, GAVE_UP, json, note, say, table, terminal_prompt};
 use crate::domain::catalogue;
 use crate::domain::printable::printable;
 use crate::domain::problem::Problem;
@@ -18,9 +18,6 @@ use crate::providers::local::LocalStore;
 
 /// Larger values could not be given to a program anyway.
 const LARGEST_VALUE: usize = 1 << 20;
-/// What a program ends with that somebody stopped with Ctrl-C.
-const GAVE_UP: u8 = 130;
-
 /// Keep secrets in the local store, an encrypted file
 #[derive(Debug, Args)]
 #[command(

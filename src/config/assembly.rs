@@ -63,7 +63,7 @@ impl<'a> Assembly<'_, 'a> {
 
     /// What is wrong with the providers that the role is read from is wrong with it.
     fn adopt_of_providers(&self, role: &Role) {
-        let named: BTreeSet<&str> = role.fields.iter().flat_map(|field| field.source.providers()).collect();
+        let named: BTreeSet<&str> = role.providers().collect();
         let broken = named.iter().filter_map(|name| self.world.broken_providers.get(*name));
         broken.for_each(|problems| self.scope.adopt(problems));
     }

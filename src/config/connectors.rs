@@ -30,7 +30,7 @@ pub(super) const BUILT_IN: &[(&str, &str)] = &[
 ];
 
 /// Also the keys of a file in `connectors/`, which holds one connector named like the file.
-const CONNECTOR_KEYS: &[Key] = &[
+pub(super) const CONNECTOR_KEYS: &[Key] = &[
     Key::now("extends", Takes::Text, "\"postgres\""),
     Key::now("title", Takes::Text, "\"CockroachDB\""),
     Key::now("aliases", Takes::Texts, "[\"crdb\"]"),

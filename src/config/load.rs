@@ -19,7 +19,7 @@ use crate::domain::role::Role;
 use crate::domain::suggest;
 
 /// What every file may hold.
-const ROLE_FILE_KEYS: &[Key] = &[
+pub(super) const ROLE_FILE_KEYS: &[Key] = &[
     Key::now("version", Takes::Number(1, 1), "1"),
     Key::now("roles", Takes::Anything, ""),
     Key::now("templates", Takes::Anything, ""),

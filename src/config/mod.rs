@@ -1,5 +1,4 @@
 //! Finds, reads and layers the TOML files. Every error has file, line, column; one broken file or role does not take the others down.
-
 //!
 //! [`load`] never fails: what is wrong is in [`Config::problems`], and everything that is not touched by it works.
 

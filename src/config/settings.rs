@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use super::connectors::CONNECTOR_KEYS;
+use super::load::ROLE_FILE_KEYS;
 use super::policy::{Policies, with_policy};
 use super::report::Scope;
 use super::roles::ROLE_KEYS;
@@ -73,9 +75,12 @@ const PROFILE_KEYS: &[Key] = &[
     Key::now("description", Takes::Text, "\"Roles of the office\""),
 ];
 
-/// The sections of the files but providers and connectors: their keys that have an effect, each with a valid value, as TOML.
+/// The sections of the files but providers: their keys that have an effect and are no tables of tables, each with a valid value, as TOML.
+/// What stands before all sections comes first, under no name.
 pub fn settings_keys() -> Vec<(&'static str, Vec<(&'static str, &'static str)>)> {
-    let sections: [(&str, &[Key]); 8] = [
+    let sections: [(&str, &[Key]); 11] = [
+        ("", ROLE_FILE_KEYS),
+        ("", SETTINGS_KEYS),
         ("ui", UI_KEYS),
         ("session", SESSION_KEYS),
         ("connect", CONNECT_KEYS),
@@ -83,11 +88,12 @@ pub fn settings_keys() -> Vec<(&'static str, Vec<(&'static str, &'static str)>)>
         ("defaults", &DEFAULTS_KEYS),
         ("environments.NAME", &ENVIRONMENT_KEYS),
         ("profiles.NAME", PROFILE_KEYS),
+        ("connectors.NAME", CONNECTOR_KEYS),
         ("roles.NAME", &ROLE_KEYS),
     ];
     let in_force = |keys: &'static [Key]| {
         keys.iter()
-            .filter(|key| key.in_force)
+            .filter(|key| key.in_force && !key.example.is_empty())
             .map(|key| (key.name, key.example))
     };
     sections
@@ -104,7 +110,6 @@ pub(super) struct Settings {
     pub(super) connect: ConnectMode,
     pub(super) recordings: RecordingSettings,
     pub(super) environments: BTreeMap<String, Environment>,
-    pub(super) profiles: Vec<String>,
     pub(super) policies: Policies,
     declared: BTreeMap<String, (usize, Location)>,
 }
@@ -177,7 +182,6 @@ impl Settings {
         for entry in sections(scope, root, "profiles") {
             if check_name(scope, &entry, "profile") {
                 Table::open(scope, &entry, &format!("profile \"{}\"", entry.name), PROFILE_KEYS);
-                self.profiles.push(entry.name.to_owned());
             }
         }
     }

@@ -12,6 +12,7 @@ use std::collections::BTreeSet;
 use nucleo_matcher::{Config, Matcher};
 
 use crate::domain::catalogue::Code;
+use crate::domain::policy::Record;
 use crate::domain::problem::Problem;
 use crate::domain::role::{Role, Source};
 use crate::domain::suggest;
@@ -80,9 +81,9 @@ impl Field {
 }
 
 /// The words that `status:` knows.
-pub const STATUS_WORDS: &[&str] = &["ok", "warn", "fail", "stale", "checking", "unknown", "expiring"];
+pub const STATUS_WORDS: &[&str] = &["ok", "warn", "fail", "checking", "unknown"];
 /// The words that `is:` knows.
-pub const IS_WORDS: &[&str] = &["fav", "recent", "readonly", "recorded", "confirm", "live", "invalid"];
+pub const IS_WORDS: &[&str] = &["readonly", "recorded", "invalid"];
 
 /// One entry of a list, as far as filters see it.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -97,11 +98,15 @@ pub struct Subject {
     pub host: Option<String>,
     pub owner: Option<String>,
     pub access: Option<String>,
+    /// What `status:` sees; none in a list that knows of no checks.
+    pub status: Option<&'static str>,
+    /// What `is:` sees.
+    pub marks: Vec<&'static str>,
 }
 
 impl From<&Role> for Subject {
     fn from(role: &Role) -> Self {
-        let providers: BTreeSet<&str> = role.fields.iter().flat_map(|field| field.source.providers()).collect();
+        let providers: BTreeSet<&str> = role.providers().collect();
         let host = role.fields.iter().find_map(|field| match &field.source {
             Source::Plain(text)
                 if ["HOST", "SERVER", "DESTINATION"]
@@ -127,6 +132,14 @@ impl From<&Role> for Subject {
             host,
             owner: role.owner.clone(),
             access: role.access_mode.clone(),
+            status: None,
+            marks: [
+                (role.access_mode.as_deref() == Some("read-only"), "readonly"),
+                (role.policy.record != Record::Off, "recorded"),
+            ]
+            .into_iter()
+            .filter_map(|(is, mark)| is.then_some(mark))
+            .collect(),
         }
     }
 }
@@ -207,10 +220,12 @@ struct Vocabulary(Vec<(Field, Vec<String>)>);
 
 impl Vocabulary {
     fn new(entries: &[Entry]) -> Self {
+        // Where statuses come and go, a word is right before something has it.
+        let lives = entries.iter().any(|entry| entry.subject.status.is_some());
         let values = |field: &Field| {
             let fixed = match field {
-                Field::Status => STATUS_WORDS,
-                Field::Is => IS_WORDS,
+                Field::Status if lives => STATUS_WORDS,
+                Field::Is if lives => IS_WORDS,
                 _ => &[],
             };
             let mut values: BTreeSet<String> = fixed.iter().map(|word| (*word).to_owned()).collect();
@@ -254,17 +269,10 @@ impl Index {
         self.entries.get(index).map(|entry| &entry.subject)
     }
 
-    /// What `status:` sees of one entry; `unknown` at first.
+    /// What `status:` sees of one entry from now on.
     pub fn set_status(&mut self, index: usize, status: &'static str) {
         if let Some(entry) = self.entries.get_mut(index) {
-            entry.status = status;
-        }
-    }
-
-    /// What `is:` sees of one entry.
-    pub fn set_marks(&mut self, index: usize, marks: Vec<&'static str>) {
-        if let Some(entry) = self.entries.get_mut(index) {
-            entry.marks = marks;
+            entry.subject.status = Some(status);
         }
     }
 

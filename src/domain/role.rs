@@ -52,10 +52,19 @@ pub enum Source {
 pub const LEASED: &str = "made for each session, renewed while it lives, revoked when it ends";
 
 impl Role {
+    /// Every secret reference in its fields, in order.
+    pub fn references(&self) -> impl Iterator<Item = &SecretRef> {
+        self.fields.iter().flat_map(|field| field.source.references())
+    }
+
+    /// The names of the providers that its fields come from, in order; a name may stand more than once.
+    pub fn providers(&self) -> impl Iterator<Item = &str> {
+        self.fields.iter().flat_map(|field| field.source.providers())
+    }
+
     /// Whether its references say that a credential is made for each session.
     pub fn is_leased(&self) -> bool {
-        let mut references = self.fields.iter().flat_map(|field| field.source.references());
-        references.any(|reference| reference.id.kind == Kind::VaultDb)
+        self.references().any(|reference| reference.id.kind == Kind::VaultDb)
     }
 
     /// Whether one of its fields is a login token for a database.

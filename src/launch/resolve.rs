@@ -67,7 +67,7 @@ pub(super) async fn fields(
         return Err(not_built);
     }
     let mut wanted: BTreeMap<&str, Vec<SecretId>> = BTreeMap::new();
-    for reference in role.fields.iter().flat_map(|field| field.source.references()) {
+    for reference in role.references() {
         let ids = wanted.entry(&reference.id.provider).or_default();
         if !ids.contains(&reference.id) {
             ids.push(reference.id.clone());

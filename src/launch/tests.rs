@@ -450,3 +450,30 @@ fn a_field_without_a_value_leaves_the_rest_of_its_word() {
         "only a group is left out"
     );
 }
+
+#[cfg(feature = "local")]
+#[test]
+fn a_locked_store_that_holds_a_providers_credential_is_named_and_opened() {
+    let home = Home::with_settings(
+        "[providers.team]\nkind = \"local\"\n[providers.v]\nkind = \"vault\"\naddress = \"http://127.0.0.1:1\"\ntoken = { secret = \"team:v#token\" }\n",
+        "[roles.a]\ncommand = [\"true\"]\nfields.P = { secret = \"v:secret/db#password\" }\nfields.Q = { secret = \"v:secret/db#user\" }\n",
+        &[],
+    );
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let passphrase = || secrecy::SecretString::from("correct horse");
+    let store = crate::providers::local::LocalStore::new(&home.config.providers["team"], &home.world);
+    store.create_with_passphrase(passphrase()).unwrap();
+    let token = crate::domain::secret::SecretValue::from_text("t0ken".to_owned());
+    store.set("v", "token", token).unwrap();
+
+    let problems = home.launch("a", &[]).err().unwrap();
+    assert_eq!(codes(&problems), ["E-LOCAL-LOCKED"]);
+    assert_eq!(locked_stores(&problems), ["team"]);
+    let mut more = problems.clone();
+    more.push(Problem::new(&catalogue::ENV_UNSET, "x"));
+    assert!(locked_stores(&more).is_empty(), "the passphrase would not help");
+    let team = home.providers.get("team").unwrap();
+    runtime.block_on(team.unlock(passphrase())).unwrap();
+    let problems = home.launch("a", &[]).err().unwrap();
+    assert!(!codes(&problems).contains(&"E-LOCAL-LOCKED"), "{problems:?}");
+}

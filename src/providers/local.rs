@@ -180,7 +180,8 @@ impl LocalStore {
             KeyFile::Locked(_) => Err(Problem::new(
                 &catalogue::LOCAL_LOCKED,
                 format!("the local store {} is locked by a passphrase", self.store.display()),
-            )),
+            )
+            .fact(super::LOCKED_STORE, self.name.clone())),
         }
     }
 

@@ -202,6 +202,9 @@ fn no_lease(lease: &Lease) -> Problem {
     Problem::new(&catalogue::PROVIDER_UNSUPPORTED, what)
 }
 
+/// The fact of `E-LOCAL-LOCKED` that says which provider waits for its passphrase.
+pub const LOCKED_STORE: &str = "Store";
+
 /// The login that a database token is for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DatabaseLogin {

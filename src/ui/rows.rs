@@ -58,7 +58,7 @@ pub fn kind_of(role: &Role) -> String {
 pub(super) fn provider_rows(config: &Config) -> Vec<ProviderRow> {
     let mut users: BTreeMap<&str, Vec<String>> = BTreeMap::new();
     for role in &config.roles {
-        let mut names: Vec<&str> = role.fields.iter().flat_map(|field| field.source.providers()).collect();
+        let mut names: Vec<&str> = role.providers().collect();
         names.sort_unstable();
         names.dedup();
         for name in names {

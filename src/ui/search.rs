@@ -13,6 +13,7 @@ pub fn index(model: &Model, rows: &[RoleRow]) -> Index {
             Some(role) => {
                 let mut subject = Subject::from(role);
                 subject.connector = Some(row.kind.clone());
+                subject.status = Some("unknown");
                 subject
             }
             None => Subject::default(),
@@ -21,17 +22,12 @@ pub fn index(model: &Model, rows: &[RoleRow]) -> Index {
             name: row.name.clone(),
             env: row.env.clone(),
             connector: Some(row.kind.clone()),
+            status: Some("fail"),
+            marks: vec!["invalid"],
             ..Subject::default()
         },
     });
-    let mut index = Index::new(subjects);
-    for (i, row) in rows.iter().enumerate() {
-        if matches!(row.of, RowOf::Broken(_)) {
-            index.set_status(i, "fail");
-            index.set_marks(i, vec!["invalid"]);
-        }
-    }
-    index
+    Index::new(subjects)
 }
 
 /// Applies filter and order again. The role called `keep` stays selected if it is still there.

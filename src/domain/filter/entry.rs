@@ -13,8 +13,6 @@ pub(super) struct Entry {
     mask: u64,
     elsewhere: String,
     elsewhere_folded: String,
-    pub(super) status: &'static str,
-    pub(super) marks: Vec<&'static str>,
 }
 
 impl Entry {
@@ -46,8 +44,6 @@ impl Entry {
             elsewhere,
             folded,
             subject,
-            status: "unknown",
-            marks: Vec::new(),
         }
     }
 
@@ -62,8 +58,8 @@ impl Entry {
             Field::Access => one(&subject.access, visit),
             Field::Name => visit(&subject.name),
             Field::Provider => subject.providers.iter().for_each(|name| visit(name)),
-            Field::Status => visit(self.status),
-            Field::Is => self.marks.iter().for_each(|mark| visit(mark)),
+            Field::Status => subject.status.iter().for_each(|status| visit(status)),
+            Field::Is => subject.marks.iter().for_each(|mark| visit(mark)),
             Field::Tag => {
                 for (key, value) in &subject.tags {
                     visit(key);

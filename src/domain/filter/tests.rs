@@ -14,6 +14,12 @@ fn subject(name: &str, env: &str, connector: &str, tag: &str) -> Subject {
         host: Some(format!("{name}.db.internal")),
         providers: vec!["vault".to_owned()],
         owner: Some("data team".to_owned()),
+        status: Some("unknown"),
+        marks: if name == "reorders" {
+            vec!["readonly"]
+        } else {
+            Vec::new()
+        },
         ..Subject::default()
     }
 }
@@ -136,15 +142,24 @@ fn other_texts_match_as_a_whole_only() {
 }
 
 #[test]
-fn status_and_marks_are_looked_at_anew() {
+fn statuses_are_looked_at_anew_and_marks_are_those_of_the_role() {
     let mut index = index();
     let filter = index.parse("status:fail").unwrap();
     assert!(index.rank(&filter).is_empty());
     index.set_status(2, "fail");
     assert_eq!(index.rank(&filter)[0].index, 2);
-    index.set_marks(3, vec!["live"]);
-    let filter = index.parse("is:live").unwrap();
+    let filter = index.parse("is:readonly").unwrap();
     assert_eq!(index.rank(&filter).iter().map(|m| m.index).collect::<Vec<_>>(), [3]);
+}
+
+#[test]
+fn a_list_that_knows_of_no_checks_says_so() {
+    let unchecked = Subject {
+        status: None,
+        ..subject("orders", "prod", "postgres", "x")
+    };
+    let error = Index::new([unchecked]).parse("status:ok").unwrap_err();
+    assert_eq!(error.what, "nothing in this list has a value for `status:`");
 }
 
 #[test]

@@ -326,7 +326,10 @@ fn a_locked_store_asks_for_its_passphrase_and_shows_none_of_it() {
     let mut fixture = Fixture::checked(100, 30);
     fixture.press(r#": "connect_dev-orders" enter"#);
     let generation = fixture.model.generation;
-    let locked = || Problem::new(&catalogue::LOCAL_LOCKED, "the local store is locked");
+    // The role itself reads from no such store: it holds the credential of a provider.
+    let locked = || {
+        Problem::new(&catalogue::LOCAL_LOCKED, "the local store is locked").fact(crate::providers::LOCKED_STORE, "team")
+    };
     fixture.send(Message::OpenFailed {
         generation,
         problems: vec![locked()],
@@ -339,7 +342,7 @@ fn a_locked_store_asks_for_its_passphrase_and_shows_none_of_it() {
         fixture
             .effects
             .iter()
-            .any(|effect| matches!(effect, Effect::Unlock { provider, .. } if provider == "local"))
+            .any(|effect| matches!(effect, Effect::Unlock { provider, .. } if provider == "team"))
     );
     fixture.send(Message::Unlocked {
         generation,

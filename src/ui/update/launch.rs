@@ -4,7 +4,7 @@ use super::{dialog, session};
 use crate::domain::catalogue;
 use crate::domain::lease::Lease;
 use crate::domain::problem::Problem;
-use crate::launch::Request;
+use crate::launch::{Request, locked_stores};
 use crate::ui::clipboard::Requests;
 use crate::ui::effects::Effect;
 use crate::ui::layout;
@@ -167,10 +167,7 @@ pub(super) fn failed(model: &mut Model, generation: u64, problems: Vec<Problem>)
     let Some(opening) = model.opening.take_if(|opening| opening.generation == generation) else {
         return Vec::new();
     };
-    let locked = problems
-        .iter()
-        .any(|problem| problem.code.id == catalogue::LOCAL_LOCKED.id);
-    let store = locked.then(|| locked_store(model, &opening.request.role)).flatten();
+    let store = locked_stores(&problems).first().map(|store| (*store).to_owned());
     model.dialog = Some(match store {
         Some(provider) => Dialog::Passphrase {
             request: opening.request,
@@ -202,14 +199,4 @@ pub fn failure_code(problems: &[Problem]) -> i32 {
     } else {
         125
     }
-}
-
-/// The local store that a role reads from.
-fn locked_store(model: &Model, role: &str) -> Option<String> {
-    let role = model.role(role)?;
-    role.fields
-        .iter()
-        .flat_map(|field| field.source.references())
-        .find(|reference| reference.id.kind.provider_kind() == crate::domain::reference::ProviderKind::Local)
-        .map(|reference| reference.id.provider.clone())
 }
