@@ -1,7 +1,8 @@
 //! Leases of this process: written down when they are made, renewed while they are held, given back when they are dropped.
 //!
-//! One thread does it for all providers and sessions, from the first lease on; a process without leases has none. What it cannot give
-//! back before the process ends stays in the journal, and the next start tries again.
+//! One thread does it for all providers and sessions, from the first lease on; a process without leases has none, unless it ends logins of
+//! its own, which that thread does as well. What it cannot give back before the process ends stays in the journal, and the next start tries
+//! again.
 
 mod journal;
 mod sweep;
