@@ -155,12 +155,25 @@ fn first_present<'a>(keys: &'a [String], inspected: &Inspected) -> Option<&'a st
     let picked = |key: &String| !inspected.unpicked.contains_key(key);
     let present = |key: &&String| {
         let names = inspected.keys.as_ref();
-        names.is_none_or(|names| names.contains(key) && picked(key))
+        names.is_none_or(|names| is_named(key, names) && picked(key))
     };
     keys.iter().find(present).map(String::as_str)
 }
 
+/// Whether the secret can have the key: of a nested one only the first part has a name here.
+fn is_named(key: &str, names: &[String]) -> bool {
+    let first = key.split('.').next().unwrap_or(key);
+    names.iter().any(|name| name == key || name == first) || key.contains('\\')
+}
+
 fn none_of(keys: &[String], reference: &SecretRef, field: &Field, inspected: &Inspected) -> Problem {
+    let null = |key: &String| match inspected.unpicked.get(key) {
+        Some(error @ PickError::Null { .. }) => Some(error),
+        _ => None,
+    };
+    if let Some(error) = keys.iter().find_map(null) {
+        return launch::explain(error, reference);
+    }
     let names = inspected.keys.as_deref().unwrap_or_default();
     launch::none_of(keys, names, reference, field)
 }
@@ -182,9 +195,7 @@ fn missing_key(key: Option<&str>, reference: &SecretRef, inspected: &Inspected) 
             Ok(())
         };
     };
-    // Of a nested key only the first part has a name here.
-    let first = key.split('.').next().unwrap_or(key);
-    if names.iter().any(|name| name == key || name == first) || key.contains('\\') {
+    if is_named(key, names) {
         return Ok(());
     }
     let error = PickError::NoSuchKey {
@@ -222,6 +233,7 @@ pub(super) fn gravity_of_client(problem: &Problem) -> State {
 mod tests {
     use super::*;
     use crate::domain::reference::{Kind, ProviderKind, SecretId};
+    use crate::domain::role::TemplatePart;
 
     fn reference(key: Option<&str>) -> SecretRef {
         SecretRef {
@@ -334,6 +346,8 @@ mod tests {
         assert_eq!((filled.state, filled.key.as_deref()), (State::Ok, Some("username")));
         let without = status_of(&from(&["sslmode"], false), inspected(Some(&["username"])));
         assert_eq!((without.state, without.version), (State::Skipped, None));
+        let nested = status_of(&from(&["db.user"], true), inspected(Some(&["db"])));
+        assert_eq!((nested.state, nested.key.as_deref()), (State::Ok, Some("db.user")));
         let needed = status_of(&from(&["user"], true), inspected(Some(&["login"])));
         assert_eq!(code(&needed), Some("E-CONFIG-FIELD-MISSING"));
     }
@@ -394,6 +408,8 @@ mod tests {
             read(Some(&["user", "username"]), "user", null()),
         );
         assert_eq!(filled.key.as_deref(), Some("username"), "as a launch takes it");
+        let empty = status_of(&from(&["user"], true), read(Some(&["user"]), "user", null()));
+        assert_eq!(code(&empty), Some("E-REF-NULL"));
     }
 
     #[test]
@@ -419,6 +435,22 @@ mod tests {
         };
         assert_eq!(status_of(&pass, newline()).warning.as_deref(), Some(ENDS_IN_NEWLINE));
         pass.trim = true;
+        assert_eq!(status_of(&pass, newline()).warning, None);
+        let part = |trim| TemplatePart {
+            name: "p".to_owned(),
+            source: Source::Secret(reference(Some("pass"))),
+            trim,
+            optional: false,
+            default: None,
+        };
+        let template = |trim| Source::Template {
+            text: "{p}@h".to_owned(),
+            parts: vec![part(trim)],
+        };
+        pass.source = template(false);
+        let warning = status_of(&pass, newline()).warning;
+        assert_eq!(warning.as_deref(), Some(ENDS_IN_NEWLINE), "it stands within the text");
+        pass.source = template(true);
         assert_eq!(status_of(&pass, newline()).warning, None);
     }
 

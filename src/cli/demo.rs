@@ -7,11 +7,11 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fs::{self, File};
 use std::io::Write as _;
-use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use rustix::fs::{FlockOperation, flock};
+use rustix::fs::{FlockOperation, OFlags, flock};
 use tempfile::TempDir;
 
 use super::{Global, UserInterface, note};
@@ -143,33 +143,14 @@ pub(super) fn run(
         .iter()
         .flat_map(|spec| spec.signs.iter().chain(spec.credentials));
     signs.for_each(|name| _ = env.remove(*name));
-    for name in ["HALLPASS_STORE", "HALLPASS_STORE_KEY_FILE", "HALLPASS_PROFILE"] {
+    for name in ["HALLPASS_STORE", "HALLPASS_STORE_KEY_FILE"] {
         env.remove(name);
     }
     env.extend(home.environment());
-    let code = super::run(arguments(demo.command, global), &env, ui);
+    let arguments: Vec<OsString> = std::iter::once("hallpass".into()).chain(demo.command).collect();
+    let code = super::run(&arguments, &env, ui, Some(global));
     drop(home);
     Ok(code)
-}
-
-/// The command line of the run inside: the command, then the flags that stood before `demo`.
-fn arguments(command: Vec<OsString>, global: &Global) -> Vec<OsString> {
-    let flags = [
-        ("--json", global.json),
-        ("--quiet", global.quiet),
-        ("--ascii", global.ascii),
-        ("--no-input", global.no_input),
-    ];
-    let flags = flags
-        .into_iter()
-        .filter(|(_, on)| *on)
-        .map(|(flag, _)| OsString::from(flag));
-    let mut command = command.into_iter();
-    let mut arguments = vec![OsString::from("hallpass")];
-    arguments.extend(command.next());
-    arguments.extend(flags);
-    arguments.extend(command);
-    arguments
 }
 
 /// Makes a home below `parent`, with roles for the clients found in `path_dirs`; removes homes that killed runs left there.
@@ -279,6 +260,15 @@ fn mark_in_use(home: &Path) -> std::io::Result<File> {
     Ok(file)
 }
 
+/// Opens a file of our own. In a folder of all, anybody can have put something else there: a pipe that nobody writes into would hold us up.
+fn open_own(path: &Path) -> Option<File> {
+    let flags = (OFlags::NONBLOCK | OFlags::NOFOLLOW).bits().cast_signed();
+    let file = File::options().read(true).custom_flags(flags).open(path).ok()?;
+    let metadata = file.metadata().ok()?;
+    let ours = metadata.is_file() && metadata.uid() == rustix::process::geteuid().as_raw();
+    ours.then_some(file)
+}
+
 /// Removes the homes whose run is gone: its lock went with it. Failure only leaves a folder behind once more.
 fn sweep(parent: &Path) {
     let Ok(entries) = fs::read_dir(parent) else { return };
@@ -286,7 +276,7 @@ fn sweep(parent: &Path) {
         .flatten()
         .filter(|entry| entry.file_name().to_string_lossy().starts_with(PREFIX));
     for home in left.map(|entry| entry.path()).filter(|path| !path.is_symlink()) {
-        if let Ok(file) = File::open(home.join(IN_USE))
+        if let Some(file) = open_own(&home.join(IN_USE))
             && flock(&file, FlockOperation::NonBlockingLockExclusive).is_ok()
         {
             let _ = fs::remove_dir_all(&home);
@@ -405,17 +395,13 @@ mod tests {
     }
 
     #[test]
-    fn the_flags_before_demo_go_on_to_the_command() {
-        let global = Global {
-            quiet: true,
-            json: true,
-            ..Global::default()
-        };
-        let words = |command: &[&str]| arguments(command.iter().map(OsString::from).collect(), &global);
-        assert_eq!(
-            words(&["exec", "r", "--", "x"]),
-            ["hallpass", "exec", "--json", "--quiet", "r", "--", "x"]
-        );
-        assert_eq!(words(&[]), ["hallpass", "--json", "--quiet"]);
+    fn a_pipe_that_somebody_else_calls_a_home_in_use_stops_nobody() {
+        let parent = tempfile::tempdir().unwrap();
+        let trap = parent.path().join("hallpass-demo-x");
+        fs::create_dir(&trap).unwrap();
+        let pipe = trap.join(IN_USE);
+        rustix::fs::mknodat(rustix::fs::CWD, &pipe, rustix::fs::FileType::Fifo, 0o600.into(), 0).unwrap();
+        let home = make(parent.path(), &[]).unwrap();
+        assert!(home.path().exists() && pipe.exists());
     }
 }

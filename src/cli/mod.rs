@@ -32,7 +32,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-use clap::{Args, CommandFactory as _, Parser, Subcommand};
+use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
 use crate::config::{Config, FolderFlags, LoadOptions, load, parse_duration};
 use crate::domain::catalogue::{self, Code};
@@ -272,25 +272,61 @@ pub fn main(ui: UserInterface) -> ExitCode {
     let env: BTreeMap<String, OsString> = std::env::vars_os()
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value)))
         .collect();
-    ExitCode::from(run(std::env::args_os().collect(), &env, ui))
+    let args: Vec<OsString> = std::env::args_os().collect();
+    ExitCode::from(run(&args, &env, ui, None))
 }
 
-/// Runs one command line in this process, with this environment. `demo` comes back through here with its own folders.
-pub(crate) fn run(args: Vec<OsString>, env: &BTreeMap<String, OsString>, ui: UserInterface) -> u8 {
-    // Global options may stand before the command.
-    let mut words = args.iter().skip(1).take_while(|word| *word != "--");
-    let wraps_child = words.any(|word| word == "connect" || word == "exec");
+/// Reads a command line. `around` are the flags that stood before `demo`: they hold for the command behind it, too.
+fn parse(args: &[OsString], around: Option<&Global>) -> Result<Cli, clap::Error> {
+    let Some(around) = around else {
+        return Cli::try_parse_from(args);
+    };
+    // What the environment says of them was read with the flags around, and its profile is none of the demo's.
+    let mut command = Cli::command().mut_args(|argument| argument.env(None::<&str>));
+    let mut matches = command.try_get_matches_from_mut(args)?;
+    let mut cli = Cli::from_arg_matches_mut(&mut matches).map_err(|error| error.format(&mut command))?;
+    let global = &mut cli.global;
+    global.json |= around.json;
+    global.quiet |= around.quiet;
+    global.ascii |= around.ascii;
+    global.no_input |= around.no_input;
+    global.prefix = global.prefix.take().or_else(|| around.prefix.clone());
+    Ok(cli)
+}
+
+/// Whether the command of these words is one whose exit codes are a child's. Global flags may stand before it.
+fn wraps_child(args: &[OsString]) -> bool {
+    let command = Cli::command();
+    let takes_value = |word: &OsString| {
+        let flag = word.to_str().and_then(|word| word.strip_prefix("--"));
+        let mut flags = command.get_arguments();
+        flags.any(|known| flag.is_some() && known.get_long() == flag && known.get_action().takes_values())
+    };
+    let mut words = args.iter().skip(1);
+    while let Some(word) = words.next() {
+        if takes_value(word) {
+            words.next();
+        } else if !word.as_encoded_bytes().starts_with(b"-") {
+            return word == "connect" || word == "exec";
+        }
+    }
+    false
+}
+
+/// Runs one command line in this process, with this environment. `demo` comes back through here with its own folders, and with the flags
+/// around it.
+fn run(args: &[OsString], env: &BTreeMap<String, OsString>, ui: UserInterface, around: Option<&Global>) -> u8 {
     // A monitoring system reads one line on stdout, whatever goes wrong.
-    let nagios = check::nagios::is_asked_for(&args);
+    let nagios = check::nagios::is_asked_for(args);
     let unknown = |why: &str| {
         let (line, code) = check::nagios::unknown(why);
         say(&line);
         code
     };
-    let cli = match Cli::try_parse_from(args) {
+    let cli = match parse(args, around) {
         Ok(cli) => cli,
         Err(error) if nagios && error.use_stderr() => return unknown(&error.render().to_string()),
-        Err(error) => return usage(error, wraps_child),
+        Err(error) => return usage(error, wraps_child(args)),
     };
     let quiet = cli.global.quiet;
     let wraps_child = matches!(cli.command, Some(Command::Connect(_) | Command::Exec(_)));
@@ -424,4 +460,47 @@ pub(crate) fn say(text: &str) {
 /// The short help on stderr, for a bare `hallpass` without a terminal.
 fn short_help() {
     let _ = writeln!(std::io::stderr(), "{}", Cli::command().render_help());
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn words(line: &str) -> Vec<OsString> {
+        line.split(' ').map(OsString::from).collect()
+    }
+
+    #[test]
+    fn the_command_is_the_first_word_that_is_no_flag() {
+        for line in [
+            "hallpass connect --bad",
+            "hallpass -q --profile list exec r",
+            "hallpass --prefix=list exec",
+        ] {
+            assert!(wraps_child(&words(line)), "{line}");
+        }
+        for line in [
+            "hallpass list connect --bad",
+            "hallpass help exec --bogus",
+            "hallpass --profile connect list",
+            "hallpass",
+        ] {
+            assert!(!wraps_child(&words(line)), "{line}");
+        }
+    }
+
+    #[test]
+    fn the_flags_around_a_demo_hold_for_its_command() {
+        let around = Global {
+            quiet: true,
+            profile: Some("work".to_owned()),
+            prefix: Some("f12".to_owned()),
+            ..Global::default()
+        };
+        let global = |line: &str| parse(&words(line), Some(&around)).unwrap().global;
+        let inner = global("hallpass --json exec r -- x");
+        assert!(inner.json && inner.quiet && !inner.ascii);
+        assert_eq!((inner.profile, inner.prefix.as_deref()), (None, Some("f12")));
+        assert_eq!(global("hallpass --prefix f10 list").prefix.as_deref(), Some("f10"));
+    }
 }

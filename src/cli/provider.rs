@@ -173,11 +173,16 @@ fn test(test: &Test, frame: &Frame) -> Result<u8, Problem> {
     if statuses.is_empty() {
         return Ok(frame.code_of_nothing());
     }
-    Ok(u8::from(
-        statuses
-            .iter()
-            .any(|status| status.state == State::Fail || status.problem.is_some()),
-    ))
+    Ok(u8::from(statuses.iter().any(has_failed)))
+}
+
+/// Whether the provider cannot be used: what is only remarked upon does not keep it from answering.
+fn has_failed(status: &ProviderStatus) -> bool {
+    match status.state {
+        State::Fail => true,
+        State::Skipped => status.problem.is_some(),
+        State::Ok | State::Warn => false,
+    }
 }
 
 /// One provider with its ladder, a line a rung.
@@ -263,4 +268,22 @@ fn roles_of<'a>(name: &str, frame: &'a Frame) -> Vec<&'a str> {
 fn in_use(frame: &Frame) -> Vec<String> {
     let fields = frame.config.roles.iter().flat_map(|role| &role.fields);
     frame.providers.names(fields.flat_map(|field| field.source.providers()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_warning_is_no_failure() {
+        let failed = |state, problem: bool| {
+            has_failed(&ProviderStatus {
+                state,
+                problem: problem.then(|| Problem::new(&catalogue::NET_TIMEOUT, "x")),
+                ..ProviderStatus::new("vault", "vault", String::new())
+            })
+        };
+        assert!(failed(State::Fail, true) && failed(State::Skipped, true));
+        assert!(!failed(State::Warn, true) && !failed(State::Ok, false) && !failed(State::Skipped, false));
+    }
 }

@@ -238,6 +238,7 @@ impl<'a> Assembly<'_, 'a> {
         }
         if let Some(known) = known {
             self.check_path(written, known);
+            self.check_optional(written, known);
         }
         Field {
             name: written.name.clone(),

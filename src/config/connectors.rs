@@ -144,8 +144,10 @@ impl<'a> Catalog<'a> {
     }
 
     fn add(&mut self, scope: Scope<'_>, name: &str, table: &Table<'a>, place: Place<'a>) {
-        if let Some(first) = self.own.get(name) {
+        if let Some(first) = self.own.get_mut(name) {
             duplicate(&scope, "connector", name, &place, &first.place.location());
+            // Which of the two is meant is not known.
+            first.problems.extend(scope.into_problems());
             return;
         }
         let written = read(scope, name, table, place);

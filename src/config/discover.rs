@@ -8,7 +8,7 @@ use toml::de::DeTable;
 use super::LoadOptions;
 use super::report::{ProblemId, Report};
 use super::source::SourceFile;
-use super::trust::{read, trusted_folder, unreadable};
+use super::trust::{io_words, is_absent, read, says_absent, trusted_folder, unreadable};
 use super::walk::{expand_home, unknown_name};
 use crate::domain::problem::Problem;
 
@@ -50,16 +50,25 @@ pub(super) fn discover<'r>(options: &LoadOptions, config_dir: &Path, report: &'r
         seen: BTreeSet::new(),
         folders: BTreeSet::new(),
     };
-    if let Some(named) = options.named_folder().filter(|_| !config_dir.is_dir()) {
+    let is_none = || {
+        config_dir
+            .metadata()
+            .map_or_else(|error| says_absent(&error), |found| !found.is_dir())
+    };
+    if let Some(named) = options.named_folder().filter(|_| is_none()) {
         files.problem(no_folder(config_dir, named));
     }
     let mut profiles = Vec::new();
     let mut found_profile = false;
     for folder in [&options.system_dir, config_dir] {
-        if !files.folder_is_trusted(folder) {
+        let settings = folder.join("config.toml");
+        if let Err(id) = files.enter(folder) {
+            if !is_absent(&settings) {
+                files.unread_settings.push(id);
+            }
             continue;
         }
-        files.add_if_there(Contents::Settings, folder.join("config.toml"));
+        files.add_if_there(Contents::Settings, settings);
         let settings = files
             .read
             .last()
@@ -107,20 +116,14 @@ impl Files<'_> {
         self.report.file_problem(self.read.len(), problem)
     }
 
-    /// Whether others could put files into the folder; asked once for each.
-    fn folder_is_trusted(&mut self, folder: &Path) -> bool {
-        if self.folders.contains(folder) {
-            return true;
+    /// Looks whether the folder may be entered, and whether others could put files into it; asked once for each. One that is not there
+    /// is fine: it holds nothing.
+    fn enter(&mut self, folder: &Path) -> Result<(), ProblemId> {
+        if !self.folders.contains(folder) {
+            trusted_folder(folder).map_err(|problem| self.problem(problem))?;
+            self.folders.insert(folder.to_owned());
         }
-        if let Err(problem) = trusted_folder(folder) {
-            let id = self.problem(problem);
-            if folder.join("config.toml").symlink_metadata().is_ok() {
-                self.unread_settings.push(id);
-            }
-            return false;
-        }
-        self.folders.insert(folder.to_owned());
-        true
+        Ok(())
     }
 
     fn add(&mut self, contents: Contents, path: PathBuf) {
@@ -142,29 +145,49 @@ impl Files<'_> {
     }
 
     fn add_if_there(&mut self, contents: Contents, path: PathBuf) {
-        // A link that leads nowhere is there, and a mistake.
-        if path.symlink_metadata().is_ok() {
+        // A link that leads nowhere is there, and a mistake; so is what cannot be looked at.
+        if !is_absent(&path) {
             self.add(contents, path);
         }
     }
 
     fn add_all(&mut self, contents: &Contents, folder: &Path, pattern: &str) {
-        if !folder.is_dir() || !self.folder_is_trusted(folder) {
-            return;
-        }
-        for path in matching(folder, pattern) {
+        for path in self.matching(folder, pattern) {
             self.add(contents.clone(), path);
         }
     }
 
     fn add_connectors(&mut self, folder: &Path) {
-        if !folder.is_dir() || !self.folder_is_trusted(folder) {
-            return;
-        }
-        for path in matching(folder, "*.toml") {
+        for path in self.matching(folder, "*.toml") {
             let name = path.file_stem().map(|stem| stem.to_string_lossy().into_owned());
             self.add(Contents::Connector(name.unwrap_or_default()), path);
         }
+    }
+
+    /// Files of a folder whose names match, in the order of their names; hidden ones (an editor's) do not.
+    fn matching(&mut self, folder: &Path, pattern: &str) -> Vec<PathBuf> {
+        if self.enter(folder).is_err() {
+            return Vec::new();
+        }
+        let names = std::fs::read_dir(folder).and_then(|entries| {
+            let names = entries.map(|entry| Ok(entry?.file_name()));
+            names.collect::<std::io::Result<Vec<_>>>()
+        });
+        let names = match names {
+            Ok(names) => names,
+            Err(error) => {
+                if !says_absent(&error) {
+                    self.problem(unreadable(folder, io_words(&error)));
+                }
+                return Vec::new();
+            }
+        };
+        let names = names.into_iter().filter_map(|name| name.into_string().ok());
+        let mut names: Vec<String> = names
+            .filter(|name| !name.starts_with('.') && fits(pattern, name))
+            .collect();
+        names.sort();
+        names.into_iter().map(|name| folder.join(name)).collect()
     }
 
     /// Files of an `include` list: `~/` is the home folder, `*` and `?` work in the last part, relative to the folder of `config.toml`.
@@ -177,9 +200,9 @@ impl Files<'_> {
             let parent = path.parent().unwrap_or(folder).to_owned();
             if name.contains(['*', '?']) {
                 self.add_all(&Contents::Roles, &parent, &name);
-            } else if path.symlink_metadata().is_err() && text != "roles.toml" {
+            } else if is_absent(&path) && text != "roles.toml" {
                 self.problem(unreadable(&path, "`include` names it, and there is no such file"));
-            } else if self.folder_is_trusted(&parent) {
+            } else if self.enter(&parent).is_ok() {
                 self.add_if_there(Contents::Roles, path);
             }
         }
@@ -210,17 +233,6 @@ fn includes(text: &str) -> Includes {
         list: list(root.get_ref()),
         profiles: profiles.collect(),
     }
-}
-
-/// Files of a folder whose names match, in the order of their names; hidden ones (an editor's) do not.
-fn matching(folder: &Path, pattern: &str) -> Vec<PathBuf> {
-    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
-    let names = entries.filter_map(|entry| entry.file_name().into_string().ok());
-    let mut names: Vec<String> = names
-        .filter(|name| !name.starts_with('.') && fits(pattern, name))
-        .collect();
-    names.sort();
-    names.into_iter().map(|name| folder.join(name)).collect()
 }
 
 /// `*` stands for any characters, `?` for one.

@@ -10,7 +10,7 @@ use super::report::{Place, ProblemId, Report, Scope};
 use super::roles::{self, Declared, World};
 use super::settings::{SETTINGS_KEYS, Settings, sections};
 use super::source::{SourceFile, shown};
-use super::walk::{Key, Table, Takes};
+use super::walk::{Key, Table, Takes, check_entry};
 use super::{BrokenRole, Config, Folders, LoadOptions};
 use crate::domain::catalogue;
 use crate::domain::problem::Problem;
@@ -40,6 +40,12 @@ struct Tree<'a> {
 impl<'a> Tree<'a> {
     fn muted(&self) -> bool {
         !self.broken.is_empty()
+    }
+
+    /// The file's name, as messages call it.
+    fn name(&self) -> String {
+        let name = self.file.path.file_name();
+        name.map_or_else(|| "the file".to_owned(), |name| name.to_string_lossy().into_owned())
     }
 
     fn beginning(&self) -> Place<'a> {
@@ -155,6 +161,7 @@ fn declarations<'a>(
     for tree in trees {
         let scope = Scope::new(report, tree.muted());
         if let Contents::Connector(name) = tree.contents {
+            scope.adopt(&tree.broken);
             let table = connectors::open_file(&scope, tree.file, tree.root.get_ref(), name);
             found.catalog.declare_file(scope, name, &table, tree.beginning());
             continue;
@@ -162,7 +169,7 @@ fn declarations<'a>(
         let root = open_root(&scope, tree);
         if *tree.contents == Contents::Settings {
             found.settings.read(&scope, &root);
-            found.doubt(tree, &root, &scope);
+            found.doubt(report, tree, &root);
             let own = Scope::new(report, tree.muted());
             for entry in sections(&own, &root, "providers") {
                 found.providers.declare(&own, &entry, &mut found.names);
@@ -185,7 +192,7 @@ const POLICIES: [&str; 3] = ["defaults", "environments", "recordings"];
 impl Declarations<'_> {
     /// Where a file cannot be parsed and may hold policies, or a table of it has a name that may be meant for them, no role is opened: it
     /// could have said that they must be recorded. The same with providers and those that are read from them.
-    fn doubt(&mut self, tree: &Tree<'_>, root: &Table<'_>, scope: &Scope<'_>) {
+    fn doubt(&mut self, report: &Report, tree: &Tree<'_>, root: &Table<'_>) {
         let text = &tree.file.text;
         if POLICIES.iter().any(|section| text.contains(section)) {
             self.settings.policies.add_problems(tree.broken.clone());
@@ -198,10 +205,15 @@ impl Declarations<'_> {
             if keys.iter().any(|key| key.name == entry.name) || !entry.value.get_ref().is_table() {
                 continue;
             }
+            // The same problem once more, by itself: roles are refused for this entry, not for what else is wrong in the file.
+            let own = Scope::new(report, tree.muted());
+            check_entry(&own, &entry, &tree.name(), &keys);
             let meant = suggest::nearest(entry.name, SETTINGS_KEYS.iter().map(|key| key.name));
             match meant.first().map(String::as_str) {
-                Some("providers") => self.providers.add_problems(scope.problems()),
-                Some(section) if POLICIES.contains(&section) => self.settings.policies.add_problems(scope.problems()),
+                Some("providers") => self.providers.add_problems(own.into_problems()),
+                Some(section) if POLICIES.contains(&section) => {
+                    self.settings.policies.add_problems(own.into_problems());
+                }
                 _ => {}
             }
         }
@@ -213,7 +225,7 @@ fn read_roles<'a>(world: &World<'_>, roots: &[(&'a Tree<'a>, Table<'a>)]) -> (Ve
     for (tree, root) in roots {
         let scope = Scope::new(world.report, tree.muted());
         for entry in sections(&scope, root, "templates") {
-            declared.template(world, &entry, tree.muted());
+            declared.template(world, &entry, tree.muted(), &tree.broken);
         }
     }
     for (tree, root) in roots {
@@ -230,13 +242,7 @@ fn read_roles<'a>(world: &World<'_>, roots: &[(&'a Tree<'a>, Table<'a>)]) -> (Ve
 /// The root table of a settings or role file.
 fn open_root<'a>(scope: &Scope<'_>, tree: &'a Tree<'a>) -> Table<'a> {
     let keys = root_keys(*tree.contents == Contents::Settings);
-    let name = tree
-        .file
-        .path
-        .file_name()
-        .map(|name| name.to_string_lossy().into_owned());
-    let what = name.unwrap_or_else(|| "the file".to_owned());
-    Table::of(scope, tree.file, tree.root.get_ref(), "", &what, &keys)
+    Table::of(scope, tree.file, tree.root.get_ref(), "", &tree.name(), &keys)
 }
 
 /// What stands at the root of `config.toml`, or of a role file.
@@ -258,6 +264,7 @@ fn parse<'a>(contents: &'a Contents, file: &'a SourceFile, report: &Report) -> T
     let mut broken = Vec::new();
     let mut broken_roles = Vec::new();
     let mut lines = Vec::new();
+    let mut last: Option<ProblemId> = None;
     if errors.is_empty() {
         file.hide_secrets(root.get_ref());
     }
@@ -268,24 +275,34 @@ fn parse<'a>(contents: &'a Contents, file: &'a SourceFile, report: &Report) -> T
             span: span.clone(),
         };
         let line = place.location().line;
-        if lines.contains(&line) || lines.len() >= MOST_REPORTED {
+        let is_duplicate = error.message().starts_with("duplicate key");
+        // What is not told of is wrong all the same: which roles it concerns is not looked for, so it is all of them.
+        if lines.contains(&line) {
+            broken.extend(last.filter(|_| !is_duplicate));
             continue;
+        }
+        if lines.len() >= MOST_REPORTED {
+            broken.extend(last);
+            break;
         }
         lines.push(line);
         let scope = Scope::new(report, false);
-        if error.message().starts_with("duplicate key") {
+        let role = if is_duplicate {
             let role = file.role_header_above(span.start);
             scope.problem_without_line(&place, given_twice(&place, role.as_deref(), root.get_ref()));
-            // Which of two values is meant is not known: their role cannot be opened, the file's others can.
-            if let Some(role) = role {
-                broken_roles.extend(scope.into_problems().into_iter().map(|id| (role.clone(), id)));
-                continue;
-            }
+            role
         } else {
             let message = format!("this is not valid TOML: {}", syntax_words(error.message()));
             scope.problem(&place, Problem::new(&catalogue::CONFIG_SYNTAX, message));
+            None
+        };
+        let problems = scope.into_problems();
+        last = problems.last().copied();
+        match role {
+            // Which of two values is meant is not known: their role cannot be opened, the file's others can.
+            Some(role) => broken_roles.extend(problems.into_iter().map(|id| (role.clone(), id))),
+            None => broken.extend(problems),
         }
-        broken.extend(scope.into_problems());
     }
     Tree {
         file,

@@ -83,15 +83,19 @@ pub(super) struct World<'w> {
 }
 
 impl<'a> Declared<'a> {
-    pub(super) fn template(&mut self, world: &World<'_>, entry: &Entry<'a>, muted: bool) {
+    /// Adds a template. `file_problems` are those that leave open what the templates of its file say.
+    pub(super) fn template(&mut self, world: &World<'_>, entry: &Entry<'a>, muted: bool, file_problems: &[ProblemId]) {
         let scope = Scope::new(world.report, muted);
+        scope.adopt(file_problems);
         if !check_name(&scope, entry, "template") {
             return;
         }
         let owner = format!("template \"{}\"", entry.name);
-        if let Some(first) = self.templates.get(entry.name) {
-            let first = first.entry.key_place().location();
-            super::walk::duplicate(&scope, "template", entry.name, &entry.key_place(), &first);
+        if let Some(first) = self.templates.get_mut(entry.name) {
+            let place = first.entry.key_place().location();
+            super::walk::duplicate(&scope, "template", entry.name, &entry.key_place(), &place);
+            // Which of the two is meant is not known.
+            first.problems.extend(scope.into_problems());
             return;
         }
         if let Ok(written) = write(world, scope, entry, &owner) {

@@ -97,11 +97,7 @@ impl SourceFile {
 
     /// Where the first `[roles.NAME…]` header of this role begins.
     pub(super) fn first_role_header(&self, role: &str) -> Option<usize> {
-        let begins = |line: &Range<usize>| {
-            let rest = self.text[line.clone()].trim().strip_prefix("[roles.");
-            rest.and_then(|rest| rest.strip_prefix(role))
-                .is_some_and(|rest| rest.starts_with([']', '.']))
-        };
+        let begins = |line: &Range<usize>| role_of_header(&self.text[line.clone()]).is_some_and(|name| name == role);
         (0..self.lines.len())
             .map(|index| self.line_range(index))
             .find(begins)
@@ -113,12 +109,20 @@ impl SourceFile {
         let last = self.line_index(offset);
         let header = (0..=last)
             .rev()
-            .map(|index| self.text[self.line_range(index)].trim())
-            .find(|line| line.starts_with('['))?;
-        let name = header.strip_prefix("[roles.")?;
-        let end = name.find([']', '.'])?;
-        Some(name[..end].trim().trim_matches(['"', '\'']).to_owned())
+            .map(|index| &self.text[self.line_range(index)])
+            .find(|line| line.trim_start().starts_with('['))?;
+        role_of_header(header)
     }
+}
+
+/// The role that a header is about, whatever its quotes and blanks: `[roles."db.prod".fields]`; none for any other line.
+fn role_of_header(line: &str) -> Option<String> {
+    if !line.trim_start().starts_with('[') {
+        return None;
+    }
+    let root = DeTable::parse(line).ok()?;
+    let roles = root.get_ref().get("roles")?.get_ref().as_table()?;
+    roles.keys().next().map(|name| name.get_ref().to_string())
 }
 
 /// Keys whose value is shown even where the file is no valid TOML.

@@ -1,5 +1,6 @@
 //! Whole configurations: what they load to, and what is said about wrong ones (`tests/fixtures/config`, message beside each file).
 
+mod doubt;
 mod hostile;
 mod settings;
 

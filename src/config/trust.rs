@@ -46,16 +46,29 @@ fn read_text(file: &mut File) -> Result<String, &'static str> {
     String::from_utf8(bytes).map_err(|_| "it is not UTF-8 text")
 }
 
-/// Looks whether others could put a file of their own into the folder.
+/// Looks whether the folder may be entered, and whether others could put a file of their own into it. One that is not there holds no file
+/// either, and is fine.
 ///
 /// # Errors
-/// They could.
+/// It may not, or they could.
 pub(super) fn trusted_folder(folder: &Path) -> Result<(), Problem> {
-    match std::fs::metadata(folder) {
+    // The folder's own name for itself is found by those alone who may enter.
+    match std::fs::metadata(folder.join(".")) {
         Ok(metadata) => trusted(folder, &metadata, "folder"),
-        // A folder that is not there holds no file either; one that cannot be looked at will fail at the file.
-        Err(_) => Ok(()),
+        Err(error) if says_absent(&error) => Ok(()),
+        Err(error) => Err(unreadable(folder, io_words(&error))),
     }
+}
+
+/// Whether nothing has this name. What cannot be looked at may well be there.
+pub(super) fn is_absent(path: &Path) -> bool {
+    path.symlink_metadata().is_err_and(|error| says_absent(&error))
+}
+
+/// Whether the error says that there is nothing: what stands where a folder should be holds no files.
+pub(super) fn says_absent(error: &std::io::Error) -> bool {
+    use std::io::ErrorKind;
+    matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory)
 }
 
 fn trusted(path: &Path, metadata: &std::fs::Metadata, noun: &str) -> Result<(), Problem> {
@@ -101,7 +114,7 @@ fn shown_path(path: &Path) -> String {
     printable(&path.display().to_string())
 }
 
-fn io_words(error: &std::io::Error) -> &'static str {
+pub(super) fn io_words(error: &std::io::Error) -> &'static str {
     use std::io::ErrorKind;
     match error.kind() {
         ErrorKind::NotFound => "there is no such file",

@@ -157,10 +157,11 @@ impl Field {
 
     /// Whether white space around this secret of its own is taken off.
     pub fn trims(&self, reference: &SecretRef) -> bool {
-        self.trim
-            || self
-                .parts_of(reference)
-                .is_some_and(|mut parts| parts.all(|part| part.trim))
+        match self.parts_of(reference) {
+            // What its own option takes off stands around the whole text.
+            Some(mut parts) => parts.all(|part| part.trim),
+            None => self.trim,
+        }
     }
 
     /// The parts of its template that are made of this secret; none if it is no template.

@@ -28,14 +28,14 @@ pub(super) fn expand(
             words.extend(expand_file(file, role, env)?);
         }
         for word in &connector.words {
-            words.push(fill(word, role, Some(connector), env)?.unwrap_or_default());
+            words.push(fill(word, role, Some(connector), env)?.text);
         }
         for group in &connector.arguments {
             words.extend(expand_group(group, role, connector, env)?);
         }
     }
     for word in own.iter().chain(&role.args) {
-        words.push(fill(word, role, connector, env)?.unwrap_or_default());
+        words.push(fill(word, role, connector, env)?.text);
     }
     Ok(words)
 }
@@ -93,21 +93,32 @@ fn expand_group(
     }
     let mut words = Vec::new();
     for word in &group.words {
-        match fill(word, role, Some(connector), env)? {
-            Some(word) => words.push(word),
-            None => return Ok(Vec::new()),
+        let filled = fill(word, role, Some(connector), env)?;
+        if !filled.complete {
+            return Ok(Vec::new());
         }
+        words.push(filled.text);
     }
     Ok(words)
 }
 
-/// One word with every `{FIELD}` replaced; none if one of the fields has no value.
-fn fill(word: &str, role: &Role, connector: Option<&Connector>, env: &ChildEnv) -> Result<Option<String>, Problem> {
-    let mut filled = String::new();
+/// One word with its fields placed.
+struct Filled {
+    text: String,
+    /// Whether each of its fields has a value: one that has none is placed as nothing.
+    complete: bool,
+}
+
+/// Replaces every `{FIELD}` of a word.
+fn fill(word: &str, role: &Role, connector: Option<&Connector>, env: &ChildEnv) -> Result<Filled, Problem> {
+    let mut filled = Filled {
+        text: String::new(),
+        complete: true,
+    };
     for piece in placeholder::pieces(word) {
         let name = match piece {
             Piece::Text(text) => {
-                filled.push_str(text);
+                filled.text.push_str(text);
                 continue;
             }
             Piece::Field { name, .. } => name,
@@ -120,15 +131,15 @@ fn fill(word: &str, role: &Role, connector: Option<&Connector>, env: &ChildEnv) 
                     return Err(in_argument(name, role, field));
                 }
                 match text_of(field, allowed, env) {
-                    Some(text) if !text.is_empty() => filled.push_str(&text),
-                    _ => return Ok(None),
+                    Some(text) if !text.is_empty() => filled.text.push_str(&text),
+                    _ => filled.complete = false,
                 }
             }
-            None if known.is_some() => return Ok(None),
-            None => filled.push_str(&format!("{{{name}}}")),
+            None if known.is_some() => filled.complete = false,
+            None => filled.text.push_str(&format!("{{{name}}}")),
         }
     }
-    Ok(Some(filled))
+    Ok(filled)
 }
 
 /// The text of a field that may stand in an argument.

@@ -126,7 +126,7 @@ pub(super) fn insert(field: &Field, value: Value, built: &mut Built) -> Result<(
     match value {
         Value::Absent | Value::Token => {}
         Value::Plain(text) if field.via == Via::File => {
-            put_file(field, SecretValue::from_text(text), false, built);
+            put_file(field, SecretValue::from_text(text), field.masked, built);
         }
         // Plain text that the role file admits to be a secret is masked like one.
         Value::Plain(text) if field.masked => put_variable(field, SecretValue::from_text(text), built)?,
@@ -152,6 +152,7 @@ pub(super) fn insert(field: &Field, value: Value, built: &mut Built) -> Result<(
             match field.via {
                 Via::Env => put_variable(field, value, built)?,
                 Via::File => put_file(field, value, masked, built),
+                // Refused before anything is read.
                 Via::Agent => return Err(super::resolve::not_built(super::resolve::VIA_AGENT)),
             }
         }

@@ -58,6 +58,14 @@ pub(super) async fn fields(
     deadline: tokio::time::Instant,
     limit: Duration,
 ) -> Result<(Vec<Value>, Vec<Held>), Vec<Problem>> {
+    let not_built = role
+        .fields
+        .iter()
+        .filter_map(|field| Some((not_built_of(field)?, field)));
+    let not_built: Vec<Problem> = together(not_built.collect(), role);
+    if !not_built.is_empty() {
+        return Err(not_built);
+    }
     let mut wanted: BTreeMap<&str, Vec<SecretId>> = BTreeMap::new();
     for reference in role.fields.iter().flat_map(|field| field.source.references()) {
         let ids = wanted.entry(&reference.id.provider).or_default();
@@ -71,29 +79,35 @@ pub(super) async fn fields(
     let reads: Reads = join_all(groups).await.into_iter().flatten().collect();
 
     let mut values = Vec::new();
-    let mut failed: Vec<(Problem, Vec<&str>)> = Vec::new();
+    let mut failed: Vec<(Problem, &Field)> = Vec::new();
     for field in &role.fields {
         match value(field, &reads) {
             Ok(value) => values.push(value),
-            Err(problem) => {
-                // One sealed Vault is one problem, however many fields wait for it.
-                let same = |other: &Problem| other.code == problem.code && other.what == problem.what;
-                match failed.iter_mut().find(|(other, _)| same(other)) {
-                    Some((_, names)) => names.push(&field.name),
-                    None => failed.push((in_role(problem, role, field), vec![&field.name])),
-                }
-            }
+            Err(problem) => failed.push((problem, field)),
         }
     }
     if failed.is_empty() {
         let leases = reads.into_values().filter_map(|read| read.result.ok()?.lease);
         return Ok((values, leases.collect()));
     }
+    Err(together(failed, role))
+}
+
+/// Each problem once, with the names of its fields: one sealed Vault is one problem, however many fields wait for it.
+fn together(failed: Vec<(Problem, &Field)>, role: &Role) -> Vec<Problem> {
+    let mut found: Vec<(Problem, Vec<&str>)> = Vec::new();
+    for (problem, field) in failed {
+        let same = |other: &Problem| other.code == problem.code && other.what == problem.what;
+        match found.iter_mut().find(|(other, _)| same(other)) {
+            Some((_, names)) => names.push(&field.name),
+            None => found.push((in_role(problem, role, field), vec![&field.name])),
+        }
+    }
     let named = |(mut problem, names): (Problem, Vec<&str>)| {
         problem.what = format!("{}, for {}", problem.what, names.join(", "));
         problem
     };
-    Err(failed.into_iter().map(named).collect())
+    found.into_iter().map(named).collect()
 }
 
 /// Reads all the secrets of one provider.
@@ -217,10 +231,7 @@ pub(super) fn not_built(what: &str) -> Problem {
 
 /// What of the field itself, whatever its provider says, is not built yet.
 pub(crate) fn not_built_of(field: &Field) -> Option<Problem> {
-    match (&field.source, field.via) {
-        (source, Via::Agent) if source.is_secret() => Some(not_built(VIA_AGENT)),
-        _ => None,
-    }
+    (field.via == Via::Agent).then(|| not_built(VIA_AGENT))
 }
 
 fn read_of<'a>(reference: &SecretRef, reads: &'a Reads) -> Result<(&'a Fetched, Use), Problem> {
@@ -261,6 +272,7 @@ fn from(
 ) -> Result<Option<(SecretValue, Use)>, Problem> {
     let (fetched, _) = read_of(reference, reads)?;
     let mut names = Vec::new();
+    let mut null = None;
     for key in keys {
         match fetched.payload.pick(Some(key)) {
             Ok(value) => {
@@ -271,14 +283,17 @@ fn from(
                 return Ok(Some((value, used)));
             }
             Err(PickError::NoSuchKey { names: there, .. }) => names = there,
-            Err(PickError::Null { .. }) => {}
+            Err(error @ PickError::Null { .. }) => null = null.or(Some(error)),
             Err(error) => return Err(explain(&error, reference)),
         }
     }
     if !required {
         return Ok(None);
     }
-    Err(none_of(keys, &names, reference, field))
+    Err(match null {
+        Some(error) => explain(&error, reference),
+        None => none_of(keys, &names, reference, field),
+    })
 }
 
 /// The secret of `from` has none of the keys that would fill the field.
@@ -377,11 +392,24 @@ pub(crate) fn explain(error: &PickError, reference: &SecretRef) -> Problem {
                 .similar(nearest(key, names.iter().map(String::as_str)))
         }
         PickError::NotJson { .. } | PickError::Null { .. } => {
+            // `from` asks for one key after the other: what is wrong is the same for every field.
+            let of_from = matches!(error, PickError::NotJson { .. }) && reference.key.is_none();
             let code = match (error, reference.id.kind.provider_kind()) {
                 (PickError::Null { .. }, _) => &catalogue::REF_NULL,
                 (_, ProviderKind::Aws) => &catalogue::AWS_NOT_JSON,
                 _ => &catalogue::REF_NOT_JSON,
             };
+            if of_from {
+                let what = format!(
+                    "`{reference}`: the secret is a text and not a JSON object, so `from` fills no field of it"
+                );
+                return Problem::new(code, what).fixes(vec![
+                    format!(
+                        "name it in the field that takes the whole text: fields.NAME = {{ secret = \"{reference}\" }}"
+                    ),
+                    "or store a JSON object, with a key for each field".to_owned(),
+                ]);
+            }
             Problem::new(code, format!("`{reference}`: {error}"))
         }
     }

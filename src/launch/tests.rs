@@ -390,3 +390,63 @@ fn the_preview_shows_what_the_launch_passes() {
     assert_eq!(preview(&home.config, role), "redis-cli -h h -p 6379 -n 0");
     assert_eq!(home.launch("r", &[]).unwrap().args.join(" "), "-h h -p 6379 -n 0");
 }
+
+/// What the plan's redactor leaves of a text.
+fn redacted(plan: &LaunchPlan, text: &str) -> String {
+    let mut redactor = plan.env.redactor();
+    let mut shown = Vec::new();
+    redactor.push(text.as_bytes(), &mut shown);
+    redactor.finish(&mut shown);
+    String::from_utf8(shown).unwrap()
+}
+
+#[test]
+fn plain_text_that_is_a_secret_is_masked_also_where_a_file_carries_it() {
+    let home = Home::new(
+        "[roles.r]\nconnector = \"redis\"\ncommand = [\"true\"]\nallow_plaintext = true\nfields.REDIS_HOST = \"h\"\nfields.REDISCLI_AUTH = { literal = \"typed-Xq9w\", via = \"file\" }\nfields.NOTE = { literal = \"shown-Xq9w\", via = \"file\" }\n",
+        &[],
+    );
+    let plan = home.launch("r", &[]).unwrap();
+    assert!(!redacted(&plan, "typed-Xq9w\n").contains("Xq9w"));
+    assert!(redacted(&plan, "shown-Xq9w\n").contains("shown-Xq9w"));
+}
+
+#[test]
+fn what_is_wrong_with_the_secret_of_from_is_told_as_it_is() {
+    let roles = "[roles.null]\ncommand = [\"true\"]\nfrom = \"envjson:NULL\"\nmap = { A = \"user\" }\n[roles.text]\ncommand = [\"true\"]\nfrom = \"env:TEXT\"\nmap = { A = \"user\", B = \"password\", C = \"host\" }\n[roles.lacks]\ncommand = [\"true\"]\nfrom = \"envjson:NULL\"\nmap = { A = \"login\" }\n";
+    let home = Home::new(roles, &[("NULL", r#"{"user": null}"#), ("TEXT", "s3cret-text")]);
+    let problems = |role: &str| home.launch(role, &[]).err().unwrap();
+    assert_eq!(codes(&problems("null")), ["E-REF-NULL"]);
+    assert_eq!(codes(&problems("lacks")), ["E-CONFIG-FIELD-MISSING"]);
+    let text = problems("text");
+    assert_eq!(codes(&text), ["E-REF-NOT-JSON"], "one problem for all fields");
+    assert!(
+        text[0].what.ends_with(", for A, B, C") && !text[0].what.contains("`user`"),
+        "{}",
+        text[0]
+    );
+}
+
+#[test]
+fn a_plain_field_for_an_agent_is_refused_like_a_secret_one() {
+    let home = Home::new(
+        "[roles.a]\ncommand = [\"true\"]\n[roles.a.fields]\nKEY = { literal = \"k\", via = \"agent\" }\nOTHER = { secret = \"env:NOT_THERE\", via = \"agent\" }\n",
+        &[],
+    );
+    let problems = home.launch("a", &[]).err().unwrap();
+    assert_eq!(codes(&problems), ["E-PROVIDER-NOT-BUILT"], "nothing was read");
+    assert!(problems[0].what.ends_with(", for KEY, OTHER"), "{}", problems[0]);
+}
+
+#[test]
+fn a_field_without_a_value_leaves_the_rest_of_its_word() {
+    let home = Home::new(
+        "[connectors.c]\ncommand = [\"true\", \"--host={HOST}\"]\narguments = [{ words = [\"--port={PORT}\"] }]\nfields = { HOST = {}, PORT = {}, TITLE = {} }\n[roles.a]\nconnector = \"c\"\nargs = [\"--title={TITLE}\", \"{TITLE}\"]\nfields = { PORT = \"\", TITLE = \"\" }\n",
+        &[],
+    );
+    assert_eq!(
+        home.launch("a", &[]).unwrap().args,
+        ["--host=", "--title=", ""],
+        "only a group is left out"
+    );
+}

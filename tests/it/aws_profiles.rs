@@ -3,7 +3,7 @@
 
 use serde_json::json;
 
-use crate::aws_sessions::{FURTHER, LAST, OWN, both_refused, cloud, home, opens_as};
+use crate::aws_sessions::{FURTHER, LAST, OWN, both_refused, cloud, home, of_boto, opens_as};
 use crate::liar::Liar;
 use crate::sandbox::Sandbox;
 use crate::tmux::Tmux;
@@ -156,38 +156,85 @@ fn a_program_of_a_profile_cannot_touch_the_terminal() {
 const OF_SESSION: &str = ".aws/sso/cache/ee0bfd2552fbd840c02cc48b6e823320543c450f.json";
 const OF_START_PAGE: &str = ".aws/sso/cache/a51746d4aa793ae07b25e90c3a5db96fc7832bd7.json";
 
-#[test]
-fn sso_opens_a_session() {
-    let liar = cloud();
-    let sandbox = home(&liar);
-    let role = "sso_account_id = 123456789012\nsso_role_name = DBA\nregion = eu-west-1\n";
+/// A home whose profiles log in by SSO, of the newer form and of the older one.
+fn sso_home(liar: &Liar) -> Sandbox {
+    let sandbox = home(liar);
+    let role = |name: &str| format!("sso_account_id = 123456789012\nsso_role_name = {name}\nregion = eu-west-1\n");
     let start = "sso_start_url = https://corp.awsapps.com/start\nsso_region = eu-west-1\n";
     let sections = [
-        format!("[profile work]\nsso_session = corp\n{role}[sso-session corp]\n{start}"),
-        format!("[profile legacy]\n{start}{role}"),
+        format!(
+            "[sso-session corp]\n{start}[profile work]\nsso_session = corp\n{}",
+            role("DBA")
+        ),
+        format!("[profile stranger]\nsso_session = corp\n{}", role("Nobody")),
+        format!("[profile legacy]\n{start}{}", role("DBA")),
         assuming("over-sso", "further", "source_profile = work"),
     ];
     sandbox.write(".aws/config", &sections.concat());
-    let cached = |file: &str, token: &str| {
-        let cached = json!({
-            "startUrl": "https://corp.awsapps.com/start", "region": "eu-west-1", "accessToken": token, "expiresAt": "2099-01-01T00:00:00Z",
-        });
-        sandbox.write(file, &cached.to_string());
-    };
-    // Each form has its own file: with one of them, the other has not logged in.
-    cached(OF_SESSION, "canary-sso");
-    open(&liar, &sandbox, &[("work", OWN), ("over-sso", FURTHER)]);
-    refused(&sandbox, &[("legacy", "E-AWS-EXPIRED-SSO", "SSOTokenLoadError")]);
-    cached(OF_START_PAGE, "canary-sso");
-    open(&liar, &sandbox, &[("legacy", OWN)]);
-    for file in [OF_SESSION, OF_START_PAGE] {
-        cached(file, "canary-revoked");
+    sandbox
+}
+
+/// Writes the file of a login with this token and this end; with a refresh token, that and what it was registered with.
+fn cached(sandbox: &Sandbox, file: &str, token: &str, until: &str, refresh: Option<&str>) {
+    let mut cached = json!({ "startUrl": "https://corp.awsapps.com/start", "region": "eu-west-1", "accessToken": token, "expiresAt": until });
+    if let Some(refresh) = refresh {
+        cached["clientId"] = "client".into();
+        cached["clientSecret"] = "canary-client".into();
+        cached["registrationExpiresAt"] = LATER.into();
+        cached["refreshToken"] = refresh.into();
     }
+    sandbox.write(file, &cached.to_string());
+}
+
+const BEFORE: &str = "2020-01-01T00:00:00Z";
+const LATER: &str = "2099-01-01T00:00:00Z";
+
+#[test]
+fn sso_opens_a_session() {
+    let liar = cloud();
+    let sandbox = sso_home(&liar);
+    // Each form has its own file: with one of them, the other has not logged in.
+    cached(&sandbox, OF_SESSION, "canary-sso", LATER, None);
+    open(&liar, &sandbox, &[("work", OWN), ("over-sso", FURTHER)]);
     refused(
         &sandbox,
         &[
-            ("work", "E-AWS-EXPIRED-SSO", "UnauthorizedSSOTokenError"),
-            ("legacy", "E-AWS-EXPIRED-SSO", "UnauthorizedSSOTokenError"),
+            ("legacy", "E-AWS-EXPIRED-SSO", "SSOTokenLoadError"),
+            ("stranger", "E-AWS-SSO", "ForbiddenException"),
         ],
     );
+    cached(&sandbox, OF_START_PAGE, "canary-sso", LATER, None);
+    open(&liar, &sandbox, &[("legacy", OWN)]);
+    for (token, until, of_session) in [
+        ("canary-revoked", LATER, "UnauthorizedSSOTokenError"),
+        ("canary-sso", BEFORE, "TokenRetrievalError"),
+    ] {
+        for file in [OF_SESSION, OF_START_PAGE] {
+            cached(&sandbox, file, token, until, None);
+        }
+        refused(
+            &sandbox,
+            &[
+                ("work", "E-AWS-EXPIRED-SSO", of_session),
+                ("legacy", "E-AWS-EXPIRED-SSO", "UnauthorizedSSOTokenError"),
+            ],
+        );
+    }
+}
+
+#[test]
+fn an_sso_login_that_one_client_renews_serves_the_other() {
+    let liar = cloud();
+    let sandbox = sso_home(&liar);
+    let renewals = || liar.asked().iter().filter(|request| request.contains("/token")).count();
+    cached(&sandbox, OF_SESSION, "canary-old", BEFORE, Some("canary-refresh"));
+    open(&liar, &sandbox, &[("work", OWN)]);
+    assert_eq!(renewals(), 1, "by hallpass");
+    cached(&sandbox, OF_SESSION, "canary-old", BEFORE, Some("canary-refresh"));
+    assert_eq!(of_boto(&sandbox, Some("work"))["SecretString"], "the-value");
+    assert_eq!(renewals(), 2, "by AWS' own client");
+    open(&liar, &sandbox, &[("work", OWN)]);
+    assert_eq!(renewals(), 2, "it still holds");
+    cached(&sandbox, OF_SESSION, "canary-old", BEFORE, Some("canary-used"));
+    refused(&sandbox, &[("work", "E-AWS-EXPIRED-SSO", "TokenRetrievalError")]);
 }

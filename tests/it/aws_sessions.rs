@@ -41,18 +41,24 @@ pub fn cloud() -> Liar {
             "/latest/meta-data/iam/security-credentials/box-role" if has_token => http("200 OK", "", &keys.to_string()),
             "/bare/latest/meta-data/iam/security-credentials/" => http("404 Not Found", "", ""),
             path if path.starts_with("/federation/credentials?") => {
-                let for_role = path.contains("role_name=DBA") && path.contains("account_id=123456789012");
-                if for_role && head.contains("x-amz-sso_bearer_token: canary-sso") {
+                let refused = |status: &str, kind: &str| http(status, "", &json!({ "__type": kind, "message": "no" }).to_string());
+                if !head.contains("x-amz-sso_bearer_token: canary-sso") {
+                    refused("401 Unauthorized", "UnauthorizedException")
+                } else if path.contains("role_name=DBA") && path.contains("account_id=123456789012") {
                     let keys = json!({
                         "accessKeyId": OWN, "secretAccessKey": "canary-own-key", "sessionToken": "canary-own-token",
                         "expiration": 4_000_000_000_000_i64,
                     });
                     http("200 OK", "", &json!({ "roleCredentials": keys }).to_string())
                 } else {
-                    let refused = json!({ "__type": "UnauthorizedException", "message": "Session token not found or invalid" });
-                    http("401 Unauthorized", "", &refused.to_string())
+                    refused("403 Forbidden", "ForbiddenException")
                 }
             }
+            "/token" if request.contains("\"canary-refresh\"") && request.contains("\"canary-client\"") => {
+                let issued = json!({ "accessToken": "canary-sso", "expiresIn": 28800, "tokenType": "Bearer", "refreshToken": "canary-refresh" });
+                http("200 OK", "", &issued.to_string())
+            }
+            "/token" => http("400 Bad Request", "", &json!({ "error": "invalid_grant", "error_description": "no" }).to_string()),
             "/" if request.contains("Action=AssumeRoleWithWebIdentity") => {
                 if request.contains("canary.jwt") {
                     sts("AssumeRoleWithWebIdentity", OWN)
@@ -111,7 +117,7 @@ pub fn home(liar: &Liar) -> Sandbox {
 }
 
 /// What AWS' own client reads in the same environment.
-fn of_boto(sandbox: &Sandbox, profile: Option<&str>) -> Value {
+pub fn of_boto(sandbox: &Sandbox, profile: Option<&str>) -> Value {
     let env: Vec<(&str, &str)> = sandbox
         .env()
         .iter()
@@ -126,7 +132,7 @@ fn of_boto(sandbox: &Sandbox, profile: Option<&str>) -> Value {
 }
 
 /// Who signed the last read of a secret, and with which session token.
-fn reader(liar: &Liar) -> (String, bool) {
+pub fn reader(liar: &Liar) -> (String, bool) {
     let asked = liar.asked();
     let read = asked
         .iter()

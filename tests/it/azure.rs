@@ -1,12 +1,14 @@
 //! Azure Key Vault through the real binary, against the double: every style of reference, every login, rotation, what a check learns
-//! without reading a value; and Microsoft's own client with the same questions to the same double, faults included.
+//! without reading a value.
 
+use std::path::Path;
 use std::process::Command;
+use std::sync::OnceLock;
 
 use serde_json::{Value, json};
 
 use crate::request;
-use crate::sandbox::{Sandbox, finish};
+use crate::sandbox::{HALLPASS, Outcome, Sandbox, finish};
 use crate::servers::{servers, unique};
 use crate::tmux::Tmux;
 
@@ -158,33 +160,18 @@ pub fn checked(sandbox: &Sandbox, code: i32) -> Value {
     serde_json::from_str(&outcome.stdout).unwrap()
 }
 
-/// Runs Microsoft's client.
-#[track_caller]
-fn microsoft(order: &Value, env: &[(&str, &str)]) -> String {
-    let mut python = Command::new(&servers().python);
-    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it/azure_client.py");
-    python
-        .arg(script)
-        .env_clear()
-        .env("PYTHONPATH", &servers().python_path)
-        .env("PYTHONDONTWRITEBYTECODE", "1");
-    python.envs(env.iter().copied());
-    finish(python, order.to_string().as_bytes()).expect_code(0).stdout
-}
-
-/// What Microsoft's client answers to the question for one secret.
-#[track_caller]
-fn microsoft_reads(login: &Value, name: &str, version: Option<&str>, env: &[(&str, &str)]) -> Value {
-    let mut ask = json!({ "name": name });
-    if let Some(version) = version {
-        ask["version"] = version.into();
-    }
-    let order = json!({ "url": servers().azure_url, "ca": servers().ca, "login": login, "ask": [ask] });
-    serde_json::from_str::<Value>(&microsoft(&order, env)).unwrap()[0].clone()
-}
-
-fn by_secret(app: &App) -> Value {
-    json!({ "kind": "secret", "tenant": app.tenant, "client": app.client, "secret": app.secret })
+/// Runs a program in the sandbox; on a machine of Azure Arc, if the key of its agent is given.
+pub fn runs(sandbox: &Sandbox, key: Option<&str>, words: &[&str], input: &str) -> Outcome {
+    let Some(key) = key else {
+        return finish(sandbox.command_of(Path::new(words[0]), &words[1..]), input.as_bytes());
+    };
+    // The folder of the agent's keys is the same on every machine: this one sees its own.
+    let script = format!(
+        "mount -t tmpfs none /var/opt || exit 99\nmkdir -p /var/opt/azcmagent/tokens\n\
+         printf %s {key} >/var/opt/azcmagent/tokens/it.key\nexec \"$@\"\n"
+    );
+    let words = [&["-rm", "sh", "-c", &script, "sh"][..], words].concat();
+    finish(sandbox.command_of(Path::new("unshare"), &words), input.as_bytes())
 }
 
 #[test]
@@ -377,10 +364,8 @@ fn logins_of_an_application() {
     opens(&by_text, "client certificate, app ");
 
     // The token of a workload: in a file, which is read anew at each login, and given outright.
-    let (public, token) = federated();
-    let trusted =
-        json!([{ "issuer": "https://issuer.example", "subject": "system:serviceaccount:payments:dba", "key": public }]);
-    let app = App::with(&json!({ "federated": trusted }));
+    let (_, token) = federated();
+    let app = App::with(&json!({ "federated": trusts() }));
     let mut workload = vault_sandbox("");
     workload.set("AZURE_TENANT_ID", TENANT);
     workload.set("AZURE_CLIENT_ID", &app.client);
@@ -391,7 +376,7 @@ fn logins_of_an_application() {
         "tenant_id = '{TENANT}'\nclient_id = '{}'\nclient_assertion = {{ secret = 'env:CI_JWT' }}",
         app.client
     ));
-    assertion.set("CI_JWT", &token);
+    assertion.set("CI_JWT", token);
     opens(&assertion, "client assertion, app ");
 }
 
@@ -446,16 +431,13 @@ fn a_machine_of_azure_arc_opens_a_session() {
         &format!("{}/arc/agent/token", servers().azure_clear),
     );
     role(&machine, &[("TOKEN", format!("'_azure:{name}'"))]);
-    // The folder of the agent's keys is the same on every machine: this one sees its own.
+    let script = "printf %s \"$TOKEN\" >opened";
     let opens = |key: &str| {
-        let script = format!(
-            "mount -t tmpfs none /var/opt || exit 99\nmkdir -p /var/opt/azcmagent/tokens\n\
-             printf %s {key} >/var/opt/azcmagent/tokens/it.key\n\
-             exec hallpass exec it -- sh -c 'printf %s \"$TOKEN\" >opened'\n"
-        );
-        finish(
-            machine.command_of(std::path::Path::new("unshare"), &["-rm", "sh", "-c", &script]),
-            b"",
+        runs(
+            &machine,
+            Some(key),
+            &[HALLPASS, "exec", "it", "--", "sh", "-c", script],
+            "",
         )
     };
     opens("key-of-the-agent").expect_code(0);
@@ -486,13 +468,17 @@ fn azure_cli_cannot_touch_the_terminal() {
     assert!(left.contains("terminal: no") && left.contains("vault: unset"), "{left}");
 }
 
-/// A stand-in for `az` that gets its token from the machine of the double, and writes down how it was called.
-fn az(sandbox: &Sandbox, app: &App) {
+/// A stand-in for `az` that gets its token from the machine of the double, asked in either form, and writes down how it was called.
+pub fn az(sandbox: &Sandbox, app: &App) {
     let script = r#"#!/bin/sh
 { echo "$@"
   if (echo 'from az' >/dev/tty) 2>/dev/null; then echo terminal: yes; else echo terminal: no; fi
   echo "vault: ${VAULT_TOKEN-unset}"; } >"$HOME/az-words"
 echo 'WARNING: from az' >&2
+case "$* " in
+  *' --scope https://vault.azure.net/.default '* | *' --resource https://vault.azure.net '*) ;;
+  *) echo 'ERROR: the following arguments are required' >&2; exit 2 ;;
+esac
 exec curl -sf -H Metadata:true 'HOST/metadata/identity/oauth2/token?resource=https://vault.azure.net&client_id=CLIENT' |
   sed -e 's/"access_token"/"accessToken"/' -e 's/"expires_on": "\([0-9]*\)"/"expires_on": \1/'
 "#;
@@ -503,182 +489,37 @@ exec curl -sf -H Metadata:true 'HOST/metadata/identity/oauth2/token?resource=htt
 }
 
 /// The certificate of the file without its key.
-fn certificate() -> String {
+pub fn certificate() -> String {
     let pem = std::fs::read_to_string(&servers().azure_cert).unwrap();
     let end = "-----END CERTIFICATE-----\n";
     pem[..pem.find(end).unwrap() + end.len()].to_owned()
 }
 
-/// A public key, and a workload's token signed with its private one.
-fn federated() -> (String, String) {
-    let pem = std::fs::read_to_string(&servers().azure_cert).unwrap();
-    let mut openssl = Command::new(std::path::Path::new(&servers().programs).join("openssl"));
-    openssl.args(["pkey", "-pubout"]);
-    let public = finish(openssl, pem.as_bytes()).expect_code(0).stdout;
-    let now = jiff::Timestamp::now().as_second();
-    let claims = json!({
-        "iss": "https://issuer.example", "sub": "system:serviceaccount:payments:dba", "aud": "api://AzureADTokenExchange",
-        "iat": now, "nbf": now, "exp": now + 3600,
-    });
-    let key = &pem[pem.find("-----BEGIN PRIVATE KEY").unwrap()..];
-    let token = microsoft(&json!({ "sign": claims, "key": key }), &[]);
-    (public, token.trim().to_owned())
+/// What an application says of whom it trusts: the workload of [`federated`].
+pub fn trusts() -> Value {
+    json!([{ "issuer": "https://issuer.example", "subject": "system:serviceaccount:payments:dba", "key": federated().0 }])
 }
 
-/// Microsoft's client and hallpass ask the same double the same questions, by each login that both have.
-#[test]
-fn microsofts_client_gets_the_same_answers() {
-    let name = secret("a value: ünïcödé \" \\ \t");
-    let first = put(&name, "the second");
-    let last = put(&name, "the third\n");
-    let (public, token) = federated();
-    let trusted =
-        json!([{ "issuer": "https://issuer.example", "subject": "system:serviceaccount:payments:dba", "key": public }]);
-    let app = App::with(&json!({ "certificates": [certificate()], "federated": trusted, "assigned": true }));
-    let base = |kind: &str| json!({ "kind": kind, "tenant": app.tenant, "client": app.client });
-    let with = |kind: &str, key: &str, value: &str| {
-        let mut login = base(kind);
-        login[key] = value.into();
-        login
-    };
-    let clear = servers().azure_clear.as_str();
-    let ours = |key: &str, value: &str| {
-        let mut sandbox = app.sandbox();
-        sandbox.unset("AZURE_CLIENT_SECRET");
-        sandbox.set(key, value);
-        sandbox
-    };
-    let token_file = tempfile::NamedTempFile::new().unwrap();
-    std::fs::write(token_file.path(), &token).unwrap();
-    let logins = [
-        (by_secret(&app), app.sandbox()),
-        (
-            with("certificate", "path", &servers().azure_cert),
-            ours("AZURE_CLIENT_CERTIFICATE_PATH", &servers().azure_cert),
-        ),
-        (
-            with("assertion", "token", &token),
-            ours("AZURE_FEDERATED_TOKEN_FILE", token_file.path().to_str().unwrap()),
-        ),
-        (base("managed"), ours("AZURE_POD_IDENTITY_AUTHORITY_HOST", clear)),
-    ];
-    for (login, sandbox) in logins {
-        for version in [None, Some(&first), Some(&last)] {
-            let theirs = microsoft_reads(
-                &login,
-                &name,
-                version.map(String::as_str),
-                &[("AZURE_POD_IDENTITY_AUTHORITY_HOST", clear)],
-            );
-            let pin = version
-                .map(|version| format!(", version = '{version}'"))
-                .unwrap_or_default();
-            role(&sandbox, &[("TOKEN", format!("{{ secret = 'azure:{name}'{pin} }}"))]);
-            assert_eq!(
-                theirs["value"],
-                seen(&sandbox, &["TOKEN"])[0].as_str(),
-                "{login} {version:?}: {theirs}"
-            );
-            let report = checked(&sandbox, 0);
-            assert_eq!(
-                theirs["version"], report["roles"][0]["fields"][0]["version"],
-                "{login} {version:?}: {theirs}"
-            );
-        }
-    }
-}
-
-/// The same faults end the same way: what passes is waited out, what does not is the same refusal.
-#[test]
-fn microsofts_client_meets_the_same_faults() {
-    let app = App::new();
-    let good = by_secret(&app);
-    let passes = |what: &str, fault: Option<Value>, before: &dyn Fn()| {
-        let name = secret("after a fault");
-        let sandbox = app.sandbox();
-        role(&sandbox, &[("TOKEN", format!("'_azure:{name}'"))]);
-        let spoil = || {
-            before();
-            if let Some(fault) = &fault {
-                let mut fault = fault.clone();
-                fault["match"] = format!("/secrets/{name}").into();
-                control("fault", &fault);
-            }
-        };
-        spoil();
-        let theirs = microsoft_reads(&good, &name, None, &[]);
-        spoil();
-        assert_eq!(theirs["value"], "after a fault", "{what}: {theirs}");
-        assert_eq!(seen(&sandbox, &["TOKEN"]), ["after a fault"], "{what}");
-    };
-    let throttled = json!({ "error": { "code": "Throttled", "message": "Too many requests." } });
-    passes(
-        "429",
-        Some(json!({ "status": 429, "headers": { "Retry-After": "1" }, "body": throttled })),
-        &|| {},
-    );
-    passes("dropped", Some(json!({ "status": 0 })), &|| {});
-    passes("503", Some(json!({ "status": 503, "times": 2 })), &|| {});
-    passes("an expired token", None, &|| {
-        control("forget", &json!({ "client": app.client }));
+/// A public key, and a workload's token signed with its private one. Both are the same for all tests.
+pub fn federated() -> (&'static str, &'static str) {
+    static BOTH: OnceLock<(String, String)> = OnceLock::new();
+    let (public, token) = BOTH.get_or_init(|| {
+        let pem = std::fs::read_to_string(&servers().azure_cert).unwrap();
+        let mut openssl = Command::new(Path::new(&servers().programs).join("openssl"));
+        openssl.args(["pkey", "-pubout"]);
+        let public = finish(openssl, pem.as_bytes()).expect_code(0).stdout;
+        let now = jiff::Timestamp::now().as_second();
+        let claims = json!({
+            "iss": "https://issuer.example", "sub": "system:serviceaccount:payments:dba", "aud": "api://AzureADTokenExchange",
+            "iat": now, "nbf": now, "exp": now + 86_400,
+        });
+        let key = &pem[pem.find("-----BEGIN PRIVATE KEY").unwrap()..];
+        let mut python = Command::new(&servers().python);
+        let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it/azure_client.py");
+        python.args(["-B", script]).env_clear().env("PYTHONPATH", &servers().python_path);
+        let order = json!({ "sign": claims, "key": key }).to_string();
+        let token = finish(python, order.as_bytes()).expect_code(0).stdout;
+        (public, token.trim().to_owned())
     });
-
-    let refused =
-        |what: &str, login: &Value, sandbox: &Sandbox, name: &str, theirs: (u64, Option<&str>), code: &str| {
-            let answer = microsoft_reads(login, name, None, &[]);
-            assert_eq!(
-                (answer["status"].as_u64(), answer["code"].as_str()),
-                (Some(theirs.0), theirs.1),
-                "{what}: {answer}"
-            );
-            role(sandbox, &[("TOKEN", format!("'_azure:{name}'"))]);
-            let stderr = sandbox.run(&["exec", "it", "--", "true"]).expect_code(125).stderr;
-            assert!(stderr.contains(&format!("error[{code}]")), "{what}: {stderr}");
-        };
-    let (name, off) = (secret("value"), secret("value"));
-    control("attributes", &json!({ "name": off, "enabled": false }));
-    refused(
-        "disabled",
-        &good,
-        &app.sandbox(),
-        &off,
-        (403, Some("SecretDisabled")),
-        "E-AZURE-DISABLED",
-    );
-    let missing = crate::azure::name("missing");
-    refused(
-        "missing",
-        &good,
-        &app.sandbox(),
-        &missing,
-        (404, Some("SecretNotFound")),
-        "E-AZURE-NOTFOUND",
-    );
-    let denied = App::with(&json!({ "rights": [] }));
-    refused(
-        "forbidden",
-        &by_secret(&denied),
-        &denied.sandbox(),
-        &name,
-        (403, Some("ForbiddenByRbac")),
-        "E-AZURE-DENIED",
-    );
-    let policy = App::with(&json!({ "rights": [], "policies": true }));
-    refused(
-        "by policy",
-        &by_secret(&policy),
-        &policy.sandbox(),
-        &name,
-        (403, Some("ForbiddenByPolicy")),
-        "E-AZURE-DENIED",
-    );
-    let throttled = json!({ "match": format!("/secrets/{name}"), "status": 429, "times": 3, "body": throttled });
-    control("fault", &throttled);
-    let answer = microsoft_reads(&good, &name, None, &[]);
-    assert_eq!(answer["status"], 429, "{answer}");
-    control("fault", &throttled);
-    let sandbox = app.sandbox();
-    role(&sandbox, &[("TOKEN", format!("'_azure:{name}'"))]);
-    let stderr = sandbox.run(&["exec", "it", "--", "true"]).expect_code(125).stderr;
-    assert!(stderr.contains("error[E-AZURE-THROTTLED]"), "{stderr}");
+    (public, token)
 }

@@ -1,12 +1,14 @@
 """Microsoft's own client, for the same questions as hallpass: reads {"url", "ca", "login", "ask": [{"name", "version"?}]} from standard input
 and writes a list of {"value", "version"} or {"error", "status", "code"}. With {"sign": claims, "key": PEM} it writes a token signed RS256.
 
-"login" is {"kind": "secret" | "certificate" | "assertion" | "managed", "tenant", "client", "secret" | "path" | "token"}."""
+"login" is {"kind": "secret" | "certificate" | "assertion" | "workload" | "managed" | "cli", "tenant", "client", "secret" | "path" | "token"}. A managed
+identity is that of a machine, of App Service or of Azure Arc, by what the environment holds."""
 import json, sys
 
 import jwt
 from azure.core.exceptions import ClientAuthenticationError, HttpResponseError, ServiceRequestError, ServiceResponseError
-from azure.identity import CertificateCredential, ClientAssertionCredential, ClientSecretCredential, ManagedIdentityCredential
+from azure.identity import (AzureCliCredential, CertificateCredential, ClientAssertionCredential, ClientSecretCredential, ManagedIdentityCredential,
+                            WorkloadIdentityCredential)
 from azure.keyvault.secrets import SecretClient
 
 
@@ -16,7 +18,10 @@ def credential(order):
     if login["kind"] == "secret": return ClientSecretCredential(login["tenant"], login["client"], login["secret"], **where)
     if login["kind"] == "certificate": return CertificateCredential(login["tenant"], login["client"], login["path"], **where)
     if login["kind"] == "assertion": return ClientAssertionCredential(login["tenant"], login["client"], lambda: login["token"], **where)
-    return ManagedIdentityCredential(client_id=login.get("client"))
+    if login["kind"] == "workload":
+        return WorkloadIdentityCredential(tenant_id=login["tenant"], client_id=login["client"], token_file_path=login["path"], **where)
+    if login["kind"] == "cli": return AzureCliCredential(tenant_id=login["tenant"])
+    return ManagedIdentityCredential(client_id=login["client"])
 
 
 def inner(error):

@@ -3,7 +3,7 @@ file the metadata server logs in. Out: JSON lines of {"data": base64, "version",
 GCP_ENDPOINT says where, GCP_CA whom to trust."""
 import base64, json, os, sys, time
 os.environ["REQUESTS_CA_BUNDLE"] = os.environ["GCP_CA"]
-from google.auth import compute_engine, identity_pool, impersonated_credentials, pluggable
+from google.auth import compute_engine, external_account_authorized_user, identity_pool, impersonated_credentials, pluggable
 from google.api_core import exceptions
 from google.auth.exceptions import GoogleAuthError
 from google.cloud import secretmanager_v1
@@ -22,6 +22,7 @@ def credentials_of(said):
     if kind == "service_account": return service_account.Credentials.from_service_account_info(said)
     if kind == "external_account":
         return (pluggable if "executable" in said["credential_source"] else identity_pool).Credentials.from_info(said, scopes=SCOPES)
+    if kind == "external_account_authorized_user": return external_account_authorized_user.Credentials.from_info(said)
     if kind == "impersonated_service_account":
         url = said["service_account_impersonation_url"]
         return impersonated_credentials.Credentials(

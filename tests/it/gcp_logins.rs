@@ -144,6 +144,105 @@ fn programs_are_run_and_understood_as_by_googles_own_client() {
     assert_eq!(said.lines().last(), Some(FULL), "{said}");
 }
 
+/// A person of a workforce pool.
+fn workforce(refresh_token: &str) -> Value {
+    json!({
+        "type": "external_account_authorized_user", "token_url": format!("{}/sts/v1/oauthtoken", servers().gcp_addr),
+        "audience": "//iam.googleapis.com/locations/global/workforcePools/pool/providers/x",
+        "client_id": "client-id", "client_secret": "client-secret", "refresh_token": refresh_token,
+    })
+}
+
+#[test]
+fn a_person_of_a_workforce_is_as_with_googles_own_client() {
+    let acting = json!({
+        "type": "impersonated_service_account", "service_account_impersonation_url": impersonation_url(FULL),
+        "source_credentials": workforce("person"),
+    });
+    let reauth = Some("E-GCP-REAUTH");
+    same(
+        &[],
+        &[
+            (workforce("person"), "1", None),
+            (acting, "1", None),
+            (workforce("revoked"), "OAuthError", reauth),
+            (
+                but(&workforce("person"), "client_secret", Some(json!("wrong"))),
+                "OAuthError",
+                reauth,
+            ),
+        ],
+    );
+}
+
+/// Whether a pool of people or one of programs, and whether the client shows itself: the same form, the same header.
+#[test]
+fn what_is_exchanged_is_what_googles_own_client_exchanges() {
+    let subjects = Sandbox::new();
+    let subject = json!({ "file": subjects.write("subject", "identity-of-elsewhere") });
+    let of_people = "//iam.googleapis.com/locations/global/workforcePools/pool/providers/x";
+    for more in [
+        json!({}),
+        json!({ "client_id": "client-id", "client_secret": "client-secret" }),
+        json!({ "audience": of_people, "workforce_pool_user_project": "counted-for" }),
+        json!({ "audience": of_people, "workforce_pool_user_project": "counted-for", "client_id": "client-id", "client_secret": "client-secret" }),
+    ] {
+        let liar = Liar::new(|_| {
+            let refused = json!({ "error": "invalid_grant", "error_description": "no" });
+            http(
+                "400 Bad Request",
+                "Content-Type: application/json\r\n",
+                &refused.to_string(),
+            )
+        });
+        let mut login = federated(&subject);
+        login["token_url"] = json!(format!("{}/token", liar.address));
+        login.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        same(&[], &[(login, "OAuthError", Some("E-GCP-FEDERATION"))]);
+        let asked: Vec<_> = liar
+            .asked()
+            .iter()
+            .filter(|request| !request.is_empty())
+            .map(|request| exchanged(request))
+            .collect();
+        let (theirs, ours) = asked.split_first().unwrap();
+        assert!(!ours.is_empty() && theirs.0.len() > 5, "{asked:?}");
+        assert!(ours.iter().all(|ours| ours == theirs), "{more}: {asked:#?}");
+        assert_eq!(theirs.1.is_some(), more["client_id"].is_string());
+        assert_eq!(
+            theirs.0.iter().any(|(name, _)| name == "options"),
+            more["audience"].is_string() && more["client_id"].is_null()
+        );
+    }
+}
+
+/// The form of a request, in order, and who its client says it is. Google's client encodes the options once more than the rest.
+fn exchanged(request: &str) -> (Vec<(String, String)>, Option<String>) {
+    let (head, body) = request.split_once("\r\n\r\n").unwrap();
+    let decoded = |text: &str| {
+        percent_encoding::percent_decode_str(&text.replace('+', " "))
+            .decode_utf8()
+            .unwrap()
+            .into_owned()
+    };
+    let field = |pair: &str| {
+        let (name, value) = pair.split_once('=').unwrap();
+        let value = decoded(value);
+        if name == "options" {
+            let options: Value = serde_json::from_str(&decoded(&value)).unwrap();
+            return (name.to_owned(), options.to_string());
+        }
+        (name.to_owned(), value)
+    };
+    let mut form: Vec<_> = body.split('&').map(field).collect();
+    form.sort();
+    let shown = head.lines().find_map(|line| {
+        let (name, value) = line.split_once(": ")?;
+        name.eq_ignore_ascii_case("authorization").then(|| value.to_owned())
+    });
+    (form, shown)
+}
+
 #[test]
 fn an_account_behind_others_is_as_with_googles_own_client() {
     let behind = "behind@hp-project.iam.gserviceaccount.com";

@@ -5,34 +5,34 @@
 use std::fs;
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt as _;
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use base64::Engine as _;
 use serde_json::{Value, json};
 
 use crate::request;
-use crate::sandbox::{Outcome, Sandbox, eventually, finish};
+use crate::sandbox::{Outcome, Sandbox, eventually};
 use crate::servers::{servers, unique};
 use crate::tmux::Tmux;
 
-const PASSWORD: &str = "correct horse \"battery\" é";
+pub const PASSWORD: &str = "correct horse \"battery\" é";
 
+/// A word of the double's control plane.
 #[track_caller]
-fn control(word: &str, body: &Value) {
-    request::control(&servers().kube_plain_addr, word, body);
+pub fn control(word: &str, body: &Value) -> Value {
+    request::control(&servers().kube_plain_addr, word, body)
 }
 
-fn base64(bytes: &[u8]) -> String {
+pub fn base64(bytes: &[u8]) -> String {
     base64::engine::general_purpose::STANDARD.encode(bytes)
 }
 
 /// A namespace of the test's own, a user who may read in it, and the user's token.
 pub struct Cluster {
-    namespace: String,
-    user: String,
-    token: String,
+    pub namespace: String,
+    pub user: String,
+    pub token: String,
 }
 
 impl Cluster {
@@ -92,14 +92,14 @@ impl Cluster {
         log.as_array().unwrap().iter().filter(own).map(line).collect()
     }
 
-    fn fault(&self, more: &Value) {
+    pub fn fault(&self, more: &Value) {
         let mut body = more.clone();
         body["match"] = json!(format!("/namespaces/{}/secrets", self.namespace));
         control("fault", &body);
     }
 
     /// A kubeconfig of one context, whose user entry is this YAML in flow style.
-    fn kubeconfig(&self, user: &str) -> String {
+    pub fn kubeconfig(&self, user: &str) -> String {
         self.kubeconfig_at(&servers().kube_addr, user)
     }
 
@@ -108,7 +108,7 @@ impl Cluster {
     }
 
     /// A sandbox whose `~/.kube/config` is logged in by this user entry, and whose role reads the password.
-    fn sandbox(&self, user: &str) -> Sandbox {
+    pub fn sandbox(&self, user: &str) -> Sandbox {
         let sandbox = Sandbox::new();
         sandbox.write(".kube/config", &self.kubeconfig(user));
         self.role(&sandbox, "k8s:db#password");
@@ -128,7 +128,7 @@ impl Cluster {
         sandbox
     }
 
-    fn role(&self, sandbox: &Sandbox, reference: &str) {
+    pub fn role(&self, sandbox: &Sandbox, reference: &str) {
         let reference = reference.replace("NS", &self.namespace);
         sandbox.roles(&format!(
             "[roles.app]\ncommand = ['true']\nenv = 'dev'\nfields.PASSWORD = {{ secret = '{reference}' }}\n"
@@ -147,7 +147,7 @@ fn kubeconfig(context: &str, server: &str, namespace: &str, user_name: &str, use
 }
 
 /// The script of a plugin that gives this status.
-fn gives(version: &str, status: &Value) -> String {
+pub fn gives(version: &str, status: &Value) -> String {
     let answer = json!({ "kind": "ExecCredential", "apiVersion": format!("client.authentication.k8s.io/{version}"), "status": status });
     format!("cat <<'END'\n{answer}\nEND\n")
 }
@@ -167,7 +167,7 @@ fn shown(sandbox: &Sandbox, field: &str) -> String {
 
 /// `exec` must be refused with this code before anything starts; gives what was said.
 #[track_caller]
-fn refused(sandbox: &Sandbox, code: &str) -> String {
+pub fn refused(sandbox: &Sandbox, code: &str) -> String {
     let Outcome { stderr, stdout, .. } = sandbox.run(&["exec", "app", "--", "touch", "started"]).expect_code(125);
     assert!(stderr.contains(&format!("error[{code}]")), "not {code}:\n{stderr}");
     assert!(
@@ -183,24 +183,6 @@ fn refused(sandbox: &Sandbox, code: &str) -> String {
 /// The whole of `check --json` for the role.
 fn checked(sandbox: &Sandbox, code: i32) -> Value {
     let run = sandbox.run(&["check", "app", "--json"]).expect_code(code);
-    serde_json::from_str(&run.stdout).unwrap()
-}
-
-fn kubectl(sandbox: &Sandbox, args: &[&str]) -> Outcome {
-    finish(sandbox.command_of(Path::new(&servers().kubectl), args), b"")
-}
-
-/// The official client's answer about a secret.
-fn official(kubeconfig: &Path, namespace: &str, name: &str) -> Value {
-    let mut python = Command::new(&servers().python);
-    python.arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/k8s_client.py"));
-    python
-        .env_clear()
-        .env("PATH", "/usr/bin:/bin")
-        .env("PYTHONPATH", &servers().python_path);
-    python.env("HOME", kubeconfig.parent().unwrap());
-    let question = json!({ "kubeconfig": kubeconfig, "context": null, "namespace": namespace, "name": name });
-    let run = finish(python, format!("{question}\n").as_bytes()).expect_code(0);
     serde_json::from_str(&run.stdout).unwrap()
 }
 
@@ -296,40 +278,6 @@ fn a_token_file_is_read_again() {
     let sandbox = cluster.sandbox("{tokenFile: /nonexistent/token}");
     let said = refused(&sandbox, "E-K8S-401");
     assert!(said.contains("/nonexistent/token"), "{said}");
-}
-
-#[test]
-fn the_service_account_of_a_pod() {
-    let cluster = Cluster::new();
-    let mut sandbox = Sandbox::new();
-    cluster.role(&sandbox, "k8s:db#password");
-    sandbox.write("account/token", &cluster.token);
-    sandbox.write("account/namespace", &cluster.namespace);
-    sandbox.write("account/ca.crt", &fs::read_to_string(&servers().ca).unwrap());
-    let (host, port) = servers()
-        .kube_addr
-        .strip_prefix("https://")
-        .unwrap()
-        .split_once(':')
-        .unwrap();
-    sandbox.set("KUBERNETES_SERVICE_HOST", host);
-    sandbox.set("KUBERNETES_SERVICE_PORT", port);
-    let folder = sandbox.home().join("account").display().to_string();
-    sandbox.set("HALLPASS_TEST_SERVICE_ACCOUNT", &folder);
-    assert_eq!(password(&sandbox), PASSWORD);
-    let status = &checked(&sandbox, 0)["providers"][0];
-    assert_eq!(
-        status["endpoint"],
-        format!("{}, from inside the pod", servers().kube_addr)
-    );
-
-    // A kubeconfig goes before it, like with kubectl.
-    sandbox.write(".kube/config", &cluster.kubeconfig("{token: wrong}"));
-    refused(&sandbox, "E-K8S-401");
-    fs::remove_file(sandbox.home().join(".kube/config")).unwrap();
-    fs::remove_file(sandbox.home().join("account/token")).unwrap();
-    let said = refused(&sandbox, "E-K8S-NOCONFIG");
-    assert!(said.contains("automountServiceAccountToken"), "{said}");
 }
 
 #[test]
@@ -905,112 +853,4 @@ fn a_plugin_may_leave_a_process_behind() {
     let started = Instant::now();
     assert_eq!(password(&sandbox), PASSWORD);
     assert!(started.elapsed() < Duration::from_secs(5));
-}
-
-/// kubectl and the official client get from the same double, by the same kubeconfigs, what we get.
-#[test]
-fn the_official_clients_agree() {
-    let cluster = Cluster::new();
-    let bytes: Vec<u8> = (0..=255).collect();
-    cluster.write("bin", &[("bytes", &bytes), ("text", PASSWORD.as_bytes())]);
-    let certificate = format!(
-        "{{client-certificate: {}, client-key: {}}}",
-        servers().client_cert,
-        servers().client_key
-    );
-    let plugin = "{exec: {apiVersion: client.authentication.k8s.io/v1, command: plug, interactiveMode: Never, provideClusterInfo: true}}";
-    let script = gives("v1", &json!({ "token": cluster.token }));
-    for (user, works) in [
-        (format!("{{token: {}}}", cluster.token), true),
-        ("{tokenFile: ../token}".to_owned(), true),
-        (certificate, true),
-        (plugin.to_owned(), true),
-        ("{token: wrong}".to_owned(), false),
-    ] {
-        let sandbox = cluster.sandbox(&user);
-        sandbox.write("token", &cluster.token);
-        sandbox.program("plug", &format!("#!/bin/sh\n{script}"));
-        sandbox.roles("[roles.app]\ncommand = ['true']\nfields.PASSWORD = { secret = 'k8s:bin#text' }\nfields.BYTES = { secret = 'k8s:bin#bytes', via = 'file' }\n");
-        let ours = sandbox.run(&[
-            "exec",
-            "app",
-            "--",
-            "sh",
-            "-c",
-            "cat \"$BYTES\" >bytes; printf %s \"$PASSWORD\" >text",
-        ]);
-        let theirs = kubectl(&sandbox, &["get", "secret", "bin", "-o", "json"]);
-        // The Python client looks for plugins on the PATH of the tests themselves.
-        let config = sandbox.home().join(".kube/config");
-        let text = fs::read_to_string(&config).unwrap();
-        let path = sandbox.home().join("bin/plug").display().to_string();
-        let absolute = sandbox.write(
-            ".kube/absolute",
-            &text.replace("command: plug", &format!("command: {path}")),
-        );
-        let pythons = official(&absolute, &cluster.namespace, "bin");
-        if !works {
-            assert_eq!((ours.code, pythons["error"].clone()), (125, json!(401)), "{user}");
-            assert_ne!(theirs.code, 0, "{user}");
-            continue;
-        }
-        ours.expect_code(0);
-        let theirs: Value = serde_json::from_str(&theirs.expect_code(0).stdout).unwrap();
-        let data = json!({ "bytes": base64(&fs::read(sandbox.home().join("bytes")).unwrap()), "text": base64(&fs::read(sandbox.home().join("text")).unwrap()) });
-        assert_eq!(theirs["data"], data, "{user}");
-        assert_eq!(pythons["data"], data, "{user}");
-        assert_eq!(theirs["metadata"]["resourceVersion"], pythons["version"]);
-    }
-    let sandbox = cluster.logged_in();
-    let whoami = kubectl(&sandbox, &["auth", "whoami", "-o", "json"]).expect_code(0);
-    let whoami: Value = serde_json::from_str(&whoami.stdout).unwrap();
-    assert_eq!(whoami["status"]["userInfo"]["username"], cluster.user);
-    for (namespace, may) in [(cluster.namespace.as_str(), "yes"), ("nowhere", "no")] {
-        let can = kubectl(&sandbox, &["auth", "can-i", "get", "secrets/db", "-n", namespace]);
-        assert_eq!(can.stdout.trim(), may, "{}", can.stderr);
-    }
-    let absent = kubectl(&sandbox, &["get", "secret", "none"]);
-    assert!(absent.stderr.contains("NotFound"), "{}", absent.stderr);
-    let forbidden = kubectl(&sandbox, &["get", "secret", "db", "-n", "nowhere"]);
-    assert!(forbidden.stderr.contains("Forbidden"), "{}", forbidden.stderr);
-}
-
-#[test]
-fn a_name_with_a_password_and_acting_as_somebody_else_open_a_session() {
-    let cluster = Cluster::new();
-    let rules = json!([["(get|list)", "secrets", cluster.namespace, ".*"]]);
-    control(
-        "user",
-        &json!({ "name": cluster.user, "password": "two words", "rules": rules }),
-    );
-    let by_name = format!("{{username: {}, password: two words}}", cluster.user);
-    let (admin, token) = (unique("admin"), unique("token"));
-    let may_act = json!([["impersonate", "users", "", cluster.user]]);
-    control("user", &json!({ "name": admin, "token": token, "rules": may_act }));
-    let acting = format!("{{token: {token}, as: {}, as-groups: [dba]}}", cluster.user);
-    for user in [by_name, acting] {
-        let sandbox = cluster.sandbox(&user);
-        sandbox
-            .run(&["exec", "app", "--", "sh", "-c", "printf %s \"$PASSWORD\" >seen"])
-            .expect_code(0);
-        assert_eq!(
-            fs::read_to_string(sandbox.home().join("seen")).unwrap(),
-            PASSWORD,
-            "{user}"
-        );
-        sandbox.run(&["check", "app"]).expect_code(0);
-        let theirs = kubectl(&sandbox, &["get", "secret", "db", "-o", "json"]).expect_code(0);
-        let theirs: Value = serde_json::from_str(&theirs.stdout).unwrap();
-        assert_eq!(theirs["data"]["password"], base64(PASSWORD.as_bytes()), "{user}");
-    }
-    // Not as just anybody, and not as oneself.
-    for user in [
-        format!("{{token: {token}, as: somebody-else}}"),
-        format!("{{token: {token}}}"),
-    ] {
-        let sandbox = cluster.sandbox(&user);
-        refused(&sandbox, "E-K8S-403");
-        let theirs = kubectl(&sandbox, &["get", "secret", "db"]);
-        assert!(theirs.stderr.contains("Forbidden"), "{}", theirs.stderr);
-    }
 }

@@ -20,7 +20,7 @@ use serde_json::{Value, json};
 use crate::databases::open_role;
 use crate::liar::{self, Liar};
 use crate::request::{self, Response, request};
-use crate::sandbox::{Outcome, Sandbox, eventually};
+use crate::sandbox::{Outcome, Sandbox, eventually, finish};
 use crate::servers::{servers, unique};
 use crate::tmux::Tmux;
 
@@ -169,7 +169,7 @@ fn jwt_method() -> String {
     servers().vault(
         "POST",
         &format!("auth/{mount}/config"),
-        &json!({ "jwt_validation_pubkeys": [key] }),
+        &json!({ "jwt_validation_pubkeys": [key], "default_role": "ci" }),
     );
     let role = json!({ "role_type": "jwt", "bound_audiences": ["hallpass"], "user_claim": "sub",
         "bound_claims": { "team": "dba" }, "token_policies": [policy("")], "token_ttl": "10m" });
@@ -195,6 +195,25 @@ fn jwt_from_a_variable_a_file_and_the_local_store() {
     let sandbox = vault_home(&auth("jwt = { secret = 'local:ci#jwt' }"));
     sandbox.store("ci#jwt", &good);
     opens(&sandbox);
+
+    // Without a role it is the method's own.
+    let sandbox = vault_home(&auth("jwt_file = '~/token.jwt'").replace("role = 'ci', ", ""));
+    sandbox.write("token.jwt", &good);
+    opens(&sandbox);
+}
+
+/// A token that the block names lies somewhere else, as any credential does.
+#[test]
+fn a_token_in_the_block() {
+    let mut sandbox = vault_home("token = { secret = 'env:TEAM_TOKEN' }");
+    refused(&sandbox, "E-ENV-UNSET", &[]);
+    let made = json!({ "policies": [policy("")], "ttl": "10m" });
+    let made = servers().vault("POST", "auth/token/create", &made);
+    let token = made["auth"]["client_token"].as_str().unwrap();
+    sandbox.set("TEAM_TOKEN", token);
+    opens(&sandbox);
+    servers().vault("POST", "auth/token/revoke", &json!({ "token": token }));
+    refused(&sandbox, "E-VAULT-TOKEN-EXPIRED", &[token]);
 }
 
 #[test]
@@ -338,7 +357,8 @@ fn userpass_with_a_password_from_the_local_store() {
 #[test]
 fn ldap_with_name_and_password_from_the_local_store() {
     let (double, password) = (Double::of("ldap_login"), unique("ldap-password"));
-    let user = json!({ "name": "CORP\\alice", "password": password, "policies": [policy("")] });
+    let policy = policy("");
+    let user = json!({ "name": "CORP\\alice", "password": password, "policies": [policy] });
     double.control("user", &user);
     let sandbox = home(
         &double.url,
@@ -350,6 +370,31 @@ fn ldap_with_name_and_password_from_the_local_store() {
     sandbox.store("me#password", "mistyped-by-hand");
     let stderr = refused(&sandbox, "E-VAULT-LOGIN-PASSWORD", &["mistyped-by-hand", "CORP"]);
     assert!(stderr.contains("LDAP"), "{stderr}");
+
+    // The server's own client logs in to the double with the same, and is refused with the same.
+    let bao = std::env::var("HP_BAO").unwrap();
+    let theirs = |password: &str| {
+        let words = ["write", "-format=json", "auth/ldap/login/CORP\\alice", "password=-"];
+        let mut command = sandbox.command_of(Path::new(&bao), &words);
+        command.env("VAULT_ADDR", &double.url);
+        finish(command, password.as_bytes())
+    };
+    let said: Value = serde_json::from_str(&theirs(&password).expect_code(0).stdout).unwrap();
+    assert_eq!(
+        said["auth"]["token_policies"],
+        json!(["default", policy]),
+        "{}",
+        said["auth"]["token_policies"]
+    );
+    let token = said["auth"]["client_token"].as_str().unwrap();
+    assert_eq!(
+        servers()
+            .vault_as(token, "GET", "auth/token/lookup-self", &Value::Null)
+            .0,
+        200
+    );
+    let said = theirs("mistyped-by-hand").expect_code(2).stderr;
+    assert!(said.contains("failed to bind as user"), "{said}");
 }
 
 #[test]

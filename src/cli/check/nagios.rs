@@ -48,17 +48,17 @@ pub(super) fn line(report: &Report, took: Duration, failing: bool, config_failed
         State::Ok | State::Skipped | State::Fail => ("OK", 0),
     };
     let expiring = report.roles.iter().filter(|role| is_expiring(role)).count();
-    let providers = report
-        .providers
-        .iter()
-        .filter(|provider| provider.status.state == State::Fail)
-        .count();
+    let providers = |state| {
+        let providers = report.providers.iter();
+        providers.filter(|provider| provider.status.state == state).count()
+    };
     let counted = [
         (expiring, "expiring"),
         (warn - expiring, "with a warning"),
         (fail, "failed"),
         // A provider that fails takes its roles with it: it is news only where it took none.
-        (if fail == 0 { providers } else { 0 }, "provider failed"),
+        (if fail == 0 { providers(State::Fail) } else { 0 }, "provider failed"),
+        (providers(State::Warn), "provider with a warning"),
         (usize::from(config_failed), "config invalid: hallpass config check"),
     ];
     let none = if report.roles.is_empty() { ", no roles" } else { "" };
@@ -83,7 +83,7 @@ fn is_expiring(role: &Checked<RoleStatus>) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::status::FieldStatus;
+    use crate::domain::status::{FieldStatus, ProviderStatus};
 
     fn role(state: State, expires: Option<&str>) -> Checked<RoleStatus> {
         let field = FieldStatus {
@@ -113,10 +113,11 @@ mod tests {
     }
 
     fn line_of(roles: Vec<Checked<RoleStatus>>) -> (String, u8) {
-        let report = Report {
-            providers: Vec::new(),
-            roles,
-        };
+        line_with(Vec::new(), roles)
+    }
+
+    fn line_with(providers: Vec<Checked<ProviderStatus>>, roles: Vec<Checked<RoleStatus>>) -> (String, u8) {
+        let report = Report { providers, roles };
         let failing = report.worst() == State::Fail;
         line(&report, Duration::from_millis(1234), failing, false)
     }
@@ -154,6 +155,32 @@ mod tests {
             (
                 "HALLPASS UNKNOWN - 0/0 ok, no roles | ok=0 warn=0 crit=0 time=1.2s".to_owned(),
                 3
+            )
+        );
+    }
+
+    #[test]
+    fn a_provider_that_warns_is_the_reason() {
+        let provider = |state| Checked {
+            status: ProviderStatus {
+                state,
+                ..ProviderStatus::new("vault", "vault", String::new())
+            },
+            at: "2026-11-22T00:00:00Z".parse().unwrap(),
+        };
+        let ok = || vec![role(State::Ok, None)];
+        assert_eq!(
+            line_with(vec![provider(State::Warn), provider(State::Ok)], ok()),
+            (
+                "HALLPASS WARNING - 1/1 ok, 1 provider with a warning | ok=1 warn=0 crit=0 time=1.2s".to_owned(),
+                1
+            )
+        );
+        assert_eq!(
+            line_with(vec![provider(State::Fail)], ok()),
+            (
+                "HALLPASS CRITICAL - 1/1 ok, 1 provider failed | ok=1 warn=0 crit=0 time=1.2s".to_owned(),
+                2
             )
         );
     }

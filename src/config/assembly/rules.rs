@@ -73,6 +73,24 @@ impl<'a> Assembly<'_, 'a> {
         self.scope.problem(&written.place, problem);
     }
 
+    /// A field that the connector needs cannot be left out: every launch would be refused where its secret is not there.
+    pub(super) fn check_optional(&self, written: &WrittenField<'a>, known: &ConnectorField) {
+        if !known.required || !written.optional || written.default.is_some() {
+            return;
+        }
+        let name = &written.name;
+        let message = format!("{name} of {} is optional, and its connector needs it", self.owner);
+        let problem = Problem::new(&catalogue::CONFIG_FIELD_MISSING, message)
+            .causes(vec![
+                "where the secret is not there, the field would have no value".to_owned(),
+            ])
+            .fixes(vec![
+                "remove optional = true".to_owned(),
+                format!("say what holds then: {name} = {{ secret = \"…\", default = \"…\" }}"),
+            ]);
+        self.scope.problem(&written.place, problem);
+    }
+
     /// A misspelt field of the connector would reach the child under the wrong name, and a password past the check above.
     pub(super) fn warn_unknown(&self, written: &WrittenField<'a>, connector: Option<&Connector>) {
         if self.warn_misspelt(&written.name, connector) {
@@ -103,15 +121,15 @@ impl<'a> Assembly<'_, 'a> {
 
     pub(super) fn check_command(&self, role: &Role, connector: Option<&Connector>) {
         let Some(connector) = connector else { return };
+        let place = self.layers[0].entry.key_place();
         if connector.programs.is_empty() && role.command.as_ref().is_none_or(Vec::is_empty) {
             let message = format!("{} has the connector {} and no command", self.owner, connector.name);
             let problem = Problem::new(&catalogue::CONFIG_MISSING_KEY, message).fixes(vec![
                 "add to the role: command = [\"PROGRAM\", \"ARGUMENT\"]".to_owned(),
             ]);
-            self.scope.problem(&self.layers[0].entry.key_place(), problem);
+            self.scope.problem(&place, problem);
             return;
         }
-        let place = self.layers[0].entry.key_place();
         if role.command.is_some() {
             return;
         }

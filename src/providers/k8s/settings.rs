@@ -10,9 +10,6 @@ use crate::providers::{ProviderConfig, World};
 
 /// Where the system puts a pod's credentials.
 const SERVICE_ACCOUNT: &str = "/var/run/secrets/kubernetes.io/serviceaccount";
-/// Another place for them, in tests alone.
-#[cfg(debug_assertions)]
-const SERVICE_ACCOUNT_VARIABLE: &str = "HALLPASS_TEST_SERVICE_ACCOUNT";
 
 /// Who named the kubeconfig.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -93,13 +90,10 @@ fn own_files(world: &World) -> (Vec<PathBuf>, NamedBy) {
 }
 
 fn pod(world: &World) -> Option<Pod> {
-    let folder = SERVICE_ACCOUNT;
-    #[cfg(debug_assertions)]
-    let folder = world.text(SERVICE_ACCOUNT_VARIABLE).unwrap_or(folder);
     Some(Pod {
         host: world.text("KUBERNETES_SERVICE_HOST")?.to_owned(),
         port: world.text("KUBERNETES_SERVICE_PORT")?.to_owned(),
-        folder: folder.into(),
+        folder: SERVICE_ACCOUNT.into(),
     })
 }
 

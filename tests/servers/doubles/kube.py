@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """A double of a Kubernetes API server as far as Secrets go: discovery, namespaces, secrets (whole, their metadata alone, lists), who one
-is (also by name and password, or acting as somebody else) and what one may. It holds against kubectl and the official Python client, which `tests/it` runs.
+is (also by name and password, or acting as somebody else) and what one may. It holds against kubectl and the official Python client, which `tests/it` runs. The log notes as whom somebody acts: `as`, [name, groups, uid].
 
 Seed: {"users": {name: {"token": text, "rules": [[verb, resource, namespace, name], …]}}, "certificates": {common name: user}}
 A rule's parts are regular expressions for the whole; a namespace of "" is the whole cluster.
@@ -97,6 +97,7 @@ class Kube(Double):
         if other:
             if not self.may(user, "impersonate", "users", "", other): return self.forbid(request, user, "impersonate", "users", "", other)
             user, groups = other, request.headers.get_all("Impersonate-Group") or []
+            request.noted["as"] = [user, groups, request.headers.get("Impersonate-Uid")]
         if request.command == "POST": return self.review(request, path, user, groups)
         if path in DISCOVERY and user != "system:anonymous": return request.answer(200, DISCOVERY[path])
         found = re.fullmatch(r"/api/v1(?:/namespaces/([^/]+))?/secrets(?:/([^/]+))?", path)
