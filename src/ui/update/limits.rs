@@ -1,5 +1,5 @@
-//! The limits of sessions as a person meets them: what keeps a session from being idle, and the warnings before the end. The end itself is the session's own
-//! business.
+//! The limits of sessions as a person meets them: what keeps a session from being idle, and the warnings before the end. The end itself is
+//! the session's own business.
 
 use super::session;
 use crate::domain::limits::warnings;
