@@ -109,7 +109,7 @@ impl Stream {
         }
     }
 
-    pub(super) fn scan_long_string(&mut self, machine: &Machine, kind: StringKind, end: usize, out: &mut Vec<u8>) {
+    pub(super) fn scan_long_string(&mut self, machine: &Machine, mut kind: StringKind, end: usize, out: &mut Vec<u8>) {
         let mut at = self.cursor;
         while at < end {
             let byte = self.buffer[at];
@@ -125,17 +125,26 @@ impl Stream {
                 self.cursor = at + 1;
                 return;
             }
+            kind = kind.after(byte);
+            self.place = Place::LongString(kind);
             at += 1;
             self.cursor = at;
             self.take(machine, at - 1, byte, CLASS[usize::from(byte)]);
         }
     }
 
-    pub(super) fn drop_string(&mut self, kind: StringKind) {
+    pub(super) fn drop_string(&mut self, mut kind: StringKind) {
         let rest = &self.buffer[self.cursor..];
-        let end = rest.iter().position(|byte| *byte == ESCAPE || kind.ends_with(*byte));
+        let end = rest.iter().position(|byte| {
+            let is_end = *byte == ESCAPE || kind.ends_with(*byte);
+            kind = kind.after(*byte);
+            is_end
+        });
         let drop_to = match end {
-            None => rest.len(),
+            None => {
+                self.place = Place::Dropping(kind);
+                rest.len()
+            }
             Some(at) => {
                 self.place = Place::Ordinary;
                 if rest[at] == ESCAPE { at } else { at + 1 }
