@@ -80,10 +80,10 @@ impl Field {
     }
 }
 
-/// The words that `status:` knows.
-pub const STATUS_WORDS: &[&str] = &["ok", "warn", "fail", "checking", "unknown"];
-/// The words that `is:` knows.
-pub const IS_WORDS: &[&str] = &["readonly", "recorded", "invalid"];
+/// The words of the grammar for `status:`. None is a mistake, also before something has it.
+pub const STATUS_WORDS: &[&str] = &["ok", "warn", "fail", "stale", "checking", "unknown", "expiring"];
+/// The same for `is:`.
+pub const IS_WORDS: &[&str] = &["fav", "recent", "readonly", "recorded", "confirm", "live", "invalid"];
 
 /// One entry of a list, as far as filters see it.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -220,12 +220,12 @@ struct Vocabulary(Vec<(Field, Vec<String>)>);
 
 impl Vocabulary {
     fn new(entries: &[Entry]) -> Self {
-        // Where statuses come and go, a word is right before something has it.
+        // A list that knows of no checks says so.
         let lives = entries.iter().any(|entry| entry.subject.status.is_some());
         let values = |field: &Field| {
             let fixed = match field {
                 Field::Status if lives => STATUS_WORDS,
-                Field::Is if lives => IS_WORDS,
+                Field::Is => IS_WORDS,
                 _ => &[],
             };
             let mut values: BTreeSet<String> = fixed.iter().map(|word| (*word).to_owned()).collect();
