@@ -158,7 +158,10 @@ fn hallpass_in_hallpass_in_tmux() {
     terminal.keys(&["C-\\"]);
     terminal.wait("pick a key");
     terminal.keys(&["C-\\"]);
-    terminal.wait_until("the menu of the inner one", |screen| screen.contains("pick a key"));
+    terminal.wait_until("the menu of the inner one", |screen| {
+        let last = screen.trim_end().lines().last().unwrap_or_default();
+        screen.contains("pick a key") && !last.contains("PREFIX")
+    });
     terminal.keys(&["Escape"]);
     terminal.wait_until("no menu", |screen| !screen.contains("pick a key"));
     terminal.line("exit");
