@@ -190,6 +190,13 @@ fn refused(answer: impl Fn(&str) -> Option<(u16, Value)> + Send + Sync + 'static
     let vault = bench.providers.get("eu").unwrap();
     let made = now(vault.fetch(&id("eu", VAULT, "database/creds/app")));
     assert!(bench.kept.path().exists(), "the login is well");
+    let asked = server.asked.lock().unwrap().clone();
+    let mut behind = asked.iter().skip_while(|asked| !asked.starts_with(END)).skip(1);
+    // Who ends it looks whether it is dead, where that is refused.
+    assert!(
+        behind.all(|asked| asked == "GET /v1/auth/token/lookup-self by child"),
+        "{asked:#?}"
+    );
     made.err().unwrap().code.id
 }
 
