@@ -1,5 +1,7 @@
 //! Effects: what `update` wants done outside the model, and the only place of the user interface that does it.
 
+mod copying;
+mod launching;
 mod replayed;
 
 use std::collections::HashMap;
@@ -13,22 +15,20 @@ use tokio::sync::mpsc::UnboundedSender;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
+use self::copying::Copying;
 use crate::check::Checker;
 use crate::config::Config;
 use crate::domain::catalogue;
-use crate::domain::lease::{Held, Lease};
-use crate::domain::plan::LaunchPlan;
+use crate::domain::lease::Held;
 use crate::domain::problem::{Location, Problem};
-use crate::launch::{self, Recording, Request};
+use crate::launch::Request;
 use crate::providers::{Providers, World, credential_names, leases};
-use crate::recording::cast;
 use crate::replay::search::{self, Query};
 use crate::replay::{self, Start, Transcript};
-use crate::session::emulator::{Emulator, Size};
-use crate::session::{self, Session, SessionEvent, editor};
+use crate::session::emulator::Size;
+use crate::session::{Session, editor};
 use crate::ui::clipboard;
 use crate::ui::message::{Message, Opened};
-use crate::ui::recorded::Recorded;
 use crate::ui::terminal;
 
 /// What must happen outside the model.
@@ -362,69 +362,6 @@ impl Runner {
         }));
     }
 
-    fn launch(&mut self, generation: u64, tab: u64, request: Request, size: Size) {
-        // The child draws on our emulator, whatever the terminal outside is.
-        let request = Request {
-            terminal: Some(Emulator::TERM),
-            ..request
-        };
-        let (ground, replies, starter) = (self.ground.clone(), self.replies.clone(), self.starter.clone());
-        self.launch = Some(tokio::spawn(async move {
-            // Made before a secret is read: where it must be and cannot, none is.
-            let request_of = request.clone();
-            let config = Arc::clone(&ground.config);
-            let recording = tokio::task::spawn_blocking(move || record(&config, &request_of, size));
-            let (request, recording) = match recording.await {
-                Ok(Ok((session, recording))) => (Request { session, ..request }, recording),
-                Ok(Err(problem)) => {
-                    let problems = vec![problem];
-                    let _ = replies.send(Reply::Message(Message::OpenFailed { generation, problems }));
-                    return;
-                }
-                // The runtime ends.
-                Err(_) => return,
-            };
-            let plan = match &request.login {
-                Some(provider) => launch::login(&ground.config, &ground.world, provider, &starter, Emulator::TERM)
-                    .map_err(|problem| vec![problem]),
-                None => launch::resolve(&ground.config, &ground.providers, &ground.world, &request).await,
-            };
-            let scrollback = ground.config.session.scrollback;
-            let notify = replies.clone();
-            let mut leases = Vec::new();
-            let started = match plan {
-                Ok(mut plan) => {
-                    // Given up from here on, they go back as well.
-                    leases = std::mem::take(&mut plan.leases);
-                    let made = leases.iter().map(|held| held.lease().clone()).collect();
-                    // Starting a process waits for the child's first step: not on a thread that others need.
-                    let start = tokio::task::spawn_blocking(move || {
-                        start(plan, made, tab, size, scrollback, &starter, recording, notify)
-                    });
-                    start
-                        .await
-                        .unwrap_or_else(|_| {
-                            Err(Problem::new(
-                                &catalogue::CLIENT_START,
-                                "the session could not be started",
-                            ))
-                        })
-                        .map_err(|p| vec![p])
-                }
-                Err(problems) => Err(problems),
-            };
-            let _ = replies.send(match started {
-                Ok((session, opened)) => Reply::Started {
-                    generation,
-                    session: Box::new(session),
-                    opened,
-                    leases,
-                },
-                Err(problems) => Reply::Message(Message::OpenFailed { generation, problems }),
-            });
-        }));
-    }
-
     /// Works on a thread where that keeps nobody waiting; says what comes of it.
     fn work(&self, work: impl FnOnce() -> Option<Message> + Send + 'static) {
         let replies = self.replies.clone();
@@ -457,46 +394,6 @@ impl Runner {
         let _ = self.replies.send(Reply::Message(Message::Reloaded { config }));
     }
 
-    /// Puts a text where the first one of the ways takes it. Only the last text counts: one that is still on its way is given up.
-    fn copy(&mut self, text: String, program: Option<String>) {
-        if let Some(earlier) = self.copying.take() {
-            earlier.abort();
-        }
-        let configured = self.ground.config.ui.clipboard.clone();
-        let env = self.ground.world.env.clone();
-        let replies = self.replies.clone();
-        let copying = Copying {
-            text,
-            program,
-            refused: configured.first().cloned(),
-        };
-        self.copying = Some(tokio::spawn(async move {
-            for way in clipboard::ways(&configured, &env) {
-                if session::clipboard::give(&way.words, &env, &copying.text).await {
-                    let _ = replies.send(Reply::Message(copying.done(&way.place)));
-                    return;
-                }
-            }
-            let _ = replies.send(Reply::Copy(copying));
-        }));
-    }
-
-    /// Puts a text on the terminal's clipboard. For the loop alone: nobody else may write to the terminal between two pictures.
-    pub(super) fn copy_by_terminal(&self, copying: &Copying) -> Message {
-        let sequence = clipboard::osc52(&copying.text, &self.ground.world.env);
-        let bad = |text: String| Message::Said { text, bad: true };
-        match sequence.map(|sequence| terminal::write(&sequence)) {
-            Some(Ok(())) => copying.done("the terminal's clipboard (OSC 52)"),
-            Some(Err(_)) => bad("the terminal took no clipboard text".to_owned()),
-            None => {
-                let amount = clipboard::amount(copying.text.len());
-                bad(format!(
-                    "{amount} is too much for the terminal; [ui] clipboard names a program that takes it"
-                ))
-            }
-        }
-    }
-
     /// Runs the person's editor in the foreground; the terminal has been given back for it.
     pub(super) fn edit(&mut self, at: &Location) {
         let world = &self.ground.world;
@@ -514,86 +411,4 @@ impl Runner {
             }
         }
     }
-}
-
-/// A text on its way to a clipboard.
-pub(super) struct Copying {
-    text: String,
-    /// The program in a session that wants it there; none where the person does.
-    program: Option<String>,
-    /// The configured program, which is tried first.
-    refused: Option<String>,
-}
-
-impl Copying {
-    /// `copied 312 B to the clipboard (xclip)`
-    fn done(&self, place: &str) -> Message {
-        let who = self
-            .program
-            .as_ref()
-            .map_or_else(String::new, |name| format!("{name} "));
-        let refused = self.refused.as_ref().filter(|name| *name != place);
-        let but = refused.map_or_else(String::new, |name| format!("; {name} did not take it"));
-        Message::Said {
-            text: format!("{who}copied {} to {place}{but}", clipboard::amount(self.text.len())),
-            bad: !but.is_empty(),
-        }
-    }
-}
-
-/// Makes the recording of a session that is to be opened, with the session's id; a login is none.
-fn record(config: &Config, request: &Request, size: Size) -> Result<(Option<String>, Recording), Problem> {
-    if request.login.is_some() {
-        return Ok((None, Recording::default()));
-    }
-    let role = launch::find_role(config, &request.role)?;
-    let session = launch::session_id()?;
-    let size = cast::Size {
-        columns: size.columns,
-        rows: size.rows,
-    };
-    let recording = launch::record(config, role, &session, size, Some(Emulator::TERM), request.unrecorded)?;
-    Ok((Some(session), recording))
-}
-
-#[allow(clippy::too_many_arguments, reason = "what one launch needs, handed over once")]
-fn start(
-    plan: LaunchPlan,
-    leases: Vec<Lease>,
-    tab: u64,
-    size: Size,
-    scrollback: usize,
-    starter: &std::path::Path,
-    recording: Recording,
-    replies: UnboundedSender<Reply>,
-) -> Result<(Session, Opened), Problem> {
-    let told = Arc::new(AtomicBool::new(false));
-    let mut opened = Opened {
-        tab,
-        session_id: plan.session_id.clone(),
-        program: plan.program.display().to_string(),
-        emulator: Arc::new(std::sync::Mutex::new(Emulator::new(Size { columns: 2, rows: 1 }, 0))),
-        size,
-        limits: plan.limits,
-        secrets: plan.secrets.clone(),
-        leases,
-        warnings: plan.warnings.clone(),
-        recorded: Recorded::of(recording.recorder.as_ref()),
-        told: Arc::clone(&told),
-    };
-    // What is not recorded is the first thing to know.
-    if let Some(problem) = &recording.warning {
-        opened
-            .warnings
-            .insert(0, format!("{}: {}", problem.code.id, problem.what));
-    }
-    let notify = move |event: SessionEvent| {
-        if event == SessionEvent::Output && told.swap(true, Ordering::AcqRel) {
-            return;
-        }
-        let _ = replies.send(Reply::Message(Message::Session { tab, event }));
-    };
-    let session = Session::start_recorded(plan, size, scrollback, starter, recording.recorder, Box::new(notify))?;
-    opened.emulator = session.emulator();
-    Ok((session, opened))
 }
