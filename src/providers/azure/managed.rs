@@ -111,7 +111,7 @@ impl Machine<'_> {
                 let path = "/metadata/identity/oauth2/token";
                 let endpoint = format!("{}{path}", host.trim_end_matches('/'));
                 let (server, url) = self.server(&endpoint, "2018-02-01", resource)?;
-                if !self.sure && !server.takes_connections(UNSURE_LIMIT).await {
+                if !self.sure && !server.is_there(UNSURE_LIMIT).await {
                     let line = format!("GET {path}");
                     return Err(Unusable::Absent(self.none_here(&server, &Fault::Connect, &line)));
                 }

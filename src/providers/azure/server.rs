@@ -9,7 +9,7 @@ use rustls::ClientConfig;
 use crate::domain::catalogue;
 use crate::domain::problem::Problem;
 use crate::providers::net::http::{self, Answer, Fault};
-use crate::providers::net::ladder::{Ladder, Route, stages_until};
+use crate::providers::net::ladder::{Route, stages_until};
 use crate::providers::net::retry;
 use crate::providers::net::trouble::{self, Unanswered};
 
@@ -62,11 +62,8 @@ impl Server {
         retry::send_again(&self.client, request, true).await
     }
 
-    /// Whether anything listens there, found out within the limit.
-    pub(super) async fn takes_connections(&self, limit: Duration) -> bool {
-        let mut ladder = Ladder::new();
-        let climbed = tokio::time::timeout(limit, self.route.climb(limit, &mut ladder)).await;
-        matches!(climbed, Ok(Ok(())))
+    pub(super) async fn is_there(&self, limit: Duration) -> bool {
+        self.route.is_there(limit).await
     }
 
     /// The rung that an answer of this server ends at.

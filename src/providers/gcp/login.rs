@@ -21,7 +21,7 @@ use super::web::{Purpose, Reply};
 use crate::domain::catalogue;
 use crate::domain::problem::Problem;
 use crate::providers::file;
-use crate::providers::net::ladder::{Ladder, stages_until};
+use crate::providers::net::ladder::stages_until;
 use crate::providers::shared::renewal;
 
 /// What a token that a service account signs is good for. The narrowest that does: whoever catches one can do no more with it.
@@ -247,13 +247,7 @@ impl Gcp {
     async fn machine(&self) -> Result<Issued, Problem> {
         let metadata = &self.settings.metadata;
         let route = self.web.route(metadata).await?;
-        let mut ladder = Ladder::new();
-        let there = tokio::time::timeout(
-            METADATA_LIMIT.min(self.settings.limit),
-            route.climb(METADATA_LIMIT, &mut ladder),
-        )
-        .await;
-        if !matches!(there, Ok(Ok(()))) {
+        if !route.is_there(METADATA_LIMIT.min(self.settings.limit)).await {
             return Err(self.no_credentials());
         }
         let path = format!(

@@ -111,6 +111,14 @@ pub(in crate::providers) struct Route {
 }
 
 impl Route {
+    /// Whether anything listens there that speaks as it should, found out within the limit.
+    #[cfg(any(feature = "azure", feature = "gcp"))]
+    pub(in crate::providers) async fn is_there(&self, limit: Duration) -> bool {
+        let mut ladder = Ladder::new();
+        let climbed = tokio::time::timeout(limit, self.climb(limit, &mut ladder)).await;
+        matches!(climbed, Ok(Ok(())))
+    }
+
     #[cfg(any(feature = "aws", feature = "azure", feature = "gcp"))]
     /// Climbs dns, tcp and tls with a connection of its own, each rung within `limit` and that of all rungs.
     pub(in crate::providers) async fn climb(&self, limit: Duration, ladder: &mut Ladder) -> Result<(), Problem> {
