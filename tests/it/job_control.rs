@@ -137,7 +137,7 @@ fn hallpass_in_hallpass_in_tmux() {
     let socket = sandbox.home().join("inner");
     let terminal = Tmux::shell(&sandbox, (120, 50));
     terminal.line(&format!(
-        "tmux -f /dev/null -S {} new 'env PS1=tmux$ bash --norc'",
+        "tmux -f /dev/null -S {} set -gs escape-time 0 \\; set -g status off \\; new 'env PS1=tmux$ bash --norc'",
         socket.display()
     ));
     let _inner = InnerTmux(socket);

@@ -1,10 +1,15 @@
-//! Keeps an OSC sequence that never ends from filling the memory: the parser keeps all of it until it is over.
+//! Keeps an OSC sequence that never ends from filling the memory: the parser keeps all of it until it is over. And colours of more
+//! digits than there are from the parser, which computes with them beyond the width of a number.
 
 use std::borrow::Cow;
 
 /// Bytes of one OSC sequence that are kept; what comes behind them until its end is dropped. Titles, links and texts for the clipboard
 /// are shorter.
 const KEPT: usize = 256 * 1024;
+
+/// Bytes that are kept of a parameter where colours are set or asked for. No colour has more: `rgb:ffff/ffff/ffff`, or a name. From
+/// `#` and 51 digits on a shift in vte 0.15 overflows.
+const KEPT_OF_A_COLOUR: usize = 40;
 
 const BEL: u8 = 0x07;
 const CAN: u8 = 0x18;
@@ -19,8 +24,36 @@ pub(in crate::session) enum LongCommand {
     /// Behind an escape, which ends whatever was before it, and what a terminal takes or passes over without leaving it: controls, DEL,
     /// and what is no ASCII.
     Escape,
-    /// In an OSC sequence, behind so many of its bytes.
-    Inside(usize),
+    Inside(Position),
+}
+
+/// How far an OSC sequence has come.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(in crate::session) struct Position {
+    /// Bytes of it that were kept.
+    bytes: usize,
+    /// Those of the parameter that it is in.
+    of_parameter: usize,
+    /// Its number begins with a 1 or a 4: the only ones of these that the parser knows are of colours (4, 10, 11 and 12).
+    of_colours: bool,
+}
+
+impl Position {
+    /// How many bytes of a piece are kept: of a whole parameter with the semicolon before it, or of a part.
+    fn takes(&mut self, piece: &[u8]) -> usize {
+        if self.bytes == 0 {
+            self.of_colours = matches!(piece[0], b'1' | b'4');
+        }
+        if piece[0] == b';' {
+            self.of_parameter = 0;
+        }
+        let most = if self.of_colours { KEPT_OF_A_COLOUR + 1 } else { KEPT };
+        let room = (KEPT - self.bytes).min(most.saturating_sub(self.of_parameter));
+        let kept = room.min(piece.len());
+        self.bytes += kept;
+        self.of_parameter += kept;
+        kept
+    }
 }
 
 impl LongCommand {
@@ -42,29 +75,30 @@ impl LongCommand {
                 Self::Escape => {
                     at += 1;
                     *self = match rest[0] {
-                        b']' => Self::Inside(0),
+                        b']' => Self::Inside(Position::default()),
                         CAN | SUB | 0x20..=0x7e => Self::Outside,
                         _ => Self::Escape,
                     };
                 }
-                Self::Inside(before) => {
-                    let end = rest.iter().position(|byte| matches!(*byte, BEL | CAN | SUB | ESC));
-                    let length = end.unwrap_or(rest.len());
-                    let room = KEPT.saturating_sub(before).min(length);
-                    if room < length {
-                        kept.get_or_insert_default().extend_from_slice(&bytes[from..at + room]);
-                        from = at + length;
+                Self::Inside(ref mut position) => match rest[0] {
+                    ESC => *self = Self::Outside, // looked at again
+                    BEL | CAN | SUB => {
+                        at += 1;
+                        *self = Self::Outside;
                     }
-                    at += length;
-                    *self = match end.map(|end| rest[end]) {
-                        None => Self::Inside(KEPT.min(before + length)),
-                        Some(ESC) => Self::Outside, // looked at again
-                        Some(_) => {
-                            at += 1;
-                            Self::Outside
+                    _ => {
+                        let next = rest[1..]
+                            .iter()
+                            .position(|byte| matches!(*byte, b';' | BEL | CAN | SUB | ESC));
+                        let piece = &rest[..next.map_or(rest.len(), |next| 1 + next)];
+                        let room = position.takes(piece);
+                        if room < piece.len() {
+                            kept.get_or_insert_default().extend_from_slice(&bytes[from..at + room]);
+                            from = at + piece.len();
                         }
-                    };
-                }
+                        at += piece.len();
+                    }
+                },
             }
         }
         match kept {
@@ -97,6 +131,23 @@ mod tests {
                 .flat_map(|piece| command.kept(piece).into_owned())
                 .collect();
             assert!(kept == expected.as_bytes(), "in pieces of {pieces}");
+        }
+    }
+
+    #[test]
+    fn colours_are_cut_and_nothing_else_of_them() {
+        let digits = "0".repeat(1000);
+        let name = &digits[..KEPT_OF_A_COLOUR - 1];
+        let stream = format!("\x1b]4;1;#{digits};2;?;300;{digits}?\x07\x1b]11;#{digits}\x1b\\\x1b]8;;{digits}\x07");
+        let expected = format!("\x1b]4;1;#{name};2;?;300;{name}0\x07\x1b]11;#{name}\x1b\\\x1b]8;;{digits}\x07");
+        for pieces in [1, 7, stream.len()] {
+            let mut command = LongCommand::default();
+            let kept: Vec<u8> = stream
+                .as_bytes()
+                .chunks(pieces)
+                .flat_map(|piece| command.kept(piece).into_owned())
+                .collect();
+            assert_eq!(String::from_utf8_lossy(&kept), expected, "in pieces of {pieces}");
         }
     }
 
