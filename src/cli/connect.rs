@@ -1,6 +1,7 @@
 //! `hallpass connect ROLE`: the role's client in this terminal, its output redacted, nothing of ours around it.
 
 use std::collections::BTreeSet;
+use std::ffi::OsString;
 use std::io::{IsTerminal as _, Write as _};
 use std::time::Duration;
 
@@ -41,7 +42,7 @@ pub(super) struct Connect {
     no_record: bool,
     /// Arguments for the client, behind its own
     #[arg(last = true)]
-    arguments: Vec<String>,
+    arguments: Vec<OsString>,
 }
 
 pub(super) fn run(connect: Connect, frame: &Frame) -> Result<u8, Vec<Problem>> {
