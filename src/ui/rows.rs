@@ -45,13 +45,7 @@ pub(super) fn role_rows(config: &Config) -> Vec<RoleRow> {
 
 /// The connector's name, or the program of the role's own command.
 pub fn kind_of(role: &Role) -> String {
-    if let Some(connector) = &role.connector {
-        return connector.clone();
-    }
-    let program = role.command.as_ref().and_then(|words| words.first());
-    program.map_or_else(String::new, |program| {
-        program.rsplit('/').next().unwrap_or(program).to_owned()
-    })
+    role.kind().unwrap_or_default().to_owned()
 }
 
 /// The providers that matter here: those that roles use and those that the configuration names.
