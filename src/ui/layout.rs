@@ -103,11 +103,14 @@ pub fn parts(model: &Model) -> Parts {
             }
         }
         Form::ListOnly => {
-            let body = row(1, rows - 2);
+            // Only the roles have something to say there: the filter, and how many it hides.
+            let filter = u16::from(model.screen == Screen::Roles);
+            let body = row(1 + filter, rows - 2 - filter);
             let alone = model.screen == Screen::Roles && (focus || model.roles.wide);
             let (list, detail) = if alone { (Rect::ZERO, body) } else { (body, Rect::ZERO) };
             Parts {
                 header: row(0, 1),
+                filter: row(1, filter),
                 body,
                 list,
                 detail,

@@ -1,6 +1,6 @@
 //! The roles screen, and what is known of each role.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 
 use jiff::Timestamp;
 
@@ -125,6 +125,8 @@ pub struct Roles {
     pub checks: HashMap<String, Check>,
     /// Names that wait for their check.
     pub queue: VecDeque<String>,
+    /// Of all roles that a person had checked at once, those whose answer is not there yet.
+    pub awaited: BTreeSet<String>,
 }
 
 impl Roles {
@@ -149,6 +151,7 @@ impl Roles {
             wide: false,
             checks: HashMap::new(),
             queue: VecDeque::new(),
+            awaited: BTreeSet::new(),
         }
     }
 

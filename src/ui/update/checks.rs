@@ -120,17 +120,49 @@ pub(super) fn all(model: &mut Model) -> Vec<Effect> {
         .filter(|row| matches!(row.of, RowOf::Role(_)))
         .map(|row| row.name.clone())
         .collect();
-    model.notify(format!("checking {} roles, Ctrl-C cancels", names.len()));
+    match names.len() {
+        0 => model.notify("there is no role to check"),
+        1 => model.notify("checking 1 role, Ctrl-C cancels"),
+        many => model.notify(format!("checking {many} roles, Ctrl-C cancels")),
+    }
+    model.roles.awaited = names.iter().cloned().collect();
     model.roles.queue = names;
     let mut effects = all_providers(model);
     effects.extend(pump(model));
     effects
 }
 
+/// Takes one role from those that are awaited; says what all of them have come to when it was the last one.
+fn answered(model: &mut Model, name: &str) {
+    if !model.roles.awaited.remove(name) || !model.roles.awaited.is_empty() {
+        return;
+    }
+    let states = model.roles.checks.values().filter_map(Check::known);
+    let states: Vec<State> = states.map(|known| known.status.state).collect();
+    let counts = [
+        (State::Ok, "ok"),
+        (State::Warn, "with a warning"),
+        (State::Fail, "failed"),
+    ]
+    .map(|(state, word)| (states.iter().filter(|found| **found == state).count(), word));
+    let words = counts.iter().filter(|(count, _)| *count > 0);
+    let words: Vec<String> = words.map(|(count, word)| format!("{count} {word}")).collect();
+    // Who has gone elsewhere meanwhile sees it in the list.
+    if model.screen != Screen::Session && model.dialog.is_none() && model.replay.is_none() {
+        let said = format!("checked: {}", words.join(", "));
+        if counts[2].0 > 0 {
+            model.complain(said);
+        } else {
+            model.notify(said);
+        }
+    }
+}
+
 /// Forgets the checks that run or wait. Empty if there were none.
 pub(super) fn cancel(model: &mut Model) -> Vec<Effect> {
     let mut any = !model.roles.queue.is_empty();
     model.roles.queue.clear();
+    model.roles.awaited.clear();
     let now = model.now;
     let running: Vec<String> = model
         .roles
@@ -175,7 +207,8 @@ pub(super) fn role_checked(model: &mut Model, generation: u64, status: RoleStatu
             status,
         };
         let name = known.status.name.clone();
-        model.roles.checks.insert(name, Check::Done(Box::new(known)));
+        model.roles.checks.insert(name.clone(), Check::Done(Box::new(known)));
+        answered(model, &name);
     }
     pump(model)
 }
@@ -230,11 +263,8 @@ pub(super) fn provider_checked(model: &mut Model, generation: u64, status: Provi
             }
             _ => Some((now, 1)),
         };
-        row.history.push_back(if status.state == State::Fail {
-            None
-        } else {
-            Some(status.latency_ms.unwrap_or(0))
-        });
+        let answered = (status.state != State::Fail).then(|| status.latency_ms.unwrap_or(0));
+        row.history.push_back((now, answered));
         while row.history.len() > HISTORY {
             row.history.pop_front();
         }

@@ -353,6 +353,9 @@ pub(super) fn unlocked(model: &mut Model, generation: u64, result: Result<(), Pr
 
 /// All problems of the configuration, to read.
 pub(super) fn show_problems(model: &mut Model) {
+    if model.config.problems.is_empty() {
+        return;
+    }
     let text: Vec<String> = model.config.problems.iter().map(ToString::to_string).collect();
     let lines = text.join("\n\n").lines().map(str::to_owned).collect();
     model.dialog = Some(Dialog::Text {

@@ -124,6 +124,10 @@ fn table_hints(model: &Model) -> (Vec<(String, String)>, String) {
         // It goes to the roles: nothing is filtered here.
         hints.retain(|(key, _)| key != "/");
     }
+    let provider = model.providers.rows.get(model.providers.selected);
+    if model.screen == Screen::Providers && provider.is_none_or(|row| !row.logs_in) {
+        hints.retain(|(key, _)| key != "a");
+    }
     if model.screen == Screen::Sessions && model.sessions.tabs.is_empty() {
         hints.retain(|(key, _)| !matches!(key.as_str(), "Enter" | "x"));
     }
