@@ -81,7 +81,9 @@ pub fn parts(model: &Model) -> Parts {
                 (Rect::ZERO, Rect::ZERO, body)
             } else {
                 let below = if model.screen == Screen::Providers {
-                    body.height / 2
+                    // What the list does not need is the detail's.
+                    let providers = u16::try_from(model.providers.rows.len()).unwrap_or(u16::MAX);
+                    body.height - 1 - providers.clamp(3, body.height - body.height / 2 - 1)
                 } else {
                     below
                 };

@@ -1,12 +1,12 @@
 //! The roles screen, and what is known of each role.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 
 use jiff::Timestamp;
 
 use super::again::look_again;
 use crate::domain::filter::{Filter, Index};
-use crate::domain::status::RoleStatus;
+use crate::domain::status::{RoleStatus, State};
 use crate::ui::input::Input;
 
 /// What a row of the roles list stands for.
@@ -125,8 +125,8 @@ pub struct Roles {
     pub checks: HashMap<String, Check>,
     /// Names that wait for their check.
     pub queue: VecDeque<String>,
-    /// Of all roles that a person had checked at once, those whose answer is not there yet.
-    pub awaited: BTreeSet<String>,
+    /// The roles whose answers a person waits for, with those that are there.
+    pub awaited: BTreeMap<String, Option<State>>,
 }
 
 impl Roles {
@@ -151,7 +151,7 @@ impl Roles {
             wide: false,
             checks: HashMap::new(),
             queue: VecDeque::new(),
-            awaited: BTreeSet::new(),
+            awaited: BTreeMap::new(),
         }
     }
 

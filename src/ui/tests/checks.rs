@@ -101,6 +101,29 @@ fn a_check_of_all_roles_says_what_it_came_to() {
 }
 
 #[test]
+fn a_check_from_the_failure_panel_says_what_it_came_to() {
+    let mut fixture = Fixture::checked(100, 30);
+    fixture.press(r#"/ "bouncer" enter enter"#);
+    let generation = fixture.model.generation;
+    let problems = vec![super::fixture::denied()];
+    fixture.send(Message::OpenFailed { generation, problems });
+    let check = |fixture: &mut Fixture, state: State| {
+        fixture.press("c");
+        assert!(fixture.last_row().contains("checking prod-pgbouncer-admin"));
+        let asked = fixture.take(|effect| match effect {
+            Effect::CheckRole { generation, role } => Some((*generation, role.clone())),
+            _ => None,
+        });
+        answer(fixture, &asked, |status| status.state = state);
+        fixture.last_row()
+    };
+    let row = check(&mut fixture, State::Ok);
+    assert!(row.starts_with(" prod-pgbouncer-admin: ok"), "{row}");
+    let row = check(&mut fixture, State::Fail);
+    assert!(row.contains("prod-pgbouncer-admin: Vault refused to read"), "{row}");
+}
+
+#[test]
 fn the_history_of_a_provider_says_how_long_it_took() {
     let mut fixture = Fixture::checked(100, 30);
     fixture.press("2");

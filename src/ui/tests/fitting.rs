@@ -99,6 +99,11 @@ fn since_when_a_provider_fails_is_told_whole_or_not_at_all() {
 fn the_keys_of_an_invalid_role_are_all_told() {
     let bad = "[roles.bad]\nenv = \"dev\"\ncommand = [\"sh\"]\nfields.A = \"_vaultkv3:secret/x:password\"\n";
     let mut fixture = Fixture::with(&[("roles.toml", bad)], 100, 30);
+    assert!(
+        fixture.last_row().starts_with(" Enter show the problem  c read again"),
+        "{}",
+        fixture.last_row()
+    );
     fixture.press("tab G");
     let picture = fixture.picture();
     for keys in ["Enter shows the problem", "e edits the file", "R reads it again"] {
@@ -175,4 +180,42 @@ fn an_address_has_a_column_that_it_can_be_read_in_or_none() {
     let mut fixture = Fixture::checked(60, 15);
     fixture.press("2");
     assert!(fixture.picture().contains("https://vault.corp:8200"));
+}
+
+#[test]
+fn what_few_providers_leave_of_their_list_is_the_detail_s() {
+    let mut fixture = Fixture::checked(60, 15);
+    fixture.press("2");
+    let row = &mut fixture.model.providers.rows[0];
+    let status = row.status.as_mut().unwrap();
+    (status.state, status.auth, status.expires) = (State::Fail, None, None);
+    status.stages = ladder();
+    let problem = Problem::new(&catalogue::NET_REFUSED, "no connection to 127.0.0.1:9");
+    status.problem = Some(problem.fixes(vec!["start the server".to_owned()]));
+    let picture = fixture.picture();
+    assert_whole(&picture);
+    assert!(
+        picture.contains(" Roles ") && picture.contains(" History "),
+        "{picture}"
+    );
+}
+
+#[test]
+fn the_menu_of_a_narrow_session_has_a_whole_footer() {
+    for columns in [40, 60] {
+        let mut fixture = Fixture::checked(columns, 15);
+        fixture.press(r#": "connect_dev-orders" enter"#);
+        fixture.started("$ ");
+        fixture.press(r"ctrl-\");
+        let picture = fixture.picture();
+        let footer = picture.lines().find(|row| row.contains("Esc cancel")).unwrap();
+        assert!(
+            footer.contains(if columns > 55 {
+                "to the shell ─"
+            } else {
+                "nothing is sent ─"
+            }),
+            "{picture}"
+        );
+    }
 }

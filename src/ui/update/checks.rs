@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use crate::domain::status::{ProviderStatus, RoleStatus, State};
 use crate::ui::effects::Effect;
 use crate::ui::layout;
-use crate::ui::model::{Check, Known, Model, RowOf, Screen};
+use crate::ui::model::{Check, Dialog, Known, Model, RowOf, Screen};
 
 /// Roles that are checked at once: a screen full, so that those of a provider that hangs keep no other one waiting. How many questions
 /// are asked of the providers meanwhile is the providers' own limit.
@@ -125,36 +125,47 @@ pub(super) fn all(model: &mut Model) -> Vec<Effect> {
         1 => model.notify("checking 1 role, Ctrl-C cancels"),
         many => model.notify(format!("checking {many} roles, Ctrl-C cancels")),
     }
-    model.roles.awaited = names.iter().cloned().collect();
+    model.roles.awaited = names.iter().map(|name| (name.clone(), None)).collect();
     model.roles.queue = names;
     let mut effects = all_providers(model);
     effects.extend(pump(model));
     effects
 }
 
-/// Takes one role from those that are awaited; says what all of them have come to when it was the last one.
-fn answered(model: &mut Model, name: &str) {
-    if !model.roles.awaited.remove(name) || !model.roles.awaited.is_empty() {
+/// Puts an answer to those that a person waits for; says what they have come to when it was the last one.
+fn answered(model: &mut Model, status: &RoleStatus) {
+    let Some(answer) = model.roles.awaited.get_mut(&status.name) else {
+        return;
+    };
+    *answer = Some(status.state);
+    if model.roles.awaited.values().any(Option::is_none) {
         return;
     }
-    let states = model.roles.checks.values().filter_map(Check::known);
-    let states: Vec<State> = states.map(|known| known.status.state).collect();
-    let counts = [
-        (State::Ok, "ok"),
-        (State::Warn, "with a warning"),
-        (State::Fail, "failed"),
-    ]
-    .map(|(state, word)| (states.iter().filter(|found| **found == state).count(), word));
-    let words = counts.iter().filter(|(count, _)| *count > 0);
-    let words: Vec<String> = words.map(|(count, word)| format!("{count} {word}")).collect();
+    let answers = std::mem::take(&mut model.roles.awaited);
+    let count = |state| answers.values().filter(|answer| **answer == Some(state)).count();
+    let failed = count(State::Fail);
+    let said = if answers.len() == 1 {
+        let reason = status.reason().map(|problem| problem.what.as_str());
+        format!("{}: {}", status.name, reason.unwrap_or(status.state.word()))
+    } else {
+        let words = [
+            (count(State::Ok), "ok"),
+            (count(State::Warn), "with a warning"),
+            (failed, "failed"),
+        ];
+        let words = words.iter().filter(|(count, _)| *count > 0);
+        let words: Vec<String> = words.map(|(count, word)| format!("{count} {word}")).collect();
+        format!("checked: {}", words.join(", "))
+    };
     // Who has gone elsewhere meanwhile sees it in the list.
-    if model.screen != Screen::Session && model.dialog.is_none() && model.replay.is_none() {
-        let said = format!("checked: {}", words.join(", "));
-        if counts[2].0 > 0 {
-            model.complain(said);
-        } else {
-            model.notify(said);
-        }
+    let elsewhere = model.screen == Screen::Session || model.replay.is_some();
+    if elsewhere || !matches!(model.dialog, None | Some(Dialog::Failure { .. })) {
+        return;
+    }
+    if failed > 0 {
+        model.complain(said);
+    } else {
+        model.notify(said);
     }
 }
 
@@ -206,9 +217,9 @@ pub(super) fn role_checked(model: &mut Model, generation: u64, status: RoleStatu
             at: model.now,
             status,
         };
+        answered(model, &known.status);
         let name = known.status.name.clone();
-        model.roles.checks.insert(name.clone(), Check::Done(Box::new(known)));
-        answered(model, &name);
+        model.roles.checks.insert(name, Check::Done(Box::new(known)));
     }
     pump(model)
 }

@@ -249,8 +249,13 @@ fn failure_key(
                 },
             );
         }
+        Some(Action::CheckOne) if model.role(&request.role).is_none() => {
+            model.complain(format!("{} is no role that can be checked", request.role));
+            Vec::new()
+        }
         Some(Action::CheckOne) => {
             model.notify(format!("checking {}", request.role));
+            model.roles.awaited = [(request.role.clone(), None)].into();
             checks::one(model, &request.role)
         }
         Some(Action::CopyReport) => vec![Effect::Copy(view::failure_report(&request.role, &problems))],
