@@ -15,7 +15,10 @@ mod tests {
 
     #[test]
     fn what_means_more_than_itself_is_quoted() {
-        assert_eq!(quoted("/etc/hallpass-2.d"), "/etc/hallpass-2.d");
+        for plain in ["/etc/hallpass-2.d", "prod/db+x=1.0@a-b:c,d%e_f"] {
+            assert_eq!(quoted(plain), plain);
+        }
+        assert_eq!(quoted("my 'db'; x"), r"'my '\''db'\''; x'");
         assert_eq!(quoted("it's a ~ $HOME"), r"'it'\''s a ~ $HOME'");
         assert_eq!(quoted(""), "''");
     }

@@ -210,7 +210,7 @@ pub(super) fn key_beside(store: &Path) -> PathBuf {
 }
 
 /// A path as it can be pasted into a shell.
-fn quoted(path: &Path) -> String {
+pub(super) fn quoted(path: &Path) -> String {
     shell::quoted(&path.to_string_lossy())
 }
 
