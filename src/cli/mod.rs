@@ -32,12 +32,14 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
+use clap::parser::ValueSource;
+use clap::{ArgMatches, Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
 use crate::config::{Config, FolderFlags, LoadOptions, load, parse_duration};
 use crate::domain::catalogue::{self, Code};
 use crate::domain::printable::printable;
 use crate::domain::problem::Problem;
+use crate::domain::shell;
 use crate::domain::suggest::nearest;
 use crate::launch::Request;
 use crate::providers::{Providers, World};
@@ -101,6 +103,9 @@ struct Global {
     /// Never ask anything
     #[arg(long, global = true, help_heading = "Global options")]
     no_input: bool,
+    /// What a shell starts hallpass by on the same files.
+    #[arg(skip)]
+    program: String,
 }
 
 #[derive(Debug, Subcommand)]
@@ -138,6 +143,8 @@ pub struct Tui {
     pub replay: Option<Start>,
     /// Draw with ASCII characters only.
     pub ascii: bool,
+    /// What a shell starts hallpass by on the same files: `hallpass --profile work`.
+    pub program: String,
     /// Reads the files again, as they were read for this start.
     pub reload: Arc<dyn Fn() -> Config + Send + Sync>,
 }
@@ -159,6 +166,7 @@ pub(crate) struct Frame {
     pub(crate) json: bool,
     pub(crate) quiet: bool,
     pub(crate) ascii: bool,
+    program: String,
     /// Whether questions may be asked on the terminal.
     pub(crate) may_ask: bool,
     ui: UserInterface,
@@ -215,6 +223,7 @@ impl Frame {
             json: global.json,
             quiet: global.quiet,
             ascii: global.ascii,
+            program: global.program.clone(),
             may_ask: !global.no_input && !ci,
             ui,
             reload,
@@ -281,20 +290,51 @@ pub fn main(ui: UserInterface) -> ExitCode {
 
 /// Reads a command line. `around` are the flags that stood before `demo`: they hold for the command behind it, too.
 fn parse(args: &[OsString], around: Option<&Global>) -> Result<Cli, clap::Error> {
-    let Some(around) = around else {
-        return Cli::try_parse_from(args);
-    };
-    // What the environment says of them was read with the flags around, and its profile is none of the demo's.
-    let mut command = Cli::command().mut_args(|argument| argument.env(None::<&str>));
+    let mut command = Cli::command();
+    if around.is_some() {
+        // What the environment says of them was read with the flags around, and its profile is none of the demo's.
+        command = command.mut_args(|argument| argument.env(None::<&str>));
+    }
     let mut matches = command.try_get_matches_from_mut(args)?;
+    let files = file_flags(&matches);
     let mut cli = Cli::from_arg_matches_mut(&mut matches).map_err(|error| error.format(&mut command))?;
     let global = &mut cli.global;
+    // Another demo has a home of its own, with the same roles.
+    let program = if around.is_some() { "hallpass demo" } else { "hallpass" };
+    global.program = std::iter::once(program.to_owned())
+        .chain(files)
+        .collect::<Vec<_>>()
+        .join(" ");
+    let Some(around) = around else {
+        return Ok(cli);
+    };
     global.json |= around.json;
     global.quiet |= around.quiet;
     global.ascii |= around.ascii;
     global.no_input |= around.no_input;
     global.prefix = global.prefix.take().or_else(|| around.prefix.clone());
     Ok(cli)
+}
+
+/// The flags that decide which files are read, as a shell takes them; not what the environment says, which holds for the next command, too.
+fn file_flags(matches: &ArgMatches) -> Vec<String> {
+    let given = |id: &str| matches.value_source(id) == Some(ValueSource::CommandLine);
+    let mut words = Vec::new();
+    for id in ["config_dir", "data_dir", "state_dir"]
+        .into_iter()
+        .filter(|id| given(id))
+    {
+        if let Some(folder) = matches.get_one::<PathBuf>(id) {
+            // They may be pasted where another folder is the current one.
+            let folder = std::path::absolute(folder).unwrap_or_else(|_| folder.clone());
+            words.push(format!("--{}", id.replace('_', "-")));
+            words.push(shell::quoted(&folder.display().to_string()));
+        }
+    }
+    if let Some(profile) = matches.get_one::<String>("profile").filter(|_| given("profile")) {
+        words.extend(["--profile".to_owned(), shell::quoted(profile)]);
+    }
+    words
 }
 
 /// Whether the command of these words is one whose exit codes are a child's. Global flags may stand before it.
@@ -505,5 +545,33 @@ mod tests {
         assert!(inner.json && inner.quiet && !inner.ascii);
         assert_eq!((inner.profile, inner.prefix.as_deref()), (None, Some("f12")));
         assert_eq!(global("hallpass --prefix f10 list").prefix.as_deref(), Some("f10"));
+    }
+
+    #[test]
+    fn what_starts_hallpass_again_has_the_flags_that_say_which_files() {
+        let program = |line: &str, around| parse(&words(line), around).unwrap().global.program;
+        assert_eq!(program("hallpass", None), "hallpass");
+        assert_eq!(
+            program(
+                "hallpass --ascii connect r --tui --state-dir /s --config-dir=/a$b",
+                None
+            ),
+            "hallpass --config-dir '/a$b' --state-dir /s"
+        );
+        assert_eq!(
+            program("hallpass --profile it's", None),
+            r"hallpass --profile 'it'\''s'"
+        );
+        let here = std::env::current_dir().unwrap().join("x");
+        assert_eq!(
+            program("hallpass --data-dir x", None),
+            format!("hallpass --data-dir {}", shell::quoted(&here.display().to_string()))
+        );
+        let around = Global {
+            config_dir: Some("/mine".into()),
+            profile: Some("of-the-environment".to_owned()),
+            ..Global::default()
+        };
+        assert_eq!(program("hallpass", Some(&around)), "hallpass demo");
     }
 }

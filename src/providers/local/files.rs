@@ -11,6 +11,7 @@ use zeroize::Zeroizing;
 
 use crate::domain::catalogue;
 use crate::domain::problem::Problem;
+use crate::domain::shell;
 
 /// Larger files are not read: a store of passwords never gets there.
 const MAX_SIZE: u64 = 16 << 20;
@@ -204,15 +205,7 @@ fn beside(store: &Path, extension: &str) -> PathBuf {
 
 /// A path as it can be pasted into a shell.
 pub(super) fn quoted(path: &Path) -> String {
-    let text = path.to_string_lossy();
-    if text
-        .chars()
-        .all(|c| c.is_ascii_alphanumeric() || "/._-+@%:,~".contains(c))
-    {
-        text.into_owned()
-    } else {
-        format!("'{}'", text.replace('\'', r"'\''"))
-    }
+    shell::quoted(&path.to_string_lossy())
 }
 
 fn cannot(verb: &str, path: &Path, error: &io::Error) -> Problem {
