@@ -145,7 +145,10 @@ fn answered(model: &mut Model, status: &RoleStatus) {
     let count = |state| answers.values().filter(|answer| **answer == Some(state)).count();
     let failed = count(State::Fail);
     let said = if answers.len() == 1 {
-        let reason = status.reason().map(|problem| problem.what.as_str());
+        let reason = status
+            .reason()
+            .filter(|_| failed > 0)
+            .map(|problem| problem.what.as_str());
         format!("{}: {}", status.name, reason.unwrap_or(status.state.word()))
     } else {
         let words = [
