@@ -1,5 +1,6 @@
 //! Children for real, through the library: what they get, what is kept of what they print, how they end, what is left behind.
 
+use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -32,7 +33,7 @@ pub fn plan(program: &str, args: &[&str], env: ChildEnv) -> LaunchPlan {
         role: "test".to_owned(),
         program: PathBuf::from(program),
         name: program.into(),
-        args: args.iter().map(|arg| arg.into()).collect(),
+        args: args.iter().map(OsString::from).collect(),
         cwd: PathBuf::from("/"),
         env,
         limits: Limits::default(),
