@@ -157,6 +157,7 @@ code     connect, exec                              other commands
 3                                                   configuration invalid
 4                                                   no such role, provider or recording
 125      hallpass refused or failed before the child ran
+         instead of 0: not all of its output could be written, or a required recording failed
 126      the client cannot be executed
 127      the client is not installed
 128+n    the child died of signal n";
