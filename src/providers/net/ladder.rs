@@ -45,6 +45,14 @@ impl Ladder {
         self.since = Instant::now();
     }
 
+    /// The next rung failed before, after this long: what was climbed since then only finds out which one it was.
+    pub(in crate::providers) fn failed_after(&mut self, took: Duration) {
+        self.rung(State::Fail);
+        if let Some(last) = self.stages.last_mut() {
+            last.ms = Some(u64::try_from(took.as_millis()).unwrap_or(u64::MAX));
+        }
+    }
+
     #[cfg(any(feature = "aws", feature = "azure", feature = "k8s", feature = "vault"))]
     /// A later rung showed that the last one does not hold: some TLS servers refuse only when they are spoken to.
     pub(in crate::providers) fn broke(&mut self) {

@@ -52,7 +52,7 @@ impl Unanswered<'_> {
         }
         let server = self.server;
         if silent {
-            ladder.rung(State::Fail);
+            ladder.failed_after(self.limit);
             let limit = in_words(self.limit);
             return Problem::new(
                 &catalogue::NET_TIMEOUT,
@@ -127,4 +127,32 @@ pub(in crate::providers) fn upstream(server: &str, whose: &str, status: u16) -> 
 pub(in crate::providers) fn wants_tls(answer: &super::http::Answer) -> bool {
     let words = b"Client sent an HTTP request to an HTTPS server";
     answer.status == 400 && answer.body.starts_with(words)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_step_that_nobody_answered_took_as_long_as_it_was_waited_for() {
+        let route = Route {
+            host: "vault.corp".to_owned(),
+            port: 8200,
+            tls: None,
+            // So that nothing is connected to.
+            proxied: true,
+        };
+        let unanswered = Unanswered {
+            server: "Vault at http://vault.corp:8200",
+            route: &route,
+            certified: "vault.corp",
+            limit: Duration::from_secs(5),
+            provider: "vault",
+            rung: "login",
+        };
+        let problem = unanswered.explain(&Fault::Timeout).await;
+        assert_eq!(problem.code.id, "E-NET-TIMEOUT");
+        let failed = problem.steps.iter().find(|step| step.state == State::Fail).unwrap();
+        assert_eq!((failed.name, failed.ms), ("login", Some(5000)));
+    }
 }
