@@ -328,6 +328,7 @@ keymap! {
     }
     Failure {
         ["r"] Action::Retry, "failure.retry", "retry", "retry";
+        ["a"] Action::LogIn, "failure.login", "log in to its provider", "log in";
         ["c"] Action::CheckOne, "failure.check", "check the role", "check";
         ["e"] Action::Edit, "failure.edit", "edit the file at the line", "edit";
         ["y"] Action::CopyReport, "failure.copy", "copy the report, no values", "copy report";

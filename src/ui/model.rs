@@ -26,7 +26,7 @@ use crate::ui::rows::{provider_rows, role_rows};
 use crate::ui::theme::Look;
 pub use providers::{ProviderRow, Providers};
 pub use roles::{Check, Known, Pane, RoleRow, Roles, RowOf, Sort};
-pub use tabs::{LeaseState, News, Opening, Sessions, Tab, TabLease, TabState};
+pub use tabs::{Back, LeaseState, News, Opening, Sessions, Tab, TabLease, TabState};
 
 /// Which screen is in front.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -4,8 +4,11 @@ use std::collections::VecDeque;
 
 use jiff::Timestamp;
 
+use super::Model;
 use super::again::look_again;
+use crate::domain::problem::Problem;
 use crate::domain::status::{ProviderStatus, State};
+use crate::launch::Request;
 
 /// One provider as its screen shows it.
 pub struct ProviderRow {
@@ -51,4 +54,31 @@ pub struct Providers {
     pub rows: Vec<ProviderRow>,
     pub selected: usize,
     pub top: usize,
+}
+
+impl Model {
+    /// The provider for which a launch failed: one that a problem sends to its login, else that of the field that was not resolved.
+    /// Of several, one that a person can log in to.
+    pub fn blamed(&self, request: &Request, problems: &[Problem]) -> Option<&ProviderRow> {
+        let row = |name: &str| self.providers.rows.iter().find(|row| row.name == name);
+        if let Some(provider) = &request.login {
+            return row(provider);
+        }
+        let role = self.role(&request.role);
+        let sent_to = |fix: &String| {
+            let words = fix.strip_prefix("hallpass provider login ")?;
+            row(words.split_whitespace().next()?)
+        };
+        let of = |problem: &Problem| {
+            let (_, name) = problem.facts.iter().find(|(fact, _)| *fact == "Field")?;
+            let field = role?.fields.iter().find(|field| field.name == *name)?;
+            row(field.source.providers().first()?)
+        };
+        let blamed: Vec<&ProviderRow> = problems
+            .iter()
+            .filter_map(|problem| problem.fixes.iter().find_map(sent_to).or_else(|| of(problem)))
+            .collect();
+        let logs_in = blamed.iter().find(|row| row.logs_in);
+        logs_in.or_else(|| blamed.first()).copied()
+    }
 }

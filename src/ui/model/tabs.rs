@@ -9,6 +9,7 @@ use super::Known;
 use crate::domain::lease::Lease;
 use crate::domain::limits::{Limit, Limits};
 use crate::domain::plan::SecretUse;
+use crate::domain::problem::Problem;
 use crate::launch::Request;
 use crate::session::Ending;
 use crate::session::emulator::{Emulator, Size};
@@ -48,6 +49,19 @@ pub enum LeaseState {
     NotRevoked(String),
 }
 
+/// Where leaving a session goes.
+#[derive(Debug, Clone, Default)]
+pub enum Back {
+    #[default]
+    Roles,
+    Providers,
+    /// The panel of the launch that failed, to try it again.
+    Failure {
+        request: Request,
+        problems: Vec<Problem>,
+    },
+}
+
 /// A session with its tab.
 pub struct Tab {
     pub id: u64,
@@ -82,6 +96,7 @@ pub struct Tab {
     pub recorded: Recorded,
     /// What it was opened with, to open it again.
     pub request: Request,
+    pub back: Back,
 }
 
 impl Tab {
@@ -169,4 +184,5 @@ pub struct Opening {
     pub behind: bool,
     /// The tab that it replaces.
     pub replaces: Option<u64>,
+    pub back: Back,
 }

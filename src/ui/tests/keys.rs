@@ -510,6 +510,72 @@ fn a_login_is_a_session_and_its_end_forgets_what_was_known() {
     );
 }
 
+/// A role's failure with these problems, in front.
+fn failed(fixture: &mut Fixture, role: &str, problems: Vec<Problem>) {
+    fixture.press(&format!(r#": "connect_{role}" enter"#));
+    let generation = fixture.model.generation;
+    fixture.send(Message::OpenFailed { generation, problems });
+    fixture.effects.clear();
+}
+
+#[test]
+fn a_failure_opens_the_login_of_its_provider_and_comes_back_to_be_tried_again() {
+    let mut fixture = Fixture::checked(100, 30);
+    fixture.model.single = true;
+    failed(&mut fixture, "prod-pgbouncer-admin", vec![denied()]);
+    // `_envs/vault/…` is read from vault.
+    let picture = fixture.picture();
+    assert!(picture.contains("a  log in to vault"), "{picture}");
+    assert!(fixture.last_row().contains("a log in"), "{}", fixture.last_row());
+    fixture.press("a");
+    let tab = fixture.started("Password: ");
+    assert_eq!(fixture.model.sessions.tabs[0].request.login.as_deref(), Some("vault"));
+    fixture.ended(tab, 0);
+    assert!(fixture.model.dialog.is_none(), "its last words are still to be read");
+    fixture.press("q");
+    assert!(fixture.model.leaving.is_none() && fixture.model.sessions.tabs.is_empty());
+    assert!(fixture.picture().contains("Could not open prod-pgbouncer-admin"));
+    fixture.effects.clear();
+    fixture.press("r");
+    assert_eq!(launches(&mut fixture), ["prod-pgbouncer-admin"]);
+}
+
+#[test]
+fn a_failure_without_a_login_offers_none_and_says_why() {
+    let unset = || Problem::new(&catalogue::ENV_UNSET, "the variable API_KEY is not set").fact("Field", "API_KEY");
+    let no_client = || Problem::new(&catalogue::CLIENT_MISSING, "bash is not there");
+    let sent = || no_client().fix("hallpass provider login vault");
+    for (problems, said) in [
+        (vec![unset()], "env has no login"),
+        (vec![no_client()], "it failed for no provider"),
+        (vec![unset(), sent()], ""),
+    ] {
+        let mut fixture = Fixture::checked(100, 30);
+        failed(&mut fixture, "dev-shell", problems);
+        let offered = fixture.last_row().contains("a log in");
+        assert_eq!(offered, fixture.picture().contains("a  log in to vault"));
+        assert_eq!(offered, said.is_empty(), "{}", fixture.picture());
+        fixture.press("a");
+        assert_eq!(launches(&mut fixture).len(), usize::from(offered));
+        assert!(fixture.last_row().contains(said), "{}", fixture.last_row());
+        assert_eq!(fixture.model.dialog.is_some(), !offered, "the panel stays");
+    }
+}
+
+#[test]
+fn a_login_goes_back_to_the_providers() {
+    let mut fixture = Fixture::checked(100, 30);
+    fixture.press("2 a");
+    let tab = fixture.started("Password: ");
+    fixture.ended(tab, 1);
+    // Opened again it still knows where it came from.
+    fixture.press("R");
+    let tab = fixture.started("Password: ");
+    fixture.ended(tab, 0);
+    fixture.press("q");
+    assert!(fixture.model.screen == Screen::Providers, "{}", fixture.picture());
+}
+
 /// Whether the screen is drawn anew after a message; else what was closed would stand there for another second.
 fn draws(fixture: &mut Fixture, message: Message) -> bool {
     let before = Front::before(&fixture.model, &message);

@@ -5,12 +5,11 @@ use crossterm::event::KeyCode;
 use super::{checks, contexts, dialog, launch, quit, session};
 use crate::domain::filter::quoted;
 use crate::domain::shell;
-use crate::launch::Request;
 use crate::ui::effects::Effect;
 use crate::ui::input::Input;
 use crate::ui::keymap::{self, Action, Chord};
 use crate::ui::layout;
-use crate::ui::model::{Dialog, Model, Pane, RowOf, Screen, Sort};
+use crate::ui::model::{Back, Dialog, Model, Pane, RowOf, Screen, Sort};
 use crate::ui::search;
 use crate::ui::view;
 
@@ -209,11 +208,7 @@ fn on_provider(model: &mut Model, action: Action) -> Vec<Effect> {
         }
         Action::CheckOne => checks::provider(model, model.providers.selected).into_iter().collect(),
         Action::CheckAll => checks::all_providers(model),
-        Action::LogIn if !row.logs_in => {
-            model.complain(format!("{name} has no login: {} needs none by a person", row.title));
-            Vec::new()
-        }
-        Action::LogIn => launch::open(model, Request::login(&name)),
+        Action::LogIn => launch::log_in(model, &name, Back::Providers),
         Action::CopyReport => vec![Effect::Copy(view::provider_report(model, model.providers.selected))],
         Action::Edit => {
             let at = model.config.providers.get(&name).and_then(|p| p.at.clone());

@@ -9,7 +9,7 @@ use crate::domain::problem::Problem;
 use crate::launch::Request;
 use crate::ui::effects::Effect;
 use crate::ui::keymap::{self, Action, Chord, Context};
-use crate::ui::model::{Dialog, Model};
+use crate::ui::model::{Back, Dialog, Model};
 use crate::ui::view;
 
 /// Half a screen of a text that is scrolled, and the rows that are not it on a small one.
@@ -239,6 +239,10 @@ fn failure_key(
     let action = keymap::action(&[Context::Failure], chord);
     let effects = match action {
         Some(Action::Retry) => return launch::open(model, request),
+        Some(Action::LogIn) => match log_in(model, &request, &problems) {
+            effects if effects.is_empty() => effects,
+            effects => return effects,
+        },
         Some(Action::Cancel) => {
             return closed(
                 model,
@@ -278,6 +282,22 @@ fn failure_key(
     });
     clamp_scroll(model);
     effects
+}
+
+/// Opens the login of the provider that stopped a launch; leaving it comes back to that failure.
+fn log_in(model: &mut Model, request: &Request, problems: &[Problem]) -> Vec<Effect> {
+    let Some(provider) = model.blamed(request, problems).map(|row| row.name.clone()) else {
+        model.complain(format!(
+            "no login would open {}: it failed for no provider",
+            request.role
+        ));
+        return Vec::new();
+    };
+    let back = Back::Failure {
+        request: request.clone(),
+        problems: problems.to_vec(),
+    };
+    launch::log_in(model, &provider, back)
 }
 
 fn passphrase_key(model: &mut Model, chord: Chord, mut dialog: Dialog) -> Vec<Effect> {

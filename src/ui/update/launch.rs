@@ -9,7 +9,7 @@ use crate::ui::clipboard::Requests;
 use crate::ui::effects::Effect;
 use crate::ui::layout;
 use crate::ui::message::Opened;
-use crate::ui::model::{Dialog, LeaseState, Model, News, Opening, RowOf, Screen, Tab, TabLease, TabState};
+use crate::ui::model::{Back, Dialog, LeaseState, Model, News, Opening, RowOf, Screen, Tab, TabLease, TabState};
 use crate::ui::rows::{is_prod, kind_of, label};
 
 /// Starts opening a role. `behind` leaves the list in front when the session is there.
@@ -18,12 +18,22 @@ pub(super) fn open_role(model: &mut Model, name: &str, behind: bool) -> Vec<Effe
         role: name.to_owned(),
         ..Request::default()
     };
-    start(model, request, behind, None)
+    start(model, request, behind, None, Back::Roles)
 }
 
 /// Starts opening what was asked for on the command line, or what failed before.
 pub fn open(model: &mut Model, request: Request) -> Vec<Effect> {
-    start(model, request, false, None)
+    start(model, request, false, None, Back::Roles)
+}
+
+/// Opens the login of a provider, where its kind has one; `back` is where it was asked for.
+pub(super) fn log_in(model: &mut Model, provider: &str, back: Back) -> Vec<Effect> {
+    let row = model.providers.rows.iter().find(|row| row.name == provider);
+    if let Some(row) = row.filter(|row| !row.logs_in) {
+        model.complain(format!("{provider} has no login: {} needs none by a person", row.title));
+        return Vec::new();
+    }
+    start(model, Request::login(provider), false, None, back)
 }
 
 /// Opens the session of a tab again, in its place.
@@ -31,11 +41,11 @@ pub(super) fn reopen(model: &mut Model, index: usize) -> Vec<Effect> {
     let Some(tab) = model.sessions.tabs.get(index) else {
         return Vec::new();
     };
-    let (request, id) = (tab.request.clone(), tab.id);
-    start(model, request, false, Some(id))
+    let (request, id, back) = (tab.request.clone(), tab.id, tab.back.clone());
+    start(model, request, false, Some(id), back)
 }
 
-fn start(model: &mut Model, request: Request, behind: bool, replaces: Option<u64>) -> Vec<Effect> {
+fn start(model: &mut Model, request: Request, behind: bool, replaces: Option<u64>, back: Back) -> Vec<Effect> {
     let name = request.role.as_str();
     if model.opening.is_some() {
         model.complain("another session is being opened");
@@ -68,6 +78,7 @@ fn start(model: &mut Model, request: Request, behind: bool, replaces: Option<u64
         since: model.now,
         behind,
         replaces,
+        back,
     });
     let size = layout::session_size(model.size, model.sessions.bare);
     vec![Effect::Launch {
@@ -95,7 +106,7 @@ pub(super) fn opened(model: &mut Model, generation: u64, opened: Opened) -> Vec<
         return vec![Effect::HangUp { tab: opened.tab }, Effect::Forget { tab: opened.tab }];
     };
     let role = opening.request.role.clone();
-    let tab = new_tab(model, opening.request, opened);
+    let tab = new_tab(model, opening.request, opening.back, opened);
     let id = tab.id;
     if let Some(warning) = tab.warnings.first() {
         model.complain(warning.clone());
@@ -121,7 +132,7 @@ pub(super) fn opened(model: &mut Model, generation: u64, opened: Opened) -> Vec<
     effects
 }
 
-fn new_tab(model: &Model, request: Request, opened: Opened) -> Tab {
+fn new_tab(model: &Model, request: Request, back: Back, opened: Opened) -> Tab {
     let role = model.role(&request.role);
     let env = role.and_then(|role| role.env.as_deref());
     Tab {
@@ -153,6 +164,7 @@ fn new_tab(model: &Model, request: Request, opened: Opened) -> Tab {
         warnings: opened.warnings,
         recorded: opened.recorded,
         request,
+        back,
     }
 }
 

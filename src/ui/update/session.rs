@@ -15,7 +15,7 @@ use crate::session::keys;
 use crate::ui::effects::Effect;
 use crate::ui::keymap::{self, Action, Chord};
 use crate::ui::layout;
-use crate::ui::model::{Dialog, Model, News, Screen, Tab, TabState};
+use crate::ui::model::{Back, Dialog, Model, News, Screen, Tab, TabState};
 use crate::ui::view::{self, BarTarget};
 
 /// How long a program may take to draw itself anew after its screen got another size.
@@ -135,7 +135,11 @@ pub(super) fn act(model: &mut Model, action: Action) -> Vec<Effect> {
 fn ended_key(model: &mut Model, chord: Chord) -> Vec<Effect> {
     match keymap::action(&contexts(model), chord) {
         Some(Action::Back) => {
-            if model.single && model.sessions.tabs.len() == 1 {
+            let login = model
+                .sessions
+                .active_tab()
+                .is_some_and(|tab| tab.request.login.is_some());
+            if model.single && model.sessions.tabs.len() == 1 && !login {
                 return super::quit(model);
             }
             let active = model.sessions.active;
@@ -165,21 +169,38 @@ fn watch(model: &mut Model) -> Vec<Effect> {
     }
 }
 
-/// Takes a tab away and goes back to the roles.
+/// Takes a tab away; from one in front it goes back to where that was opened.
 fn remove(model: &mut Model, index: usize) -> Vec<Effect> {
     if index >= model.sessions.tabs.len() {
         return Vec::new();
     }
+    let in_front = model.screen == Screen::Session && model.sessions.active == index;
     let tab = model.sessions.tabs.remove(index);
     let sessions = &mut model.sessions;
     if sessions.active > index || sessions.active >= sessions.tabs.len() {
         sessions.active = sessions.active.saturating_sub(1);
     }
     sessions.prefix = false;
-    if model.screen == Screen::Session {
-        model.screen = Screen::Roles;
+    if in_front {
+        go_back(model, tab.back);
     }
     vec![Effect::Forget { tab: tab.id }]
+}
+
+fn go_back(model: &mut Model, back: Back) {
+    model.screen = match back {
+        Back::Providers => Screen::Providers,
+        Back::Roles | Back::Failure { .. } => Screen::Roles,
+    };
+    if let Back::Failure { request, problems } = back
+        && model.dialog.is_none()
+    {
+        model.dialog = Some(Dialog::Failure {
+            request,
+            problems,
+            scroll: 0,
+        });
+    }
 }
 
 /// Brings a tab to the front.
@@ -342,7 +363,8 @@ fn after_end(model: &mut Model, id: u64) -> Vec<Effect> {
     let Some((index, tab)) = ended.and_then(|index| Some((index, model.sessions.tabs.get(index)?))) else {
         return Vec::new();
     };
-    let last = model.sessions.live() == 0 && model.opening.is_none();
+    // A login is a step on the way to a session: nobody came for it alone.
+    let last = model.sessions.live() == 0 && model.opening.is_none() && tab.request.login.is_none();
     let code = match &tab.state {
         TabState::Ended(ending) => ending.code,
         TabState::Live => 0,
@@ -353,12 +375,7 @@ fn after_end(model: &mut Model, id: u64) -> Vec<Effect> {
         OnExit::Quit if last => super::leave(model, code),
         OnExit::Return if model.single && last => super::leave(model, code),
         OnExit::Return | OnExit::Quit => {
-            let in_front = model.sessions.active == index;
-            let screen = model.screen;
             let effects = remove(model, index);
-            if !in_front {
-                model.screen = screen;
-            }
             model.notify(said);
             effects
         }

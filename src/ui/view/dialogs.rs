@@ -43,7 +43,7 @@ pub(super) fn draw(model: &Model, buf: &mut Buffer, area: Rect) -> Option<Option
                 height: area.height.saturating_sub(1),
                 ..area
             };
-            failure::draw(model, &request.role, problems, *scroll, buf, above);
+            failure::draw(model, request, problems, *scroll, buf, above);
             draw_hints(model, buf, area);
             None
         }

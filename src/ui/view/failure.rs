@@ -8,20 +8,28 @@ use ratatui::widgets::{Clear, Widget as _};
 use super::{flow, panel, put};
 use crate::domain::problem::Problem;
 use crate::domain::status::{Stage, State};
-use crate::ui::keymap::{Action, Context, KEYMAP, key_text};
+use crate::launch::Request;
+use crate::ui::keymap::{Action, Binding, Context, KEYMAP, key_text};
 use crate::ui::model::Model;
 use crate::ui::{text, theme};
 
-pub(super) fn draw(model: &Model, role: &str, problems: &[Problem], scroll: usize, buf: &mut Buffer, area: Rect) {
+pub(super) fn draw(
+    model: &Model,
+    request: &Request,
+    problems: &[Problem],
+    scroll: usize,
+    buf: &mut Buffer,
+    area: Rect,
+) {
     if area.is_empty() {
         return;
     }
     Clear.render(area, buf);
     let mut codes: Vec<&str> = problems.iter().map(|p| p.code.id).collect();
     codes.dedup();
-    let title = Line::styled(format!("Could not open {role}"), theme::FAIL);
+    let title = Line::styled(format!("Could not open {}", request.role), theme::FAIL);
     let inside = panel(buf, area, title, &codes.join(" · "), theme::PLAIN);
-    let lines = lines(model, role, problems, inside.width.into());
+    let lines = lines(model, request, problems, inside.width.into());
     let from = scroll.min(lines.len().saturating_sub(inside.height.into()));
     let more = lines.len() > from + usize::from(inside.height);
     for (y, line) in lines.into_iter().skip(from).take(inside.height.into()).enumerate() {
@@ -43,11 +51,11 @@ pub(super) fn draw(model: &Model, role: &str, problems: &[Problem], scroll: usiz
 }
 
 /// Lines that the panel has at this width, for scrolling.
-pub(super) fn line_count(model: &Model, role: &str, problems: &[Problem], width: u16) -> usize {
-    lines(model, role, problems, usize::from(width).saturating_sub(2)).len()
+pub(super) fn line_count(model: &Model, request: &Request, problems: &[Problem], width: u16) -> usize {
+    lines(model, request, problems, usize::from(width).saturating_sub(2)).len()
 }
 
-fn lines(model: &Model, role: &str, problems: &[Problem], width: usize) -> Vec<Line<'static>> {
+fn lines(model: &Model, request: &Request, problems: &[Problem], width: usize) -> Vec<Line<'static>> {
     let mut lines = Vec::new();
     for (i, problem) in problems.iter().enumerate() {
         if i > 0 {
@@ -57,19 +65,7 @@ fn lines(model: &Model, role: &str, problems: &[Problem], width: usize) -> Vec<L
     }
     lines.push(Line::raw(""));
     lines.push(Line::styled("What you can do now", theme::BOLD));
-    let actions: Vec<(String, String)> = KEYMAP
-        .iter()
-        .filter(|b| b.context == Context::Failure && !matches!(b.action, Action::Up | Action::Down | Action::Cancel))
-        .map(|b| {
-            let written = problems.iter().find_map(|p| p.at.as_ref());
-            let place = written.or_else(|| model.role(role).map(|role| &role.at));
-            let help = match place.filter(|_| b.action == Action::Edit) {
-                Some(at) => format!("edit {}", super::detail::place(model, at)),
-                None => b.help.to_owned(),
-            };
-            (key_text(b.keys[0]), help)
-        })
-        .collect();
+    let actions = actions(model, request, problems);
     let half = if width >= 76 { width / 2 } else { width };
     for pair in actions.chunks(if width >= 76 { 2 } else { 1 }) {
         let mut spans = Vec::new();
@@ -80,6 +76,21 @@ fn lines(model: &Model, role: &str, problems: &[Problem], width: usize) -> Vec<L
         lines.push(Line::from(spans));
     }
     lines
+}
+
+/// The keys that do something about it, each with what it does here.
+fn actions(model: &Model, request: &Request, problems: &[Problem]) -> Vec<(String, String)> {
+    let login = model.blamed(request, problems).filter(|row| row.logs_in);
+    let written = problems.iter().find_map(|p| p.at.as_ref());
+    let place = written.or_else(|| model.role(&request.role).map(|role| &role.at));
+    let told = |binding: &Binding| match (binding.action, place, login) {
+        (Action::Up | Action::Down | Action::Cancel, ..) | (Action::LogIn, _, None) => None,
+        (Action::LogIn, _, Some(row)) => Some(format!("log in to {}", row.name)),
+        (Action::Edit, Some(at), _) => Some(format!("edit {}", super::detail::place(model, at))),
+        _ => Some(binding.help.to_owned()),
+    };
+    let bindings = KEYMAP.iter().filter(|binding| binding.context == Context::Failure);
+    bindings.filter_map(|b| Some((key_text(b.keys[0]), told(b)?))).collect()
 }
 
 fn problem_lines(model: &Model, problem: &Problem, width: usize, first: bool, lines: &mut Vec<Line<'static>>) {

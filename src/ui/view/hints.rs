@@ -47,9 +47,13 @@ pub(super) fn draw(model: &Model, buf: &mut Buffer, area: Rect) {
         }
         None => table_hints(model),
         Some(Dialog::Help { .. }) => (named(HELP), format!("hallpass {} ", env!("CARGO_PKG_VERSION"))),
-        Some(Dialog::Failure { problems, .. }) => {
+        Some(Dialog::Failure { request, problems, .. }) => {
             let code = failure_code(problems);
-            (context_hints(&[Context::Failure]), format!("CLI exit: {code} "))
+            let mut hints = context_hints(&[Context::Failure]);
+            if model.blamed(request, problems).is_none_or(|row| !row.logs_in) {
+                hints.retain(|(key, _)| key != "a");
+            }
+            (hints, format!("CLI exit: {code} "))
         }
         Some(_) => (Vec::new(), String::new()),
     };

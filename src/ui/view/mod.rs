@@ -61,8 +61,9 @@ pub fn dialog_scroll_limit(model: &Model) -> usize {
         Some(Dialog::Help { filter, .. }) => {
             help::line_count(model, &filter.text, columns).saturating_sub(usize::from(rows).saturating_sub(6))
         }
-        Some(Dialog::Failure { request, problems, .. }) => failure::line_count(model, &request.role, problems, columns)
-            .saturating_sub(usize::from(rows).saturating_sub(4)),
+        Some(Dialog::Failure { request, problems, .. }) => {
+            failure::line_count(model, request, problems, columns).saturating_sub(usize::from(rows).saturating_sub(4))
+        }
         Some(Dialog::Text { lines, .. }) => dialogs::text_scroll_limit(lines, area),
         _ => 0,
     }
@@ -143,7 +144,7 @@ fn draw_into(model: &Model, buf: &mut Buffer, area: Rect) -> Option<Position> {
             height: area.height - 2,
             ..area
         };
-        failure::draw(model, &request.role, problems, *scroll, buf, below);
+        failure::draw(model, request, problems, *scroll, buf, below);
         return None;
     }
     let mut cursor = None;
