@@ -25,12 +25,13 @@ pub(super) fn run(_: &Paths, frame: &Frame) -> u8 {
     if frame.json {
         let mut document = serde_json::Map::new();
         for (name, path) in named {
-            document.insert(name.to_owned(), json!(path));
+            document.insert(name.to_owned(), json!(json::path(path)));
         }
         for (name, path) in store {
-            document.insert(name.to_owned(), json!(path));
+            document.insert(name.to_owned(), json!(json::path(&path)));
         }
-        document.insert("files".to_owned(), json!(frame.config.files));
+        let files: Vec<String> = frame.config.files.iter().map(|file| json::path(file)).collect();
+        document.insert("files".to_owned(), json!(files));
         say(&json::document(document.into()));
         return 0;
     }

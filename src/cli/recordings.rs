@@ -110,7 +110,9 @@ fn list(list: &List, folder: &Path, frame: &Frame) -> Result<u8, Problem> {
     entries.retain(|entry| list.role.as_ref().is_none_or(|role| entry.role == *role));
     if frame.json {
         let recordings: Vec<Value> = entries.iter().map(document).collect();
-        say(&json::document(json!({ "folder": folder, "recordings": recordings })));
+        say(&json::document(
+            json!({ "folder": json::path(folder), "recordings": recordings }),
+        ));
         return Ok(0);
     }
     if entries.is_empty() {
@@ -165,7 +167,7 @@ fn document(entry: &Entry) -> Value {
         "state": state,
         "exit_code": code,
         "kept_until": until.map(|at: Timestamp| at.to_string()),
-        "path": entry.path,
+        "path": json::path(&entry.path),
     })
 }
 
@@ -264,7 +266,9 @@ fn write_out(action: &Export, folder: &Path, frame: &Frame) -> Result<u8, Proble
     })?;
     say_unread(export(from, format, io::BufWriter::new(made)).map_err(unwritten)?);
     if frame.json {
-        say(&json::document(json!({ "recording": file, "output": output })));
+        say(&json::document(
+            json!({ "recording": json::path(&file), "output": json::path(output) }),
+        ));
     } else if !frame.quiet {
         note(&format!("{} written", output.display()));
     }

@@ -159,7 +159,9 @@ impl Place<'_> {
                     json!({"path": entry.path, "keys": entry.keys, "version": entry.version, "changed": entry.changed.to_string()})
                 })
                 .collect();
-            say(&json::document(json!({"store": self.store.path(), "secrets": secrets})));
+            say(&json::document(
+                json!({"store": json::path(self.store.path()), "secrets": secrets}),
+            ));
             return Ok(0);
         }
         if entries.is_empty() {
@@ -215,7 +217,7 @@ impl Place<'_> {
     fn report(&self, change: &StoreChange, done: &str) {
         if self.frame.json {
             say(&json::document(json!({
-                "store": self.store.path(),
+                "store": json::path(self.store.path()),
                 "path": change.path,
                 "keys": change.keys,
                 "version": change.version,
