@@ -119,7 +119,7 @@ fn row(role: &Role) -> Vec<String> {
     };
     [
         role.name.as_str(),
-        role.connector.as_deref().unwrap_or("command"),
+        role.kind(),
         role.env.as_deref().unwrap_or("-"),
         &providers,
         role.description.as_deref().unwrap_or(""),

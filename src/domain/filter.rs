@@ -122,7 +122,7 @@ impl From<&Role> for Subject {
             resource: role.resource.clone(),
             description: role.description.clone(),
             env: role.env.clone(),
-            connector: role.connector.clone(),
+            connector: Some(role.kind().to_owned()),
             tags: role
                 .tags
                 .iter()

@@ -62,6 +62,21 @@ impl Role {
         self.fields.iter().flat_map(|field| field.source.providers())
     }
 
+    /// What it opens, in a word: the connector's name, the program of its own command, or `exec` for one whose fields are there for any
+    /// command.
+    pub fn kind(&self) -> &str {
+        if let Some(connector) = &self.connector {
+            return connector;
+        }
+        let program = self.command.as_ref().and_then(|words| words.first());
+        program.map_or("exec", |program| program.rsplit('/').next().unwrap_or(program))
+    }
+
+    /// Whether there is something to open by its name; else its fields are there for `exec` alone.
+    pub fn has_client(&self) -> bool {
+        self.connector.is_some() || self.command.is_some()
+    }
+
     /// Whether its references say that a credential is made for each session.
     pub fn is_leased(&self) -> bool {
         self.references().any(|reference| reference.id.kind == Kind::VaultDb)
@@ -151,7 +166,8 @@ pub struct Field {
     pub optional: bool,
     /// Used where the secret is not there.
     pub default: Option<String>,
-    /// Whether its value is kept from the screen: the connector marks it secret, or no connector knows it and a provider gives it.
+    /// Whether its value is kept from the screen: the connector marks it secret, or no connector knows it and a provider gives it, or it is
+    /// plain text that looks like a secret.
     pub masked: bool,
     /// Where it is written; none for a connector's default.
     pub at: Option<Location>,
@@ -191,7 +207,7 @@ impl Field {
 pub struct Role {
     pub name: String,
     pub resource: Option<String>,
-    /// The connector's name; none for a role with a `command` of its own.
+    /// The connector's name; none for a role with a `command` of its own, or for `exec` alone.
     pub connector: Option<String>,
     /// The environment's name: `prod`, `stage` …
     pub env: Option<String>,

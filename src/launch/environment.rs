@@ -128,8 +128,15 @@ pub(super) fn insert(field: &Field, value: Value, built: &mut Built) -> Result<(
         Value::Plain(text) if field.via == Via::File => {
             put_file(field, SecretValue::from_text(text), field.masked, built);
         }
-        // Plain text that the role file admits to be a secret is masked like one.
-        Value::Plain(text) if field.masked => put_variable(field, SecretValue::from_text(text), built)?,
+        // Plain text that the role file admits to be a secret, or that looks like one, is masked like one.
+        Value::Plain(text) if field.masked => {
+            let value = SecretValue::from_text(text);
+            value
+                .password_of_url()
+                .into_iter()
+                .for_each(|part| built.env.mask(part));
+            built.env.insert_secret(&field.name, value, true);
+        }
         Value::Plain(text) => built.env.insert_plain(&field.name, text),
         Value::Secret { value, parts, uses } => {
             if let Some(warning) = value.warning().filter(|_| field.masked) {
@@ -150,21 +157,13 @@ pub(super) fn insert(field: &Field, value: Value, built: &mut Built) -> Result<(
                 built.env.mask(part);
             }
             match field.via {
-                Via::Env => put_variable(field, value, built)?,
+                Via::Env => built.env.insert_secret(&field.name, value, field.masked),
                 Via::File => put_file(field, value, masked, built),
                 // Refused before anything is read.
                 Via::Agent => return Err(super::resolve::not_built(super::resolve::VIA_AGENT)),
             }
         }
     }
-    Ok(())
-}
-
-fn put_variable(field: &Field, value: SecretValue, built: &mut Built) -> Result<(), Problem> {
-    if let Some(why) = value.unfit_for_variable() {
-        return Err(unfit(why));
-    }
-    built.env.insert_secret(&field.name, value, field.masked);
     Ok(())
 }
 
