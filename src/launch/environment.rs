@@ -126,15 +126,14 @@ pub(super) fn insert(field: &Field, value: Value, built: &mut Built) -> Result<(
     match value {
         Value::Absent | Value::Token => {}
         Value::Plain(text) if field.via == Via::File => {
-            put_file(field, SecretValue::from_text(text), field.masked, built);
+            let value = SecretValue::from_text(text);
+            mask_password(field, &value, built);
+            put_file(field, value, field.masked, built);
         }
         // Plain text that the role file admits to be a secret, or that looks like one, is masked like one.
         Value::Plain(text) if field.masked => {
             let value = SecretValue::from_text(text);
-            value
-                .password_of_url()
-                .into_iter()
-                .for_each(|part| built.env.mask(part));
+            mask_password(field, &value, built);
             built.env.insert_secret(&field.name, value, true);
         }
         Value::Plain(text) => built.env.insert_plain(&field.name, text),
@@ -151,6 +150,7 @@ pub(super) fn insert(field: &Field, value: Value, built: &mut Built) -> Result<(
                     took: used.took,
                 });
             }
+            mask_password(field, &value, built);
             // The text of a template around its parts is no secret.
             let masked = field.masked && parts.is_empty();
             for part in parts {
@@ -165,6 +165,16 @@ pub(super) fn insert(field: &Field, value: Value, built: &mut Built) -> Result<(
         }
     }
     Ok(())
+}
+
+/// Of an address that stands in the file as plain text, the password is masked also where it is printed by itself.
+fn mask_password(field: &Field, value: &SecretValue, built: &mut Built) {
+    if field.masked && !field.source.is_secret() {
+        value
+            .password_of_url()
+            .into_iter()
+            .for_each(|part| built.env.mask(part));
+    }
 }
 
 /// A value that cannot be a variable.

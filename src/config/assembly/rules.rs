@@ -67,7 +67,7 @@ impl<'a> Assembly<'_, 'a> {
         }
         match &written.source {
             Source::Plain(text) | Source::Template { text, .. } if !written.source.is_secret() => {
-                names_a_secret(&written.name) || password_of(text).is_some()
+                !text.is_empty() && (names_a_secret(&written.name) || password_of(text).is_some())
             }
             _ => false,
         }

@@ -12,13 +12,14 @@ fn masked(config: &Config, field: &str) -> bool {
 #[test]
 fn plain_text_that_looks_like_a_secret_is_treated_as_one() {
     let config = right(
-        "[roles.r]\ncommand = [\"true\"]\n[roles.r.fields]\nDB_PASSWORD = \"canary\"\nB_PASSWORD = { literal = \"x\" }\nC_PASSWORD = { template = \"x{a}\", a = \"y\" }\nURL = \"postgres://u:canary@h/d\"\nHOST = \"postgres://u@h/d\"\n",
+        "[roles.r]\ncommand = [\"true\"]\n[roles.r.fields]\nDB_PASSWORD = \"canary\"\nB_PASSWORD = { literal = \"x\" }\nC_PASSWORD = { template = \"x{a}\", a = \"y\" }\nURL = \"postgres://u:canary@h/d\"\nEMPTY_TOKEN = \"\"\nHOST = \"postgres://u@h/d\"\n",
     );
     for (field, secret) in [
         ("DB_PASSWORD", true),
         ("B_PASSWORD", false),
         ("C_PASSWORD", true),
         ("URL", true),
+        ("EMPTY_TOKEN", false),
         ("HOST", false),
     ] {
         assert_eq!(masked(&config, field), secret, "{field}");

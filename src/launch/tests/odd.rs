@@ -52,12 +52,15 @@ fn a_role_of_fields_alone_is_there_for_exec() {
 #[test]
 fn plain_text_that_looks_like_a_secret_is_masked_and_its_password_too() {
     let home = Home::new(
-        "[roles.a]\ncommand = [\"true\"]\n[roles.a.fields]\nDB_PASSWORD = \"typed-Xq9w\"\nDATABASE_URL = \"postgres://app:url-Kp3v@db/orders\"\nB_PASSWORD = { literal = \"no-secret-at-all\" }\n",
+        "[roles.a]\ncommand = [\"true\"]\n[roles.a.fields]\nDB_PASSWORD = \"typed-Xq9w\"\nDATABASE_URL = \"postgres://app:url-Kp3v@db/orders\"\nB_PASSWORD = { literal = \"no-secret-at-all\" }\nC_URL = { template = \"redis://:{p}@h\", p = \"tpl-Wd7z\" }\n",
         &[],
     );
     let plan = home.launch("a", &[]).unwrap();
-    let shown = redacted(&plan, "typed-Xq9w, app url-Kp3v@db, no-secret-at-all\n");
-    assert!(!shown.contains("Xq9w") && !shown.contains("Kp3v"), "{shown}");
+    let shown = redacted(&plan, "typed-Xq9w, app url-Kp3v@db, tpl-Wd7z, no-secret-at-all\n");
+    assert!(
+        ["Xq9w", "Kp3v", "Wd7z"].iter().all(|value| !shown.contains(value)),
+        "{shown}"
+    );
     assert!(shown.contains("no-secret-at-all"), "{shown}");
     assert_eq!(seen(plan)["DB_PASSWORD"], "typed-Xq9w");
 }
@@ -126,4 +129,21 @@ fn half_a_character_is_no_text() {
     let problems = home.launch("a", &[]).err().unwrap();
     assert_eq!(codes(&problems), ["E-REF-NOT-TEXT"]);
     assert!(!problems[0].to_string().contains("xyz12"), "{}", problems[0]);
+}
+
+#[test]
+fn why_a_value_cannot_be_masked_is_said_as_it_is() {
+    let home = Home::new(
+        "[roles.a]\ncommand = [\"true\"]\n[roles.a.fields]\nA = \"_envs/SHORT\"\nB = \"_envs/BLANK\"\n",
+        &[("SHORT", "abc"), ("BLANK", "a\nb\r\nc\t")],
+    );
+    let warnings = home.launch("a", &[]).unwrap().warnings;
+    assert!(
+        warnings[0].starts_with("A: the value is shorter than 4 characters and"),
+        "{warnings:?}"
+    );
+    assert!(
+        warnings[1].contains("fewer than 4 characters beside blanks and line ends"),
+        "{warnings:?}"
+    );
 }
