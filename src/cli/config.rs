@@ -25,7 +25,7 @@ pub(super) fn run(command: &ConfigCommand, frame: &Frame) -> u8 {
     let config = &frame.config;
     if frame.json {
         say(&json::document(json!({
-            "files": config.files.iter().map(|file| json::path(file)).collect::<Vec<_>>(),
+            "files": config.files.iter().map(json::path).collect::<Vec<_>>(),
             "roles": config.roles.len(),
             "problems": json::problems(config),
             "warnings": config.warnings,

@@ -23,9 +23,9 @@ pub(crate) fn document(content: Value) -> String {
     format!("{:#}", Value::Object(whole))
 }
 
-/// A path as a text, which every document is made of: a name that is none has `�` in it.
-pub(crate) fn path(path: &Path) -> String {
-    path.display().to_string()
+/// A path as text. A name that is no UTF-8 has `\u{fffd}` for what is none: `json!` of the path itself would panic.
+pub(crate) fn path(path: impl AsRef<Path>) -> Value {
+    Value::String(path.as_ref().to_string_lossy().into_owned())
 }
 
 /// One role as `list` and `show` give it.
@@ -211,7 +211,7 @@ fn problem(problem: &Problem) -> Value {
     let mut value = json!({});
     name_problem(&mut value, Some(problem));
     if let (Value::Object(map), Some(at)) = (&mut value, &problem.at) {
-        map.insert("file".to_owned(), json!(path(&at.file)));
+        map.insert("file".to_owned(), path(&at.file));
         map.insert("line".to_owned(), json!(at.line));
         map.insert("column".to_owned(), json!(at.column));
     }

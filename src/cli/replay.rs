@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use clap::Args;
 
-use super::{Frame, note, say, tui};
+use super::{Frame, note, note_written, say, tui};
 use crate::domain::catalogue;
 use crate::domain::problem::Problem;
 use crate::recording::read::Reader;
@@ -93,7 +93,7 @@ fn find(wanted: Option<&str>, frame: &Frame) -> Result<PathBuf, Problem> {
     }
     if wanted.contains('/') {
         let what = format!("there is no file {wanted}");
-        return Err(Problem::new(&catalogue::REC_UNKNOWN, what));
+        return Err(Problem::new(&catalogue::REC_UNKNOWN, what).causes(Vec::new()));
     }
     store::find(&folder, wanted).map(|entry| entry.path)
 }
@@ -126,8 +126,7 @@ fn print(mut reader: Reader, at: Option<Duration>) -> Result<u8, Problem> {
         }
         reader.unread().words()
     };
-    // A reader that has gone away (`| head`) is no error.
-    let _ = written.and_then(|()| out.flush());
+    note_written(written.and_then(|()| out.flush()));
     if let Some(words) = remark {
         note(&words);
     }

@@ -92,6 +92,7 @@ pub struct Subject {
     pub resource: Option<String>,
     pub description: Option<String>,
     pub env: Option<String>,
+    /// What `type:` sees: the connector, or the program of a command.
     pub connector: Option<String>,
     pub tags: Vec<(String, String)>,
     pub providers: Vec<String>,

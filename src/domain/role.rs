@@ -62,7 +62,7 @@ impl Role {
         self.fields.iter().flat_map(|field| field.source.providers())
     }
 
-    /// What it opens, in a word: the connector's name, the program of its own command, or `exec` for one whose fields are there for any
+    /// What lists call its kind: the connector's name, the program of its own command, or `exec` for one whose fields are there for any
     /// command.
     pub fn kind(&self) -> &str {
         if let Some(connector) = &self.connector {

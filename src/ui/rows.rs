@@ -57,16 +57,20 @@ pub(super) fn provider_rows(config: &Config) -> Vec<ProviderRow> {
         .providers
         .values()
         .filter(|provider| provider.at.is_some() || users.contains_key(provider.name.as_str()))
-        .map(|provider| ProviderRow {
-            name: provider.name.clone(),
-            kind: provider.kind.word(),
-            title: ProviderSpec::of(provider.kind).map_or("", |spec| spec.title),
-            roles: users.get(provider.name.as_str()).cloned().unwrap_or_default(),
-            status: None,
-            checked: None,
-            since: None,
-            running: None,
-            history: VecDeque::new(),
+        .map(|provider| {
+            let spec = ProviderSpec::of(provider.kind);
+            ProviderRow {
+                name: provider.name.clone(),
+                kind: provider.kind.word(),
+                title: spec.map_or("", |spec| spec.title),
+                logs_in: spec.is_some_and(|spec| spec.logs_in),
+                roles: users.get(provider.name.as_str()).cloned().unwrap_or_default(),
+                status: None,
+                checked: None,
+                since: None,
+                running: None,
+                history: VecDeque::new(),
+            }
         })
         .collect();
     rows.sort_by(|a, b| b.roles.len().cmp(&a.roles.len()).then_with(|| a.name.cmp(&b.name)));

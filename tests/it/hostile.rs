@@ -231,7 +231,7 @@ fn a_pipe_in_place_of_a_file_is_not_waited_for() {
         ),
         ("kind = 'aws'\nregion = 'eu-west-1'", "a", "E-AWS-PROFILE"),
         ("kind = 'k8s'\nkubeconfig = 'PIPE'", "n/a#k", "E-K8S-KUBECONFIG"),
-        ("kind = 'local'\npath = 'PIPE'", "a/b#k", "E-LOCAL-WRITE"),
+        ("kind = 'local'\npath = 'PIPE'", "a/b#k", "E-LOCAL-READ"),
     ] {
         let mut sandbox = Sandbox::new();
         let path = sandbox.home().join("pipe").display().to_string();
