@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use futures::future::join_all;
 
 use super::environment::{self, Built};
-use super::resolve::{Use, Value, in_role, too_slow};
+use super::resolve::{Use, Value, fit, in_role, too_slow};
 use crate::domain::catalogue;
 use crate::domain::connector::Connector;
 use crate::domain::problem::Problem;
@@ -35,7 +35,12 @@ pub(super) async fn add(
                     None => Err(too_slow(&provider, limit)),
                 },
             };
-            (field, made.and_then(|fetched| value(&fetched, started.elapsed())))
+            let warning = made.as_ref().ok().and_then(|fetched| fetched.warning.clone());
+            (
+                field,
+                warning,
+                made.and_then(|fetched| value(&fetched, started.elapsed())),
+            )
         }
     };
     let tokens = role.fields.iter().filter_map(|field| match &field.source {
@@ -43,7 +48,11 @@ pub(super) async fn add(
         _ => None,
     });
     let mut problems = Vec::new();
-    for (field, made) in join_all(tokens).await {
+    for (field, warning, made) in join_all(tokens).await {
+        built
+            .warnings
+            .extend(warning.map(|warning| format!("{}: {warning}", field.name)));
+        let made = made.and_then(|value| fit(&field, value));
         if let Err(mut problem) = made.and_then(|value| environment::insert(&field, value, built)) {
             problem.what = format!("{}, for {}", problem.what, field.name);
             problems.push(in_role(problem, role, &field));
