@@ -6,6 +6,7 @@ mod kept;
 mod token;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures::future::join_all;
@@ -262,9 +263,10 @@ impl Checker<'_> {
         depth: Depth,
         limit: Option<Limit>,
     ) -> (ProviderStatus, Vec<(SecretId, Answer)>) {
-        let status = match within(limit, self.recent(name)).await {
+        let follower = Arc::new(climb::Follower::default());
+        let status = match within(limit, follower.follow(self.recent(name))).await {
             Ok(status) => status,
-            Err(limit) => self.unprobed(name, out_of_time(name, limit)),
+            Err(limit) => self.unprobed(name, out_of_time(name, limit).steps(follower.stages())),
         };
         let problem = status.problem.as_ref().filter(|_| status.state == State::Fail);
         if let Some(problem) = problem {

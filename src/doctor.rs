@@ -13,6 +13,7 @@ use crate::check::Checker;
 use crate::config::Config;
 use crate::domain::catalogue::{self, Code};
 use crate::domain::problem::Problem;
+use crate::domain::shell;
 use crate::domain::status::State;
 use crate::domain::suggest::nearest;
 use crate::providers::{Providers, World};
@@ -160,10 +161,5 @@ impl Doctor<'_> {
 
 /// A path as a shell takes it.
 fn quoted(path: &Path) -> String {
-    let text = path.display().to_string();
-    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '/' | '.' | '_' | '-' | '+' | ':');
-    if text.chars().all(plain) {
-        return text;
-    }
-    format!("'{}'", text.replace('\'', "'\\''"))
+    shell::quoted(&path.display().to_string())
 }

@@ -20,6 +20,7 @@ pub use recording::{Recording, record};
 pub(crate) use resolve::{explain, in_role, is_absent, none_of, not_built_of};
 pub(crate) use token::database_login;
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -38,9 +39,9 @@ use crate::providers::{LOCKED_STORE, Providers, World};
 pub struct Request {
     pub role: String,
     /// Replaces the connector's or the role's own command (`exec ROLE -- CMD…`); its words are taken as they are.
-    pub command: Option<Vec<String>>,
+    pub command: Option<Vec<OsString>>,
     /// Words behind the client's own arguments (`connect ROLE -- …`).
-    pub extra: Vec<String>,
+    pub extra: Vec<OsString>,
     /// What the child is told its terminal is; none keeps `TERM` as it is outside.
     pub terminal: Option<&'static str>,
     /// How long everything that the launch waits for may take together; [`DEADLINE`] unless said.
@@ -113,10 +114,10 @@ pub async fn resolve(
     let args = match &request.command {
         Some(words) => words.iter().skip(1).cloned().collect(),
         None => {
-            let mut args =
+            let words =
                 arguments::expand(role, connector, &mut built.env, &program.words).map_err(|problem| vec![problem])?;
-            args.extend(request.extra.iter().cloned());
-            args
+            let words = words.into_iter().map(OsString::from);
+            words.chain(request.extra.iter().cloned()).collect()
         }
     };
     Ok(LaunchPlan {

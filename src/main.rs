@@ -39,6 +39,7 @@ fn tui(start: hallpass::cli::Tui) -> Result<u8, hallpass::domain::problem::Probl
         open: start.open,
         replay: start.replay,
         ascii: start.ascii,
+        program: start.program,
         reload: start.reload,
     })?;
     Ok(u8::try_from(code).unwrap_or(u8::MAX))

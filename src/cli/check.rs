@@ -83,10 +83,7 @@ pub(super) fn run(check: &Check, frame: &Frame) -> Result<u8, Problem> {
     }
     if frame.json {
         let mut document = json::report(&report);
-        // Those of named roles stand beside them.
-        if all {
-            document["problems"] = json!(json::problems(&frame.config));
-        }
+        document["problems"] = json!(json::problems(&frame.config));
         say(&json::document(document));
     } else if !frame.quiet {
         table::print(&report, frame.no_roles());

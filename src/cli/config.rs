@@ -25,12 +25,12 @@ pub(super) fn run(command: &ConfigCommand, frame: &Frame) -> u8 {
     let config = &frame.config;
     if frame.json {
         say(&json::document(json!({
-            "files": config.files,
+            "files": config.files.iter().map(json::path).collect::<Vec<_>>(),
             "roles": config.roles.len(),
             "problems": json::problems(config),
             "warnings": config.warnings,
             "not_in_force": config.not_in_force.iter()
-                .map(|pending| json!({"key": pending.key, "file": pending.at.file, "line": pending.at.line}))
+                .map(|pending| json!({"key": pending.key, "file": json::path(&pending.at.file), "line": pending.at.line}))
                 .collect::<Vec<_>>(),
         })));
     } else {

@@ -1,6 +1,7 @@
 //! `hallpass connect ROLE`: the role's client in this terminal, its output redacted, nothing of ours around it.
 
 use std::collections::BTreeSet;
+use std::ffi::OsString;
 use std::io::{IsTerminal as _, Write as _};
 use std::time::Duration;
 
@@ -8,7 +9,7 @@ use clap::Args;
 use tokio::runtime::Runtime;
 
 use super::leases::{self, OfSession, Signals};
-use super::{Frame, note, recording, terminal_prompt, time_limit, tui};
+use super::{Frame, complain, note, recording, terminal_prompt, time_limit, tui};
 use crate::config::ConnectMode;
 use crate::domain::catalogue;
 use crate::domain::plan::LaunchPlan;
@@ -41,7 +42,7 @@ pub(super) struct Connect {
     no_record: bool,
     /// Arguments for the client, behind its own
     #[arg(last = true)]
-    arguments: Vec<String>,
+    arguments: Vec<OsString>,
 }
 
 pub(super) fn run(connect: Connect, frame: &Frame) -> Result<u8, Vec<Problem>> {
@@ -203,6 +204,11 @@ fn connected_words(plan: &LaunchPlan, frame: &Frame) -> String {
     format!("Connected to {}{limits}", plan.role)
 }
 
+/// The exit code of a session that hallpass could not do everything for, where its child says that all is well.
+pub(super) fn incomplete(code: u8) -> u8 {
+    if code == 0 { 125 } else { code }
+}
+
 /// Runs the plan where we stand: on a PTY of its own if there is a terminal, else through pipes. Calls `connected` when the child has been
 /// started, before anything that it prints.
 pub(super) fn run_here(
@@ -225,6 +231,10 @@ pub(super) fn run_here(
     if let Some(limit) = ending.limit.filter(|_| !quiet) {
         note(&format!("the session was ended: {limit}"));
     }
-    let code = u8::try_from(ending.code).unwrap_or(u8::MAX);
+    let mut code = u8::try_from(ending.code).unwrap_or(u8::MAX);
+    if let Some(problem) = &ending.unwritten {
+        complain(problem);
+        code = incomplete(code);
+    }
     Ok(recording::report(recorder, code))
 }

@@ -1,5 +1,6 @@
 //! `hallpass exec ROLE -- CMD…`: any command with the role's environment; stdout carries the child's bytes only, redacted.
 
+use std::ffi::OsString;
 use std::io::IsTerminal as _;
 use std::time::Duration;
 
@@ -27,7 +28,7 @@ pub(super) struct Exec {
     no_record: bool,
     /// The command and its arguments
     #[arg(last = true, required = true, value_name = "CMD")]
-    command: Vec<String>,
+    command: Vec<OsString>,
 }
 
 pub(super) fn run(exec: Exec, frame: &Frame) -> Result<u8, Vec<Problem>> {

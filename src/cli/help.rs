@@ -1,6 +1,6 @@
 //! `hallpass help [TOPIC]`: error codes, exit codes; works offline.
 
-use clap::{Args, CommandFactory as _};
+use clap::{Args, Command, CommandFactory as _};
 
 use super::{Cli, say};
 use crate::config::{auth_keys, keys_of, settings_keys};
@@ -13,10 +13,12 @@ use crate::providers::{PROVIDERS, ProviderSpec};
 
 /// Explain an error code or a topic
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  hallpass help E-VAULT-403\n  hallpass help exit-codes\n  hallpass help providers")]
+#[command(
+    after_help = "Examples:\n  hallpass help E-VAULT-403\n  hallpass help exit-codes\n  hallpass help secret set\n  hallpass help providers"
+)]
 pub(super) struct Help {
     /// An error code, a command, or one of: codes, config, exit-codes, filters, keys, providers, references
-    topic: Option<String>,
+    topic: Vec<String>,
 }
 
 /// Makes the text of a topic.
@@ -50,17 +52,33 @@ A field of a role is a plain text, or names a secret in one of these ways:
   \"_vaultkv2:orders:password\"                     colon style: _KIND:ID:KEY
   \"_envs/vault/secret/db/orders#password\"         path style: _envs/KIND/PATH#KEY
   \"_envs/DB_PASSWORD\"                             a variable of the environment of hallpass
-  { secret = \"vault:secret/db/orders#password\" }  PROVIDER:PATH#KEY; beside it version, default, optional, trim
+  { secret = \"vault:secret/db/orders#password\" }  PROVIDER:PATH#KEY, with more beside it: see below
   from = \"vault:secret/db/orders\"                 one secret for all fields, beside connector
   { literal = \"_vault:x\" }                        a text that only looks like a reference
   \"_envs/vaultdb/database/reader#username\"        a database user that Vault makes for the session
   \"_aws_iam_rds:app_ro\"                           a 15-minute token for this user of an RDS database
 ";
 
+/// Fields that say more than one word: they are those of a role.
+const TABLES: &str = "
+  A = { secret = \"vault:secret/orders#password\", version = 7 }    # this version of it
+  B = { secret = \"aws:prod/db#password\", stage = \"AWSPREVIOUS\" }  # the one of this stage
+  C = { secret = \"vault:secret/orders#schema\", default = \"x\" }    # where it is not there; or optional = true
+  D = { secret = \"vault:secret/tls#key\", via = \"file\" }           # the variable names a file that holds it
+  E = { secret = \"env:PASSWORD\", trim = true }                    # without white space at its ends
+  # Several values in one text, each percent-encoded; {password:raw} is placed as it is.
+  F = { template = \"amqp://{user}:{password}@mq\", user = \"app\", password = \"_vaultkv2:mq:password\" }
+  # A 15-minute token for this user of an RDS database.
+  G = { rds_iam = \"app_ro\", host = \"db1.eu-west-1.rds.amazonaws.com\", port = 5432 }
+";
+
 fn references() -> String {
     let words: Vec<&str> = Kind::WORDS.iter().map(|(word, _)| *word).collect();
     let kinds = format!("KIND is {}, or a provider's name from config.toml.", words.join(", "));
-    format!("{REFERENCES}\n{}", wrapped("", &kinds))
+    format!(
+        "{REFERENCES}\n{}\n\nMore is said in a table:\n{TABLES}",
+        wrapped("", &kinds)
+    )
 }
 
 /// Every kind of provider: what it reads, its logins, its keys, an example.
@@ -139,6 +157,7 @@ code     connect, exec                              other commands
 3                                                   configuration invalid
 4                                                   no such role, provider or recording
 125      hallpass refused or failed before the child ran
+         instead of 0: not all of its output could be written, or a required recording failed
 126      the client cannot be executed
 127      the client is not installed
 128+n    the child died of signal n";
@@ -157,7 +176,7 @@ Words of a filter are joined by and; a word is looked for in names, descriptions
 
 fn filters() -> String {
     let (status, is) = (STATUS_WORDS.join(" "), IS_WORDS.join(" "));
-    let where_known = "status: and is:invalid are known in the list of the user interface only.";
+    let where_known = "status: is known in the list of the user interface only.";
     format!(
         "{FILTERS}\n\n  status:                      {status}\n  is:                          {is}\n\n{where_known}"
     )
@@ -188,10 +207,11 @@ fn config() -> String {
 
 /// `keys` makes the text of the keys, which the user interface knows.
 pub(super) fn run(help: &Help, keys: Text) -> Result<u8, Problem> {
-    let Some(topic) = &help.topic else {
+    if help.topic.is_empty() {
         say(&Cli::command().render_long_help().to_string());
         return Ok(0);
-    };
+    }
+    let topic = &help.topic.join(" ");
     let topics = || TOPICS.iter().copied().chain([("keys", keys)]);
     if let Some((_, text)) = topics().find(|(name, _)| name == topic) {
         say(&text());
@@ -208,14 +228,12 @@ pub(super) fn run(help: &Help, keys: Text) -> Result<u8, Problem> {
     let mut cli = Cli::command();
     // Only a built tree knows a command's whole name and the global options.
     cli.build();
-    if let Some(command) = cli.find_subcommand_mut(topic) {
-        say(&command.render_help().to_string());
+    let mut words = help.topic.iter();
+    if let Some(command) = words.try_fold(&cli, |command, word| command.find_subcommand(word)) {
+        say(&command.clone().render_help().to_string());
         return Ok(0);
     }
-    let commands: Vec<String> = cli
-        .get_subcommands()
-        .map(|command| command.get_name().to_owned())
-        .collect();
+    let commands = names_of(&cli);
     let known = CODES
         .iter()
         .map(|code| code.id)
@@ -234,13 +252,24 @@ pub(super) fn run(help: &Help, keys: Text) -> Result<u8, Problem> {
     )
 }
 
+/// Every command as it is typed behind `hallpass`, those of a group behind it.
+fn names_of(cli: &Command) -> Vec<String> {
+    let behind = |group: &Command| {
+        let group_name = group.get_name().to_owned();
+        let commands = group.get_subcommands().map(Command::get_name);
+        let names: Vec<String> = commands.map(|name| format!("{group_name} {name}")).collect();
+        std::iter::once(group_name).chain(names)
+    };
+    cli.get_subcommands().flat_map(behind).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn on(topic: &str) -> Result<u8, Problem> {
         let help = Help {
-            topic: Some(topic.to_owned()),
+            topic: topic.split(' ').map(str::to_owned).collect(),
         };
         run(&help, String::new)
     }
@@ -252,6 +281,7 @@ mod tests {
             ("e-vault-404-kee", "E-VAULT-404-KEY"),
             ("chek", "check"),
             ("kyes", "keys"),
+            ("secret sett", "secret set"),
         ] {
             let problem = on(wrong).unwrap_err();
             assert!(
@@ -260,6 +290,13 @@ mod tests {
                 problem.similar
             );
         }
+    }
+
+    #[test]
+    fn a_command_of_a_group_has_its_help() {
+        assert_eq!(on("secret set").unwrap(), 0);
+        assert_eq!(on("config").unwrap(), 0);
+        assert!(on("secret set more").is_err());
     }
 
     #[test]
@@ -332,16 +369,14 @@ mod tests {
         }
     }
 
-    /// The blocks are those of one config.toml, and it has no problem.
-    #[test]
-    fn the_examples_of_providers_are_right() {
+    /// What a configuration folder with nothing but this file says.
+    fn loaded(name: &str, text: &str) -> crate::config::Config {
         use crate::config::{FolderFlags, LoadOptions, load};
         use std::os::unix::fs::PermissionsExt as _;
         let folder = tempfile::tempdir().unwrap();
         std::fs::set_permissions(folder.path(), std::fs::Permissions::from_mode(0o700)).unwrap();
-        let blocks: Vec<&str> = PROVIDERS.iter().map(|spec| spec.guide.example).collect();
-        let file = folder.path().join("config.toml");
-        std::fs::write(&file, blocks.join("\n")).unwrap();
+        let file = folder.path().join(name);
+        std::fs::write(&file, text).unwrap();
         std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o600)).unwrap();
         let config = load(&LoadOptions {
             flags: FolderFlags {
@@ -356,6 +391,23 @@ mod tests {
         });
         let said: Vec<String> = config.problems.iter().map(ToString::to_string).collect();
         assert!(said.is_empty(), "{said:?}");
+        config
+    }
+
+    #[test]
+    fn the_tables_of_references_are_right() {
+        let config = loaded(
+            "roles.toml",
+            &format!("[roles.r]\ncommand = [\"true\"]\n[roles.r.fields]{TABLES}"),
+        );
+        assert_eq!(config.roles[0].fields.len(), 7);
+    }
+
+    /// The blocks are those of one config.toml, and it has no problem.
+    #[test]
+    fn the_examples_of_providers_are_right() {
+        let blocks: Vec<&str> = PROVIDERS.iter().map(|spec| spec.guide.example).collect();
+        let config = loaded("config.toml", &blocks.join("\n"));
         for spec in PROVIDERS {
             let set_up = config
                 .providers

@@ -1,5 +1,6 @@
 //! The documents of `--json`. Fields are only ever added; no document ever holds a value of a secret.
 
+use std::path::Path;
 use std::time::Duration;
 
 use serde_json::{Map, Value, json};
@@ -22,6 +23,11 @@ pub(crate) fn document(content: Value) -> String {
     format!("{:#}", Value::Object(whole))
 }
 
+/// A path as text. A name that is no UTF-8 has `\u{fffd}` for what is none: `json!` of the path itself would panic.
+pub(crate) fn path(path: impl AsRef<Path>) -> Value {
+    Value::String(path.as_ref().to_string_lossy().into_owned())
+}
+
 /// One role as `list` and `show` give it.
 pub(crate) fn role(role: &Role) -> Value {
     json!({
@@ -35,7 +41,7 @@ pub(crate) fn role(role: &Role) -> Value {
         "exposure": exposure(role),
         "policy": policy(&role.policy),
         "fields": role.fields.iter().map(field).collect::<Vec<_>>(),
-        "file": role.at.file,
+        "file": path(&role.at.file),
         "line": role.at.line,
     })
 }
@@ -193,7 +199,7 @@ pub(crate) fn broken(role: &BrokenRole, config: &Config) -> Value {
         "name": role.name,
         "connector": role.connector,
         "env": role.env,
-        "file": role.at.file,
+        "file": path(&role.at.file),
         "line": role.at.line,
     });
     name_problem(&mut value, config.problems.get(role.problem));
@@ -205,7 +211,7 @@ fn problem(problem: &Problem) -> Value {
     let mut value = json!({});
     name_problem(&mut value, Some(problem));
     if let (Value::Object(map), Some(at)) = (&mut value, &problem.at) {
-        map.insert("file".to_owned(), json!(at.file));
+        map.insert("file".to_owned(), path(&at.file));
         map.insert("line".to_owned(), json!(at.line));
         map.insert("column".to_owned(), json!(at.column));
     }

@@ -31,13 +31,7 @@ enum Format {
 }
 
 pub(super) fn run(list: &List, frame: &Frame) -> Result<u8, Problem> {
-    let roles = chosen(&list.query, frame)?;
-    // Filter words are about what a role says, and of these that is not known.
-    let broken: &[BrokenRole] = if list.query.is_empty() {
-        &frame.config.broken
-    } else {
-        &[]
-    };
+    let (roles, broken) = chosen(&list.query, frame)?;
     if frame.json || list.format == Format::Json {
         say(&json::document(json!({
             "roles": roles.iter().map(|role| json::role(role)).collect::<Vec<_>>(),
@@ -63,32 +57,40 @@ pub(super) fn run(list: &List, frame: &Frame) -> Result<u8, Problem> {
     if frame.config.roles.is_empty() && frame.code_of_nothing() != 0 {
         return Ok(frame.code_of_nothing());
     }
-    Ok(u8::from(roles.is_empty() && !list.query.is_empty()))
+    // Names alone are those of roles that can be opened.
+    let nothing = roles.is_empty() && (broken.is_empty() || list.format == Format::Plain);
+    Ok(u8::from(nothing && !list.query.is_empty()))
 }
 
 /// Why the list is empty.
 fn none(query: &[String], frame: &Frame) -> String {
     if !query.is_empty() {
         let matching = format!("no role matches `{}`", printable(&query.join(" ")));
-        return format!("{matching}: hallpass list shows all {}", frame.config.roles.len());
+        let all = frame.config.roles.len() + frame.config.broken.len();
+        return format!("{matching}: hallpass list shows all {all}");
     }
     frame.no_roles().to_owned()
 }
 
-/// The roles that the filter words choose, best match first; all of them, in the files' order, without words.
-pub(super) fn chosen<'a>(query: &[String], frame: &'a Frame) -> Result<Vec<&'a Role>, Problem> {
-    let roles: Vec<&Role> = frame.config.roles.iter().collect();
+/// The roles that the filter words choose, and those of them that cannot be opened, best match first; all of them, in the files' order,
+/// without words.
+fn chosen<'a>(query: &[String], frame: &'a Frame) -> Result<(Vec<&'a Role>, Vec<&'a BrokenRole>), Problem> {
+    let (roles, broken) = (&frame.config.roles, &frame.config.broken);
     // Of no roles nothing can be said that a filter would go by.
-    if query.is_empty() || roles.is_empty() {
-        return Ok(roles);
+    if query.is_empty() || roles.is_empty() && broken.is_empty() {
+        return Ok((roles.iter().collect(), broken.iter().collect()));
     }
-    let mut index = Index::new(roles.iter().map(|role| Subject::from(*role)));
+    let subjects = roles.iter().map(Subject::from);
+    let mut index = Index::new(subjects.chain(broken.iter().map(Subject::from)));
     let filter = index.parse(&query.join(" "))?;
-    Ok(index
-        .rank(&filter)
-        .into_iter()
-        .map(|found| roles[found.index])
-        .collect())
+    let found = index.rank(&filter);
+    let places = || found.iter().map(|found| found.index);
+    Ok((
+        places().filter_map(|place| roles.get(place)).collect(),
+        places()
+            .filter_map(|place| broken.get(place.checked_sub(roles.len())?))
+            .collect(),
+    ))
 }
 
 /// A role that cannot be opened, with the code of what is wrong with it.
@@ -119,7 +121,7 @@ fn row(role: &Role) -> Vec<String> {
     };
     [
         role.name.as_str(),
-        role.connector.as_deref().unwrap_or("command"),
+        role.kind().unwrap_or("-"),
         role.env.as_deref().unwrap_or("-"),
         &providers,
         role.description.as_deref().unwrap_or(""),

@@ -22,23 +22,25 @@ mod show;
 mod table;
 mod terminal_prompt;
 mod tui;
+mod usage;
 mod version;
 
 use std::collections::BTreeMap;
-use std::ffi::OsString;
-use std::io::Write as _;
+use std::ffi::{OsStr, OsString};
+use std::io::{self, Write as _};
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
+use clap::parser::ValueSource;
+use clap::{ArgMatches, Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
 use crate::config::{Config, FolderFlags, LoadOptions, load, parse_duration};
 use crate::domain::catalogue::{self, Code};
 use crate::domain::printable::printable;
 use crate::domain::problem::Problem;
-use crate::domain::suggest::nearest;
+use crate::domain::shell;
 use crate::launch::Request;
 use crate::providers::{Providers, World};
 use crate::replay::Start;
@@ -101,6 +103,9 @@ struct Global {
     /// Never ask anything
     #[arg(long, global = true, help_heading = "Global options")]
     no_input: bool,
+    /// What a shell starts hallpass by on the same files.
+    #[arg(skip)]
+    program: String,
 }
 
 #[derive(Debug, Subcommand)]
@@ -138,6 +143,8 @@ pub struct Tui {
     pub replay: Option<Start>,
     /// Draw with ASCII characters only.
     pub ascii: bool,
+    /// What a shell starts hallpass by on the same files: `hallpass --profile work`.
+    pub program: String,
     /// Reads the files again, as they were read for this start.
     pub reload: Arc<dyn Fn() -> Config + Send + Sync>,
 }
@@ -159,11 +166,15 @@ pub(crate) struct Frame {
     pub(crate) json: bool,
     pub(crate) quiet: bool,
     pub(crate) ascii: bool,
+    program: String,
     /// Whether questions may be asked on the terminal.
     pub(crate) may_ask: bool,
     ui: UserInterface,
     reload: Arc<dyn Fn() -> Config + Send + Sync>,
 }
+
+/// What standard output refused first in this run.
+static UNSAID: Mutex<Option<io::ErrorKind>> = Mutex::new(None);
 
 /// The prefix key that an argument names.
 fn prefix_key(text: &str) -> Result<String, String> {
@@ -215,6 +226,7 @@ impl Frame {
             json: global.json,
             quiet: global.quiet,
             ascii: global.ascii,
+            program: global.program.clone(),
             may_ask: !global.no_input && !ci,
             ui,
             reload,
@@ -224,7 +236,7 @@ impl Frame {
     /// A runtime for commands that wait for providers; `--version` and `list` never build one. This very thread does the waiting:
     /// handing two requests to another one takes longer than sending them.
     pub(crate) fn runtime(&self) -> Result<tokio::runtime::Runtime, Problem> {
-        let no_queue = |error: std::io::Error| {
+        let no_queue = |error: io::Error| {
             let what = format!("the system gave no event queue ({})", error.kind());
             Problem::new(&catalogue::IO, what)
         };
@@ -265,8 +277,8 @@ const GAVE_UP: u8 = 130;
 const RUNTIME_DESCRIPTORS: usize = 6;
 
 /// Whether so many descriptors can be had. tokio panics where it gets none for its signals.
-fn has_room_for(descriptors: usize) -> std::io::Result<()> {
-    let held: std::io::Result<Vec<_>> = (0..descriptors).map(|_| std::fs::File::open("/dev/null")).collect();
+fn has_room_for(descriptors: usize) -> io::Result<()> {
+    let held: io::Result<Vec<_>> = (0..descriptors).map(|_| std::fs::File::open("/dev/null")).collect();
     held.map(drop)
 }
 
@@ -281,14 +293,24 @@ pub fn main(ui: UserInterface) -> ExitCode {
 
 /// Reads a command line. `around` are the flags that stood before `demo`: they hold for the command behind it, too.
 fn parse(args: &[OsString], around: Option<&Global>) -> Result<Cli, clap::Error> {
-    let Some(around) = around else {
-        return Cli::try_parse_from(args);
-    };
-    // What the environment says of them was read with the flags around, and its profile is none of the demo's.
-    let mut command = Cli::command().mut_args(|argument| argument.env(None::<&str>));
+    let mut command = without_empty_variables(Cli::command());
+    if around.is_some() {
+        // What the environment says of them was read with the flags around, and its profile is none of the demo's.
+        command = command.mut_args(|argument| argument.env(None::<&str>));
+    }
     let mut matches = command.try_get_matches_from_mut(args)?;
+    let files = file_flags(&matches);
     let mut cli = Cli::from_arg_matches_mut(&mut matches).map_err(|error| error.format(&mut command))?;
     let global = &mut cli.global;
+    // Another demo has a home of its own, with the same roles.
+    let program = if around.is_some() { "hallpass demo" } else { "hallpass" };
+    global.program = std::iter::once(program.to_owned())
+        .chain(files)
+        .collect::<Vec<_>>()
+        .join(" ");
+    let Some(around) = around else {
+        return Ok(cli);
+    };
     global.json |= around.json;
     global.quiet |= around.quiet;
     global.ascii |= around.ascii;
@@ -297,23 +319,69 @@ fn parse(args: &[OsString], around: Option<&Global>) -> Result<Cli, clap::Error>
     Ok(cli)
 }
 
-/// Whether the command of these words is one whose exit codes are a child's. Global flags may stand before it.
-fn wraps_child(args: &[OsString]) -> bool {
-    let command = Cli::command();
-    let takes_value = |word: &OsString| {
-        let flag = word.to_str().and_then(|word| word.strip_prefix("--"));
-        let mut flags = command.get_arguments();
-        flags.any(|known| flag.is_some() && known.get_long() == flag && known.get_action().takes_values())
-    };
-    let mut words = args.iter().skip(1);
-    while let Some(word) = words.next() {
-        if takes_value(word) {
-            words.next();
-        } else if !word.as_encoded_bytes().starts_with(b"-") {
-            return word == "connect" || word == "exec";
+/// The flags that decide which files are read, as a shell takes them; not what the environment says, which holds for the next command, too.
+fn file_flags(matches: &ArgMatches) -> Vec<String> {
+    let given = |id: &str| matches.value_source(id) == Some(ValueSource::CommandLine);
+    let mut words = Vec::new();
+    for id in ["config_dir", "data_dir", "state_dir"]
+        .into_iter()
+        .filter(|id| given(id))
+    {
+        if let Some(folder) = matches.get_one::<PathBuf>(id) {
+            // They may be pasted where another folder is the current one.
+            let folder = std::path::absolute(folder).unwrap_or_else(|_| folder.clone());
+            words.push(format!("--{}", id.replace('_', "-")));
+            words.push(shell::quoted(&folder.display().to_string()));
         }
     }
-    false
+    if let Some(profile) = matches.get_one::<String>("profile").filter(|_| given("profile")) {
+        words.extend(["--profile".to_owned(), shell::quoted(profile)]);
+    }
+    words
+}
+
+/// A variable that is set to nothing is not set.
+fn without_empty_variables(command: clap::Command) -> clap::Command {
+    let is_empty = |variable: &OsStr| std::env::var_os(variable).is_some_and(|value| value.is_empty());
+    command
+        .mut_args(|argument| {
+            if argument.get_env().is_some_and(is_empty) {
+                argument.env(None::<&str>)
+            } else {
+                argument
+            }
+        })
+        .mut_subcommands(without_empty_variables)
+}
+
+/// The command that these words name, or the group that it would stand in. Flags may stand before each word.
+fn command_of(args: &[OsString]) -> clap::Command {
+    let mut cli = Cli::command();
+    // Only a built tree knows whole names, and the global flags of each command.
+    cli.build();
+    let mut command = &cli;
+    let mut words = args.iter().skip(1).take_while(|word| *word != "--");
+    while let Some(word) = words.next() {
+        let takes_value = |flag: &str| {
+            let mut flags = command.get_arguments();
+            flags.any(|known| known.get_long() == Some(flag) && known.get_action().takes_values())
+        };
+        let word = word.to_string_lossy();
+        if word.strip_prefix("--").is_some_and(takes_value) {
+            words.next();
+        } else if !word.starts_with('-') {
+            let Some(found) = command.find_subcommand(&*word) else {
+                break;
+            };
+            command = found;
+        }
+    }
+    command.clone()
+}
+
+/// Whether the command of these words is one whose exit codes are a child's.
+fn wraps_child(args: &[OsString]) -> bool {
+    matches!(command_of(args).get_name(), "connect" | "exec")
 }
 
 /// Runs one command line in this process, with this environment. `demo` comes back through here with its own folders, and with the flags
@@ -329,7 +397,7 @@ fn run(args: &[OsString], env: &BTreeMap<String, OsString>, ui: UserInterface, a
     let cli = match parse(args, around) {
         Ok(cli) => cli,
         Err(error) if nagios && error.use_stderr() => return unknown(&error.render().to_string()),
-        Err(error) => return usage(error, wraps_child(args)),
+        Err(error) => return said(usage::usage(error, args), false),
     };
     let quiet = cli.global.quiet;
     let wraps_child = matches!(cli.command, Some(Command::Connect(_) | Command::Exec(_)));
@@ -337,7 +405,7 @@ fn run(args: &[OsString], env: &BTreeMap<String, OsString>, ui: UserInterface, a
     leases::settle(quiet);
     recording::settle();
     match done {
-        Ok(code) => code,
+        Ok(code) => said(code, nagios),
         Err(problems) if nagios => {
             let problem = problems
                 .first()
@@ -380,34 +448,23 @@ fn dispatch(cli: Cli, env: &BTreeMap<String, OsString>, ui: UserInterface) -> Re
     }
 }
 
-/// Short help for a command line that is not one; the exit code of the contract.
-fn usage(mut error: clap::Error, wraps_child: bool) -> u8 {
-    name_nearest_command(&mut error);
-    match error.kind() {
-        clap::error::ErrorKind::DisplayHelp | clap::error::ErrorKind::DisplayVersion => {
-            let _ = error.print();
-            return 0;
-        }
-        _ => {}
-    }
-    // Every error of ours names its code, so that a script can tell it from the child's.
-    let text = error.render().to_string();
-    let text = text.strip_prefix("error: ").unwrap_or(&text);
-    let _ = write!(std::io::stderr(), "error[{}]: {text}", catalogue::USAGE.id);
-    if wraps_child { 125 } else { 2 }
-}
-
-/// The nearest commands to one that there is not, best first: clap has them the other way round.
-fn name_nearest_command(error: &mut clap::Error) {
-    use clap::error::{ContextKind, ContextValue};
-    let Some(ContextValue::String(word)) = error.get(ContextKind::InvalidSubcommand) else {
-        return;
+/// The exit code of a command that ended with `code`, if everything that it had to say was taken; else that is told. A reader that has gone
+/// away (`| head`) is no error.
+fn said(code: u8, nagios: bool) -> u8 {
+    let unsaid = UNSAID.lock().unwrap_or_else(PoisonError::into_inner).take();
+    let Some(kind) = unsaid.filter(|kind| *kind != io::ErrorKind::BrokenPipe) else {
+        return code;
     };
-    let cli = Cli::command();
-    let commands = cli.get_subcommands().filter(|command| !command.is_hide_set());
-    let nearest = nearest(word, commands.map(clap::Command::get_name));
-    if !nearest.is_empty() {
-        error.insert(ContextKind::SuggestedSubcommand, ContextValue::Strings(nearest));
+    let what = format!("standard output cannot be written: {kind}");
+    complain(
+        &Problem::new(&catalogue::IO, what)
+            .causes(Vec::new())
+            .fixes(vec!["write it where there is room for it".to_owned()]),
+    );
+    match code {
+        0 if nagios => check::nagios::UNKNOWN,
+        0 => 1,
+        code => code,
     }
 }
 
@@ -435,12 +492,12 @@ pub(crate) fn exit_code(problem: &Problem, wraps_child: bool) -> u8 {
 
 /// A problem on stderr.
 pub(crate) fn complain(problem: &Problem) {
-    let _ = writeln!(std::io::stderr(), "{problem}");
+    let _ = writeln!(io::stderr(), "{problem}");
 }
 
 /// A remark on stderr.
 pub(crate) fn note(text: &str) {
-    let _ = writeln!(std::io::stderr(), "hallpass: {}", printable(text));
+    let _ = writeln!(io::stderr(), "hallpass: {}", printable(text));
 }
 
 /// A number of things in words: `1 role`, `2 roles`.
@@ -455,18 +512,28 @@ fn time_limit(text: &str) -> Result<Duration, String> {
         .ok_or_else(|| "a time limit is written like 500ms, 5s or 1m, and is 10m at most".to_owned())
 }
 
-/// Data on stdout. A reader that has gone away (`| head`) is no error.
+/// Data on stdout. What cannot be written is told at the end of the run.
 pub(crate) fn say(text: &str) {
-    let _ = writeln!(std::io::stdout(), "{text}");
+    note_written(writeln!(io::stdout(), "{text}"));
+}
+
+/// Remembers what came of writing to stdout for the end of the run.
+fn note_written(done: io::Result<()>) {
+    if let Err(error) = done {
+        let mut unsaid = UNSAID.lock().unwrap_or_else(PoisonError::into_inner);
+        unsaid.get_or_insert(error.kind());
+    }
 }
 
 /// The short help on stderr, for a bare `hallpass` without a terminal.
 fn short_help() {
-    let _ = writeln!(std::io::stderr(), "{}", Cli::command().render_help());
+    let _ = writeln!(io::stderr(), "{}", Cli::command().render_help());
 }
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::ffi::OsStringExt as _;
+
     use super::*;
 
     fn words(line: &str) -> Vec<OsString> {
@@ -493,6 +560,16 @@ mod tests {
     }
 
     #[test]
+    fn what_stands_behind_the_dashes_need_not_be_text() {
+        let bytes = OsString::from_vec(b"caf\xe9".to_vec());
+        for line in ["hallpass exec r -- cat", "hallpass connect r -- -f"] {
+            let mut args = words(line);
+            args.push(bytes.clone());
+            assert!(parse(&args, None).is_ok(), "{line}");
+        }
+    }
+
+    #[test]
     fn the_flags_around_a_demo_hold_for_its_command() {
         let around = Global {
             quiet: true,
@@ -505,5 +582,33 @@ mod tests {
         assert!(inner.json && inner.quiet && !inner.ascii);
         assert_eq!((inner.profile, inner.prefix.as_deref()), (None, Some("f12")));
         assert_eq!(global("hallpass --prefix f10 list").prefix.as_deref(), Some("f10"));
+    }
+
+    #[test]
+    fn what_starts_hallpass_again_has_the_flags_that_say_which_files() {
+        let program = |line: &str, around| parse(&words(line), around).unwrap().global.program;
+        assert_eq!(program("hallpass", None), "hallpass");
+        assert_eq!(
+            program(
+                "hallpass --ascii connect r --tui --state-dir /s --config-dir=/a$b",
+                None
+            ),
+            "hallpass --config-dir '/a$b' --state-dir /s"
+        );
+        assert_eq!(
+            program("hallpass --profile it's", None),
+            r"hallpass --profile 'it'\''s'"
+        );
+        let here = std::env::current_dir().unwrap().join("x");
+        assert_eq!(
+            program("hallpass --data-dir x", None),
+            format!("hallpass --data-dir {}", shell::quoted(&here.display().to_string()))
+        );
+        let around = Global {
+            config_dir: Some("/mine".into()),
+            profile: Some("of-the-environment".to_owned()),
+            ..Global::default()
+        };
+        assert_eq!(program("hallpass", Some(&around)), "hallpass demo");
     }
 }

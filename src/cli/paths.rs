@@ -3,7 +3,6 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use serde_json::json;
 
 use super::{Frame, json, say, table};
 use crate::recording;
@@ -28,12 +27,12 @@ pub(super) fn run(_: &Paths, frame: &Frame) -> u8 {
     if frame.json {
         let mut document = serde_json::Map::new();
         for (name, path) in named {
-            document.insert(name.to_owned(), json!(path));
+            document.insert(name.to_owned(), json::path(path));
         }
         for (name, path) in store {
-            document.insert(name.to_owned(), json!(path));
+            document.insert(name.to_owned(), json::path(path));
         }
-        document.insert("files".to_owned(), json!(frame.config.files));
+        document.insert("files".to_owned(), frame.config.files.iter().map(json::path).collect());
         say(&json::document(document.into()));
         return 0;
     }

@@ -101,10 +101,7 @@ pub(super) fn list(_: &List, frame: &Frame) -> Result<u8, Problem> {
             })
             .collect();
         say(&table::render(&["NAME", "KIND", "ENDPOINT", "ROLES"], &rows));
-        listed
-            .iter()
-            .filter_map(|(status, _)| status.problem.as_ref())
-            .for_each(complain);
+        listed.iter().for_each(|(status, _)| complain_of(status));
     }
     if listed.is_empty() {
         return Ok(frame.code_of_nothing());
@@ -162,15 +159,23 @@ fn test(test: &Test, frame: &Frame) -> Result<u8, Problem> {
     } else {
         let told: Vec<String> = statuses.iter().map(report).collect();
         say(&told.join("\n\n"));
-        statuses
-            .iter()
-            .filter_map(|status| status.problem.as_ref())
-            .for_each(complain);
+        statuses.iter().for_each(complain_of);
     }
     if statuses.is_empty() {
         return Ok(frame.code_of_nothing());
     }
     Ok(u8::from(statuses.iter().any(has_failed)))
+}
+
+/// What is wrong with a provider, under its name: several may have the same.
+fn complain_of(status: &ProviderStatus) {
+    if let Some(problem) = &status.problem {
+        let what = format!("{}: {}", status.name, problem.what);
+        complain(&Problem {
+            what,
+            ..problem.clone()
+        });
+    }
 }
 
 /// Whether the provider cannot be used: what is only remarked upon does not keep it from answering.
@@ -224,6 +229,12 @@ fn login(login: &Login, frame: &Frame) -> Result<u8, Problem> {
             note(&format!("{}: nothing was changed", problem.what));
             return Ok(GAVE_UP);
         }
+        Err(problem) if problem.code == &catalogue::PROVIDER_NO_LOGIN => {
+            let name = printable(&login.name);
+            let what = format!("the provider {name} needs no login by a person");
+            let fix = format!("hallpass provider test {name}");
+            return Err(Problem { what, ..problem }.fixes(vec![fix]));
+        }
         Err(problem) => return Err(problem),
     }
     Ok(0)
@@ -242,8 +253,13 @@ fn known(name: &str, frame: &Frame) -> Result<(), Problem> {
     if frame.config.names.kind_of(name).is_some() {
         return Ok(());
     }
+    Err(unknown(name, frame))
+}
+
+/// No provider has this name: the nearest ones.
+pub(super) fn unknown(name: &str, frame: &Frame) -> Problem {
     let what = format!("no provider is called `{}`", printable(name));
-    Err(Problem::new(&catalogue::PROVIDER_UNKNOWN, what).similar(nearest(name, frame.config.names.names())))
+    Problem::new(&catalogue::PROVIDER_UNKNOWN, what).similar(nearest(name, frame.config.names.names()))
 }
 
 /// The roles that use the provider, in the order of the files.

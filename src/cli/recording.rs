@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use rustix::termios::tcgetwinsize;
 
+use super::connect::incomplete;
 use super::{Frame, complain, note};
 use crate::domain::problem::Problem;
 use crate::launch::{self, Request};
@@ -12,8 +13,6 @@ use crate::recording::{Recorder, wait_for_writers};
 
 /// What a session is taken for that has no terminal.
 const CLASSIC: Size = Size { columns: 80, rows: 24 };
-/// The exit code where a session that had to be recorded was not, and its child says that all is well.
-const UNRECORDED: u8 = 125;
 /// How long a disk is waited for on the way out.
 const PATIENCE: Duration = Duration::from_secs(2);
 
@@ -62,7 +61,7 @@ pub(super) fn report(recorder: Option<&Recorder>, code: u8) -> u8 {
         return code;
     }
     complain(&problem);
-    if code == 0 { UNRECORDED } else { code }
+    incomplete(code)
 }
 
 /// Also where little is to be said: nobody else would say it.

@@ -1,6 +1,6 @@
 //! `hallpass recordings list | prune | export`: the sessions that were recorded.
 
-use std::fs::OpenOptions;
+use std::fs::{File, OpenOptions};
 use std::io::{self, BufRead as _, IsTerminal as _, Write};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use serde_json::{Value, json};
 
-use super::{Frame, counted, json, note, say, table};
+use super::{Frame, counted, json, note, note_written, say, table};
 use crate::config::parse_duration;
 use crate::domain::catalogue;
 use crate::domain::printable::printable;
@@ -115,7 +115,9 @@ fn list(list: &List, folder: &Path, frame: &Frame) -> Result<u8, Problem> {
     entries.retain(|entry| list.role.as_ref().is_none_or(|role| entry.role == *role));
     if frame.json {
         let recordings: Vec<Value> = entries.iter().map(document).collect();
-        say(&json::document(json!({ "folder": folder, "recordings": recordings })));
+        say(&json::document(
+            json!({ "folder": json::path(folder), "recordings": recordings }),
+        ));
         return Ok(0);
     }
     if entries.is_empty() {
@@ -170,7 +172,7 @@ fn document(entry: &Entry) -> Value {
         "state": state,
         "exit_code": code,
         "kept_until": until.map(|at: Timestamp| at.to_string()),
-        "path": entry.path,
+        "path": json::path(&entry.path),
     })
 }
 
@@ -250,31 +252,42 @@ fn write_out(action: &Export, folder: &Path, frame: &Frame) -> Result<u8, Proble
         Version::V2 => Format::V2,
         Version::V3 => Format::V3,
     };
-    let unwritten = |error: io::Error| {
-        let what = format!("{} cannot be written out: {}", file.display(), error.kind());
-        Problem::new(&catalogue::IO, what)
-    };
     let Some(output) = action.output.as_ref().filter(|output| *output != Path::new("-")) else {
         match export(from, format, io::stdout().lock()) {
             Ok(unread) => say_unread(unread),
-            // `| head` has seen enough.
-            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {}
-            Err(error) => return Err(unwritten(error)),
+            Err(error) => note_written(Err(error)),
         }
         return Ok(0);
     };
-    let made = OpenOptions::new().write(true).create_new(true).mode(0o600).open(output);
-    let made = made.map_err(|error| {
-        let what = format!("{} cannot be written: {}", output.display(), error.kind());
-        Problem::new(&catalogue::IO, what).fix("name a file that is not there yet, in a folder that is")
-    })?;
-    say_unread(export(from, format, io::BufWriter::new(made)).map_err(unwritten)?);
+    say_unread(into_new_file(output, |file| {
+        export(from, format, io::BufWriter::new(file))
+    })?);
     if frame.json {
-        say(&json::document(json!({ "recording": file, "output": output })));
+        say(&json::document(
+            json!({ "recording": json::path(file), "output": json::path(output) }),
+        ));
     } else if !frame.quiet {
         note(&format!("{} written", output.display()));
     }
     Ok(0)
+}
+
+/// Writes a file that was not there before; one that cannot be written to its end is not left behind.
+fn into_new_file<T>(path: &Path, write: impl FnOnce(File) -> io::Result<T>) -> Result<T, Problem> {
+    let unwritten = |error: io::Error| {
+        let what = format!("{} cannot be written: {}", path.display(), error.kind());
+        Problem::new(&catalogue::IO, what)
+    };
+    let made = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
+    let file = made.map_err(|error| {
+        unwritten(error).causes(Vec::new()).fixes(vec![
+            "name a file that is not there yet, in a folder that is".to_owned(),
+        ])
+    })?;
+    write(file).map_err(|error| {
+        let _ = std::fs::remove_file(path);
+        unwritten(error)
+    })
 }
 
 /// Also where little is to be said: what was written out is not all there was.
@@ -292,7 +305,7 @@ pub(super) fn find(wanted: &str, folder: &Path) -> Result<PathBuf, Problem> {
     }
     if wanted.contains('/') {
         let what = format!("there is no file {wanted}");
-        return Err(Problem::new(&catalogue::REC_UNKNOWN, what));
+        return Err(Problem::new(&catalogue::REC_UNKNOWN, what).causes(Vec::new()));
     }
     store::find(folder, wanted).map(|entry| entry.path)
 }
@@ -304,7 +317,10 @@ pub(super) fn warn_of_others<'a>(folder: &Path, files: impl IntoIterator<Item = 
     let exposed = store::exposed(std::iter::once(folder).chain(ours));
     for path in exposed.iter().take(MOST_WARNINGS) {
         let path = path.display().to_string();
-        note(&format!("warning: other users may get at {path}; chmod go= {}", shell::quoted(&path)));
+        note(&format!(
+            "warning: other users may get at {path}; chmod go= {}",
+            shell::quoted(&path)
+        ));
     }
     if let Some(more @ 1..) = exposed.len().checked_sub(MOST_WARNINGS) {
         let more = counted(more, "recording");
@@ -315,12 +331,27 @@ pub(super) fn warn_of_others<'a>(folder: &Path, files: impl IntoIterator<Item = 
 
 /// Whether both paths are those of one folder.
 fn is_one(one: &Path, other: &Path) -> bool {
-    one == other || one.canonicalize().is_ok_and(|one| other.canonicalize().is_ok_and(|other| one == other))
+    one == other
+        || one
+            .canonicalize()
+            .is_ok_and(|one| other.canonicalize().is_ok_and(|other| one == other))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_file_that_cannot_be_written_to_its_end_is_not_left() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("session.cast");
+        let full = into_new_file(&file, |_| Err::<(), _>(io::ErrorKind::StorageFull.into())).unwrap_err();
+        assert!(full.what.contains("session.cast cannot be written"), "{full}");
+        into_new_file(&file, |mut file| file.write_all(b"x")).unwrap();
+        let there = into_new_file(&file, |_| Ok(())).unwrap_err();
+        assert!(there.fixes[0].contains("not there yet"), "{there}");
+        assert_eq!(std::fs::read(&file).unwrap(), b"x", "what was there stays");
+    }
 
     #[test]
     fn lengths_and_sizes_fit_their_columns() {

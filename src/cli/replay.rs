@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use clap::Args;
 
-use super::{Frame, note, recordings, say, tui};
+use super::{Frame, note, note_written, recordings, say, tui};
 use crate::domain::catalogue;
 use crate::domain::problem::Problem;
 use crate::recording::read::Reader;
@@ -114,8 +114,7 @@ fn print(mut reader: Reader, at: Option<Duration>) -> Result<u8, Problem> {
         }
         reader.unread().words()
     };
-    // A reader that has gone away (`| head`) is no error.
-    let _ = written.and_then(|()| out.flush());
+    note_written(written.and_then(|()| out.flush()));
     if let Some(words) = remark {
         note(&words);
     }

@@ -96,7 +96,7 @@ fn store(provider: &str, frame: &Frame) -> Result<LocalStore, Problem> {
             "only the local store can be written; the other providers have tools of their own",
             "leave --provider out, or name a provider of kind \"local\"",
         )),
-        None => Err(usage("no provider has this name", "hallpass provider list")),
+        None => Err(super::provider::unknown(provider, frame)),
     }
 }
 
@@ -159,7 +159,9 @@ impl Place<'_> {
                     json!({"path": entry.path, "keys": entry.keys, "version": entry.version, "changed": entry.changed.to_string()})
                 })
                 .collect();
-            say(&json::document(json!({"store": self.store.path(), "secrets": secrets})));
+            say(&json::document(
+                json!({"store": json::path(self.store.path()), "secrets": secrets}),
+            ));
             return Ok(0);
         }
         if entries.is_empty() {
@@ -215,7 +217,7 @@ impl Place<'_> {
     fn report(&self, change: &StoreChange, done: &str) {
         if self.frame.json {
             say(&json::document(json!({
-                "store": self.store.path(),
+                "store": json::path(self.store.path()),
                 "path": change.path,
                 "keys": change.keys,
                 "version": change.version,
@@ -228,12 +230,7 @@ impl Place<'_> {
 
     /// Makes a new store with a passphrase; false if the person gave up.
     fn create(&self) -> Result<bool, Problem> {
-        if self.store.exists() {
-            return Err(usage(
-                "the local store is there already and keeps its key",
-                "leave --passphrase out",
-            ));
-        }
+        self.store.may_be_made()?;
         self.may_ask("a new store's passphrase must be typed twice")?;
         let Some(first) = terminal_prompt::ask_secret("Passphrase of the new store: ")? else {
             return Ok(false);
@@ -311,7 +308,7 @@ impl Place<'_> {
             };
             return Err(usage(
                 &format!("{from}; nothing was stored"),
-                "hallpass secret rm PATH#KEY   removes a value",
+                &format!("COMMAND | hallpass secret set {path}#{key}   (or without a pipe: it asks for the value)"),
             ));
         }
         if let Some(warning) = value.warning() {

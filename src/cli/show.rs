@@ -8,6 +8,7 @@ use super::{Frame, json, say, table};
 use crate::check::{Checked, Checker, Kept};
 use crate::domain::printable::printable;
 use crate::domain::problem::Problem;
+use crate::domain::reference::Pin;
 use crate::domain::role::{Field, LEASED, Role, Source};
 use crate::domain::status::{FieldStatus, RoleStatus};
 use crate::launch;
@@ -52,6 +53,9 @@ pub(super) fn run(show: &Show, frame: &Frame) -> Result<u8, Problem> {
     for (name, value) in facts {
         say(&format!("  {name:<12} {}", printable(&value)));
     }
+    if role.fields.is_empty() {
+        return Ok(0);
+    }
     say("");
     let status = checked.as_ref().map(|checked| &checked.status);
     let known = |field: &Field| status?.fields.iter().find(|known| known.name == field.name);
@@ -67,7 +71,7 @@ pub(super) fn run(show: &Show, frame: &Frame) -> Result<u8, Problem> {
     ];
     // A column that says nothing of any field is left out.
     let told: Vec<usize> = (0..heading.len())
-        .filter(|&column| rows.is_empty() || rows.iter().any(|row| row[column] != "-"))
+        .filter(|&column| rows.iter().any(|row| row[column] != "-"))
         .collect();
     let rows: Vec<Vec<String>> = rows
         .into_iter()
@@ -110,6 +114,15 @@ fn exposure(role: &Role) -> &'static str {
     }
 }
 
+/// The version that the role holds on to.
+fn pinned(field: &Field) -> Option<String> {
+    let references = field.source.references();
+    Some(match references.first()?.id.pin.as_ref()? {
+        Pin::Version(version) => format!("{version} (pinned)"),
+        Pin::Stage(stage) => format!("{stage} (stage)"),
+    })
+}
+
 fn row(field: &Field, known: Option<&FieldStatus>) -> Vec<String> {
     let source = match field.source.references().first() {
         Some(reference) => reference.id.provider.clone(),
@@ -134,7 +147,7 @@ fn row(field: &Field, known: Option<&FieldStatus>) -> Vec<String> {
     };
     let day = |at: Option<Timestamp>| at.map(|at| at.strftime("%Y-%m-%d").to_string());
     let none = || "-".to_owned();
-    let version = known.and_then(|known| known.version.clone()).unwrap_or_else(none);
+    let version = pinned(field).or_else(|| known?.version.clone()).unwrap_or_else(none);
     let changed = day(known.and_then(|known| known.rotated_at)).unwrap_or_else(none);
     let expires = day(known.and_then(|known| known.expires)).unwrap_or_else(none);
     [

@@ -39,6 +39,7 @@ fn start(frame: &Frame, open: Option<Request>, replay: Option<Start>) -> Result<
         open,
         replay,
         ascii: frame.ascii,
+        program: frame.program.clone(),
         reload: Arc::clone(&frame.reload),
     })
 }

@@ -93,10 +93,10 @@ pub(super) fn discover<'r>(options: &LoadOptions, config_dir: &Path, report: &'r
         files.add_connectors(&folder.join("connectors"));
     }
     if let Some(profile) = options.profile.as_ref().filter(|_| !found_profile) {
-        let what = "no configuration declares the profile that was asked for".to_owned();
-        let problem = unknown_name(what, profile, profiles.iter().map(String::as_str)).fixes(vec![
-            "declare it in config.toml: [profiles.NAME] include = [\"work.toml\"]".to_owned(),
-        ]);
+        let what = format!("no configuration declares the profile `{profile}`");
+        let problem = unknown_name(what, profile, profiles.iter().map(String::as_str)).fixes(vec![format!(
+            "declare it in config.toml: [profiles.{profile}] include = [\"work.toml\"]"
+        )]);
         report.file_problem(0, problem);
     }
     files

@@ -27,6 +27,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 use crate::domain::connector::Connector;
+use crate::domain::filter::Subject;
 use crate::domain::policy::RecordingSettings;
 use crate::domain::problem::{Location, Problem};
 use crate::domain::reference::ProviderNames;
@@ -182,6 +183,18 @@ pub struct BrokenRole {
     pub at: Location,
     /// Index into [`Config::problems`] of the first of its problems.
     pub problem: usize,
+}
+
+impl From<&BrokenRole> for Subject {
+    fn from(role: &BrokenRole) -> Self {
+        Self {
+            name: role.name.clone(),
+            env: role.env.clone(),
+            connector: role.connector.clone(),
+            marks: vec!["invalid"],
+            ..Self::default()
+        }
+    }
 }
 
 /// Everything the files say.

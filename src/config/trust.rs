@@ -8,6 +8,7 @@ use std::path::Path;
 use crate::domain::catalogue;
 use crate::domain::printable::printable;
 use crate::domain::problem::Problem;
+use crate::domain::shell;
 
 /// Largest file that is read.
 const LARGEST: u64 = 1024 * 1024;
@@ -76,7 +77,7 @@ fn trusted(path: &Path, metadata: &std::fs::Metadata, noun: &str) -> Result<(), 
     const OTHERS_WRITE: u32 = 0o022;
     let mode = metadata.mode();
     let owner = metadata.uid();
-    let quoted = shell_quoted(path);
+    let quoted = shell::quoted(&path.display().to_string());
     if owner != 0 && owner != rustix::process::geteuid().as_raw() {
         let what = format!("the {noun} {} belongs to another user", shown_path(path));
         return Err(Problem::new(&catalogue::CONFIG_INSECURE_MODE, what)
@@ -94,15 +95,6 @@ fn trusted(path: &Path, metadata: &std::fs::Metadata, noun: &str) -> Result<(), 
             .fix(format!("chmod go-w {quoted}")));
     }
     Ok(())
-}
-
-fn shell_quoted(path: &Path) -> String {
-    let text = path.display().to_string();
-    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '/' | '.' | '_' | '-' | '+' | ':');
-    if text.chars().all(plain) {
-        return text;
-    }
-    format!("'{}'", text.replace('\'', "'\\''"))
 }
 
 pub(super) fn unreadable(path: &Path, why: &str) -> Problem {

@@ -9,6 +9,8 @@ use futures::future::join_all;
 use super::{Doctor, Finding};
 use crate::domain::catalogue;
 use crate::domain::connector::Connector;
+use crate::domain::problem::Problem;
+use crate::domain::role::Role;
 use crate::domain::status::State;
 use crate::launch;
 use crate::providers::command;
@@ -73,11 +75,56 @@ const KNOWN: &[Known] = &[
     },
 ];
 
-/// One finding a connector that needs a program.
+/// One finding a connector that needs a program, and one a program that roles name themselves.
 pub(super) async fn all(doctor: &Doctor<'_>) -> Vec<Finding> {
     let connectors = doctor.config.connectors.values();
     let found = join_all(connectors.map(|connector| examine(doctor, connector))).await;
-    found.into_iter().flatten().collect()
+    let own = programs_of_roles(doctor);
+    let own = own.iter().map(|(program, roles)| examine_own(doctor, program, roles));
+    found.into_iter().flatten().chain(own).collect()
+}
+
+/// The programs in the roles' own commands, with their roles. What lies relative to a role's folder is left to the launch.
+fn programs_of_roles<'a>(doctor: &Doctor<'a>) -> BTreeMap<&'a str, Vec<&'a Role>> {
+    let mut programs: BTreeMap<_, Vec<_>> = BTreeMap::new();
+    for role in &doctor.config.roles {
+        let program = role.command.as_deref().and_then(<[String]>::first);
+        if let Some(program) = program.filter(|name| !name.is_empty() && (!name.contains('/') || name.starts_with('/')))
+        {
+            programs.entry(program.as_str()).or_default().push(role);
+        }
+    }
+    programs
+}
+
+fn examine_own(doctor: &Doctor<'_>, program: &str, roles: &[&Role]) -> Finding {
+    match launch::search(program, doctor.world) {
+        Ok(Some(path)) => Finding::ok(AREA, program, path.display().to_string()),
+        Ok(None) => {
+            let mut found = missing(program, &format!("{program} is not there"), roles.len());
+            let first = roles.iter().take(1);
+            found.fixes = first
+                .map(|role| format!("install it, or correct command in {}", role.at))
+                .collect();
+            found
+        }
+        Err(problem) => unusable(program, problem),
+    }
+}
+
+fn missing(name: &str, what: &str, needed_by: usize) -> Finding {
+    let s = if needed_by == 1 { " needs" } else { "s need" };
+    let mut found = Finding::new(AREA, name, State::Fail, what);
+    found.why = Some(format!("{needed_by} role{s} it to be opened"));
+    found.code = Some(&catalogue::CLIENT_MISSING);
+    found
+}
+
+fn unusable(name: &str, problem: Problem) -> Finding {
+    let mut found = Finding::new(AREA, name, State::Fail, problem.what);
+    found.code = Some(problem.code);
+    found.fixes = problem.fixes;
+    found
 }
 
 /// Those that are meant by this name: a connector, one of its other names, or one of its programs.
@@ -88,20 +135,29 @@ pub(super) async fn named(doctor: &Doctor<'_>, name: &str) -> Vec<Finding> {
     };
     let connectors = doctor.config.connectors.values().filter(meant);
     let found = join_all(connectors.map(|connector| examine(doctor, connector))).await;
-    found.into_iter().flatten().collect()
+    let own = programs_of_roles(doctor);
+    let own = own
+        .get_key_value(name)
+        .map(|(program, roles)| examine_own(doctor, program, roles));
+    found.into_iter().flatten().chain(own).collect()
 }
 
 pub(super) fn names(doctor: &Doctor<'_>) -> BTreeSet<String> {
     let connectors = doctor.config.connectors.values();
     let names = connectors.flat_map(|connector| std::iter::once(&connector.name).chain(&connector.programs));
-    names.cloned().collect()
+    let own = programs_of_roles(doctor);
+    names.cloned().chain(own.into_keys().map(str::to_owned)).collect()
 }
 
 async fn examine(doctor: &Doctor<'_>, connector: &Connector) -> Option<Finding> {
-    let programs: Vec<&String> = connector
+    // As at a launch: `$SHELL` is what our own variable holds.
+    let programs: Vec<&str> = connector
         .programs
         .iter()
-        .filter(|name| !name.starts_with('$'))
+        .filter_map(|name| {
+            name.strip_prefix('$')
+                .map_or(Some(name.as_str()), |name| doctor.world.text(name))
+        })
         .collect();
     if programs.is_empty() {
         return None;
@@ -116,18 +172,10 @@ async fn examine(doctor: &Doctor<'_>, connector: &Connector) -> Option<Finding> 
         match launch::search(program, doctor.world) {
             Ok(Some(path)) => return Some(installed(doctor, connector, program, &path).await),
             Ok(None) => {}
-            Err(problem) => {
-                let mut found = Finding::new(AREA, &connector.name, State::Fail, problem.what);
-                found.code = Some(problem.code);
-                found.fixes = problem.fixes;
-                return Some(found);
-            }
+            Err(problem) => return Some(unusable(&connector.name, problem)),
         }
     }
-    let what = format!(
-        "{} is not installed",
-        programs.iter().map(|p| p.as_str()).collect::<Vec<_>>().join(" or ")
-    );
+    let what = format!("{} is not installed", programs.join(" or "));
     if needed_by == 0 {
         return Some(Finding::new(
             AREA,
@@ -136,10 +184,7 @@ async fn examine(doctor: &Doctor<'_>, connector: &Connector) -> Option<Finding> 
             format!("{what}; no role needs it"),
         ));
     }
-    let s = if needed_by == 1 { " needs" } else { "s need" };
-    let mut found = Finding::new(AREA, &connector.name, State::Fail, what);
-    found.why = Some(format!("{needed_by} role{s} it to be opened"));
-    found.code = Some(&catalogue::CLIENT_MISSING);
+    let mut found = missing(&connector.name, &what, needed_by);
     found.fixes = connector
         .packages
         .iter()

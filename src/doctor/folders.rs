@@ -36,7 +36,9 @@ pub(super) fn all(doctor: &Doctor<'_>) -> Vec<Finding> {
         .map(|path| (path, May::Nothing));
     // Where nothing was recorded yet there is no folder.
     let recordings = std::iter::once((doctor.recordings.clone(), May::Nothing));
-    let recorded = files_in(&doctor.recordings).into_iter().map(|path| (path, May::Nothing));
+    let recorded = files_in(&doctor.recordings)
+        .into_iter()
+        .map(|path| (path, May::Nothing));
     let kept = kept.chain(recordings).chain(recorded);
     let mut bad: Vec<Finding> = files.chain(kept).filter_map(|(path, may)| file(&path, may)).collect();
     if bad.is_empty() {

@@ -79,6 +79,7 @@ catalogue! {
     LOCAL_NO_KEY = "E-LOCAL-NO-KEY", "the local store is there and its key file is not", causes: ["the key file was moved or deleted", "HALLPASS_STORE_KEY_FILE or key_file in config.toml names another place"], fixes: ["restore the key file from a backup, or export HALLPASS_STORE_KEY_FILE=FILE", "without its key nothing can open the store: move it away and start a new one with hallpass secret set"];
     LOCAL_VERSION = "E-LOCAL-VERSION", "the local store keeps only the newest version of a secret", causes: ["the secret was changed since the version was pinned"], fixes: ["take version out of the field"];
     LOCAL_CORRUPT = "E-LOCAL-CORRUPT", "the local store cannot be read: it is damaged, or the key is not its key", causes: ["the key file belongs to another store", "the file was changed by something else than hallpass"], fixes: ["restore the file or the key file from a backup"];
+    LOCAL_READ = "E-LOCAL-READ", "the local store or its key cannot be read", causes: ["the file belongs to somebody else, or is no plain file"], fixes: ["hallpass paths"];
     LOCAL_WRITE = "E-LOCAL-WRITE", "the local store cannot be written", causes: ["the disk is full, or the folder belongs to somebody else"], fixes: ["hallpass paths"];
 
     // --- Vault
@@ -231,9 +232,9 @@ catalogue! {
     REC_READ = "E-REC-READ", "a recording or the folder of recordings cannot be read", causes: ["it belongs to somebody else"], fixes: ["hallpass paths   says where recordings lie"];
     REC_SEALED = "E-REC-SEALED", "the recording is sealed", causes: ["only the recipients in [recordings] at that time can read it"], fixes: ["add --identity FILE   with the identity of a recipient"];
     REC_IDENTITY = "E-REC-IDENTITY", "an identity cannot open the recording", causes: ["the file is missing or is no identity file of age", "it is not the identity of a recipient"], fixes: ["age-keygen -y IDENTITY   prints whose it is; compare with recipients in [recordings]"];
-    FILTER = "E-FILTER", "a filter names a value that is not there", causes: ["a typo in the value"], fixes: ["hallpass help filters"];
+    FILTER = "E-FILTER", "a filter names a value that is not there", causes: [], fixes: ["hallpass help filters"];
     FILTER_FIELD = "E-FILTER-FIELD", "a filter names a field that there is not", causes: ["a typo in the field", "a text with a colon that is no field: it needs double quotes"], fixes: ["hallpass help filters"];
-    USAGE = "E-USAGE", "the command cannot be used like this", causes: ["a flag or an argument that the command does not take, or one that is missing"], fixes: ["hallpass --help"];
+    USAGE = "E-USAGE", "the command cannot be used like this", causes: [], fixes: ["hallpass --help"];
     IO = "E-IO", "the system refused a file or a process", causes: ["the file or its folder belongs to somebody else, or is not there", "the disk is full, or the limit of open files or processes is reached"], fixes: ["hallpass paths   (which folders are used)", "hallpass doctor"];
 
     // --- recordings that are read
@@ -261,7 +262,7 @@ mod tests {
         }
     }
 
-    /// Mistakes in a file, whose own sentence is the cause and which are shown at their place.
+    /// Mistakes in a file, on a command line or in a filter, whose own sentence is the cause.
     const SHOWN: &[&Code] = &[
         &CONFIG_SYNTAX,
         &CONFIG_UNKNOWN_KEY,
@@ -273,6 +274,8 @@ mod tests {
         &CONFIG_NAME,
         &CONFIG_DANGEROUS_ENV,
         &CONFIG_REF_SYNTAX,
+        &USAGE,
+        &FILTER,
     ];
 
     #[test]

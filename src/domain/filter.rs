@@ -92,6 +92,7 @@ pub struct Subject {
     pub resource: Option<String>,
     pub description: Option<String>,
     pub env: Option<String>,
+    /// What `type:` sees: the connector, or the program of a command.
     pub connector: Option<String>,
     pub tags: Vec<(String, String)>,
     pub providers: Vec<String>,
@@ -122,7 +123,7 @@ impl From<&Role> for Subject {
             resource: role.resource.clone(),
             description: role.description.clone(),
             env: role.env.clone(),
-            connector: role.connector.clone(),
+            connector: role.kind().map(str::to_owned),
             tags: role
                 .tags
                 .iter()

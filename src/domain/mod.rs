@@ -16,5 +16,6 @@ pub mod problem;
 pub mod reference;
 pub mod role;
 pub mod secret;
+pub mod shell;
 pub mod status;
 pub mod suggest;

@@ -1,5 +1,6 @@
 //! What a launch hands to a session: everything that is needed to start the child, resolved.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -18,9 +19,9 @@ pub struct LaunchPlan {
     /// An absolute path, found before anything was resolved.
     pub program: PathBuf,
     /// What the program is told that it is called (`argv[0]`): the word that it was found by.
-    pub name: String,
+    pub name: OsString,
     /// Words, no shell in between. A mark of [`ChildEnv::file_mark`] is replaced by the child's first step with the path of its file.
-    pub args: Vec<String>,
+    pub args: Vec<OsString>,
     pub cwd: PathBuf,
     pub env: ChildEnv,
     /// When the session ends at the latest.

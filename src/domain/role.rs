@@ -52,6 +52,15 @@ pub enum Source {
 pub const LEASED: &str = "made for each session, renewed while it lives, revoked when it ends";
 
 impl Role {
+    /// What lists call its kind: its connector, or the program of its own command; none if it has neither.
+    pub fn kind(&self) -> Option<&str> {
+        let program = || {
+            let program = self.command.as_ref()?.first()?;
+            program.rsplit('/').next()
+        };
+        self.connector.as_deref().or_else(program)
+    }
+
     /// Every secret reference in its fields, in order.
     pub fn references(&self) -> impl Iterator<Item = &SecretRef> {
         self.fields.iter().flat_map(|field| field.source.references())

@@ -1,11 +1,11 @@
 //! A provider's login that needs a person, as a session: this very program in a tab of its own. Nothing secret passes through the plan:
 //! what comes of the login, the provider itself keeps.
 
+use std::ffi::OsString;
 use std::path::Path;
 
 use super::session_id;
 use crate::config::Config;
-use crate::domain::catalogue;
 use crate::domain::limits::Limits;
 use crate::domain::plan::LaunchPlan;
 use crate::domain::problem::Problem;
@@ -16,7 +16,7 @@ use crate::providers::World;
 /// child is told its terminal is.
 ///
 /// # Errors
-/// A folder of this run has a name that is no text, or the system gives no random numbers.
+/// The system gives no random numbers.
 pub fn login(
     config: &Config,
     world: &World,
@@ -29,13 +29,9 @@ pub fn login(
         ("--data-dir", &config.folders.data),
         ("--state-dir", &config.folders.state),
     ];
-    let mut args = ["provider", "login", provider].map(str::to_owned).to_vec();
+    let mut args = ["provider", "login", provider].map(OsString::from).to_vec();
     for (flag, folder) in folders {
-        let folder = folder.to_str().ok_or_else(|| {
-            let what = format!("the folder {} has a name that is no text", folder.display());
-            Problem::new(&catalogue::CLIENT_START, what)
-        })?;
-        args.extend([flag.to_owned(), folder.to_owned()]);
+        args.extend([flag.into(), folder.into()]);
     }
     // It is ourselves: it needs whatever the providers read here.
     let mut env = ChildEnv::new();
@@ -48,7 +44,7 @@ pub fn login(
         session_id: session_id()?,
         role: provider.to_owned(),
         program: hallpass.to_owned(),
-        name: "hallpass".to_owned(),
+        name: "hallpass".into(),
         args,
         cwd: std::env::current_dir().unwrap_or_else(|_| "/".into()),
         env,

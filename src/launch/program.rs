@@ -1,6 +1,6 @@
 //! Which program opens a role: found once, as an absolute path, before anything else is done.
 
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
@@ -14,7 +14,7 @@ use crate::providers::World;
 pub(super) struct Program {
     pub(super) path: PathBuf,
     /// As it is written.
-    pub(super) name: String,
+    pub(super) name: OsString,
     /// The words of the role's own `command` behind the program; empty for a connector's.
     pub(super) words: Vec<String>,
 }
@@ -24,25 +24,36 @@ pub(super) struct Program {
 pub(super) fn find(
     role: &Role,
     connector: Option<&Connector>,
-    command: Option<&[String]>,
+    command: Option<&[OsString]>,
     cwd: &Path,
     world: &World,
 ) -> Result<Program, Problem> {
-    let own = command.or(role.command.as_deref());
-    if let Some(words) = own {
-        let Some((name, rest)) = words.split_first().filter(|(name, _)| !name.is_empty()) else {
-            return Err(Problem::new(&catalogue::USAGE, "the command names no program"));
-        };
+    let no_program = || Problem::new(&catalogue::USAGE, "the command names no program");
+    let not_there = |name: &OsStr| missing(&[name.to_string_lossy().into_owned()], role, None);
+    if let Some(words) = command {
+        let name = words.first().filter(|name| !name.is_empty()).ok_or_else(no_program)?;
         // What a person types is meant from where they stand, what a role says from where its program runs.
-        let found = if command.is_none() && name.contains('/') {
-            search_in(cwd, name)
-        } else {
-            search(name, world)
-        };
-        let path = found?.ok_or_else(|| missing(std::slice::from_ref(name), role, None))?;
+        let path = search(name, world)?.ok_or_else(|| not_there(name))?;
         return Ok(Program {
             path,
             name: name.clone(),
+            words: Vec::new(),
+        });
+    }
+    if let Some(words) = &role.command {
+        let (name, rest) = words
+            .split_first()
+            .filter(|(name, _)| !name.is_empty())
+            .ok_or_else(no_program)?;
+        let found = if name.contains('/') {
+            search_in(cwd, OsStr::new(name))
+        } else {
+            search(name, world)
+        };
+        let path = found?.ok_or_else(|| not_there(OsStr::new(name)))?;
+        return Ok(Program {
+            path,
+            name: name.into(),
             words: rest.to_vec(),
         });
     }
@@ -74,7 +85,7 @@ pub(super) fn find(
         if let Some(path) = search(&name, world)? {
             return Ok(Program {
                 path,
-                name,
+                name: name.into(),
                 words: Vec::new(),
             });
         }
@@ -84,8 +95,9 @@ pub(super) fn find(
 
 /// Looks a name up on PATH. Empty and relative entries of PATH are passed over: the folder hallpass stands in is nobody's promise.
 /// A name with a slash is taken as a path. None if there is no such file; a problem if there is one that cannot be executed.
-pub(crate) fn search(name: &str, world: &World) -> Result<Option<PathBuf>, Problem> {
-    if name.contains('/') {
+pub(crate) fn search(name: impl AsRef<OsStr>, world: &World) -> Result<Option<PathBuf>, Problem> {
+    let name = name.as_ref();
+    if name.as_encoded_bytes().contains(&b'/') {
         return search_in(Path::new(""), name);
     }
     let path = world
@@ -105,7 +117,7 @@ pub(crate) fn search(name: &str, world: &World) -> Result<Option<PathBuf>, Probl
 }
 
 /// The same for a name with a slash, below a folder.
-fn search_in(folder: &Path, name: &str) -> Result<Option<PathBuf>, Problem> {
+fn search_in(folder: &Path, name: &OsStr) -> Result<Option<PathBuf>, Problem> {
     let path = folder.join(name);
     let path = std::path::absolute(&path).unwrap_or(path);
     match executable(&path) {

@@ -155,6 +155,17 @@ pub(crate) fn in_role(mut problem: Problem, role: &Role, field: &Field) -> Probl
             None => problem.at = Some(at.clone()),
         }
     }
+    // A provider knows which secret is wanted, and not which key of it.
+    if let Some(key) = field
+        .source
+        .references()
+        .first()
+        .and_then(|reference| reference.key.as_ref())
+    {
+        for fix in &mut problem.fixes {
+            *fix = fix.replace("#KEY", &format!("#{key}"));
+        }
+    }
     if !problem.facts.iter().any(|(name, _)| *name == "Field") {
         problem.facts.insert(0, ("Field", field.name.clone()));
         if let Some(reference) = field.source.references().first() {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::OsStringExt as _;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -63,17 +64,20 @@ impl Home {
     }
 
     fn launch(&self, role: &str, command: &[&str]) -> Result<LaunchPlan, Vec<Problem>> {
-        let command = (!command.is_empty()).then(|| command.iter().map(|word| (*word).to_owned()).collect());
-        let request = Request {
+        let command = (!command.is_empty()).then(|| command.iter().map(OsString::from).collect());
+        self.request(&Request {
             role: role.to_owned(),
             command,
             ..Request::default()
-        };
+        })
+    }
+
+    fn request(&self, request: &Request) -> Result<LaunchPlan, Vec<Problem>> {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
             .unwrap();
-        runtime.block_on(resolve(&self.config, &self.providers, &self.world, &request))
+        runtime.block_on(resolve(&self.config, &self.providers, &self.world, request))
     }
 }
 
@@ -248,7 +252,7 @@ fn mysql_carries_a_users_name_from_a_provider_in_a_file_in_memory() {
     let plan = home.launch("kept", &[]).unwrap();
     let file = plan.env.file_mark("client.cnf");
     assert!(file.contains(&plan.session_id), "no value can hold it: {file}");
-    assert_eq!(plan.args, [&format!("--defaults-extra-file={file}"), "-h", "h"]);
+    assert_eq!(plan.args, [format!("--defaults-extra-file={file}").as_str(), "-h", "h"]);
     let seen = seen(plan);
     assert_eq!(
         seen["MYSQL_TCP_PORT"], "3306",
@@ -367,7 +371,7 @@ fn a_relative_command_is_sought_where_it_runs_and_a_typed_one_where_the_person_s
     );
     let plan = home.launch("a", &[]).unwrap();
     assert_eq!(
-        (plan.program, plan.name.as_str()),
+        (plan.program, plan.name.to_str().unwrap()),
         (folder.path().join("run.sh"), "./run.sh")
     );
     assert_eq!(
@@ -376,6 +380,39 @@ fn a_relative_command_is_sought_where_it_runs_and_a_typed_one_where_the_person_s
     );
     assert_eq!(codes(&home.launch("a", &[""]).err().unwrap()), ["E-USAGE"]);
     assert_eq!(home.launch("home", &[]).unwrap().cwd, home.world.home.clone().unwrap());
+}
+
+/// File names and arguments are bytes, of which not all are text.
+#[test]
+fn a_command_of_the_person_is_passed_byte_for_byte() {
+    let home = Home::new("[roles.a]\ncommand = [\"true\"]\n", &[("PATH", "/usr/bin:/bin")]);
+    let word = OsString::from_vec(b"caf\xe9.sql".to_vec());
+    let request = Request {
+        role: "a".to_owned(),
+        command: Some(vec!["cat".into(), word.clone()]),
+        ..Request::default()
+    };
+    let plan = home.request(&request).unwrap();
+    assert_eq!((plan.name.to_str(), plan.args), (Some("cat"), vec![word.clone()]));
+    let request = Request {
+        role: "a".to_owned(),
+        extra: vec![word.clone()],
+        ..Request::default()
+    };
+    assert_eq!(home.request(&request).unwrap().args, [word]);
+}
+
+#[test]
+fn what_is_to_be_stored_is_named_with_its_key() {
+    let home = Home::new(
+        "[roles.a]\ncommand = [\"true\"]\nfields.P = \"_local:db/pg:password\"\n",
+        &[("PATH", "/usr/bin:/bin")],
+    );
+    let problems = home.launch("a", &[]).err().unwrap();
+    assert_eq!(
+        problems[0].fixes[0],
+        "hallpass secret set db/pg#password   (asks for the value)"
+    );
 }
 
 #[test]
@@ -388,7 +425,10 @@ fn the_preview_shows_what_the_launch_passes() {
     );
     let role = find_role(&home.config, "r").unwrap();
     assert_eq!(preview(&home.config, role), "redis-cli -h h -p 6379 -n 0");
-    assert_eq!(home.launch("r", &[]).unwrap().args.join(" "), "-h h -p 6379 -n 0");
+    assert_eq!(
+        home.launch("r", &[]).unwrap().args,
+        ["-h", "h", "-p", "6379", "-n", "0"]
+    );
 }
 
 /// What the plan's redactor leaves of a text.

@@ -31,6 +31,35 @@ const LIMITS: Limits = Limits {
 
 tokio::task_local! {
     static CLIMB: Arc<Climb>;
+    static FOLLOWED: Arc<Follower>;
+}
+
+/// Knows how far a probe has come that somebody else gives up.
+#[derive(Default)]
+pub struct Follower(Mutex<Option<Arc<Climb>>>);
+
+impl Follower {
+    /// Follows the probe in this work.
+    pub async fn follow<T>(self: &Arc<Self>, work: impl Future<Output = T>) -> T {
+        FOLLOWED.scope(Arc::clone(self), work).await
+    }
+
+    /// The rungs that were climbed, and the one that was not left; all of them are skipped where no probe has begun.
+    pub fn stages(&self) -> Vec<Stage> {
+        let climb = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        climb
+            .as_ref()
+            .map_or_else(|| skipped(0).collect(), |climb| climb.stages())
+    }
+}
+
+/// The rungs from this one on, which nobody has tried.
+fn skipped(from: usize) -> impl Iterator<Item = Stage> {
+    super::RUNGS.iter().skip(from).map(|name| Stage {
+        name,
+        state: State::Skipped,
+        ms: None,
+    })
 }
 
 /// How far a climb has come.
@@ -68,11 +97,7 @@ impl Climb {
     fn stages(&self) -> Vec<Stage> {
         let mut stages = self.at.lock().unwrap_or_else(PoisonError::into_inner).0.clone();
         let stuck = stages.len();
-        stages.extend(super::RUNGS.iter().skip(stuck).map(|name| Stage {
-            name,
-            state: State::Skipped,
-            ms: None,
-        }));
+        stages.extend(skipped(stuck));
         if let Some(stage) = stages.get_mut(stuck) {
             stage.state = State::Fail;
         }
@@ -95,6 +120,9 @@ async fn probe_within(
     let climb = Arc::new(Climb {
         limits,
         at: Mutex::new((Vec::new(), Instant::now())),
+    });
+    let _ = FOLLOWED.try_with(|follower| {
+        *follower.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(&climb));
     });
     let probe = CLIMB.scope(Arc::clone(&climb), provider.probe_for(secrets));
     let probe = patience::until(Instant::now() + limits.whole, probe);
@@ -207,6 +235,20 @@ mod tests {
         );
         let states: Vec<&str> = problem.steps.iter().map(|stage| stage.state.word()).collect();
         assert_eq!(states, ["ok", "ok", "ok", "fail", "skipped", "skipped"]);
+    }
+
+    #[tokio::test]
+    async fn whoever_gives_a_probe_up_knows_how_far_it_had_come() {
+        let states =
+            |follower: &Follower| -> Vec<&str> { follower.stages().iter().map(|stage| stage.state.word()).collect() };
+        let follower = Arc::new(Follower::default());
+        assert_eq!(states(&follower), ["skipped"; 6]);
+        let given_up = tokio::time::timeout(Duration::from_millis(100), follower.follow(climbed(&[1, 60_000])));
+        assert!(given_up.await.is_err());
+        assert_eq!(
+            states(&follower),
+            ["ok", "fail", "skipped", "skipped", "skipped", "skipped"]
+        );
     }
 
     #[tokio::test]

@@ -18,6 +18,8 @@ pub struct ProviderSpec {
     pub credentials: &'static [&'static str],
     /// Variables that, when set, say that the kind's default provider is in use here.
     pub signs: &'static [&'static str],
+    /// Whether there is a login by a person (`hallpass provider login`).
+    pub logs_in: bool,
     /// How it is set up, for people.
     pub guide: guide::Guide,
     /// None for a kind that is not built into this binary.
@@ -36,6 +38,7 @@ pub const PROVIDERS: &[ProviderSpec] = &[
             "VAULT_CLIENT_KEY",
         ],
         signs: &["VAULT_ADDR"],
+        logs_in: true,
         guide: guide::VAULT,
         #[cfg(feature = "vault")]
         open: Some(super::vault::open),
@@ -58,6 +61,7 @@ pub const PROVIDERS: &[ProviderSpec] = &[
             "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
         ],
         signs: &["AWS_PROFILE", "AWS_ACCESS_KEY_ID", "AWS_WEB_IDENTITY_TOKEN_FILE"],
+        logs_in: true,
         guide: guide::AWS,
         #[cfg(feature = "aws")]
         open: Some(super::aws::open),
@@ -81,6 +85,7 @@ pub const PROVIDERS: &[ProviderSpec] = &[
             "MSI_SECRET",
         ],
         signs: &["AZURE_VAULT_URL"],
+        logs_in: false,
         guide: guide::AZURE,
         #[cfg(feature = "azure")]
         open: Some(super::azure::open),
@@ -98,6 +103,7 @@ pub const PROVIDERS: &[ProviderSpec] = &[
             "CLOUDSDK_AUTH_CREDENTIAL_FILE_OVERRIDE",
         ],
         signs: &["GCP_PROJECT_ID", "GOOGLE_APPLICATION_CREDENTIALS"],
+        logs_in: false,
         guide: guide::GCP,
         #[cfg(feature = "gcp")]
         open: Some(super::gcp::open),
@@ -109,6 +115,7 @@ pub const PROVIDERS: &[ProviderSpec] = &[
         title: "Kubernetes",
         credentials: &["KUBECONFIG"],
         signs: &["KUBECONFIG", "KUBERNETES_SERVICE_HOST"],
+        logs_in: false,
         guide: guide::K8S,
         #[cfg(feature = "k8s")]
         open: Some(|config, world, _| super::k8s::open(config, world)),
@@ -120,6 +127,7 @@ pub const PROVIDERS: &[ProviderSpec] = &[
         title: "Environment",
         credentials: &[],
         signs: &[],
+        logs_in: false,
         guide: guide::ENV,
         open: Some(super::env::open),
     },
@@ -128,6 +136,7 @@ pub const PROVIDERS: &[ProviderSpec] = &[
         title: "Environment JSON",
         credentials: &[],
         signs: &[],
+        logs_in: false,
         guide: guide::ENV_JSON,
         open: Some(super::envjson::open),
     },
@@ -136,6 +145,7 @@ pub const PROVIDERS: &[ProviderSpec] = &[
         title: "Local store",
         credentials: &["HALLPASS_STORE_KEY_FILE"],
         signs: &[],
+        logs_in: false,
         guide: guide::LOCAL,
         #[cfg(feature = "local")]
         open: Some(|config, world, _| super::local::open(config, world)),
@@ -156,4 +166,52 @@ pub fn credential_names() -> Vec<&'static str> {
         .iter()
         .flat_map(|spec| spec.credentials.iter().copied())
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use secrecy::SecretString;
+
+    use super::*;
+    use crate::domain::catalogue;
+    use crate::providers::{Person, Providers};
+
+    struct Nobody;
+
+    impl Person for Nobody {
+        fn tell(&self, _line: &str) {}
+
+        fn ask(&self, _prompt: &str) -> Result<SecretString, Problem> {
+            unreachable!("nobody is to be asked")
+        }
+
+        fn browse(&self, _address: &str) -> bool {
+            false
+        }
+    }
+
+    #[tokio::test]
+    async fn kinds_that_are_said_to_have_no_login_have_none() {
+        let world = World {
+            env: Arc::new(BTreeMap::from([(
+                "AZURE_VAULT_URL".to_owned(),
+                "https://x.vault.azure.net".into(),
+            )])),
+            home: None,
+            data_folder: "/nowhere".into(),
+            state_folder: "/nowhere".into(),
+            runtime_folder: "/nowhere".into(),
+        };
+        let providers = Providers::new(&BTreeMap::new(), &world);
+        let mut asked = 0;
+        for spec in PROVIDERS.iter().filter(|spec| !spec.logs_in && spec.open.is_some()) {
+            let provider = providers.get(spec.kind.word()).unwrap();
+            let refused = provider.login(&Nobody).await.unwrap_err();
+            assert_eq!(refused.code.id, catalogue::PROVIDER_NO_LOGIN.id, "{}", spec.title);
+            asked += 1;
+        }
+        assert!(asked >= 2);
+    }
 }

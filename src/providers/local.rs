@@ -28,7 +28,10 @@ use crate::domain::suggest;
 pub struct LocalStore {
     name: String,
     store: PathBuf,
+    /// Where its key is made.
     key_file: PathBuf,
+    /// Where the key of a store at a place of its own was made before it lay beside the store.
+    former_key_file: Option<PathBuf>,
     unlocked: Arc<Mutex<Option<Arc<StoreKey>>>>,
 }
 
@@ -39,21 +42,26 @@ pub fn open(config: &ProviderConfig, world: &World) -> Result<Arc<dyn Provider>,
 
 impl LocalStore {
     /// Where it lies: the configuration, else (for the default provider) HALLPASS_STORE and HALLPASS_STORE_KEY_FILE, else the data folder.
+    /// Its key lies beside it unless told otherwise.
     pub fn new(config: &ProviderConfig, world: &World) -> Self {
-        let place = |setting: &str, variable: &str, file: &str| {
+        let named = |setting: &str, variable: &str| {
             if let Some(Setting::Text(path)) = config.settings.get(setting) {
-                return configured_path(path, config, world);
+                return Some(configured_path(path, config, world));
             }
-            let named = world
-                .env
-                .get(variable)
-                .filter(|path| !path.is_empty() && config.name == "local");
-            named.map_or_else(|| world.data_folder.join(file), PathBuf::from)
+            let variable = world.env.get(variable);
+            let path = variable.filter(|path| !path.is_empty() && config.name == "local");
+            path.map(PathBuf::from)
+        };
+        let store = named("path", "HALLPASS_STORE").unwrap_or_else(|| world.data_folder.join("store.age"));
+        let (key_file, former_key_file) = match named("key_file", "HALLPASS_STORE_KEY_FILE") {
+            Some(file) => (file, None),
+            None => (files::key_beside(&store), Some(world.data_folder.join("store.key"))),
         };
         Self {
             name: config.name.clone(),
-            store: place("path", "HALLPASS_STORE", "store.age"),
-            key_file: place("key_file", "HALLPASS_STORE_KEY_FILE", "store.key"),
+            store,
+            key_file,
+            former_key_file,
             unlocked: Arc::default(),
         }
     }
@@ -63,12 +71,35 @@ impl LocalStore {
     }
 
     pub fn key_file(&self) -> &Path {
-        &self.key_file
+        let former = self.former_key_file.as_deref();
+        let former = former.filter(|former| !self.key_file.exists() && self.store.exists() && former.exists());
+        former.unwrap_or(&self.key_file)
     }
 
-    /// Whether there is a store or a key already, so that the next [`LocalStore::set`] makes neither.
-    pub fn exists(&self) -> bool {
-        self.store.exists() || self.key_file.exists()
+    /// Whether a new store can be made with a key of its own.
+    ///
+    /// # Errors
+    /// `E-USAGE`: there is a store or a key already, so that the next [`LocalStore::set`] makes none.
+    pub fn may_be_made(&self) -> Result<(), Problem> {
+        let (store, key) = (self.store.display(), self.key_file().display());
+        let (what, fix) = if self.store.exists() {
+            (
+                format!("the local store {store} is there already, and keeps its key {key}"),
+                "leave --passphrase out",
+            )
+        } else if self.key_file().exists() {
+            (
+                format!("the local store {store} is not there yet, but its key {key} is"),
+                "leave --passphrase out: the new store takes that key",
+            )
+        } else {
+            return Ok(());
+        };
+        let elsewhere = "export HALLPASS_STORE=FILE   (a store at another place has a key of its own)";
+        let fixes = [fix, elsewhere]
+            .into_iter()
+            .take(if self.name == "local" { 2 } else { 1 });
+        Err(Problem::new(&catalogue::USAGE, what).fixes(fixes.map(str::to_owned).collect()))
     }
 
     /// Writes one value. The first one makes the folder, the key and the store.
@@ -91,11 +122,11 @@ impl LocalStore {
     /// Removes one key of a secret, or all of it.
     pub fn remove(&self, path: &str, key: Option<&str>) -> Result<StoreChange, Problem> {
         if !self.store.exists() {
-            return Err(self.no_store(path));
+            return Err(self.no_store());
         }
         let _lock = files::lock(&self.store)?;
         let Some(sealed) = files::read_store(&self.store)? else {
-            return Err(self.no_store(path));
+            return Err(self.no_store());
         };
         let store_key = self.key()?;
         let mut document = self.unseal(&sealed, &store_key)?;
@@ -103,7 +134,8 @@ impl LocalStore {
             return Err(match (document.entry(path), key) {
                 (Some(entry), Some(key)) => no_key(&entry, key),
                 _ => no_secret(&document, path),
-            });
+            }
+            .fixes(vec![self.command("list")]));
         };
         self.write(&document, &store_key)?;
         Ok(change)
@@ -122,13 +154,7 @@ impl LocalStore {
         files::make_folder_of(&self.store)?;
         files::make_folder_of(&self.key_file)?;
         let _lock = files::lock(&self.store)?;
-        if self.exists() {
-            let what = format!(
-                "the local store {} is there already, so it keeps its key",
-                self.store.display()
-            );
-            return Err(Problem::new(&catalogue::USAGE, what).fixes(vec!["leave --passphrase out".to_owned()]));
-        }
+        self.may_be_made()?;
         let key = StoreKey::generate();
         let content = key
             .to_locked_file(passphrase, WORK_FACTOR)
@@ -140,7 +166,7 @@ impl LocalStore {
 
     /// Whether a passphrase is needed before anything can be read or written.
     pub fn is_locked(&self) -> Result<bool, Problem> {
-        if self.unlocked.lock().unwrap_or_else(PoisonError::into_inner).is_some() || !self.key_file.exists() {
+        if self.unlocked.lock().unwrap_or_else(PoisonError::into_inner).is_some() || !self.key_file().exists() {
             return Ok(false);
         }
         Ok(matches!(self.key_file_content()?, KeyFile::Locked(_)))
@@ -153,7 +179,7 @@ impl LocalStore {
             KeyFile::Locked(locked) => {
                 let key = locked
                     .unlock(passphrase)
-                    .map_err(|e| self.unusable(&self.key_file, e))?;
+                    .map_err(|e| self.unusable(self.key_file(), e))?;
                 self.keep(key);
                 Ok(())
             }
@@ -167,8 +193,9 @@ impl LocalStore {
     }
 
     fn key_file_content(&self) -> Result<KeyFile, Problem> {
-        let content = files::read_key(&self.key_file)?.ok_or_else(|| self.key_missing())?;
-        KeyFile::parse(&content).map_err(|e| self.unusable(&self.key_file, e))
+        let file = self.key_file();
+        let content = files::read_key(file)?.ok_or_else(|| self.key_missing())?;
+        KeyFile::parse(&content).map_err(|e| self.unusable(file, e))
     }
 
     fn key(&self) -> Result<Arc<StoreKey>, Problem> {
@@ -206,14 +233,15 @@ impl LocalStore {
     }
 
     fn read(&self, wanted: &str) -> Result<StoreDocument, Problem> {
-        let sealed = files::read_store(&self.store)?.ok_or_else(|| self.no_store(wanted))?;
+        let no_store = || self.no_store().fix(self.set_it(wanted));
+        let sealed = files::read_store(&self.store)?.ok_or_else(no_store)?;
         self.unseal(&sealed, &*self.key()?)
     }
 
     fn fetch_from(&self, document: &StoreDocument, secret: &SecretId) -> Result<Fetched, Problem> {
         let path = secret.path.as_str();
         let (Some(entry), Some(payload)) = (document.entry(path), document.payload(path)) else {
-            return Err(no_secret(document, path));
+            return Err(no_secret(document, path).fix(self.set_it(path)));
         };
         check_pin(&entry, secret.pin.as_ref())?;
         Ok(Fetched {
@@ -227,7 +255,7 @@ impl LocalStore {
         let document = self.read(&secret.path)?;
         let entry = document
             .entry(&secret.path)
-            .ok_or_else(|| no_secret(&document, &secret.path))?;
+            .ok_or_else(|| no_secret(&document, &secret.path).fix(self.set_it(&secret.path)))?;
         check_pin(&entry, secret.pin.as_ref())?;
         Ok(Inspected {
             warnings: keys
@@ -253,18 +281,30 @@ impl LocalStore {
             .map_err(|_| Problem::new(&catalogue::PROVIDER_CANCELLED, "reading the local store was cancelled"))
     }
 
-    fn no_store(&self, wanted: &str) -> Problem {
+    fn no_store(&self) -> Problem {
         let what = format!("there is no local store yet at {}", self.store.display());
-        let fix = match wanted {
-            "" => "hallpass secret set PATH#KEY   (makes it, and asks for the value)".to_owned(),
-            path => format!("hallpass secret set {path}#KEY   (makes the store, and asks for the value)"),
-        };
         Problem::new(&catalogue::LOCAL_MISSING, what)
             .causes(vec![
                 "nothing was ever stored".to_owned(),
                 "HALLPASS_STORE or path in config.toml names another place than the store's".to_owned(),
             ])
-            .fixes(vec![fix, "hallpass paths".to_owned()])
+            .fixes(vec!["hallpass paths".to_owned()])
+    }
+
+    /// The command that writes a secret of this path. Whoever knows which key is wanted puts it in the place of `KEY`.
+    fn set_it(&self, path: &str) -> String {
+        format!(
+            "{}   (asks for the value)",
+            self.command(&format!("set {}#KEY", shown(path)))
+        )
+    }
+
+    /// A command of this store as it is typed.
+    fn command(&self, words: &str) -> String {
+        match self.name.as_str() {
+            "local" => format!("hallpass secret {words}"),
+            name => format!("hallpass secret --provider {name} {words}"),
+        }
     }
 
     fn key_missing(&self) -> Problem {
@@ -272,7 +312,7 @@ impl LocalStore {
             &catalogue::LOCAL_NO_KEY,
             format!(
                 "the key file {} of the local store is not there",
-                self.key_file.display()
+                self.key_file().display()
             ),
         )
     }
@@ -295,7 +335,7 @@ impl LocalStore {
         };
         let problem = Problem::new(code, format!("{what} {}", file.display()));
         match error {
-            SealError::WrongKey => problem.fact("Key file", self.key_file.display().to_string()),
+            SealError::WrongKey => problem.fact("Key file", self.key_file().display().to_string()),
             SealError::Newer => problem.causes(Vec::new()).fixes(vec!["update hallpass".to_owned()]),
             _ => problem,
         }
@@ -392,7 +432,8 @@ fn climb(store: &LocalStore) -> (Vec<Stage>, Option<&'static str>, Option<Proble
     };
     let mut walk = || -> Result<&'static str, Problem> {
         let begun = Instant::now();
-        let sealed = files::read_store(&store.store).and_then(|sealed| sealed.ok_or_else(|| store.no_store("")));
+        let sealed = files::read_store(&store.store)
+            .and_then(|sealed| sealed.ok_or_else(|| store.no_store().fix(store.set_it("PATH"))));
         step(0, begun, sealed.is_err());
         let sealed = sealed?;
         let begun = Instant::now();
@@ -434,7 +475,6 @@ fn no_secret(document: &StoreDocument, path: &str) -> Problem {
     )
     .causes(vec!["a typo in the path, or it was never stored".to_owned()])
     .similar(suggest::nearest(path, known))
-    .fix(format!("hallpass secret set {}#KEY", shown(path)))
 }
 
 fn no_key(entry: &StoreEntry, key: &str) -> Problem {
@@ -443,7 +483,7 @@ fn no_key(entry: &StoreEntry, key: &str) -> Problem {
         format!("`{}` in the local store has no key `{}`", entry.path, shown(key)),
     )
     .similar(suggest::nearest(key, entry.keys.iter().map(String::as_str)))
-    .fixes(vec![format!("its keys are: {}", entry.keys.join(", "))])
+    .causes(vec![format!("its keys are: {}", entry.keys.join(", "))])
 }
 
 fn check_pin(entry: &StoreEntry, pin: Option<&Pin>) -> Result<(), Problem> {

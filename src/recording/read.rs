@@ -17,6 +17,7 @@ use super::cast::{Event, Header, Kind, Origin, Size};
 use super::seal::DAMAGED;
 use crate::domain::catalogue;
 use crate::domain::problem::{Location, Problem};
+use crate::domain::shell;
 
 /// Bytes of one line that are read; the rest of a longer one is passed over.
 pub(super) const MOST_LINE: u64 = 64 << 20;
@@ -92,11 +93,15 @@ impl Reader {
     pub fn open(source: impl BufRead + Send + 'static, name: &str) -> Result<Self, Problem> {
         let mut lines = Lines::new(Box::new(source));
         let bad = |line: usize, what: String| {
-            Problem::new(&catalogue::REC_FORMAT, what).at(Location {
-                file: name.into(),
-                line,
-                column: 1,
-            })
+            let look = format!("head -c 200 {}", shell::quoted(name));
+            let expected = "(the first line of an asciicast is a JSON object with \"version\")";
+            Problem::new(&catalogue::REC_FORMAT, what)
+                .at(Location {
+                    file: name.into(),
+                    line,
+                    column: 1,
+                })
+                .fixes(vec![format!("{look}   {expected}")])
         };
         let unreadable =
             |error: io::Error| Problem::new(&catalogue::REC_READ, format!("{name} cannot be read: {}", error.kind()));

@@ -241,7 +241,13 @@ pub fn find(folder: &Path, wanted: &str) -> Result<Entry, Problem> {
 /// `E-REC-UNKNOWN`: there is none; `E-REC-READ`.
 pub fn last(folder: &Path) -> Result<Entry, Problem> {
     let newest = list(folder)?.into_iter().next();
-    newest.ok_or_else(|| Problem::new(&catalogue::REC_UNKNOWN, "there is no recording yet"))
+    newest.ok_or_else(|| {
+        Problem::new(&catalogue::REC_UNKNOWN, "there is no recording yet")
+            .causes(Vec::new())
+            .fixes(vec![
+                "hallpass connect ROLE   (records it, unless record = false says otherwise)".to_owned(),
+            ])
+    })
 }
 
 /// Those that [`prune`] would remove now.

@@ -135,6 +135,7 @@ impl Lifetime {
             ran,
             masked,
             limit: state.limit,
+            unwritten: None,
         })
     }
 

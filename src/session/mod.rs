@@ -49,7 +49,7 @@ use tap::{Typed, cells};
 use turns::Typist;
 
 /// How a child ended.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Ending {
     /// The exit code of the contract: the child's own, or 128+n.
     pub code: i32,
@@ -60,6 +60,9 @@ pub struct Ending {
     pub masked: u64,
     /// The limit of its session that has ended it.
     pub limit: Option<Limit>,
+    /// Why not everything that it printed was passed on, where that went into a file or a device that takes no more. That nobody reads any
+    /// more is no such reason.
+    pub unwritten: Option<Box<Problem>>,
 }
 
 /// What a session tells whoever shows it. Sent from its threads; coalesced.

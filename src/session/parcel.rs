@@ -29,8 +29,8 @@ impl Parcel {
     pub(super) fn new(
         terminal: bool,
         program: &Path,
-        name: &str,
-        args: &[String],
+        name: &OsStr,
+        args: &[OsString],
         cwd: &Path,
         files: Option<&Path>,
     ) -> Self {
@@ -202,8 +202,19 @@ mod tests {
     fn what_is_sent_arrives() {
         let (mut ours, mut theirs) = UnixStream::pair().unwrap();
         let null = || OwnedFd::from(std::fs::File::open("/dev/null").unwrap());
-        let args = ["-c".to_owned(), String::new(), "two words".to_owned()];
-        let mut parcel = Parcel::new(true, Path::new("/bin/sh"), "sh", &args, Path::new("/"), None);
+        let args = [
+            OsString::from("-c"),
+            OsString::new(),
+            OsString::from_vec(b"caf\xe9".to_vec()),
+        ];
+        let mut parcel = Parcel::new(
+            true,
+            Path::new("/bin/sh"),
+            OsStr::new("sh"),
+            &args,
+            Path::new("/"),
+            None,
+        );
         parcel.set(OsStr::new("NAME"), OsStr::from_bytes(b"\xff\n="));
         parcel.set(OsStr::new("EMPTY"), OsStr::new(""));
         parcel.send(&mut ours, &[null(), null(), null()]).unwrap();
@@ -214,7 +225,7 @@ mod tests {
             (order.program.as_path(), order.name.as_os_str()),
             (Path::new("/bin/sh"), OsStr::new("sh"))
         );
-        assert_eq!(order.args, args.map(OsString::from));
+        assert_eq!(order.args, args);
         assert_eq!(order.files, None);
         assert_eq!(order.env[0], ("NAME".into(), OsString::from_vec(b"\xff\n=".to_vec())));
         assert_eq!(order.env[1], ("EMPTY".into(), OsString::new()));

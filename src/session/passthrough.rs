@@ -308,10 +308,11 @@ impl Bridge {
             self.write();
         }
         let errors = self.errors.as_ref().map_or(0, |errors| errors.redactor.masked());
-        let ending = self
+        let mut ending = self
             .lifetime
             .ending(self.redactor.masked() + errors)
             .ok_or_else(|| system_problem("the child cannot be waited for", &Errno::CHILD.into()))?;
+        ending.unwritten = self.errors.as_ref().and_then(Stream::unwritten);
         self.typed = None;
         if let Some(errors) = &mut self.errors {
             errors.tap.close();

@@ -2,7 +2,7 @@
 
 use std::ffi::c_int;
 use std::io;
-use std::os::fd::{BorrowedFd, OwnedFd};
+use std::os::fd::{AsRawFd as _, BorrowedFd, OwnedFd};
 use std::path::Path;
 use std::time::Instant;
 
@@ -18,9 +18,10 @@ use super::limits::Watch;
 use super::osc52::ClipboardFilter;
 use super::output::{DRAIN, IDLE};
 use super::signals::Signals;
-use super::start::{self, system_problem};
+use super::start::{self, reason, system_problem};
 use super::tap::Tap;
 use super::{Ending, pty};
+use crate::domain::catalogue;
 use crate::domain::plan::LaunchPlan;
 use crate::domain::problem::Problem;
 use crate::domain::secret::Redactor;
@@ -94,9 +95,10 @@ pub fn run(
     ];
     pass_on(&mut streams, &lifetime, &ended, &mut signals);
     let masked = streams.iter().map(|stream| stream.redactor.masked()).sum();
-    let ending = lifetime
+    let mut ending = lifetime
         .ending(masked)
         .ok_or_else(|| system_problem("the child cannot be waited for", &Errno::CHILD.into()))?;
+    ending.unwritten = streams.iter().find_map(Stream::unwritten);
     for stream in &mut streams {
         stream.tap.close();
     }
@@ -191,6 +193,10 @@ pub(super) struct Stream {
     /// None once it has ended, or nobody takes what comes of it.
     source: Option<OwnedFd>,
     sink: OwnedFd,
+    /// Our own descriptor that this is: 1 or 2.
+    number: i32,
+    /// Why the sink takes no more, unless nobody is there.
+    refused: Option<Errno>,
     pub(super) redactor: Redactor,
     pub(super) tap: Tap,
     /// None where it sets no clipboard, or may.
@@ -224,6 +230,8 @@ impl Stream {
         Ok(Self {
             source,
             sink: writing_end(sink)?,
+            number: sink.as_raw_fd(),
+            refused: None,
             redactor,
             tap: Tap::of_pipe(recorder),
             clipboard: (shown && filters).then(ClipboardFilter::default),
@@ -234,6 +242,22 @@ impl Stream {
             own: 0,
             finished: false,
         })
+    }
+
+    /// What of the child's output is lost because the sink takes no more.
+    pub(super) fn unwritten(&self) -> Option<Box<Problem>> {
+        let reason = reason(&self.refused?.into());
+        let name = if self.number == 2 {
+            "standard error"
+        } else {
+            "standard output"
+        };
+        let what = format!("{name} takes no more: what the command printed is cut off there");
+        let causes = vec![format!("the system said: {reason}")];
+        let problem = Problem::new(&catalogue::IO, what).causes(causes);
+        Some(Box::new(
+            problem.fixes(vec!["df -h   (which disks are full)".to_owned()]),
+        ))
     }
 
     pub(super) fn has_more_to_write(&self) -> bool {
@@ -320,7 +344,10 @@ impl Stream {
         match rustix::io::write(&self.sink, &piece[..piece.len().min(WRITE)]) {
             Ok(count) => self.written += count,
             Err(Errno::INTR | Errno::AGAIN) => {}
-            Err(_) => {
+            Err(error) => {
+                // Of a terminal that is gone hallpass is told in another way.
+                self.refused =
+                    Some(error).filter(|error| *error != Errno::PIPE && !rustix::termios::isatty(&self.sink));
                 self.source = None;
                 self.written = self.clear.len();
             }
@@ -354,7 +381,6 @@ impl Stream {
 pub(super) fn writing_end(sink: BorrowedFd<'_>) -> io::Result<OwnedFd> {
     #[cfg(target_os = "linux")]
     if rustix::termios::isatty(sink) {
-        use std::os::fd::AsRawFd as _;
         let flags = OFlags::WRONLY | OFlags::NOCTTY | OFlags::NONBLOCK | OFlags::CLOEXEC;
         let name = format!("/proc/self/fd/{}", sink.as_raw_fd());
         if let Ok(opened) = rustix::fs::open(name, flags, rustix::fs::Mode::empty()) {

@@ -166,7 +166,7 @@ fn program_problem(program: &Path, error: &io::Error) -> Problem {
 }
 
 /// The system's words for an error of the system; those of a library could hold anything.
-fn reason(error: &io::Error) -> String {
+pub(super) fn reason(error: &io::Error) -> String {
     match error.raw_os_error() {
         Some(number) if number != 0 => io::Error::from_raw_os_error(number).to_string(),
         _ if error.kind() == io::ErrorKind::WouldBlock => "no answer in time".to_owned(),

@@ -81,7 +81,9 @@ pub fn parts(model: &Model) -> Parts {
                 (Rect::ZERO, Rect::ZERO, body)
             } else {
                 let below = if model.screen == Screen::Providers {
-                    body.height / 2
+                    // What the list does not need is the detail's.
+                    let providers = u16::try_from(model.providers.rows.len()).unwrap_or(u16::MAX);
+                    body.height - 1 - providers.clamp(3, body.height - body.height / 2 - 1)
                 } else {
                     below
                 };
@@ -103,11 +105,14 @@ pub fn parts(model: &Model) -> Parts {
             }
         }
         Form::ListOnly => {
-            let body = row(1, rows - 2);
+            // Only the roles have something to say there: the filter, and how many it hides.
+            let filter = u16::from(model.screen == Screen::Roles);
+            let body = row(1 + filter, rows - 2 - filter);
             let alone = model.screen == Screen::Roles && (focus || model.roles.wide);
             let (list, detail) = if alone { (Rect::ZERO, body) } else { (body, Rect::ZERO) };
             Parts {
                 header: row(0, 1),
+                filter: row(1, filter),
                 body,
                 list,
                 detail,

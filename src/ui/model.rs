@@ -109,6 +109,8 @@ pub enum Dialog {
 pub struct Notice {
     pub text: String,
     pub bad: bool,
+    /// It says why a session had to end: that stays in front of how it ended.
+    pub ends: bool,
     pub since: Timestamp,
 }
 
@@ -162,6 +164,8 @@ pub struct Model {
     pub inside: Option<String>,
     pub mouse: bool,
     pub look: Look,
+    /// What a shell starts hallpass by on the same files: `hallpass --profile work`.
+    pub program: String,
     /// Set once: the loop ends and the process exits with it.
     pub exit: Option<i32>,
 }
@@ -204,6 +208,7 @@ impl Model {
             inside: None,
             mouse,
             look,
+            program: "hallpass".to_owned(),
             exit: None,
         };
         model.take_config();
@@ -261,6 +266,7 @@ impl Model {
         self.notice = Some(Notice {
             text: text.into(),
             bad: false,
+            ends: false,
             since: self.now,
         });
     }
@@ -269,6 +275,7 @@ impl Model {
         self.notice = Some(Notice {
             text: text.into(),
             bad: true,
+            ends: false,
             since: self.now,
         });
     }

@@ -45,13 +45,7 @@ pub(super) fn role_rows(config: &Config) -> Vec<RoleRow> {
 
 /// The connector's name, or the program of the role's own command.
 pub fn kind_of(role: &Role) -> String {
-    if let Some(connector) = &role.connector {
-        return connector.clone();
-    }
-    let program = role.command.as_ref().and_then(|words| words.first());
-    program.map_or_else(String::new, |program| {
-        program.rsplit('/').next().unwrap_or(program).to_owned()
-    })
+    role.kind().unwrap_or_default().to_owned()
 }
 
 /// The providers that matter here: those that roles use and those that the configuration names.
@@ -69,16 +63,20 @@ pub(super) fn provider_rows(config: &Config) -> Vec<ProviderRow> {
         .providers
         .values()
         .filter(|provider| provider.at.is_some() || users.contains_key(provider.name.as_str()))
-        .map(|provider| ProviderRow {
-            name: provider.name.clone(),
-            kind: provider.kind.word(),
-            title: ProviderSpec::of(provider.kind).map_or("", |spec| spec.title),
-            roles: users.get(provider.name.as_str()).cloned().unwrap_or_default(),
-            status: None,
-            checked: None,
-            since: None,
-            running: None,
-            history: VecDeque::new(),
+        .map(|provider| {
+            let spec = ProviderSpec::of(provider.kind);
+            ProviderRow {
+                name: provider.name.clone(),
+                kind: provider.kind.word(),
+                title: spec.map_or("", |spec| spec.title),
+                logs_in: spec.is_some_and(|spec| spec.logs_in),
+                roles: users.get(provider.name.as_str()).cloned().unwrap_or_default(),
+                status: None,
+                checked: None,
+                since: None,
+                running: None,
+                history: VecDeque::new(),
+            }
         })
         .collect();
     rows.sort_by(|a, b| b.roles.len().cmp(&a.roles.len()).then_with(|| a.name.cmp(&b.name)));

@@ -41,6 +41,8 @@ pub struct UiOptions {
     pub open: Option<Request>,
     /// ASCII symbols only, also where the locale knows more.
     pub ascii: bool,
+    /// What a shell starts hallpass by on the same files.
+    pub program: String,
     /// A recording to play, instead of everything else.
     pub replay: Option<Start>,
     pub reload: Reload,
@@ -142,6 +144,7 @@ impl Loop {
         model.zone = jiff::tz::TimeZone::system();
         model.variables = Arc::new(variables);
         model.inside = inside;
+        model.program = options.program;
         let mut effects = Vec::new();
         if let Some(request) = options.open {
             model.single = true;

@@ -12,19 +12,14 @@ pub fn index(model: &Model, rows: &[RoleRow]) -> Index {
         RowOf::Role(i) => match model.config.roles.get(i) {
             Some(role) => {
                 let mut subject = Subject::from(role);
-                subject.connector = Some(row.kind.clone());
                 subject.status = Some("unknown");
                 subject
             }
             None => Subject::default(),
         },
-        RowOf::Broken(_) => Subject {
-            name: row.name.clone(),
-            env: row.env.clone(),
-            connector: Some(row.kind.clone()),
+        RowOf::Broken(i) => Subject {
             status: Some("fail"),
-            marks: vec!["invalid"],
-            ..Subject::default()
+            ..model.config.broken.get(i).map(Subject::from).unwrap_or_default()
         },
     });
     Index::new(subjects)

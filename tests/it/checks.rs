@@ -183,6 +183,10 @@ fn the_whole_check_ends_at_its_limit_with_what_is_known_by_then() {
     let hanging = named(&found["providers"], "silent");
     let words = hanging["message"].as_str().unwrap();
     assert!(words.contains("the whole check may take 2500 ms"), "{words}");
+    // It took the connection and says nothing: the step at which it hangs is told.
+    let stuck = hanging["stages"].as_array().unwrap();
+    let stuck = stuck.iter().find(|stage| stage["state"] == "fail").unwrap();
+    assert_eq!(stuck["name"], "login", "{hanging:#}");
     assert_eq!(named(&found["roles"], "c-vault")["state"], "ok");
     assert_eq!(named(&found["roles"], "b-dead")["code"], "E-NET-REFUSED");
 }
@@ -359,8 +363,10 @@ fn doctor_looks_at_the_machine_and_says_what_to_type() {
     sandbox.config("[session]\nprefix = \"tmux\"\n[providers.vault-tls]\nkind = \"vault\"\naddress = \"https://vault.corp:8200\"\n");
     sandbox.roles(
         "[roles.pg]\nconnector = \"postgres\"\nfields.PGHOST = \"h\"\nfields.PGUSER = \"u\"\nfields.PGPASSWORD = \"_local:pg:pw\"\n\
-         [roles.my]\nconnector = \"mysql\"\nfields.MYSQL_HOST = \"h\"\nfields.MYSQL_USER = \"u\"\nfields.MYSQL_PWD = \"_local:my:pw\"\n",
+         [roles.my]\nconnector = \"mysql\"\nfields.MYSQL_HOST = \"h\"\nfields.MYSQL_USER = \"u\"\nfields.MYSQL_PWD = \"_local:my:pw\"\n\
+         [roles.own]\ncommand = [\"our-client\"]\n[roles.there]\ncommand = [\"sqlite3\", \"x\"]\n",
     );
+    sandbox.set("TZ", "Europe/Berlin");
     let leak = sandbox.write("state/checks.json", "{}");
     std::fs::set_permissions(&leak, std::fs::Permissions::from_mode(0o644)).unwrap();
 
@@ -383,6 +389,10 @@ fn doctor_looks_at_the_machine_and_says_what_to_type() {
         ("redis", "warn", "does not say its version"),
         ("mysql", "fail", "mysql or mariadb is not installed"),
         ("kubectl-exec", "skipped", "no role needs it"),
+        ("our-client", "fail", "our-client is not there"),
+        ("sqlite3", "ok", "/bin/sqlite3"),
+        ("shell", "ok", "/bin/"),
+        ("time zone", "ok", "Europe/Berlin"),
         ("config", "ok", "/config (mode 0700)"),
         ("files", "fail", "other users can read"),
         ("XDG_RUNTIME_DIR", "ok", "yours alone"),

@@ -191,6 +191,30 @@ fn a_configuration_that_cannot_be_read_is_told_by_code_and_document() {
 }
 
 #[test]
+fn a_filter_finds_roles_that_cannot_be_opened() {
+    let sandbox = Sandbox::new();
+    sandbox.roles(
+        "[roles.good]\ncommand = ['/bin/sh', '-l']\nenv = 'dev'\n[roles.bad]\nconnector = 'redis'\nenv = 'prod'\ncolour = 'red'\n",
+    );
+    for query in ["is:invalid", "bad", "env:prod", "type:redis"] {
+        let document = json(&sandbox, &["list", query, "--json"], 0);
+        assert_eq!(document["roles"], serde_json::json!([]), "{query}");
+        assert_eq!(named(&document["broken"], "bad")["code"], "E-CONFIG-UNKNOWN-KEY");
+        sandbox.run(&["list", query, "--format", "plain"]).expect_code(1);
+    }
+    let document = json(&sandbox, &["list", "type:sh", "--json"], 0);
+    assert_eq!(document["roles"][0]["name"], "good");
+    assert_eq!(document["broken"], serde_json::json!([]));
+    let table = sandbox.run(&["list"]).expect_code(0).stdout;
+    assert!(table.contains("good  sh "), "{table}");
+    let none = sandbox.run(&["list", "type:mysql"]).expect_code(1).stderr;
+    assert!(
+        none.contains("there are redis, sh") && !none.contains("cause"),
+        "{none}"
+    );
+}
+
+#[test]
 fn list_by_filter() {
     let document = json(&sandbox(), &["list", "env:prod", "--json"], 0);
     let names: Vec<&str> = document["roles"]
@@ -320,6 +344,144 @@ fn wrong_use_is_two_and_broken_files_are_three() {
     );
     // One broken file does not take the others down.
     sandbox.run(&["exec", "fine", "--", "true"]).expect_code(0);
+}
+
+/// A folder's name is bytes: no document fails for those that are no text.
+#[test]
+fn every_document_is_made_of_folders_whose_names_are_no_text() {
+    use std::os::unix::ffi::OsStrExt as _;
+    let sandbox = Sandbox::new();
+    let at = |name: &str| {
+        let name = [name.as_bytes(), b"-caf\xe9"].concat();
+        sandbox.home().join(std::ffi::OsStr::from_bytes(&name))
+    };
+    std::fs::create_dir(at("config")).unwrap();
+    let roles = "[roles.good]\ncommand = ['true']\n[roles.bad]\nconnector = 'redis'\ncolour = 'red'\n";
+    std::fs::write(at("config").join("roles.toml"), roles).unwrap();
+    sandbox.write(
+        "one.cast",
+        "{\"version\":2,\"width\":80,\"height\":24}\n[0.1,\"o\",\"x\"]\n",
+    );
+    for words in [
+        "paths",
+        "list",
+        "show good",
+        "check",
+        "check good",
+        "config check",
+        "doctor --offline",
+        "provider list",
+        "provider test",
+        "secret set db/pg#password",
+        "secret list",
+        "secret rm db/pg#password",
+        "recordings list",
+        "recordings prune",
+        "recordings export one.cast -o",
+        "version",
+    ] {
+        let mut command = sandbox.command(&words.split(' ').collect::<Vec<_>>());
+        if words.ends_with("-o") {
+            command.arg(at("out"));
+        }
+        for (variable, folder) in [
+            ("HALLPASS_CONFIG_DIR", "config"),
+            ("HALLPASS_DATA_DIR", "data"),
+            ("HALLPASS_STATE_DIR", "state"),
+            ("HOME", "home"),
+        ] {
+            command.env(variable, at(folder));
+        }
+        let outcome = crate::sandbox::finish(
+            {
+                command.arg("--json");
+                command
+            },
+            b"some value",
+        );
+        let document: Value = serde_json::from_str(&outcome.stdout)
+            .unwrap_or_else(|_| panic!("{words}: {}\n{}", outcome.code, outcome.stderr));
+        assert_eq!(document["schema_version"], 1, "{words}");
+    }
+}
+
+#[test]
+fn what_standard_output_does_not_take_is_told() {
+    let sandbox = sandbox();
+    sandbox.write(
+        "one.cast",
+        "{\"version\":2,\"width\":80,\"height\":24}\n[0.1,\"o\",\"x\"]\n",
+    );
+    let into = |words: &str, out: std::process::Stdio| {
+        let mut command = sandbox.command(&words.split(' ').collect::<Vec<_>>());
+        let output = command.stdin(std::process::Stdio::null()).stdout(out).output().unwrap();
+        (output.status.code(), String::from_utf8(output.stderr).unwrap())
+    };
+    for words in [
+        "list --json",
+        "help codes",
+        "--help",
+        "version",
+        "replay one.cast --text",
+        "recordings export one.cast",
+    ] {
+        let full = std::fs::File::options().write(true).open("/dev/full").unwrap();
+        let (code, said) = into(words, full.into());
+        assert!(
+            code == Some(1) && said.contains("error[E-IO]: standard output"),
+            "{words}: {said}"
+        );
+        let (reader, closed) = std::io::pipe().unwrap();
+        drop(reader);
+        assert_eq!(into(words, closed.into()), (Some(0), String::new()), "{words}");
+    }
+}
+
+#[test]
+fn a_variable_that_is_set_to_nothing_is_not_set() {
+    let mut sandbox = sandbox();
+    for variable in ["HALLPASS_PROFILE", "HALLPASS_PREFIX", "HALLPASS_FORMAT"] {
+        sandbox.set(variable, "");
+    }
+    sandbox.run(&["list"]).expect_code(0);
+    sandbox.set("HALLPASS_PREFIX", "a");
+    let said = sandbox.run(&["list"]).expect_code(2).stderr;
+    assert!(said.contains("HALLPASS_PREFIX") && !said.contains("--prefix"), "{said}");
+    let said = sandbox.run(&["--prefix", "b", "list"]).expect_code(2).stderr;
+    assert!(!said.contains("HALLPASS_PREFIX") && said.contains("--prefix"), "{said}");
+}
+
+/// What is to be typed now can be typed.
+#[test]
+fn fixes_name_what_they_are_about() {
+    let sandbox = sandbox();
+    let login = sandbox.run(&["provider", "login", "env"]).expect_code(1).stderr;
+    assert!(login.contains("fix: hallpass provider test env"), "{login}");
+    let replay = sandbox.run(&["replay", "/etc/passwd"]).stderr;
+    assert!(replay.contains("fix: head -c 200 /etc/passwd"), "{replay}");
+    for args in [
+        ["secret", "list", "--provider", "vualt"],
+        ["provider", "test", "--json", "vualt"],
+    ] {
+        let unknown = sandbox.run(&args).expect_code(4).stderr;
+        assert!(
+            unknown.contains("E-PROVIDER-UNKNOWN") && unknown.contains("did you mean: vault"),
+            "{unknown}"
+        );
+    }
+    let empty = sandbox.run(&["secret", "set", "db/pg#password"]).expect_code(2).stderr;
+    assert!(
+        empty.contains("secret set db/pg#password") && !empty.contains("cause"),
+        "{empty}"
+    );
+    sandbox.config("[providers.one]\nkind = 'vault'\naddress = 'x'\n[providers.two]\nkind = 'vault'\naddress = 'x'\n");
+    let listed = sandbox.run(&["provider", "list"]).expect_code(1).stderr;
+    assert!(listed.contains("]: one: ") && listed.contains("]: two: "), "{listed}");
+    let profile = sandbox
+        .run(&["--profile", "wrok", "config", "check"])
+        .expect_code(3)
+        .stderr;
+    assert!(profile.contains("`wrok`"), "{profile}");
 }
 
 #[test]

@@ -62,7 +62,14 @@ fn no_copy_of_a_value_stays_in_memory() {
     );
     for _ in 0..3 {
         let mut launcher = sandbox
-            .command(&["exec", "held", "--", "sh", "-c", "echo \"${#TOKEN} $TOKEN\"; read line; true"])
+            .command(&[
+                "exec",
+                "held",
+                "--",
+                "sh",
+                "-c",
+                "echo \"${#TOKEN} $TOKEN\"; read line; true",
+            ])
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
@@ -233,7 +240,7 @@ fn a_pipe_in_place_of_a_file_is_not_waited_for() {
         ),
         ("kind = 'aws'\nregion = 'eu-west-1'", "a", "E-AWS-PROFILE"),
         ("kind = 'k8s'\nkubeconfig = 'PIPE'", "n/a#k", "E-K8S-KUBECONFIG"),
-        ("kind = 'local'\npath = 'PIPE'", "a/b#k", "E-LOCAL-WRITE"),
+        ("kind = 'local'\npath = 'PIPE'", "a/b#k", "E-LOCAL-READ"),
     ] {
         let mut sandbox = Sandbox::new();
         let path = sandbox.home().join("pipe").display().to_string();

@@ -45,7 +45,9 @@ fn a_connect_in_the_background_waits_before_anything_is_started() {
     let begun = sandbox.home().join("begun");
     let terminal = shell(&sandbox);
     let stopped = "until jobs | grep -q Stopped; do sleep 0.1; done";
-    terminal.line(&format!("hallpass connect begun & {stopped}; bg; {stopped}; echo stopped $((6 * 7))"));
+    terminal.line(&format!(
+        "hallpass connect begun & {stopped}; bg; {stopped}; echo stopped $((6 * 7))"
+    ));
     terminal.wait("stopped 42");
     terminal.line("kill %1; wait %1; echo ended:$?");
     terminal.wait("ended:143");

@@ -4,7 +4,7 @@ use std::fs;
 use std::process::Command;
 
 use crate::databases::open_role;
-use crate::sandbox::{Sandbox, eventually};
+use crate::sandbox::{self, HALLPASS, Sandbox, eventually};
 use crate::tmux::Tmux;
 
 const ROLES: &str = "\
@@ -263,4 +263,42 @@ fn exec_is_transparent() {
         .expect_code(0);
     assert_eq!(apart.stdout, "out\n");
     assert!(apart.stderr.contains("err\n"), "{}", apart.stderr);
+}
+
+/// What a disk does not take is lost, and no dump that is cut off passes for a whole one; that nobody reads any more is the reader's wish.
+#[test]
+fn output_that_cannot_be_written_is_no_success() {
+    let sandbox = sandbox();
+    let run = |script: &str| {
+        sandbox::finish(
+            sandbox.command_of(
+                "/bin/sh".as_ref(),
+                &["-c", &script.replace("EXEC", &format!("'{HALLPASS}' exec shell --"))],
+            ),
+            b"",
+        )
+    };
+    for (script, code) in [
+        ("EXEC sh -c 'echo some' >/dev/full", 125),
+        ("EXEC sh -c 'echo some; exit 7' >/dev/full", 7),
+        ("EXEC sh -c 'yes some | head -n 100000; exit 7' >/dev/full", 7),
+        (
+            "ulimit -f 1; EXEC sh -c 'head -c 4000 /dev/zero' >dump; code=$?; wc -c <dump >&2; exit $code",
+            125,
+        ),
+    ] {
+        let outcome = run(script).expect_code(code);
+        assert!(
+            outcome.stderr.contains("error[E-IO]: standard output takes no more"),
+            "{script}: {}",
+            outcome.stderr
+        );
+        assert!(
+            outcome.stderr.contains("No space left") || outcome.stderr.contains("File too large"),
+            "{}",
+            outcome.stderr
+        );
+    }
+    let closed = run("EXEC sh -c 'echo some; sleep 0.1; echo more' | head -n 1; EXEC true").expect_code(0);
+    assert_eq!((closed.stdout.as_str(), closed.stderr.as_str()), ("some\n", ""));
 }

@@ -65,9 +65,16 @@ fn masked_at_every_width_and_at_every_other_one_afterwards() {
     for &columns in WIDTHS {
         for left in 0..usize::from(columns).min(VALUE.len() + 2) {
             let before = ".".repeat(usize::from(columns) - left);
-            // readline prints the character that comes next at the margin, or a blank, and returns over it.
+            // readline prints the character that comes next at the margin, or a blank, and returns over it; vim the last one again, and
+            // goes to where the next row begins.
             let (at_edge, over) = VALUE.split_at(left.min(VALUE.len()));
+            let (last, next) = (
+                at_edge.chars().last().unwrap_or('.'),
+                over.chars().next().unwrap_or('b'),
+            );
             for output in [
+                format!("{before}{at_edge}{next}\r{over}behind\r\n"),
+                format!("{before}{at_edge}{last}\x1b[2;1H{over}behind\r\n"),
                 format!("{before}{VALUE}behind\r\n"),
                 format!("{before}{at_edge} \r{over}behind\r\n"),
                 format!("{before}{at_edge}\r\n{over}behind\r\n"),
@@ -269,4 +276,38 @@ fn masked_while_readline_edits_it() {
             terminal.keys(&["C-c"]);
         }
     }
+}
+
+/// B04: vim shows a line over several rows, and moves the cursor between them.
+#[test]
+fn masked_where_vim_wraps() {
+    let canary = Canary::of("Kxq7vW2mZr9Lp4NtB".to_owned());
+    let mut sandbox = Sandbox::new();
+    sandbox.set("HP_MASKING_TOKEN", canary.value());
+    sandbox.roles(
+        "[roles.held]\ncommand = ['bash', '--norc', '--noprofile', '-i']\nenv = 'dev'\nfields.PS1 = '$ '\nfields.TOKEN = '_envs/HP_MASKING_TOKEN'\n",
+    );
+    let lines: Vec<String> = (0..=canary.value().len())
+        .map(|at_edge| format!("{}{} behind {at_edge}\n", ".".repeat(40 - at_edge), canary.value()))
+        .collect();
+    let file = sandbox.write("values", &lines.concat());
+    let connected = Tmux::hallpass(&sandbox, (40, 50), &["connect", "held"]);
+    let tui = Tmux::hallpass(&sandbox, (40, 50), &["connect", "held", "--tui"]);
+    for terminal in [connected, tui] {
+        terminal.prompt();
+        terminal.line(&format!("vim -u NONE -i NONE -n {}", file.display()));
+        terminal.wait("behind 17");
+        // All of it anew, then over other text.
+        for keys in [&["C-l"][..], &["C-f"], &["C-b"], &["g", "g", "d", "d"]] {
+            terminal.keys(keys);
+            let screen = terminal.settled();
+            let joined: String = screen.split_whitespace().collect();
+            masked(&canary, "rows", joined.as_bytes());
+        }
+        masked(&canary, "terminal", &terminal.bytes());
+        terminal.keys(&[":", "q", "!", "Enter"]);
+    }
+    // The file itself is the only one that holds the value: no recording does.
+    std::fs::remove_file(file).unwrap();
+    assert_eq!(canary.in_files(sandbox.home()), []);
 }

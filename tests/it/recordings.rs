@@ -659,7 +659,9 @@ fn recordings_that_others_can_read_are_said() {
     let doctor = sandbox.run(&["doctor", "--offline"]).stdout;
     assert!(doctor.contains(&format!("chmod go= {path}")), "{doctor}");
     set(&folder(&sandbox), 0o700);
-    let played = sandbox.run(&["replay", copy.to_str().unwrap(), "--text"]).expect_code(0);
+    let played = sandbox
+        .run(&["replay", copy.to_str().unwrap(), "--text"])
+        .expect_code(0);
     assert_eq!((played.stdout.as_str(), played.stderr.as_str()), ("shown\n", ""));
 }
 
@@ -668,12 +670,18 @@ fn export_takes_what_replay_takes() {
     let sandbox = sandbox_with(&Canary::new(), "record = 'required'");
     sandbox.run(&["exec", "shell", "--", "echo", "shown"]).expect_code(0);
     let (_, text) = only(&sandbox);
-    let exported = sandbox.run_with_input(&["recordings", "export", "/dev/stdin", "--output", "-"], text.as_bytes());
+    let exported = sandbox.run_with_input(
+        &["recordings", "export", "/dev/stdin", "--output", "-"],
+        text.as_bytes(),
+    );
     assert_eq!(exported.expect_code(0).stdout, text);
     assert!(!sandbox.home().join("-").exists());
     for command in [&["recordings", "export"][..], &["replay", "--text"]] {
         let stderr = sandbox.run(&[command, &["/tmp"]].concat()).expect_code(1).stderr;
-        assert!(stderr.contains("E-REC-READ") && stderr.contains("is a directory"), "{stderr}");
+        assert!(
+            stderr.contains("E-REC-READ") && stderr.contains("is a directory"),
+            "{stderr}"
+        );
     }
 }
 

@@ -1,5 +1,6 @@
 //! Children for real, through the library: what they get, what is kept of what they print, how they end, what is left behind.
 
+use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -31,8 +32,8 @@ pub fn plan(program: &str, args: &[&str], env: ChildEnv) -> LaunchPlan {
         session_id: "test".to_owned(),
         role: "test".to_owned(),
         program: PathBuf::from(program),
-        name: program.to_owned(),
-        args: args.iter().map(|&arg| arg.to_owned()).collect(),
+        name: program.into(),
+        args: args.iter().map(OsString::from).collect(),
         cwd: PathBuf::from("/"),
         env,
         limits: Limits::default(),

@@ -11,7 +11,7 @@ use crate::check::{Checked, Report, ends_soon};
 use crate::domain::printable::printable;
 use crate::domain::status::{RoleStatus, State};
 
-const UNKNOWN: u8 = 3;
+pub(in crate::cli) const UNKNOWN: u8 = 3;
 
 /// Whether a command line, right or wrong, asks for the line of a check.
 pub(in crate::cli) fn is_asked_for(args: &[OsString]) -> bool {

@@ -159,14 +159,20 @@ fn known_values(field: Field, value: &str, sign: &str, vocabulary: &Vocabulary) 
     if !begun.is_empty() {
         return Ok(begun);
     }
+    // Its word alone says nothing: `no is foo`.
+    let wanted = match field {
+        Field::Is => format!("no `is:{value}`"),
+        _ => format!("no {} `{value}`", field.word()),
+    };
     let field = field.word();
     let nearest = suggest::nearest(value, known.iter().map(String::as_str));
     Err(FilterError {
         code: &catalogue::FILTER,
-        what: match known.len() {
-            0 => format!("nothing in this list has a value for `{field}:`"),
-            1..=8 => format!("no {field} `{value}`; there are {}", known.join(", ")),
-            _ => format!("no {field} `{value}`"),
+        what: match known {
+            [] => format!("nothing in this list has a value for `{field}:`"),
+            [only] => format!("{wanted}; there is only {only}"),
+            _ if known.len() <= 8 => format!("{wanted}; there are {}", known.join(", ")),
+            _ => wanted,
         },
         similar: nearest
             .iter()

@@ -230,3 +230,19 @@ fn five_thousand_roles_are_ranked_while_one_types() {
         assert!(took < std::time::Duration::from_millis(150), "{text}: {took:?}");
     }
 }
+
+#[test]
+fn a_value_that_is_not_there_is_said_as_a_sentence() {
+    let only = Index::new([Subject {
+        env: Some("prod".to_owned()),
+        ..Subject::default()
+    }]);
+    let what = |text: &str| only.parse(text).unwrap_err().what;
+    assert_eq!(what("env:dev"), "no env `dev`; there is only prod");
+    assert!(
+        what("is:foo").starts_with("no `is:foo`; there are "),
+        "{}",
+        what("is:foo")
+    );
+    assert_eq!(what("owner:x"), "nothing in this list has a value for `owner:`");
+}

@@ -28,6 +28,19 @@ use crate::providers::shared::Shared;
 /// Credentials that end sooner than this are asked for anew.
 const RENEW_BEFORE: Duration = Duration::from_secs(300);
 
+/// Whether a request can carry them: the SDK takes it for granted, and panics otherwise (aws-runtime 1.5, `auth.rs`).
+fn fits_into_a_header(credentials: &Credentials) -> bool {
+    let visible = |text: &str| text.bytes().all(|byte| byte.is_ascii_graphic());
+    visible(credentials.access_key_id()) && credentials.session_token().is_none_or(visible)
+}
+
+fn unfit(words: &str) -> Problem {
+    let what = format!("the access key or the session token holds a character that none has ({words})");
+    Problem::new(&catalogue::AWS_NOCRED, what).causes(vec![
+        "a line break, a blank or a control character was copied with it".to_owned(),
+    ])
+}
+
 /// Credentials in use.
 pub(super) struct Login {
     pub(super) credentials: Credentials,
@@ -188,7 +201,7 @@ impl Aws {
     }
 
     async fn obtain(&self, origin: &Origin, near: Option<&str>) -> Result<Credentials, Problem> {
-        match origin {
+        let credentials = match origin {
             Origin::Keys { id, secret, token, .. } => {
                 let mut keys = Credentials::builder()
                     .access_key_id(id)
@@ -206,6 +219,11 @@ impl Aws {
                 let credentials = Box::pin(self.obtain(base, near)).await?;
                 self.assume(role, &credentials, &base.words(), near).await
             }
+        }?;
+        if fits_into_a_header(&credentials) {
+            Ok(credentials)
+        } else {
+            Err(at_login(unfit(&origin.words())))
         }
     }
 
@@ -332,6 +350,31 @@ pub(super) fn at_login(problem: Problem) -> Problem {
 mod tests {
     use crate::domain::reference::ProviderKind;
     use crate::providers::{ProviderConfig, World};
+
+    #[tokio::test]
+    async fn what_no_request_can_carry_is_an_error() {
+        for (id, token, fits) in [
+            ("AKID", "dG9rZW4=/+", true),
+            ("AK\nID", "t", false),
+            ("AKID", "to\u{7}ken", false),
+            ("AKIDé", "t", false),
+        ] {
+            let world = World::of(&[
+                ("AWS_ACCESS_KEY_ID", id),
+                ("AWS_SECRET_ACCESS_KEY", "secret"),
+                ("AWS_SESSION_TOKEN", token),
+            ]);
+            let aws = super::super::new(&ProviderConfig::of("aws", ProviderKind::Aws, &[]), &world)
+                .ok()
+                .unwrap();
+            let login = aws.login_as(None, Some("eu-west-1")).await;
+            assert_eq!(
+                login.map_err(|problem| problem.code.id).err(),
+                (!fits).then_some("E-AWS-NOCRED"),
+                "{id} {token}"
+            );
+        }
+    }
 
     #[test]
     fn files_of_the_aws_clients_are_read_again_when_they_change() {

@@ -1,6 +1,5 @@
 //! What the refusal of one secret means: denied, missing, deleted, without a value, not to be decrypted.
 
-use std::borrow::Cow;
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -14,6 +13,7 @@ use super::transport::{Failure, Refusal};
 use crate::domain::catalogue;
 use crate::domain::problem::Problem;
 use crate::domain::reference::{Pin, SecretId};
+use crate::domain::shell::quoted;
 use crate::domain::suggest::nearest;
 use crate::providers::net::ladder::stages_until;
 
@@ -38,15 +38,6 @@ impl Wanted<'_> {
             quoted(self.id()),
             self.region
         )
-    }
-}
-
-/// As a shell takes it for one word.
-fn quoted(word: &str) -> Cow<'_, str> {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "/_+=.@:-".contains(c);
-    match word.chars().all(plain) {
-        true => Cow::Borrowed(word),
-        false => Cow::Owned(format!("'{}'", word.replace('\'', r"'\''"))),
     }
 }
 
@@ -289,12 +280,6 @@ fn policy_source(arn: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn names_are_one_word_of_a_command() {
-        assert_eq!(quoted("prod/db+x=1.0@a-b"), "prod/db+x=1.0@a-b");
-        assert_eq!(quoted("my 'db'; x"), r"'my '\''db'\''; x'");
-    }
 
     #[test]
     fn denials_name_who_may_not_do_what_and_why() {

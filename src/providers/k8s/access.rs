@@ -11,6 +11,7 @@ use super::plugin::Plugin;
 use super::settings::{K8sSettings, NamedBy, Pod};
 use crate::domain::catalogue;
 use crate::domain::problem::Problem;
+use crate::domain::shell::quoted;
 use crate::domain::suggest::nearest;
 use crate::providers::net::tls::{Pem, TlsSettings};
 use crate::providers::stamp::Stamp;
@@ -440,13 +441,4 @@ fn impersonation(user: &User) -> Vec<(String, String)> {
         }
     }
     headers
-}
-
-/// A word as a shell takes it.
-pub(super) fn quoted(word: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+:@=,%".contains(c);
-    if !word.is_empty() && word.chars().all(plain) {
-        return word.to_owned();
-    }
-    format!("'{}'", word.replace('\'', "'\\''"))
 }

@@ -10,10 +10,10 @@ use jiff::Timestamp;
 use secrecy::SecretString;
 use serde::Deserialize;
 
-use super::access::quoted;
 use super::kubeconfig::{Cluster, Exec};
 use crate::domain::catalogue;
 use crate::domain::problem::Problem;
+use crate::domain::shell::quoted;
 use crate::providers::command::{self, Failure, Output};
 use crate::providers::patience::in_words;
 

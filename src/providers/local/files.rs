@@ -11,6 +11,7 @@ use zeroize::Zeroizing;
 
 use crate::domain::catalogue;
 use crate::domain::problem::Problem;
+use crate::domain::shell;
 
 /// Larger files are not read: a store of passwords never gets there.
 const MAX_SIZE: u64 = 16 << 20;
@@ -202,17 +203,15 @@ fn beside(store: &Path, extension: &str) -> PathBuf {
     PathBuf::from(name)
 }
 
+/// The key of a store that is told no other: `pw.key` beside `pw.age`.
+pub(super) fn key_beside(store: &Path) -> PathBuf {
+    let key = store.with_extension("key");
+    if key == store { beside(store, "key") } else { key }
+}
+
 /// A path as it can be pasted into a shell.
 pub(super) fn quoted(path: &Path) -> String {
-    let text = path.to_string_lossy();
-    if text
-        .chars()
-        .all(|c| c.is_ascii_alphanumeric() || "/._-+@%:,~".contains(c))
-    {
-        text.into_owned()
-    } else {
-        format!("'{}'", text.replace('\'', r"'\''"))
-    }
+    shell::quoted(&path.to_string_lossy())
 }
 
 fn cannot(verb: &str, path: &Path, error: &io::Error) -> Problem {
@@ -226,5 +225,10 @@ fn cannot(verb: &str, path: &Path, error: &io::Error) -> Problem {
         io::ErrorKind::NotFound => "its folder does not exist",
         _ => "the system refused",
     };
-    Problem::new(&catalogue::LOCAL_WRITE, format!("cannot {verb} {}", path.display())).causes(vec![cause.to_owned()])
+    let code = if verb.starts_with("read") {
+        &catalogue::LOCAL_READ
+    } else {
+        &catalogue::LOCAL_WRITE
+    };
+    Problem::new(code, format!("cannot {verb} {}", path.display())).causes(vec![cause.to_owned()])
 }

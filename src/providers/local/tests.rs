@@ -79,7 +79,6 @@ fn text(payload: &Payload, key: &str) -> String {
 async fn the_first_value_makes_folder_key_and_store() {
     let home = tempfile::tempdir().unwrap();
     let store = store_in(home.path());
-    assert!(!store.exists());
     let change = store.set("db/pg", "password", value("one")).unwrap();
     assert!(change.created);
     assert_eq!(mode(&home.path().join("data")), 0o700);
@@ -171,6 +170,17 @@ fn configuration_wins_over_environment_over_data_folder() {
         paths(&LocalStore::new(&own, &world(home, &env))),
         "/nowhere/home/team.age /c/k"
     );
+    // A store at a place of its own has its key beside it.
+    let own = config(&[("path", "/c/team.age")]);
+    assert_eq!(
+        paths(&LocalStore::new(&own, &world(home, &[]))),
+        "/c/team.age /c/team.key"
+    );
+    let env = [("HALLPASS_STORE", Path::new("/e/pw.key"))];
+    assert_eq!(
+        paths(&LocalStore::new(&config(&[]), &world(home, &env))),
+        "/e/pw.key /e/pw.key.key"
+    );
     let other = ProviderConfig {
         name: "team".to_owned(),
         ..config(&[])
@@ -179,6 +189,49 @@ fn configuration_wins_over_environment_over_data_folder() {
         paths(&LocalStore::new(&other, &world(home, &env))),
         "/nowhere/data/store.age /nowhere/data/store.key"
     );
+}
+
+/// Such a store had its key in the data folder: it goes on opening, and a new one does not share that key.
+#[test]
+fn a_store_elsewhere_opens_with_the_key_that_it_was_made_with() {
+    let home = tempfile::tempdir().unwrap();
+    store_in(home.path()).set("a", "k", value("the default one")).unwrap();
+    let at = |name: &str| {
+        let path = home.path().join(name);
+        LocalStore::new(&config(&[("path", path.to_str().unwrap())]), &world(home.path(), &[]))
+    };
+    fs::copy(home.path().join("data/store.age"), home.path().join("old.age")).unwrap();
+    let old = at("old.age");
+    assert_eq!(old.key_file(), home.path().join("data/store.key"));
+    old.set("b", "k", value("x")).unwrap();
+    assert_eq!(old.list().unwrap().len(), 2);
+
+    let new = at("new.age");
+    new.create_with_passphrase(passphrase("correct horse")).unwrap();
+    assert_eq!(new.key_file(), home.path().join("new.key"));
+    let said = new.may_be_made().unwrap_err().what;
+    assert!(said.contains("new.key is") && said.contains("not there yet"), "{said}");
+    let said = old.may_be_made().unwrap_err().what;
+    assert!(
+        said.contains("keeps its key") && said.contains("data/store.key"),
+        "{said}"
+    );
+}
+
+#[test]
+fn what_cannot_be_removed_is_not_to_be_written() {
+    let home = tempfile::tempdir().unwrap();
+    let store = LocalStore {
+        name: "team".to_owned(),
+        ..store_in(home.path())
+    };
+    let gone = |path, key| store.remove(path, key).unwrap_err();
+    assert_eq!(gone("a", Some("b")).fixes, ["hallpass paths"]);
+    store.set("a", "k", value("x")).unwrap();
+    for (path, key) in [("nosuch", None), ("a", Some("nosuch"))] {
+        assert_eq!(gone(path, key).fixes, ["hallpass secret --provider team list"]);
+    }
+    assert_eq!(gone("a", Some("nosuch")).causes, ["its keys are: k"]);
 }
 
 #[test]
@@ -206,7 +259,7 @@ fn a_store_or_key_that_is_a_pipe_is_not_waited_for() {
     for file in [store.key_file(), store.path()] {
         fs::remove_file(file).unwrap();
         rustix::fs::mknodat(rustix::fs::CWD, file, rustix::fs::FileType::Fifo, 0o600.into(), 0).unwrap();
-        assert_eq!(store.list().unwrap_err().code.id, "E-LOCAL-WRITE");
+        assert_eq!(store.list().unwrap_err().code.id, "E-LOCAL-READ");
     }
 }
 

@@ -12,6 +12,8 @@ pub struct ProviderRow {
     pub name: String,
     pub kind: &'static str,
     pub title: &'static str,
+    /// A person can log in to it.
+    pub logs_in: bool,
     /// Roles that refer to it.
     pub roles: Vec<String>,
     pub status: Option<ProviderStatus>,
@@ -20,8 +22,8 @@ pub struct ProviderRow {
     pub since: Option<(Timestamp, u32)>,
     /// The probe that runs, with its start.
     pub running: Option<(u64, Timestamp)>,
-    /// Milliseconds of the last probes, none for a failed one; the newest last.
-    pub history: VecDeque<Option<u64>>,
+    /// When the last probes were answered, and their milliseconds: none for a failed one. The newest last.
+    pub history: VecDeque<(Timestamp, Option<u64>)>,
 }
 
 impl ProviderRow {

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 
 use super::again::look_again;
 use crate::domain::filter::{Filter, Index};
-use crate::domain::status::RoleStatus;
+use crate::domain::status::{RoleStatus, State};
 use crate::ui::input::Input;
 
 /// What a row of the roles list stands for.
@@ -125,6 +125,8 @@ pub struct Roles {
     pub checks: HashMap<String, Check>,
     /// Names that wait for their check.
     pub queue: VecDeque<String>,
+    /// The roles whose answers a person waits for, with those that are there.
+    pub awaited: BTreeMap<String, Option<State>>,
 }
 
 impl Roles {
@@ -149,6 +151,7 @@ impl Roles {
             wide: false,
             checks: HashMap::new(),
             queue: VecDeque::new(),
+            awaited: BTreeMap::new(),
         }
     }
 

@@ -18,7 +18,7 @@ use crate::ui::copy_mode::CopyMode;
 use crate::ui::recorded::Recorded;
 
 /// How a session is.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum TabState {
     Live,
     Ended(Ending),

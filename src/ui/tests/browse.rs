@@ -1,6 +1,9 @@
 //! The screens that list something: what has the focus, which hints are true, what is cut first, and what is too small.
 
 use super::fixture::Fixture;
+use crate::domain::catalogue;
+use crate::domain::problem::Problem;
+use crate::session::SessionEvent;
 use crate::ui::effects::Effect;
 use crate::ui::keymap::KEYMAP;
 use crate::ui::message::Message;
@@ -56,9 +59,92 @@ fn a_remark_hides_neither_the_end_of_a_session_nor_the_warning_before_it() {
         fixture.press("enter");
         open(&mut fixture, "dev-orders")
     };
-    fixture.model.complain("dev-orders was ended: it must be recorded");
+    let problem = Problem::new(&catalogue::IO, "the disk is full");
+    let event = SessionEvent::Unrecorded {
+        problem: problem.into(),
+        ends: true,
+    };
+    fixture.send(Message::Session { tab, event });
     fixture.ended(tab, 129);
     assert!(fixture.last_row().contains("must be recorded"), "why it ended");
+}
+
+#[test]
+fn a_warning_of_the_launch_hides_neither_the_menu_nor_the_end() {
+    const WARNING: &str = "A: the value is shorter than 4 characters";
+    let mut fixture = Fixture::checked(100, 30);
+    let tab = open(&mut fixture, "dev-orders");
+    fixture.model.complain(WARNING);
+    let row = fixture.last_row();
+    assert!(row.contains(WARNING) && row.ends_with(r"Ctrl-\ menu"), "{row}");
+    fixture.ended(tab, 0);
+    let row = fixture.last_row();
+    assert!(row.starts_with(" exited 0") && row.contains("R reconnect"), "{row}");
+}
+
+#[test]
+fn the_smallest_list_shows_its_filter_and_how_many_it_hides() {
+    let mut fixture = Fixture::checked(40, 10);
+    assert!(second_row(&fixture).starts_with("/filter"), "{}", second_row(&fixture));
+    fixture.press(r#"/ "orders""#);
+    let row = second_row(&fixture);
+    assert!(row.starts_with("/orders") && row.ends_with("2/6"), "{row}");
+    fixture.press("enter");
+    assert_eq!(second_row(&fixture), row);
+    fixture.press("G");
+    let picture = fixture.picture();
+    assert_eq!(
+        picture.lines().filter(|line| line.starts_with('▌')).count(),
+        1,
+        "{picture}"
+    );
+}
+
+#[test]
+fn on_the_first_run_there_is_nothing_to_filter_and_no_problem_to_show() {
+    let mut fixture = Fixture::with(&[], 80, 24);
+    fixture.press("2 /");
+    assert_eq!(
+        (fixture.model.screen, fixture.model.roles.editing),
+        (Screen::Roles, false)
+    );
+    assert!(fixture.last_row().contains("no role yet"), "{}", fixture.last_row());
+    fixture.press("enter");
+    assert!(fixture.model.dialog.is_none());
+    // The files may go while somebody types.
+    let mut fixture = Fixture::checked(80, 24);
+    fixture.press(r#"/ "abc""#);
+    let config = super::fixture::config(&[]);
+    fixture.send(Message::Reloaded { config });
+    fixture.press("enter");
+    assert!(fixture.model.dialog.is_none() && fixture.model.roles.filter.text.is_empty());
+}
+
+#[test]
+fn a_safer_role_that_is_not_there_can_do_nothing() {
+    let mut fixture = Fixture::checked(100, 30);
+    fixture.press(r#"/ "prod-postgres" enter"#);
+    let picture = fixture.picture();
+    assert!(picture.contains("prod-postgres-replica can do less"), "{picture}");
+    let roles = "[roles.a]\nenv = \"dev\"\ncommand = [\"sh\"]\nsafer = \"zzz\"\n";
+    let picture = Fixture::with(&[("roles.toml", roles)], 100, 30).picture();
+    assert!(picture.contains("Safer      zzz (there is no such role)"), "{picture}");
+}
+
+#[test]
+fn a_login_is_offered_where_there_is_one() {
+    let mut fixture = Fixture::checked(100, 30);
+    fixture.press("2");
+    assert!(fixture.last_row().contains("a log in"), "{}", fixture.last_row());
+    fixture.press("G");
+    assert!(!fixture.last_row().contains("a log in"), "{}", fixture.last_row());
+    fixture.press("a");
+    assert!(
+        fixture.last_row().contains("local has no login"),
+        "{}",
+        fixture.last_row()
+    );
+    assert!(fixture.effects.is_empty() && fixture.model.opening.is_none());
 }
 
 #[test]
@@ -149,8 +235,8 @@ fn wide_windows_say_why_a_role_fails() {
         let mut fixture = Fixture::checked(size.0, size.1);
         for check in fixture.model.roles.checks.values_mut() {
             if let crate::ui::model::Check::Done(known) = check {
-                known.status.problem = Some(crate::domain::problem::Problem::new(
-                    &crate::domain::catalogue::ENV_UNSET,
+                known.status.problem = Some(Problem::new(
+                    &catalogue::ENV_UNSET,
                     "the environment variable API_KEY is not set",
                 ));
                 known.status.state = crate::domain::status::State::Fail;
@@ -395,7 +481,7 @@ fn another_size_is_no_news() {
     fixture.send(Message::Resize { columns: 90, rows: 30 });
     fixture.later(100);
     let output = |fixture: &mut Fixture| {
-        let event = crate::session::SessionEvent::Output;
+        let event = SessionEvent::Output;
         fixture.send(Message::Session { tab: first, event });
         fixture.picture().lines().next().unwrap().contains(" !")
     };

@@ -66,6 +66,81 @@ fn visible_roles_are_checked_again_after_a_minute_and_failing_ones_less_and_less
 }
 
 #[test]
+fn a_check_of_all_roles_says_what_it_came_to() {
+    let mut fixture = Fixture::new(100, 30);
+    fixture.press("C");
+    assert!(fixture.last_row().contains("checking 6 roles, Ctrl-C cancels"));
+    let all = fixture.take(|effect| match effect {
+        Effect::CheckRole { generation, role } => Some((*generation, role.clone())),
+        _ => None,
+    });
+    let fail = |status: &mut crate::domain::status::RoleStatus| {
+        if status.name == "stage-redis" {
+            status.state = State::Fail;
+        }
+    };
+    answer(&mut fixture, &all[1..], fail);
+    assert!(
+        fixture.last_row().contains("checking 6 roles"),
+        "{}",
+        fixture.last_row()
+    );
+    answer(&mut fixture, &all[..1], fail);
+    assert!(
+        fixture.last_row().contains("checked: 5 ok, 1 failed"),
+        "{}",
+        fixture.last_row()
+    );
+    let mut fixture = Fixture::with(&[], 100, 30);
+    fixture.press("C");
+    assert!(
+        fixture.last_row().contains("no role to check"),
+        "{}",
+        fixture.last_row()
+    );
+}
+
+#[test]
+fn a_check_from_the_failure_panel_says_what_it_came_to() {
+    let mut fixture = Fixture::checked(100, 30);
+    fixture.press(r#"/ "bouncer" enter enter"#);
+    let generation = fixture.model.generation;
+    let problems = vec![super::fixture::denied()];
+    fixture.send(Message::OpenFailed { generation, problems });
+    let check = |fixture: &mut Fixture, state: State| {
+        fixture.press("c");
+        assert!(fixture.last_row().contains("checking prod-pgbouncer-admin"));
+        let asked = fixture.take(|effect| match effect {
+            Effect::CheckRole { generation, role } => Some((*generation, role.clone())),
+            _ => None,
+        });
+        answer(fixture, &asked, |status| status.state = state);
+        fixture.last_row()
+    };
+    let row = check(&mut fixture, State::Ok);
+    assert!(row.starts_with(" prod-pgbouncer-admin: ok"), "{row}");
+    let row = check(&mut fixture, State::Fail);
+    assert!(row.contains("prod-pgbouncer-admin: Vault refused to read"), "{row}");
+}
+
+#[test]
+fn the_history_of_a_provider_says_how_long_it_took() {
+    let mut fixture = Fixture::checked(100, 30);
+    fixture.press("2");
+    assert!(fixture.picture().contains("▁   1 probe"), "{}", fixture.picture());
+    fixture.later(300_000);
+    fixture.press("c");
+    let generation = fixture.model.providers.rows[0].running.unwrap().0;
+    let status = fixture.model.providers.rows[0].status.clone().unwrap();
+    fixture.send(Message::ProviderChecked { generation, status });
+    assert!(
+        fixture.picture().contains("▁▁   last 2 probes in 5m"),
+        "{}",
+        fixture.picture()
+    );
+}
+
+#[test]
 fn nothing_is_asked_by_itself_while_a_person_has_to_log_in() {
     let mut fixture = Fixture::new(100, 30);
     let all = asked_after(&mut fixture, 0);
@@ -185,6 +260,7 @@ fn many_providers_with_long_names_are_all_accounted_for() {
             name: format!("vault-region-{n}"),
             kind: rows[vault].kind,
             title: rows[vault].title,
+            logs_in: rows[vault].logs_in,
             roles: Vec::new(),
             status: Some(status),
             checked: rows[vault].checked,

@@ -249,6 +249,7 @@ impl Fixture {
             ran: Duration::from_secs(692),
             masked: 2,
             limit: None,
+            unwritten: None,
         };
         self.send(Message::Session {
             tab,

@@ -423,6 +423,15 @@ fn y_copies_the_command() {
         _ => None,
     });
     assert_eq!(copied, ["hallpass connect stage-redis"]);
+    let roles = "[roles.\"the shop\"]\nenv = \"dev\"\ncommand = [\"sh\"]\n";
+    let mut fixture = Fixture::with(&[("roles.toml", roles)], 100, 30);
+    fixture.model.program = "hallpass --profile work".to_owned();
+    fixture.press("y");
+    let copied = fixture.take(|effect| match effect {
+        Effect::Copy(text) => Some(text.clone()),
+        _ => None,
+    });
+    assert_eq!(copied, ["hallpass --profile work connect 'the shop'"]);
 }
 
 #[test]

@@ -3,6 +3,7 @@
 mod browse;
 mod checks;
 mod copy;
+mod fitting;
 mod fixture;
 mod fuzz;
 mod keys;

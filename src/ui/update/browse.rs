@@ -4,6 +4,7 @@ use crossterm::event::KeyCode;
 
 use super::{checks, contexts, dialog, launch, quit, session};
 use crate::domain::filter::quoted;
+use crate::domain::shell;
 use crate::launch::Request;
 use crate::ui::effects::Effect;
 use crate::ui::input::Input;
@@ -92,6 +93,10 @@ pub(super) fn act(model: &mut Model, action: Action) -> Vec<Effect> {
         Action::Redraw => return vec![Effect::Redraw],
         Action::ReloadConfig => return vec![Effect::Reload],
         Action::ToggleMouse => return session::toggle_mouse(model),
+        Action::Filter if view::is_first_run(model) => {
+            model.screen = Screen::Roles;
+            model.complain("no role yet: nothing to filter");
+        }
         Action::Filter => {
             model.screen = Screen::Roles;
             model.roles.focus = Pane::List;
@@ -165,7 +170,10 @@ fn on_role(model: &mut Model, action: Action) -> Vec<Effect> {
         (Action::OpenBehind, RowOf::Role(_)) => launch::open_role(model, &row.name, true),
         (Action::CheckOne, RowOf::Role(_)) => checks::one(model, &row.name),
         (Action::CheckOne, RowOf::Broken(_)) => vec![Effect::Reload],
-        (Action::CopyCommand, _) => vec![Effect::Copy(format!("hallpass connect {}", row.name))],
+        (Action::CopyCommand, _) => {
+            let role = shell::quoted(&row.name);
+            vec![Effect::Copy(format!("{} connect {role}", model.program))]
+        }
         (Action::Edit, RowOf::Role(i)) => edit(model.config.roles.get(i).map(|role| role.at.clone())),
         (Action::Edit, RowOf::Broken(i)) => edit(model.config.broken.get(i).map(|role| role.at.clone())),
         (Action::Info, _) => {
@@ -201,6 +209,10 @@ fn on_provider(model: &mut Model, action: Action) -> Vec<Effect> {
         }
         Action::CheckOne => checks::provider(model, model.providers.selected).into_iter().collect(),
         Action::CheckAll => checks::all_providers(model),
+        Action::LogIn if !row.logs_in => {
+            model.complain(format!("{name} has no login: {} needs none by a person", row.title));
+            Vec::new()
+        }
         Action::LogIn => launch::open(model, Request::login(&name)),
         Action::CopyReport => vec![Effect::Copy(view::provider_report(model, model.providers.selected))],
         Action::Edit => {

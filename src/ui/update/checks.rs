@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use crate::domain::status::{ProviderStatus, RoleStatus, State};
 use crate::ui::effects::Effect;
 use crate::ui::layout;
-use crate::ui::model::{Check, Known, Model, RowOf, Screen};
+use crate::ui::model::{Check, Dialog, Known, Model, RowOf, Screen};
 
 /// Roles that are checked at once: a screen full, so that those of a provider that hangs keep no other one waiting. How many questions
 /// are asked of the providers meanwhile is the providers' own limit.
@@ -120,17 +120,63 @@ pub(super) fn all(model: &mut Model) -> Vec<Effect> {
         .filter(|row| matches!(row.of, RowOf::Role(_)))
         .map(|row| row.name.clone())
         .collect();
-    model.notify(format!("checking {} roles, Ctrl-C cancels", names.len()));
+    match names.len() {
+        0 => model.notify("there is no role to check"),
+        1 => model.notify("checking 1 role, Ctrl-C cancels"),
+        many => model.notify(format!("checking {many} roles, Ctrl-C cancels")),
+    }
+    model.roles.awaited = names.iter().map(|name| (name.clone(), None)).collect();
     model.roles.queue = names;
     let mut effects = all_providers(model);
     effects.extend(pump(model));
     effects
 }
 
+/// Puts an answer to those that a person waits for; says what they have come to when it was the last one.
+fn answered(model: &mut Model, status: &RoleStatus) {
+    let Some(answer) = model.roles.awaited.get_mut(&status.name) else {
+        return;
+    };
+    *answer = Some(status.state);
+    if model.roles.awaited.values().any(Option::is_none) {
+        return;
+    }
+    let answers = std::mem::take(&mut model.roles.awaited);
+    let count = |state| answers.values().filter(|answer| **answer == Some(state)).count();
+    let failed = count(State::Fail);
+    let said = if answers.len() == 1 {
+        let reason = status
+            .reason()
+            .filter(|_| failed > 0)
+            .map(|problem| problem.what.as_str());
+        format!("{}: {}", status.name, reason.unwrap_or(status.state.word()))
+    } else {
+        let words = [
+            (count(State::Ok), "ok"),
+            (count(State::Warn), "with a warning"),
+            (failed, "failed"),
+        ];
+        let words = words.iter().filter(|(count, _)| *count > 0);
+        let words: Vec<String> = words.map(|(count, word)| format!("{count} {word}")).collect();
+        format!("checked: {}", words.join(", "))
+    };
+    // Who has gone elsewhere meanwhile sees it in the list.
+    let elsewhere = model.screen == Screen::Session || model.replay.is_some();
+    if elsewhere || !matches!(model.dialog, None | Some(Dialog::Failure { .. })) {
+        return;
+    }
+    if failed > 0 {
+        model.complain(said);
+    } else {
+        model.notify(said);
+    }
+}
+
 /// Forgets the checks that run or wait. Empty if there were none.
 pub(super) fn cancel(model: &mut Model) -> Vec<Effect> {
     let mut any = !model.roles.queue.is_empty();
     model.roles.queue.clear();
+    model.roles.awaited.clear();
     let now = model.now;
     let running: Vec<String> = model
         .roles
@@ -174,6 +220,7 @@ pub(super) fn role_checked(model: &mut Model, generation: u64, status: RoleStatu
             at: model.now,
             status,
         };
+        answered(model, &known.status);
         let name = known.status.name.clone();
         model.roles.checks.insert(name, Check::Done(Box::new(known)));
     }
@@ -230,11 +277,8 @@ pub(super) fn provider_checked(model: &mut Model, generation: u64, status: Provi
             }
             _ => Some((now, 1)),
         };
-        row.history.push_back(if status.state == State::Fail {
-            None
-        } else {
-            Some(status.latency_ms.unwrap_or(0))
-        });
+        let answered = (status.state != State::Fail).then(|| status.latency_ms.unwrap_or(0));
+        row.history.push_back((now, answered));
         while row.history.len() > HISTORY {
             row.history.pop_front();
         }

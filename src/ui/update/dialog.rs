@@ -249,8 +249,13 @@ fn failure_key(
                 },
             );
         }
+        Some(Action::CheckOne) if model.role(&request.role).is_none() => {
+            model.complain(format!("{} is no role that can be checked", request.role));
+            Vec::new()
+        }
         Some(Action::CheckOne) => {
             model.notify(format!("checking {}", request.role));
+            model.roles.awaited = [(request.role.clone(), None)].into();
             checks::one(model, &request.role)
         }
         Some(Action::CopyReport) => vec![Effect::Copy(view::failure_report(&request.role, &problems))],
@@ -353,6 +358,9 @@ pub(super) fn unlocked(model: &mut Model, generation: u64, result: Result<(), Pr
 
 /// All problems of the configuration, to read.
 pub(super) fn show_problems(model: &mut Model) {
+    if model.config.problems.is_empty() {
+        return;
+    }
     let text: Vec<String> = model.config.problems.iter().map(ToString::to_string).collect();
     let lines = text.join("\n\n").lines().map(str::to_owned).collect();
     model.dialog = Some(Dialog::Text {

@@ -283,6 +283,11 @@ fn reloaded(model: &mut Model, config: std::sync::Arc<crate::config::Config>) ->
     model.config = config;
     model.take_config();
     model.roles.checks.clear();
+    model.roles.awaited.clear();
+    if crate::ui::view::is_first_run(model) {
+        model.roles.editing = false;
+        model.roles.filter.clear();
+    }
     if problems == 0 {
         model.notify(format!("configuration read: {} roles", model.roles.rows.len()));
     } else {

@@ -287,6 +287,9 @@ pub(super) fn event(model: &mut Model, id: u64, event: SessionEvent) -> Vec<Effe
         };
         let text = format!("{} {what} ({}: {})", tab.role, problem.code.id, problem.code.title);
         model.complain(text);
+        if let Some(notice) = &mut model.notice {
+            notice.ends = ends;
+        }
         return Vec::new();
     }
     let (rang, clipboard) = with_emulator(tab, |emulator| (emulator.take_bell(), emulator.take_clipboard()));
@@ -316,8 +319,8 @@ pub(super) fn event(model: &mut Model, id: u64, event: SessionEvent) -> Vec<Effe
         }
         if in_front {
             model.sessions.prefix = false;
-            // How it ended is news; why it had to, or what went wrong just before, stays in front of that for its time.
-            model.notice.take_if(|notice| !notice.bad);
+            // How it ended is news; only why it had to stays in front of that for its time.
+            model.notice.take_if(|notice| !notice.ends);
         }
         if model.leaving.is_some() {
             return Vec::new();

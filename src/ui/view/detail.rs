@@ -5,7 +5,7 @@ use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 
 use super::roles::frame_style;
-use super::{panel, put, summary};
+use super::{flow_words, panel, put, summary};
 use crate::domain::policy::{self, SessionPolicy};
 use crate::domain::problem::Location;
 use crate::domain::reference::{Kind, SecretRef};
@@ -31,10 +31,8 @@ pub(super) fn draw(model: &Model, buf: &mut Buffer, parts: Parts) {
     let focused = model.roles.focus == Pane::Detail;
     let alone = parts.list.is_empty();
     if !parts.framed && !alone {
-        for (y, line) in summary::lines(model, row, parts.detail.width.into())
-            .into_iter()
-            .enumerate()
-        {
+        let size = (parts.detail.width.into(), parts.detail.height.into());
+        for (y, line) in summary::lines(model, row, size).into_iter().enumerate() {
             put(buf, parts.detail, y, line);
         }
         return;
@@ -156,7 +154,7 @@ fn lines(model: &Model, row: &RoleRow, width: usize) -> Vec<Line<'static>> {
     }
     fact_lines(model, role, width, &mut lines);
     lines.push(Line::raw(""));
-    lines.push(check_line(model, &row.name));
+    lines.extend(check_lines(model, &row.name, width));
     lines
 }
 
@@ -337,7 +335,13 @@ fn fact_lines(model: &Model, role: &Role, width: usize, lines: &mut Vec<Line<'st
     }
     fact("Record", policy_words(&role.policy));
     if let Some(safer) = &role.safer {
-        fact("Safer", format!("{safer} can do less"));
+        let is_there = model.roles.rows.iter().any(|row| row.name == *safer);
+        let words = if is_there {
+            "can do less"
+        } else {
+            "(there is no such role)"
+        };
+        fact("Safer", format!("{safer} {words}"));
     }
     fact("Defined", place(model, &role.at));
 }
@@ -359,19 +363,20 @@ pub(super) fn place(model: &Model, at: &Location) -> String {
     format!("{}:{}", file.display(), at.line)
 }
 
-fn check_line(model: &Model, name: &str) -> Line<'static> {
-    let text = match model.roles.checks.get(name) {
-        None => " not checked yet   c check now   y copy CLI".to_owned(),
+fn check_lines(model: &Model, name: &str, width: usize) -> Vec<Line<'static>> {
+    let (state, keys): (String, &[&str]) = match model.roles.checks.get(name) {
+        None => ("not checked yet".to_owned(), &["c check now", "y copy CLI"]),
         Some(Check::Running { since, .. }) => {
             let spinner = theme::spinner(model.now.as_millisecond() - since.as_millisecond());
-            format!(" {spinner} checking …   Ctrl-c cancels")
+            (format!("{spinner} checking …"), &["Ctrl-c cancels"])
         }
         Some(Check::Done(known)) => {
             let age = text::duration(text::seconds_between(known.at, model.now));
-            format!(" {age} since check   c check now   y copy CLI")
+            (format!("{age} since check"), &["c check now", "y copy CLI"])
         }
     };
-    Line::styled(text, theme::QUIET)
+    let words: Vec<&str> = std::iter::once(state.as_str()).chain(keys.iter().copied()).collect();
+    flow_words(&words, theme::QUIET, width)
 }
 
 pub(super) fn broken_lines(model: &Model, row: &RoleRow, width: usize) -> Vec<Line<'static>> {
@@ -392,9 +397,7 @@ pub(super) fn broken_lines(model: &Model, row: &RoleRow, width: usize) -> Vec<Li
         }
         lines.push(Line::raw(""));
     }
-    lines.push(Line::styled(
-        " Enter shows the problem   e edits the file   R reads it again",
-        theme::QUIET,
-    ));
+    let keys = ["Enter shows the problem", "e edits the file", "R reads it again"];
+    lines.extend(flow_words(&keys, theme::QUIET, width));
     lines
 }

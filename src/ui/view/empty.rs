@@ -23,6 +23,18 @@ const EXAMPLE: &[&str] = &[
     "    from = \"vault:secret/databases/my-database\"",
 ];
 
+/// What can be done now; the keys are last.
+const NEXT: [&str; 3] = [
+    "Without any infrastructure:   hallpass demo",
+    "Where everything lies:        hallpass paths",
+    "R reads the files again · ? help · Esc quits",
+];
+const NEXT_SHORT: [&str; 3] = [
+    "To try it:     hallpass demo",
+    "All folders:   hallpass paths",
+    "R reads again · ? help · Esc quits",
+];
+
 pub(super) fn first_run(model: &Model, buf: &mut Buffer, area: Rect) {
     let title = Line::styled("hallpass — first run", theme::BOLD);
     let inside = panel(buf, area, title, "", theme::PLAIN);
@@ -32,13 +44,19 @@ pub(super) fn first_run(model: &Model, buf: &mut Buffer, area: Rect) {
     let roles = roles.display().to_string();
     let place = format!("Put them into  {roles}");
     // A path that is broken at a blank or in the middle is hard to copy.
-    let place = if text::width(&place) <= width { place } else { roles };
-    let first = ["", "No roles yet. Nothing was written.", "", &place, ""];
-    let next = [
-        "Without any infrastructure:   hallpass demo",
-        "Where everything lies:        hallpass paths",
-        "R reads the files again · ? help · Esc quits",
-    ];
+    let place = if text::width(&place) <= width {
+        vec![place.as_str()]
+    } else {
+        vec!["Put them into", &roles]
+    };
+    let mut first = vec!["", "No roles yet. Nothing was written.", ""];
+    first.extend(place);
+    first.push("");
+    let next = if NEXT.iter().all(|words| text::width(words) <= width) {
+        NEXT
+    } else {
+        NEXT_SHORT
+    };
     let lines = |words: &mut dyn Iterator<Item = &&str>| -> Vec<Line<'static>> {
         words.flat_map(|words| styled(words, width)).collect()
     };
@@ -46,6 +64,8 @@ pub(super) fn first_run(model: &Model, buf: &mut Buffer, area: Rect) {
         lines(&mut first.iter().chain(&next).chain(EXAMPLE)),
         lines(&mut first.iter().chain(&next)),
         lines(&mut first.iter().chain(&next).filter(|words| !words.is_empty())),
+        // The last row of the screen says the keys, too.
+        lines(&mut first.iter().chain(&next[..2]).filter(|words| !words.is_empty())),
     ];
     let fitting = all.iter().find(|lines| lines.len() <= height).or(all.last());
     for (y, line) in fitting.into_iter().flatten().enumerate() {

@@ -5,7 +5,7 @@ use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 use ratatui::widgets::{Clear, Widget as _};
 
-use super::{panel, put};
+use super::{flow, panel, put};
 use crate::domain::problem::Problem;
 use crate::domain::status::{Stage, State};
 use crate::ui::keymap::{Action, Context, KEYMAP, key_text};
@@ -129,9 +129,17 @@ fn problem_lines(model: &Model, problem: &Problem, width: usize, first: bool, li
         indented(&format!("   {} ", text::fit("Answer", 11)), note, theme::QUIET, lines);
     }
     if !problem.steps.is_empty() {
-        let mut spans = vec![Span::styled(format!("   {} ", text::fit("Steps", 11)), theme::QUIET)];
-        spans.extend(ladder(&problem.steps));
-        lines.push(Line::from(spans));
+        let named = format!("   {} ", text::fit("Steps", 11));
+        let indent = text::width(&named);
+        for (i, steps) in flow(ladder(&problem.steps), STEP_GAP, width.saturating_sub(indent + 1))
+            .into_iter()
+            .enumerate()
+        {
+            let lead = if i == 0 { named.clone() } else { " ".repeat(indent) };
+            lines.push(Line::from_iter(
+                std::iter::once(Span::styled(lead, theme::QUIET)).chain(steps),
+            ));
+        }
     }
     if !problem.causes.is_empty() {
         lines.push(Line::raw(""));
@@ -162,22 +170,25 @@ fn problem_lines(model: &Model, problem: &Problem, width: usize, first: bool, li
     ));
 }
 
-/// `dns ● 2ms   tcp ● 11ms   tls ✗   login ○`
-pub(super) fn ladder(steps: &[Stage]) -> Vec<Span<'static>> {
-    let mut spans = Vec::new();
-    for step in steps {
+/// Columns between two steps.
+pub(super) const STEP_GAP: usize = 3;
+
+/// `dns ● 2ms   tcp ● 11ms   tls ✗ failed   login ○ skipped`, each step by itself.
+pub(super) fn ladder(steps: &[Stage]) -> impl Iterator<Item = Vec<Span<'static>>> {
+    steps.iter().map(|step| {
         let (mark, style) = theme::mark(step.state);
-        spans.push(Span::raw(format!("{} ", step.name)));
-        spans.push(Span::styled(mark, style));
         let time = match (step.ms, step.state) {
             (Some(ms), _) => format!(" {ms}ms"),
             (None, State::Fail) => " failed".to_owned(),
             (None, State::Skipped) => " skipped".to_owned(),
             _ => String::new(),
         };
-        spans.push(Span::raw(format!("{time}   ")));
-    }
-    spans
+        vec![
+            Span::raw(format!("{} ", step.name)),
+            Span::styled(mark, style),
+            Span::raw(time),
+        ]
+    })
 }
 
 /// The report for a ticket: the text of the command line. A problem holds no value, so neither does this.

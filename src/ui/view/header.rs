@@ -130,6 +130,14 @@ pub(super) fn light(row: &ProviderRow, model: &Model) -> (&'static str, Style) {
     }
 }
 
+/// What can be typed into the filter, in as many words as there is room for.
+const EXAMPLES: [&str; 4] = [
+    "filter: part of a name, env:prod, type:postgres",
+    "filter: part of a name, env:prod",
+    "filter: part of a name",
+    "filter",
+];
+
 /// The filter's row; answers where the cursor stands while it is edited.
 pub(super) fn draw_filter(model: &Model, buf: &mut Buffer, area: Rect) -> Option<Position> {
     if area.is_empty() {
@@ -173,8 +181,8 @@ pub(super) fn draw_filter(model: &Model, buf: &mut Buffer, area: Rect) -> Option
     }
     let mut spans = vec![lead];
     if roles.filter.text.is_empty() {
-        let example = "filter: part of a name, env:prod, type:postgres";
-        spans.push(Span::styled(text::cut(example, room), theme::QUIET));
+        let example = EXAMPLES.iter().find(|words| words.len() <= room);
+        spans.extend(example.map(|words| Span::styled(*words, theme::QUIET)));
     } else {
         spans.extend(filter_spans(&text::cut(&roles.filter.text, room)));
     }

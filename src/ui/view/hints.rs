@@ -6,7 +6,7 @@ use ratatui::text::{Line, Span};
 
 use super::{is_first_run, put};
 use crate::ui::keymap::{self, Action, Binding, Context, KEYMAP};
-use crate::ui::model::{Dialog, Model, Notice, Pane, Screen};
+use crate::ui::model::{Dialog, Model, Notice, Pane, RowOf, Screen};
 use crate::ui::update::{at_top, contexts, failure_code};
 use crate::ui::{text, theme};
 
@@ -116,6 +116,18 @@ fn table_hints(model: &Model) -> (Vec<(String, String)>, String) {
             hints = named(&[("R", "read the files again"), ("?", "help")]);
         } else if model.roles.shown.is_empty() {
             hints = no_match(model);
+        } else if model
+            .roles
+            .selected_row()
+            .is_some_and(|row| matches!(row.of, RowOf::Broken(_)))
+        {
+            for (key, word) in &mut hints {
+                match key.as_str() {
+                    "Enter" => "show the problem".clone_into(word),
+                    "c" => "read again".clone_into(word),
+                    _ => {}
+                }
+            }
         } else if model.roles.focus == Pane::Detail {
             let other = hints.iter_mut().filter(|(key, _)| key == "Tab");
             other.for_each(|(_, word)| "list".clone_into(word));
@@ -123,6 +135,10 @@ fn table_hints(model: &Model) -> (Vec<(String, String)>, String) {
     } else {
         // It goes to the roles: nothing is filtered here.
         hints.retain(|(key, _)| key != "/");
+    }
+    let provider = model.providers.rows.get(model.providers.selected);
+    if model.screen == Screen::Providers && provider.is_none_or(|row| !row.logs_in) {
+        hints.retain(|(key, _)| key != "a");
     }
     if model.screen == Screen::Sessions && model.sessions.tabs.is_empty() {
         hints.retain(|(key, _)| !matches!(key.as_str(), "Enter" | "x"));

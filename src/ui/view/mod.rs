@@ -236,6 +236,37 @@ fn put_edited(buf: &mut Buffer, area: Rect, lead: Span<'_>, text: Vec<Span<'_>>,
     Position::new(row.x.saturating_add(before.saturating_sub(hidden)), area.y)
 }
 
+/// Pieces side by side, with a gap between them, as many to a row as fit: none of them is broken.
+fn flow(pieces: impl IntoIterator<Item = Vec<Span<'static>>>, gap: usize, width: usize) -> Vec<Vec<Span<'static>>> {
+    let mut rows: Vec<Vec<Span<'static>>> = Vec::new();
+    let mut used = 0;
+    for piece in pieces {
+        let wide: usize = piece.iter().map(Span::width).sum();
+        match rows.last_mut().filter(|_| used + gap + wide <= width) {
+            Some(row) => {
+                row.push(Span::raw(" ".repeat(gap)));
+                row.extend(piece);
+                used += gap + wide;
+            }
+            None => {
+                rows.push(piece);
+                used = wide;
+            }
+        }
+    }
+    rows
+}
+
+/// The same for words in one style, on lines that begin with a blank.
+fn flow_words(words: &[&str], style: Style, width: usize) -> Vec<Line<'static>> {
+    let pieces = words.iter().map(|words| vec![Span::styled((*words).to_owned(), style)]);
+    let rows = flow(pieces, 3, width.saturating_sub(2));
+    let lines = rows
+        .into_iter()
+        .map(|row| Line::from_iter(std::iter::once(Span::raw(" ")).chain(row)));
+    lines.collect()
+}
+
 /// A line across the screen. In ASCII its ends are those of a frame: hyphens alone read like a part of the list.
 fn rule(buf: &mut Buffer, area: Rect, ascii: bool) {
     if area.is_empty() {

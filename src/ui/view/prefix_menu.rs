@@ -49,7 +49,11 @@ pub(super) fn draw(model: &Model, buf: &mut Buffer, area: Rect) {
         ..room
     };
     let title = format!("{} … pick a key", model.prefix);
-    let footer = "Esc cancel · nothing is sent to the shell";
+    let footer = if wide {
+        "Esc cancel · nothing is sent to the shell"
+    } else {
+        "Esc cancel · nothing is sent"
+    };
     let inside = dialog_box(buf, place, &title, footer, (WIDTH, height), false);
     // Where not all of them fit the last row has the one that shows them all.
     let height = usize::from(inside.height);

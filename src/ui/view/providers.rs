@@ -6,8 +6,8 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 
-use super::failure::ladder;
-use super::{header, panel, put};
+use super::failure::{STEP_GAP, ladder};
+use super::{flow, header, panel, put};
 use crate::domain::status::State;
 use crate::providers::PROVIDERS;
 use crate::ui::layout::{self, Parts};
@@ -105,10 +105,13 @@ impl Columns {
             }
         } else {
             let name = name.clamp(10, 10.max(width / 4));
+            let rest = width.saturating_sub(fixed + name);
+            // A few letters of an address say nothing.
+            let (name, endpoint) = if rest < 12 { (name + rest, 0) } else { (name, rest) };
             Self {
                 name,
                 kind: 0,
-                endpoint: width.saturating_sub(fixed + name),
+                endpoint,
                 auth: 0,
             }
         }
@@ -300,21 +303,23 @@ fn detail_lines(model: &Model, row: &ProviderRow, width: usize, room: Room) -> V
         _ if row.state() == Some(State::Fail) && word != "failed" => " failed",
         _ => "",
     };
-    let mut state = vec![Span::styled(mark, style), Span::raw(format!(" {word}{failed}"))];
-    let code = problem.map(|problem| Span::styled(format!("     {}", problem.code.id), theme::FAIL));
-    // Where not all of it fits the code is what is looked up.
-    let code_first = width < 70;
-    state.extend(code.clone().filter(|_| code_first));
-    if let Some((since, times)) = row.since {
+    let state = vec![Span::styled(mark, style), Span::raw(format!(" {word}{failed}"))];
+    let code = problem.map(|problem| vec![Span::styled(problem.code.id, theme::FAIL)]);
+    let since = row.since.map(|(since, times)| {
         let at = since.to_zoned(model.zone.clone()).strftime("%H:%M:%S");
         let s = if times == 1 { "" } else { "s" };
-        state.push(Span::styled(
-            format!("     since {at} ({times} probe{s})"),
-            theme::QUIET,
-        ));
+        vec![Span::styled(format!("since {at} ({times} probe{s})"), theme::QUIET)]
+    });
+    // Where not all of it fits the code is what is looked up.
+    let facts = if width < 70 { [code, since] } else { [since, code] };
+    let state = std::iter::once(state).chain(facts.into_iter().flatten());
+    let mut state = flow(state, 5, width.saturating_sub(11));
+    if room == Room::Short {
+        state.truncate(1);
     }
-    state.extend(code.filter(|_| !code_first));
-    lines.push(named("State", state));
+    for (i, spans) in state.into_iter().enumerate() {
+        lines.push(named(if i == 0 { "State" } else { "" }, spans));
+    }
     if let Some(status) = status {
         wrapped("Endpoint", &status.endpoint, &mut lines);
         let auth = auth_words(model, row, None);
@@ -341,7 +346,10 @@ fn detail_lines(model: &Model, row: &ProviderRow, width: usize, room: Room) -> V
         }
     }
     if let Some(status) = status.filter(|s| !s.stages.is_empty()) {
-        lines.push(named("Checks", ladder(&status.stages)));
+        let rows = flow(ladder(&status.stages), STEP_GAP, width.saturating_sub(11));
+        for (i, steps) in rows.into_iter().enumerate() {
+            lines.push(named(if i == 0 { "Checks" } else { "" }, steps));
+        }
     }
     let roles = if row.roles.is_empty() {
         "none".to_owned()
@@ -360,15 +368,11 @@ fn detail_lines(model: &Model, row: &ProviderRow, width: usize, room: Room) -> V
         ));
     }
     if !row.history.is_empty() {
-        let spark: String = row.history.iter().map(|ms| spark(*ms)).collect();
-        let count = row.history.len();
-        let s = if count == 1 { "" } else { "s" };
+        let spark: String = row.history.iter().map(|(_, ms)| spark(*ms)).collect();
+        let words = format!("   {}", history_words(row));
         lines.push(named(
             "History",
-            vec![
-                Span::raw(spark),
-                Span::styled(format!("   last {count} probe{s}, 60s apart"), theme::QUIET),
-            ],
+            vec![Span::raw(spark), Span::styled(words, theme::QUIET)],
         ));
     }
     lines
@@ -398,6 +402,17 @@ fn variables(model: &Model, row: &ProviderRow) -> String {
         .filter(|name| told.insert(*name))
         .map(|name| format!("{name} ({})", if is_set(&name) { "set" } else { "unset" }));
     words.collect::<Vec<_>>().join("   ")
+}
+
+/// `1 probe`, `last 13 probes in 12m`: failing ones come less often, and a person may ask for one at any time.
+fn history_words(row: &ProviderRow) -> String {
+    match (row.history.front(), row.history.back()) {
+        (Some((first, _)), Some((last, _))) if row.history.len() > 1 => {
+            let time = text::brief(text::seconds_between(*first, *last));
+            format!("last {} probes in {time}", row.history.len())
+        }
+        _ => "1 probe".to_owned(),
+    }
 }
 
 /// One probe in the history: the slower the higher.

@@ -29,8 +29,7 @@ struct Columns {
 const LEAD: usize = 2;
 /// A mark with a word of eight columns, with one of three, and alone.
 const STATE: [usize; 3] = [10, 6, 2];
-/// `pg`, and one letter for the environment.
-const SHORT_KIND: usize = 5;
+/// One letter for the environment.
 const SHORT_ENV: usize = 2;
 
 impl Columns {
@@ -42,11 +41,12 @@ impl Columns {
         let widest = |columns: fn(&RoleRow) -> usize| roles.rows.iter().map(columns).max().unwrap_or(0);
         let kind = (widest(|row| text::width(&row.kind)) + 2).clamp(6, 14);
         let env = (widest(|row| text::width(&row.label) + text::width(access(row))) + 1).clamp(4, 14);
+        let short_kind = widest(|row| text::width(short(&row.kind))) + 1;
         let steps = [
             (kind, env, STATE[0]),
             (kind, env, STATE[1]),
             (kind, env, STATE[2]),
-            (SHORT_KIND, env, STATE[2]),
+            (short_kind.min(kind), env, STATE[2]),
             (0, env, STATE[2]),
         ];
         let fits = |(kind, env, state): &(usize, usize, usize)| LEAD + name + 1 + kind + env + state <= width;
@@ -167,10 +167,16 @@ pub(super) fn environment(model: &Model, row: &RoleRow) -> Style {
     theme::environment(env.and_then(|env| env.color.as_deref()), row.prod)
 }
 
+/// The type as it fits into a column of this width, which has a gap behind it.
 fn kind_word(kind: &str, columns: usize) -> &str {
+    if text::width(kind) < columns { kind } else { short(kind) }
+}
+
+/// The short name that people have for a type, if they have one.
+fn short(kind: &str) -> &str {
     match kind {
-        "postgres" if columns < 9 => "pg",
-        "mariadb" | "mysql" if columns < 6 => "my",
+        "postgres" => "pg",
+        "mariadb" | "mysql" => "my",
         other => other,
     }
 }

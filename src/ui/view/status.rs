@@ -31,7 +31,7 @@ pub(super) fn draw(model: &Model, tab: &Tab, scrolled: usize, buf: &mut Buffer, 
     if !parts.status.is_empty() {
         let width = usize::from(parts.status.width);
         match said(model, tab, scrolled, width) {
-            Some((line, true)) => put(buf, parts.status, 0, line),
+            Some((line, true)) => with_menu(model, tab, line, buf, parts.status),
             Some((line, false)) => with_facts(model, tab, line, buf, parts.status),
             None => with_facts(model, tab, hint(model, width), buf, parts.status),
         }
@@ -83,6 +83,16 @@ fn hint(model: &Model, width: usize) -> Line<'static> {
         }
         Hints::Full | Hints::Short => Line::styled(format!(" {}", model.prefix.short()), theme::KEY),
     }
+}
+
+/// What is said takes the row; the way to the menu stays where there is room for both.
+fn with_menu(model: &Model, tab: &Tab, said: Line<'static>, buf: &mut Buffer, area: Rect) {
+    let mut menu = hint(model, 0);
+    menu.push_span(Span::raw(" "));
+    if tab.is_live() && said.width() + menu.width() < usize::from(area.width) {
+        put(buf, area, 0, menu.right_aligned());
+    }
+    put(buf, area, 0, said);
 }
 
 fn with_facts(model: &Model, tab: &Tab, left: Line<'static>, buf: &mut Buffer, area: Rect) {

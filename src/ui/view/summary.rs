@@ -9,8 +9,9 @@ use crate::launch;
 use crate::ui::model::{Model, RoleRow};
 use crate::ui::{text, theme};
 
-/// The few lines below the list on a small screen.
-pub(super) fn lines(model: &Model, row: &RoleRow, width: usize) -> Vec<Line<'static>> {
+/// The few lines below the list on a small screen, for so many columns and rows. A reason is given the rows that nothing more important
+/// has.
+pub(super) fn lines(model: &Model, row: &RoleRow, (width, height): (usize, usize)) -> Vec<Line<'static>> {
     let Some(role) = role_of(model, row) else {
         return broken_lines(model, row, width)
             .into_iter()
@@ -61,13 +62,9 @@ pub(super) fn lines(model: &Model, row: &RoleRow, width: usize) -> Vec<Line<'sta
             .as_ref()
             .or_else(|| s.fields.iter().find_map(|f| f.problem.as_ref()))
     }) {
-        lines.insert(
-            1,
-            Line::styled(
-                format!(" ✗ {}", text::cut(&problem.what, width.saturating_sub(4))),
-                theme::FAIL,
-            ),
-        );
+        let room = height.saturating_sub(lines.len() + 1).max(1);
+        let reason = reason_lines(&problem.what, width, room);
+        lines.splice(1..1, reason);
     }
     lines.push(Line::styled(format!(" {PROMISE}"), theme::QUIET));
     lines.push(Line::styled(
@@ -82,6 +79,21 @@ pub(super) fn lines(model: &Model, row: &RoleRow, width: usize) -> Vec<Line<'sta
         theme::QUIET,
     ));
     lines
+}
+
+/// Why a role cannot be opened, on at most so many lines.
+fn reason_lines(what: &str, width: usize, rows: usize) -> Vec<Line<'static>> {
+    let width = width.saturating_sub(4);
+    let mut parts = text::wrap(what, width);
+    if parts.len() > rows {
+        let rest = parts.split_off(rows.saturating_sub(1)).join(" ");
+        parts.push(text::cut(&rest, width));
+    }
+    let marked = parts.into_iter().enumerate().map(|(i, part)| {
+        let mark = if i == 0 { "✗" } else { " " };
+        Line::styled(format!(" {mark} {part}"), theme::FAIL)
+    });
+    marked.collect()
 }
 
 /// `rec on · idle 15m · max 4h`

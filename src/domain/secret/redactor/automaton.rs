@@ -77,6 +77,12 @@ impl Machine {
             .map_or(0, |length| usize::from(*length))
     }
 
+    /// As [`Machine::matches`], also where none ends.
+    pub(super) fn matches_in(&self, state: StateID) -> impl Iterator<Item = (usize, bool)> + '_ {
+        let state = self.is_match(state).then_some(state);
+        state.into_iter().flat_map(|state| self.matches(state))
+    }
+
     /// The forms that end in this state: their length, and whether they count only as a whole token.
     pub(super) fn matches(&self, state: StateID) -> impl Iterator<Item = (usize, bool)> + '_ {
         (0..self.automaton.match_len(state)).map(move |index| {

@@ -3,7 +3,8 @@
 //! # What is compared
 //!
 //! Printed text and not raw bytes: control sequences, control characters and blanks are skipped, in the values as in the output. So a
-//! change of colour, a wrapped line, indentation or `base64 -w76` between any two bytes of a value changes nothing.
+//! change of colour, a wrapped line, indentation or `base64 -w76` between any two bytes of a value changes nothing. Where the cursor
+//! is moved, the text is also compared without the character before that: what comes next may be written over it (vim wraps so).
 //!
 //! # The forms of a value
 //!
@@ -29,7 +30,8 @@
 //!   but for JSON, `hexdump` and `od` where a value spans lines or bytes are swapped, upper and lower case changed.
 //! - A part of a value, such as what `cut -c1-20` leaves; up to 3 leading characters when the output pauses inside a value.
 //! - A value that is put together on the screen in another order than it is read: written backwards, in pieces between other text,
-//!   over other letters with backspaces, with the repeat sequence (`CSI b`), with characters without a width between its own.
+//!   over two or more other letters at once, with the repeat sequence (`CSI b`), with characters without a width between its own, with
+//!   control sequences that begin with one C1 character (U+009B), which the emulator does not know and some terminals do.
 //! - Up to 20 bits of a value at the ends of its base64 form.
 //!
 //! Masking is for accidents. Whoever wants to see the value of an environment variable of their own process can.

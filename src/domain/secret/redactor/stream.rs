@@ -3,6 +3,7 @@
 //!
 //! Every decision depends on the bytes alone and never on how they were cut into pieces; only [`Stream::idle`] depends on time.
 
+mod overwritten;
 mod release;
 mod sequence;
 
@@ -14,6 +15,7 @@ use zeroize::{Zeroize as _, Zeroizing};
 use super::automaton::Machine;
 use super::control::{C1_LEAD, CLASS, ESCAPE, Parser, StringKind, TEXT, WORD, class_at, is_doubtful};
 use super::mask::{Mask, Style};
+use overwritten::Reading;
 
 /// How much may be held back.
 pub(super) const HOLD: usize = 8 * 1024;
@@ -22,7 +24,7 @@ const PIECE: usize = 4 * 1024;
 /// For so many of the last text bytes it is known where they are: for all that the buffer can hold.
 const PLACES: usize = 16 * 1024;
 /// So many leading bytes of a value may be shown, so that typing does not wait for what comes next.
-const SHOWN: usize = 3;
+pub(super) const SHOWN: usize = 3;
 const ENQUIRY: u8 = 0x05;
 /// So many bytes tell whether the one behind them goes on with a character.
 const BEFORE: usize = 3;
@@ -71,6 +73,10 @@ pub(super) struct Stream {
     /// The unfinished control sequence was so long that its beginning has left.
     overlong: bool,
     state: StateID,
+    /// The state before the last character, or the same where there is none to write over.
+    previous: StateID,
+    /// The text with characters written over.
+    readings: Vec<Reading>,
     /// The state of the text around a long string.
     outer: StateID,
     /// How many text bytes the automaton has seen.
@@ -120,6 +126,8 @@ impl Stream {
             sequence: 0,
             overlong: false,
             state: start,
+            previous: start,
+            readings: Vec::new(),
             outer: start,
             text: 0,
             floor: 0,
@@ -190,6 +198,7 @@ impl Stream {
         self.parser = Parser::Ground;
         self.place = Place::Ordinary;
         self.state = machine.start();
+        self.read_on();
         self.after_word = false;
         self.line_used = false;
         self.line_addressed = false;
@@ -226,7 +235,8 @@ impl Stream {
         let mut at = self.cursor;
         while at < end {
             let byte = self.buffer[at];
-            if self.state == start && self.token.is_none() && machine.is_idle_byte(byte) {
+            if self.state == start && self.token.is_none() && self.readings.is_empty() && machine.is_idle_byte(byte) {
+                self.previous = start;
                 let rest = &self.buffer[at + 1..end];
                 at += 1 + rest
                     .iter()
@@ -286,20 +296,36 @@ impl Stream {
             self.text += 1;
             self.line_used = true;
             self.after_word = class & WORD != 0;
+            self.previous = self.state;
             self.state = machine.next(self.state, byte);
             if machine.is_match(self.state) {
                 self.found(machine);
+            }
+            if !self.readings.is_empty() {
+                self.follow(machine, byte);
             }
             return false;
         }
         self.after_word = false;
         match byte {
-            b' ' => self.line_used = true,
-            b'\n' => (self.line_used, self.line_addressed) = (false, false),
+            b' ' => {
+                self.line_used = true;
+                self.stay();
+            }
+            b'\n' => {
+                (self.line_used, self.line_addressed) = (false, false);
+                self.read_on();
+            }
             // A return before a line end is part of it: then the line feed takes this back. In an empty line it does nothing: shells
             // print one before each command's output.
-            b'\r' => self.line_addressed |= self.line_used,
-            0x08 | 0x0b | 0x0c => self.line_addressed = true,
+            b'\r' => {
+                self.line_addressed |= self.line_used;
+                self.moved(machine);
+            }
+            0x08 | 0x0b | 0x0c => {
+                self.line_addressed = true;
+                self.moved(machine);
+            }
             _ => {}
         }
         byte == ENQUIRY

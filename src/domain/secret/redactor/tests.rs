@@ -29,6 +29,7 @@ mod properties;
 use super::Redactor;
 use super::control::canonical;
 use super::forms::forms;
+use super::stream::SHOWN;
 
 const MASK: &str = "••••••••";
 
@@ -300,6 +301,72 @@ fn anything_between_any_two_bytes_however_it_is_cut() {
         let out = redact_bytes(&mut redactor, &[everywhere.concat().as_bytes()]);
         assert_hidden(CANARY, &out);
     }
+}
+
+/// As vim shows a line that is longer than the pane: the last character of a row again, and over it what comes next.
+#[test]
+fn a_character_that_is_written_over_does_not_hide_a_value() {
+    let mut redactor = redactor(&[CANARY]);
+    let masked = |count: usize| "•".repeat(count);
+    for back in ["\x1b[5;1H", "\x08", "\x1b[D", "\r", "\x1b[m\x1b[5;1H"] {
+        for at in 1..CANARY.len() {
+            let (head, tail) = CANARY.split_at(at);
+            // So few may show, and are not held; the last of them again would be the first of a value.
+            let over = if at > SHOWN { [&head[at - 1..], "Q"] } else { ["Q"; 2] };
+            for over in over {
+                let input = format!("a={head}{over}{back}{tail};");
+                let whole = redact_bytes(&mut redactor, &[input.as_bytes()]);
+                let shown = if at > SHOWN {
+                    masked(at + 1)
+                } else {
+                    format!("{head}{over}")
+                };
+                let expected = format!("a={shown}{back}{};", masked(tail.len()));
+                assert_eq!(String::from_utf8_lossy(&whole), expected, "{input:?}");
+                for cut in 0..=input.len() {
+                    let (before, behind) = input.as_bytes().split_at(cut);
+                    assert_eq!(
+                        redact_bytes(&mut redactor, &[before, behind]),
+                        whole,
+                        "{input:?} cut at {cut}"
+                    );
+                }
+            }
+        }
+    }
+    // Over three rows, underlined and bold as on a line printer.
+    let rows = format!(
+        "{}8\x1b[2;1H{}7\x1b[3;1H{};",
+        &CANARY[..5],
+        &CANARY[5..10],
+        &CANARY[10..]
+    );
+    let out = redact_bytes(&mut redactor, &[rows.as_bytes()]);
+    assert_eq!(String::from_utf8_lossy(&out), "••••••\x1b[2;1H••••••\x1b[3;1H••••••;");
+    for under in [Some('_'), None] {
+        let input: String = CANARY
+            .chars()
+            .map(|c| format!("{}\x08{c}", under.unwrap_or(c)))
+            .collect();
+        let out = redact_bytes(&mut redactor, &[input.as_bytes()]);
+        let plain = canonical(&out)
+            .iter()
+            .filter(|byte| byte.is_ascii_alphanumeric())
+            .count();
+        assert!(plain <= 2 * SHOWN, "{}", String::from_utf8_lossy(&out));
+    }
+}
+
+#[test]
+fn a_line_end_writes_nothing_over() {
+    let input = format!(
+        "{}Q\r\n{}Q\n{}Q {}",
+        &CANARY[..9],
+        &CANARY[9..],
+        &CANARY[..9],
+        &CANARY[9..]
+    );
+    assert_eq!(redact(&[CANARY], &input), input);
 }
 
 #[test]

@@ -112,6 +112,7 @@ fn the_end_bar_says_which_limit_it_was() {
         ran: Duration::from_secs(1862),
         masked: 0,
         limit: Some(Limit::Idle(Duration::from_secs(15 * MINUTE))),
+        unwritten: None,
     };
     let event = SessionEvent::Ended(ending);
     fixture.send(Message::Session { tab: 1, event });

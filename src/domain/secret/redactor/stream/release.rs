@@ -77,8 +77,14 @@ impl Stream {
     }
 
     /// The first text byte that could still become a part of a value.
-    fn first_pending(&self, machine: &Machine) -> usize {
+    pub(super) fn first_pending(&self, machine: &Machine) -> usize {
+        self.first_at_rest(machine).min(self.first_before_last(machine))
+    }
+
+    /// The same where nothing more is said for a while: then the last character stays as it is.
+    fn first_at_rest(&self, machine: &Machine) -> usize {
         let first = self.text.saturating_sub(machine.pending(self.state));
+        let first = first.min(self.first_in_readings(machine));
         self.token.map_or(first, |(from, _)| first.min(from))
     }
 
@@ -109,7 +115,7 @@ impl Stream {
 
     /// What may leave after a pause: a few leading bytes of what could become a value, in whole characters.
     pub(super) fn idle_limit(&self, machine: &Machine) -> (usize, usize) {
-        let pending = self.first_pending(machine);
+        let pending = self.first_at_rest(machine);
         let mut first = (pending + SHOWN).max(self.floor).min(self.text);
         while first > pending.max(self.floor)
             && first < self.text
@@ -130,6 +136,7 @@ impl Stream {
         if pending > SHOWN {
             self.mask(self.text.saturating_sub(pending), self.text);
         }
+        self.decide_readings(machine);
         let limit = if self.in_sequence() { self.sequence } else { self.cursor };
         self.emit(limit, out);
         self.floor = self.text;

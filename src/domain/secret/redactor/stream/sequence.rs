@@ -73,10 +73,12 @@ impl Stream {
                 self.end_token(true);
                 self.after_word = false;
                 self.line_addressed = true;
+                self.moved(machine);
             }
             Effect::Asks => self.decide(machine, out),
             Effect::Screen { alternate } => {
                 self.decide(machine, out);
+                self.read_on();
                 self.alternate_screen = alternate;
                 self.line_addressed = false;
                 self.after_word = false;
@@ -104,6 +106,7 @@ impl Stream {
         } else {
             self.place = Place::LongString(kind);
             self.outer = std::mem::replace(&mut self.state, machine.start());
+            self.read_on();
             self.after_word = false;
             self.cursor = self.sequence + 2;
         }
@@ -117,6 +120,7 @@ impl Stream {
                 self.cursor = at;
                 self.decide(machine, out);
                 self.state = self.outer;
+                self.read_on();
                 self.after_word = false;
                 self.place = Place::Ordinary;
                 if byte == ESCAPE {

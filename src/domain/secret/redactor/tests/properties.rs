@@ -62,7 +62,17 @@ fn confusing(random: &mut Random, values: &[&str], parts: usize) -> Vec<u8> {
                 output.extend_from_slice(&value[..at]);
                 output.extend_from_slice(
                     random
-                        .pick(&["\x1b[31m", "\r\n", " \r", "\x1b[K", "\x1b]0;t\x07", "\x08"])
+                        .pick(&[
+                            "\x1b[31m",
+                            "\r\n",
+                            " \r",
+                            "\x1b[K",
+                            "\x1b]0;t\x07",
+                            "\x08",
+                            "x\x08",
+                            "v\x1b[2;1H",
+                            "Q\r",
+                        ])
                         .as_bytes(),
                 );
                 output.extend_from_slice(&value[at..]);
