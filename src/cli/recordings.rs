@@ -312,7 +312,10 @@ pub(super) fn find(wanted: &str, folder: &Path) -> Result<PathBuf, Problem> {
 
 /// Says that others can read recordings of ours, however little is to be said. What lies elsewhere is its owner's business.
 pub(super) fn warn_of_others<'a>(folder: &Path, files: impl IntoIterator<Item = &'a Path>) {
-    let is_ours = |file: &&Path| file.parent().is_some_and(|parent| is_one(parent, folder));
+    let is_ours = |file: &&Path| {
+        let parent = file.parent().map(|parent| Path::new(".").join(parent));
+        parent.is_some_and(|parent| is_one(&parent, folder))
+    };
     let ours: Vec<&Path> = files.into_iter().filter(is_ours).collect();
     let exposed = store::exposed(std::iter::once(folder).chain(ours));
     for path in exposed.iter().take(MOST_WARNINGS) {

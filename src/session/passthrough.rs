@@ -447,6 +447,8 @@ impl Bridge {
     fn take_terminal(&mut self) -> io::Result<bool> {
         while !outside::in_front() {
             if self.told_to_end {
+                // To read it from the background stops us as well.
+                self.keyboard = None;
                 return Ok(false);
             }
             outside::stop_in_the_background();
