@@ -418,7 +418,7 @@ impl Checker<'_> {
             let inspected: &Inspected = facts.answers.get(&reference.id)?.result.as_ref().ok()?;
             Some((reference.id.clone(), inspected.version.clone()?))
         });
-        let client = launch::client(self.config, role, self.world).err();
+        let client = launch::find_client(self.config, role, self.world).err();
         let worst = fields.iter().map(field::gravity).max().unwrap_or(State::Ok);
         let state = worst.max(client.as_ref().map_or(State::Ok, field::gravity_of_client));
         RoleStatus {

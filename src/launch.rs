@@ -151,11 +151,17 @@ pub fn locked_stores(problems: &[Problem]) -> Vec<&str> {
     stores.map(|(_, name)| name.as_str()).collect()
 }
 
-/// The program that would open the role, for a check: found, or the problem that the launch would have.
-pub fn client(config: &Config, role: &Role, world: &World) -> Result<PathBuf, Problem> {
+/// Looks for the program that would open the role, for a check; one whose fields are there for `exec` alone has none.
+///
+/// # Errors
+/// The problem that the launch would have.
+pub fn find_client(config: &Config, role: &Role, world: &World) -> Result<(), Problem> {
     let connector = role.connector.as_ref().and_then(|name| config.connectors.get(name));
     let cwd = working_folder(role, world)?;
-    program::find(role, connector, None, &cwd, world).map(|program| program.path)
+    if role.has_client() {
+        program::find(role, connector, None, &cwd, world)?;
+    }
+    Ok(())
 }
 
 fn working_folder(role: &Role, world: &World) -> Result<PathBuf, Problem> {
@@ -166,12 +172,24 @@ fn working_folder(role: &Role, world: &World) -> Result<PathBuf, Problem> {
     if folder.is_dir() {
         return Ok(folder);
     }
-    Err(Problem::new(
-        &catalogue::CLIENT_START,
-        format!("the working folder {} is not a folder", folder.display()),
-    )
-    .at(role.at.clone())
-    .cause(format!("cwd of role `{}` names a folder that is not there", role.name)))
+    let (what, cause) = match &role.cwd {
+        Some(_) => (
+            format!("cwd of role `{}` names no folder: {}", role.name, folder.display()),
+            "a typo, or the folder is not on this machine",
+        ),
+        None => (
+            format!("the working folder {} is not there", folder.display()),
+            "it was removed or renamed since the shell went there",
+        ),
+    };
+    let fix = match &role.cwd {
+        Some(_) => "correct cwd in the role, or make the folder",
+        None => "start hallpass in another folder",
+    };
+    Err(Problem::new(&catalogue::CLIENT_START, what)
+        .at(role.at.clone())
+        .causes(vec![cause.to_owned()])
+        .fixes(vec![fix.to_owned()]))
 }
 
 /// 16 hexadecimal characters: unique enough to tell sessions apart, short enough for a frame.

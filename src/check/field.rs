@@ -175,11 +175,11 @@ fn is_named(key: &str, names: &[String]) -> bool {
 }
 
 fn none_of(keys: &[String], reference: &SecretRef, field: &Field, inspected: &Inspected) -> Problem {
-    let null = |key: &String| match inspected.unpicked.get(key) {
-        Some(error @ PickError::Null { .. }) => Some(error),
+    let unusable = |key: &String| match inspected.unpicked.get(key) {
+        Some(error @ (PickError::Null { .. } | PickError::NotText { .. })) => Some(error),
         _ => None,
     };
-    if let Some(error) = keys.iter().find_map(null) {
+    if let Some(error) = keys.iter().find_map(unusable) {
         return launch::explain(error, reference);
     }
     let names = inspected.keys.as_deref().unwrap_or_default();

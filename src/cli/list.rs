@@ -121,7 +121,7 @@ fn row(role: &Role) -> Vec<String> {
     };
     [
         role.name.as_str(),
-        role.kind().unwrap_or("-"),
+        role.kind(),
         role.env.as_deref().unwrap_or("-"),
         &providers,
         role.description.as_deref().unwrap_or(""),

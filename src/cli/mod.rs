@@ -483,7 +483,8 @@ pub(crate) fn exit_code(problem: &Problem, wraps_child: bool) -> u8 {
         2
     } else if is(&catalogue::CONFIG_UNKNOWN_ROLE) || is(&catalogue::PROVIDER_UNKNOWN) || is(&catalogue::REC_UNKNOWN) {
         4
-    } else if code.id.starts_with("E-CONFIG-") {
+    } else if code.id.starts_with("E-CONFIG-") || problem.at.is_some() {
+        // Whatever its code: it has its place in a configuration file.
         3
     } else {
         1
@@ -556,6 +557,55 @@ mod tests {
             "hallpass",
         ] {
             assert!(!wraps_child(&words(line)), "{line}");
+        }
+    }
+
+    #[test]
+    fn what_has_its_place_in_a_file_is_a_mistake_of_the_configuration() {
+        use crate::domain::problem::Location;
+        let place = Location {
+            file: PathBuf::from("roles.toml"),
+            line: 1,
+            column: 1,
+        };
+        let problem = Problem::new(&catalogue::REF_NUL_BYTE, "x");
+        assert_eq!(exit_code(&problem, false), 1);
+        let in_file = problem.at(place);
+        assert_eq!((exit_code(&in_file, false), exit_code(&in_file, true)), (3, 125));
+    }
+
+    #[test]
+    fn a_folder_whose_name_is_no_text_stands_in_documents() {
+        use std::os::unix::ffi::OsStrExt as _;
+        let outer = tempfile::tempdir().unwrap();
+        let folder = outer.path().join(OsStr::from_bytes(b"\xff"));
+        std::fs::create_dir(&folder).unwrap();
+        std::fs::write(
+            folder.join("roles.toml"),
+            "[roles.a]\ncommand = [\"true\"]\n[roles.b]\n",
+        )
+        .unwrap();
+        let config = load(&LoadOptions {
+            flags: FolderFlags {
+                config: Some(folder),
+                ..FolderFlags::default()
+            },
+            profile: None,
+            system_dir: outer.path().join("system"),
+            home: None,
+            env: BTreeMap::new(),
+        });
+        let problems = json::problems(&config);
+        let documents = [
+            json::role(&config.roles[0]),
+            json::broken(&config.broken[0], &config),
+            problems[0].clone(),
+        ];
+        for document in documents {
+            assert!(
+                document["file"].as_str().unwrap().ends_with("/\u{fffd}/roles.toml"),
+                "{document}"
+            );
         }
     }
 

@@ -129,10 +129,11 @@ fn row(field: &Field, known: Option<&FieldStatus>) -> Vec<String> {
         None => field.source.word().to_owned(),
     };
     let text = match &field.source {
-        Source::Plain(_) if field.masked => "(plain text in the role file)".to_owned(),
+        _ if field.masked && !field.source.is_secret() => "(plain text in the role file)".to_owned(),
         Source::Plain(text) => text.clone(),
         Source::Secret(reference) => reference.text.clone(),
         Source::From { secret, keys, .. } => format!("{secret}#{}", keys.join("|")),
+        Source::Template { text, .. } if !field.source.is_secret() => format!("template {text}"),
         Source::Template { parts, .. } => {
             let parts: Vec<String> = parts
                 .iter()

@@ -56,6 +56,8 @@ impl<'a> Assembly<'_, 'a> {
         self.check_command(&role, connector);
         self.check_arguments(&role);
         self.check_inherited(&role);
+        self.check_folder();
+        self.check_purpose(&role);
         self.adopt_of_providers(&role);
         self.warn(&role);
         role
@@ -250,7 +252,7 @@ impl<'a> Assembly<'_, 'a> {
             masked: match known {
                 // A token is a secret wherever it goes; a name or a host is none because a provider gives it.
                 Some(known) => known.secret || matches!(written.source, Source::RdsIam(_)),
-                None => written.source.is_secret(),
+                None => written.source.is_secret() || self.is_plain_secret(written),
             },
             at: Some(written.key_place.location()),
         }

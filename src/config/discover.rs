@@ -182,12 +182,22 @@ impl Files<'_> {
                 return Vec::new();
             }
         };
-        let names = names.into_iter().filter_map(|name| name.into_string().ok());
-        let mut names: Vec<String> = names
-            .filter(|name| !name.starts_with('.') && fits(pattern, name))
-            .collect();
-        names.sort();
-        names.into_iter().map(|name| folder.join(name)).collect()
+        let is_meant = |name: &str| !name.starts_with('.') && fits(pattern, name);
+        let mut meant = Vec::new();
+        for name in names {
+            match name.into_string() {
+                Ok(name) if is_meant(&name) => meant.push(name),
+                Ok(_) => {}
+                // Places and documents name files as text.
+                Err(name) if is_meant(&name.to_string_lossy()) => {
+                    let problem = unreadable(&folder.join(name), "its name is not UTF-8 text");
+                    self.problem(problem.fixes(vec!["rename the file".to_owned()]));
+                }
+                Err(_) => {}
+            }
+        }
+        meant.sort();
+        meant.into_iter().map(|name| folder.join(name)).collect()
     }
 
     /// Files of an `include` list: `~/` is the home folder, `*` and `?` work in the last part, relative to the folder of `config.toml`.

@@ -159,10 +159,10 @@ impl FieldReader<'_, '_> {
     fn without_nul(&self, entry: &Entry<'_>, text: &str) -> Option<Source> {
         if text.contains('\0') {
             let message = format!("{} holds a NUL byte, which no environment variable can", self.what);
-            self.scope.problem(
-                &entry.place(),
-                Problem::new(&catalogue::REF_NUL_BYTE, message).fixes(Vec::new()),
-            );
+            let problem = Problem::new(&catalogue::REF_NUL_BYTE, message)
+                .causes(vec!["`\\u0000` stands in the text".to_owned()])
+                .fixes(vec!["take `\\u0000` out of the text".to_owned()]);
+            self.scope.problem(&entry.place(), problem);
             return None;
         }
         Some(Source::Plain(text.to_owned()))

@@ -100,7 +100,9 @@ pub fn load(options: &LoadOptions) -> Config {
     roles::warn_environments(&report, &roles, &settings.environments.keys().map(String::as_str));
 
     drop(world);
-    let sorted = report.sorted();
+    let walked = files.iter().map(|(_, file)| file);
+    let walked: Vec<&SourceFile> = walked.chain(built_in.iter().map(|(_, tree)| tree.file)).collect();
+    let sorted = report.sorted(&walked);
     let first = |problems: &[ProblemId]| problems.iter().map(|id| sorted.places[*id]).min();
     for (name, problems) in &broken_providers {
         if let (Some(config), Some(first)) = (providers.get_mut(name), first(problems)) {

@@ -49,6 +49,9 @@ impl<'a> Providers<'a> {
             return;
         }
         let known = kind_of(&own, entry);
+        if known.is_none() {
+            hide_settings(entry);
+        }
         // References that begin with its name stay references, so that their roles are refused instead of taking them for plain texts.
         let Some(kind) = known.or_else(|| meant_kind(entry)) else {
             return;
@@ -151,8 +154,9 @@ fn kind_of(scope: &Scope<'_>, entry: &Entry<'_>) -> Option<ProviderKind> {
         // A `kind` of the wrong type is reported with the other keys, which needs some kind to go by.
         if own.is_none() && named.is_none() {
             let message = format!("provider \"{}\" has no kind", entry.name);
-            let problem =
-                Problem::new(&catalogue::CONFIG_MISSING_KEY, message).fix(format!("kind = \"{}\"", kind_words()));
+            let problem = Problem::new(&catalogue::CONFIG_MISSING_KEY, message)
+                .causes(vec![format!("kinds are {}", kind_words())])
+                .fixes(kind_fixes(entry));
             scope.problem(&entry.key_place(), problem);
         }
         return own.or(named.map(|_| ProviderKind::Env));
@@ -197,6 +201,33 @@ fn meant_kind(entry: &Entry<'_>) -> Option<ProviderKind> {
     let nearest = suggest::nearest(said, ProviderKind::ALL.iter().map(|kind| kind.word()));
     let nearest = nearest.first().and_then(|word| ProviderKind::from_word(word));
     Some(nearest.unwrap_or(ProviderKind::Vault))
+}
+
+/// Which keys of a provider of no kind are known is not asked: none of their values is shown.
+fn hide_settings(entry: &Entry<'_>) {
+    if !entry.value.get_ref().is_table() {
+        entry.file.hide(entry.value);
+    }
+    let members = entry.members().into_iter().filter(|member| member.name != "kind");
+    members.for_each(|member| member.file.hide(member.value));
+}
+
+/// The line to add for each kind that has every key of the table; one for all where that says little.
+fn kind_fixes(entry: &Entry<'_>) -> Vec<String> {
+    const FEW: usize = 3;
+    let members = entry.members();
+    let has_all = |kind: &&ProviderKind| {
+        let keys = all_keys(**kind);
+        members
+            .iter()
+            .all(|member| keys.iter().any(|key| key.name == member.name))
+    };
+    let line = |kind: &ProviderKind| format!("kind = \"{}\"", kind.word());
+    let lines: Vec<String> = ProviderKind::ALL.iter().filter(has_all).map(line).collect();
+    if (1..=FEW).contains(&lines.len()) {
+        return lines;
+    }
+    vec!["add the one that it is, for example: kind = \"vault\"".to_owned()]
 }
 
 fn kind_words() -> String {

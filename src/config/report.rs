@@ -23,6 +23,8 @@ impl Place<'_> {
 struct Found {
     /// Index of the file, offset in it.
     order: (usize, usize),
+    /// What of the file is wrong, if its line may be shown.
+    shown: Option<Range<usize>>,
     problem: Problem,
 }
 
@@ -40,12 +42,12 @@ pub(super) type ProblemId = usize;
 impl Report {
     /// Adds a problem of a whole file.
     pub(super) fn file_problem(&self, file: usize, problem: Problem) -> ProblemId {
-        self.push((file, 0), problem)
+        self.push((file, 0), None, problem)
     }
 
-    fn push(&self, order: (usize, usize), problem: Problem) -> ProblemId {
+    fn push(&self, order: (usize, usize), shown: Option<Range<usize>>, problem: Problem) -> ProblemId {
         let mut found = self.found.borrow_mut();
-        found.push(Found { order, problem });
+        found.push(Found { order, shown, problem });
         found.len() - 1
     }
 
@@ -53,8 +55,9 @@ impl Report {
         self.warnings.borrow_mut().push(text);
     }
 
-    /// The problems in the files' order without repetitions, and where each of them went.
-    pub(super) fn sorted(self) -> Sorted {
+    /// The problems in the files' order without repetitions, and where each of them went. Their lines are taken now, when every walk
+    /// has said which values must not be shown. `files` are all that were walked, by their index.
+    pub(super) fn sorted(self, files: &[&SourceFile]) -> Sorted {
         let found = self.found.into_inner();
         let mut order: Vec<usize> = (0..found.len()).collect();
         order.sort_by_key(|id| (found[*id].order, *id));
@@ -62,7 +65,10 @@ impl Report {
         let mut problems: Vec<Problem> = Vec::new();
         let mut found: Vec<Option<Found>> = found.into_iter().map(Some).collect();
         for id in order {
-            let Some(next) = found[id].take() else { continue };
+            let Some(mut next) = found[id].take() else { continue };
+            if let (Some(span), Some(file)) = (&next.shown, files.get(next.order.0)) {
+                next.problem.snippet = file.snippet(span);
+            }
             // A template's problem is found once for every role that extends it.
             // Equal ones stand at one place, so they are neighbours now.
             let recent = problems.len().saturating_sub(8);
@@ -112,17 +118,20 @@ impl<'a> Scope<'a> {
 
     /// Adds a problem at a place, with the line if it may be shown.
     pub(super) fn problem(&self, place: &Place<'_>, problem: Problem) {
-        let snippet = place.file.snippet(&place.span);
-        self.problem_without_line(place, problem.snippet(snippet));
+        self.add(place, Some(place.span.clone()), problem);
     }
 
     /// Adds a problem at a place whose line may hold a secret.
     pub(super) fn problem_without_line(&self, place: &Place<'_>, problem: Problem) {
+        self.add(place, None, problem);
+    }
+
+    fn add(&self, place: &Place<'_>, shown: Option<Range<usize>>, problem: Problem) {
         if self.muted {
             return;
         }
         let order = (place.file.index, place.span.start);
-        let id = self.report.push(order, problem.at(place.location()));
+        let id = self.report.push(order, shown, problem.at(place.location()));
         self.own.borrow_mut().push(id);
     }
 

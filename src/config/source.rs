@@ -1,9 +1,11 @@
 //! One configuration file: where a byte of it stands, and which of its lines may be shown.
 
-use std::cell::OnceCell;
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
 use std::ops::Range;
 use std::path::PathBuf;
 
+use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use crate::domain::printable::printable;
@@ -16,8 +18,9 @@ pub(super) struct SourceFile {
     pub(super) text: String,
     /// Byte offsets at which lines begin.
     lines: Vec<usize>,
-    /// Values that may hold a secret, in order; known once the file is parsed.
-    hidden: OnceCell<Vec<Range<usize>>>,
+    is_toml: Cell<bool>,
+    /// Values that may hold a secret: where they begin and end.
+    hidden: RefCell<BTreeMap<usize, usize>>,
 }
 
 impl SourceFile {
@@ -30,16 +33,40 @@ impl SourceFile {
             path,
             text,
             lines,
-            hidden: OnceCell::new(),
+            is_toml: Cell::new(false),
+            hidden: RefCell::default(),
         }
     }
 
-    /// Remembers which values may hold a secret.
+    /// Remembers that the whole file is TOML, and which values may hold a secret by the names of their keys.
     pub(super) fn hide_secrets(&self, root: &DeTable<'_>) {
         let mut hidden = Vec::new();
         collect_hidden(root, false, &mut hidden);
-        hidden.sort_by_key(|range| range.start);
-        let _ = self.hidden.set(hidden);
+        let ranges = hidden.into_iter().map(|range| (range.start, range.end));
+        self.hidden.borrow_mut().extend(ranges);
+        self.is_toml.set(true);
+    }
+
+    /// Hides everything in a value: nothing says what it is.
+    pub(super) fn hide(&self, value: &Spanned<DeValue<'_>>) {
+        match value.get_ref() {
+            DeValue::Table(table) => table.values().for_each(|value| self.hide(value)),
+            DeValue::Array(values) => values.iter().for_each(|value| self.hide(value)),
+            _ => {
+                let span = value.span();
+                self.hidden.borrow_mut().insert(span.start, span.end);
+            }
+        }
+    }
+
+    /// Where the first value in the line begins that may hold a secret; one of several lines begins before it.
+    fn first_hidden(&self, line: &Range<usize>) -> Option<usize> {
+        let hidden = self.hidden.borrow();
+        let around = hidden.range(..=line.start).next_back();
+        let around = around.filter(|(_, end)| **end > line.start);
+        around
+            .or_else(|| hidden.range(line.clone()).next())
+            .map(|(start, _)| *start)
     }
 
     fn line_index(&self, offset: usize) -> usize {
@@ -66,16 +93,9 @@ impl SourceFile {
     /// The line of the span, cut before anything that may hold a secret; none where nothing of it may be shown.
     pub(super) fn snippet(&self, span: &Range<usize>) -> Option<Snippet> {
         let line = self.line_range(self.line_index(span.start));
-        let cut = match self.hidden.get() {
-            Some(hidden) => {
-                let first = hidden.partition_point(|range| range.end <= line.start);
-                hidden
-                    .get(first)
-                    .map(|range| range.start)
-                    .filter(|start| *start < line.end)
-            }
-            None => unparsed_cut(&self.text[line.clone()]).map(|at| line.start + at),
-        };
+        let unparsed = || unparsed_cut(&self.text[line.clone()]).map(|at| line.start + at);
+        let by_line = (!self.is_toml.get()).then(unparsed).flatten();
+        let cut = self.first_hidden(&line).into_iter().chain(by_line).min();
         let shown_end = cut.unwrap_or(line.end);
         if shown_end <= line.start {
             return None;

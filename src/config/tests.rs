@@ -2,6 +2,7 @@
 
 mod doubt;
 mod hostile;
+mod remarks;
 mod settings;
 
 use std::fs;

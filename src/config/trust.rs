@@ -82,7 +82,7 @@ fn trusted(path: &Path, metadata: &std::fs::Metadata, noun: &str) -> Result<(), 
         let what = format!("the {noun} {} belongs to another user", shown_path(path));
         return Err(Problem::new(&catalogue::CONFIG_INSECURE_MODE, what)
             .causes(Vec::new())
-            .fix(format!("sudo chown \"$(id -un)\" {quoted}")));
+            .fixes(vec![format!("sudo chown \"$(id -un)\" {quoted}")]));
     }
     if mode & OTHERS_WRITE != 0 && !(metadata.is_dir() && mode & STICKY != 0) {
         let what = format!(
@@ -92,7 +92,7 @@ fn trusted(path: &Path, metadata: &std::fs::Metadata, noun: &str) -> Result<(), 
         );
         return Err(Problem::new(&catalogue::CONFIG_INSECURE_MODE, what)
             .causes(Vec::new())
-            .fix(format!("chmod go-w {quoted}")));
+            .fixes(vec![format!("chmod go-w {quoted}")]));
     }
     Ok(())
 }

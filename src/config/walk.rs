@@ -160,6 +160,7 @@ impl<'a> Entry<'a> {
     /// The members of a table; anything else is a problem.
     pub(super) fn members_or_problem(&self, scope: &Scope<'_>, what: &str) -> Vec<Entry<'a>> {
         if !self.value.get_ref().is_table() {
+            self.file.hide(self.value);
             let message = format!(
                 "`{}` takes {what}, and here is {}",
                 shown(self.name),
@@ -203,6 +204,7 @@ impl<'a> Table<'a> {
     /// Opens the table in an entry; `what` is what messages call it: `role "prod"`.
     pub(super) fn open(scope: &Scope<'_>, at: &Entry<'a>, what: &str, keys: &[Key]) -> Option<Self> {
         let DeValue::Table(table) = at.value.get_ref() else {
+            at.file.hide(at.value);
             let message = format!("{what} is a table, and here is {}", noun(at.value.get_ref()));
             scope.problem(&at.place(), Problem::new(&catalogue::CONFIG_TYPE, message));
             return None;
@@ -267,6 +269,8 @@ impl<'a> Table<'a> {
 
 pub(super) fn check_entry(scope: &Scope<'_>, entry: &Entry<'_>, what: &str, keys: &[Key]) {
     let Some(key) = keys.iter().find(|key| key.name == entry.name) else {
+        // It may be a credential whose key is misspelt.
+        entry.file.hide(entry.value);
         scope.problem(
             &entry.key_place(),
             unknown_key(entry.name, what, keys.iter().map(|key| key.name)),
@@ -274,6 +278,7 @@ pub(super) fn check_entry(scope: &Scope<'_>, entry: &Entry<'_>, what: &str, keys
         return;
     };
     if matches!(key.takes, Takes::NotHere) {
+        entry.file.hide(entry.value);
         let message = format!("`{}` stands in config.toml, not in {what}", key.name);
         scope.problem(
             &entry.key_place(),
@@ -381,7 +386,7 @@ fn fits(takes: Takes, value: &DeValue<'_>) -> Result<(), String> {
             value
                 .as_str()
                 .is_some_and(|text| text == word || duration::parse(text) >= Some(Duration::from_secs(1))),
-            format!("a length of time, a number and one of s, m, h, d, w, or \"{word}\""),
+            format!("a length of time of one second or more, a number and one of s, m, h, d, w, or \"{word}\""),
         ),
         Takes::Limit => (
             value
@@ -446,6 +451,7 @@ pub(super) fn check_name(scope: &Scope<'_>, entry: &Entry<'_>, noun: &str) -> bo
     if begins_well && name.len() <= LONGEST && name.chars().all(allowed) {
         return true;
     }
+    entry.file.hide(entry.value);
     let message = format!("`{}` cannot be the name of a {noun}", shown(name));
     let rule = format!(
         "a name is letters, digits and . _ - @ +, begins with a letter or digit, and is at most {LONGEST} long"

@@ -1,4 +1,4 @@
-//! What the address of a server says about the way to it.
+//! What the address of a server says about the way to it, and whether a password stands in it.
 
 use std::net::IpAddr;
 
@@ -17,9 +17,34 @@ pub fn is_in_the_clear(address: &str) -> bool {
     !here && !host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
+/// The password of an address: `postgres://user:password@host/db`.
+pub fn password_of(address: &str) -> Option<&str> {
+    let (_, rest) = address.split_once("://")?;
+    let authority = rest.split(['/', '?', '#']).next()?;
+    // A password that is not encoded may hold an `@`, a host none.
+    let (login, _) = authority.rsplit_once('@')?;
+    let (_, password) = login.split_once(':')?;
+    (!password.is_empty()).then_some(password)
+}
+
 #[cfg(test)]
 mod tests {
-    use super::is_in_the_clear;
+    use super::{is_in_the_clear, password_of};
+
+    #[test]
+    fn the_password_of_an_address() {
+        for (address, password) in [
+            ("postgres://app:hunter2@db:5432/orders", Some("hunter2")),
+            ("redis://:hunter2@cache", Some("hunter2")),
+            ("mysql://a:b@c:d@db?x=y", Some("b@c:d")),
+            ("postgres://app@db/orders", None),
+            ("postgres://app:@db", None),
+            ("https://db:8443/a:b@c", None),
+            ("app:hunter2@db", None),
+        ] {
+            assert_eq!(password_of(address), password, "{address}");
+        }
+    }
 
     #[test]
     fn only_this_machine_may_be_spoken_to_in_the_clear() {

@@ -123,7 +123,7 @@ impl From<&Role> for Subject {
             resource: role.resource.clone(),
             description: role.description.clone(),
             env: role.env.clone(),
-            connector: role.kind().map(str::to_owned),
+            connector: Some(role.kind().to_owned()),
             tags: role
                 .tags
                 .iter()

@@ -6,6 +6,8 @@
 use std::fmt;
 use std::path::PathBuf;
 
+use unicode_width::UnicodeWidthStr as _;
+
 use crate::domain::catalogue::Code;
 use crate::domain::printable::printable;
 use crate::domain::status::Stage;
@@ -76,6 +78,19 @@ impl Problem {
         const CODES: &[&str] = &["E-LOCAL-LOCKED", "E-VAULT-LOGIN-PASSWORD", "E-VAULT-LOGIN-MFA"];
         let login = |fix: &String| fix.starts_with("hallpass provider login");
         CODES.contains(&self.code.id) || self.fixes.iter().any(login)
+    }
+
+    /// The underline of the snippet in columns of a terminal: how far in it begins, and how wide it is.
+    pub fn underline(&self) -> Option<(usize, usize)> {
+        let (at, snippet) = (self.at.as_ref()?, self.snippet.as_ref()?);
+        let line = printable(&snippet.line);
+        let place = |character: usize| line.char_indices().nth(character).map_or(line.len(), |(byte, _)| byte);
+        let (begin, end) = (at.column.saturating_sub(1), at.column.saturating_sub(1) + snippet.width);
+        let before = &line[..place(begin)];
+        let marked = &line[place(begin)..place(end)];
+        // One behind the end of the line has no character to go by.
+        let behind = begin.saturating_sub(line.chars().count());
+        Some((before.width() + behind, marked.width().max(1)))
     }
 
     #[must_use]
@@ -163,9 +178,9 @@ impl fmt::Display for Problem {
         let gutter = " ".repeat(number.len().max(2));
         if let Some(at) = &self.at {
             write!(f, "\n{gutter}--> {}", printable(&at.to_string()))?;
-            if let Some(snippet) = &self.snippet {
-                let indent = " ".repeat(at.column.saturating_sub(1));
-                let underline = "^".repeat(snippet.width.max(1));
+            if let (Some(snippet), Some((indent, width))) = (&self.snippet, self.underline()) {
+                let indent = " ".repeat(indent);
+                let underline = "^".repeat(width);
                 write!(
                     f,
                     "\n{gutter} |\n{number:>2} | {}\n{gutter} | {indent}{underline}",
@@ -206,3 +221,37 @@ impl fmt::Display for Problem {
 }
 
 impl std::error::Error for Problem {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::catalogue;
+
+    #[test]
+    fn the_caret_stands_under_its_character_however_wide_the_line() {
+        let problem = |line: &str, column, width| {
+            let location = Location {
+                file: PathBuf::from("f"),
+                line: 1,
+                column,
+            };
+            let line = line.to_owned();
+            Problem::new(&catalogue::CONFIG_SYNTAX, "x")
+                .at(location)
+                .snippet(Some(Snippet { line, width }))
+        };
+        for (line, column, width, underline) in [
+            ("d = \"日本語😀\" ; x", 12, 1, (15, 1)),
+            ("日本 = 1", 1, 2, (0, 4)),
+            ("e\u{301}x = 1", 3, 1, (1, 1)),
+            ("abc", 5, 1, (4, 1)),
+            ("a\tb", 3, 1, (2, 1)),
+        ] {
+            let problem = problem(line, column, width);
+            assert_eq!(problem.underline(), Some(underline), "{line}");
+            let (indent, width) = underline;
+            let caret = format!("\n   | {}{}\n", " ".repeat(indent), "^".repeat(width));
+            assert!(problem.to_string().contains(&caret), "{problem}");
+        }
+    }
+}

@@ -52,15 +52,6 @@ pub enum Source {
 pub const LEASED: &str = "made for each session, renewed while it lives, revoked when it ends";
 
 impl Role {
-    /// What lists call its kind: its connector, or the program of its own command; none if it has neither.
-    pub fn kind(&self) -> Option<&str> {
-        let program = || {
-            let program = self.command.as_ref()?.first()?;
-            program.rsplit('/').next()
-        };
-        self.connector.as_deref().or_else(program)
-    }
-
     /// Every secret reference in its fields, in order.
     pub fn references(&self) -> impl Iterator<Item = &SecretRef> {
         self.fields.iter().flat_map(|field| field.source.references())
@@ -69,6 +60,21 @@ impl Role {
     /// The names of the providers that its fields come from, in order; a name may stand more than once.
     pub fn providers(&self) -> impl Iterator<Item = &str> {
         self.fields.iter().flat_map(|field| field.source.providers())
+    }
+
+    /// What lists call its kind: the connector's name, the program of its own command, or `exec` for one whose fields are there for any
+    /// command.
+    pub fn kind(&self) -> &str {
+        if let Some(connector) = &self.connector {
+            return connector;
+        }
+        let program = self.command.as_ref().and_then(|words| words.first());
+        program.map_or("exec", |program| program.rsplit('/').next().unwrap_or(program))
+    }
+
+    /// Whether there is something to open by its name; else its fields are there for `exec` alone.
+    pub fn has_client(&self) -> bool {
+        self.connector.is_some() || self.command.is_some()
     }
 
     /// Whether its references say that a credential is made for each session.
@@ -160,7 +166,8 @@ pub struct Field {
     pub optional: bool,
     /// Used where the secret is not there.
     pub default: Option<String>,
-    /// Whether its value is kept from the screen: the connector marks it secret, or no connector knows it and a provider gives it.
+    /// Whether its value is kept from the screen: the connector marks it secret, or no connector knows it and a provider gives it, or it is
+    /// plain text that looks like a secret.
     pub masked: bool,
     /// Where it is written; none for a connector's default.
     pub at: Option<Location>,
@@ -200,7 +207,7 @@ impl Field {
 pub struct Role {
     pub name: String,
     pub resource: Option<String>,
-    /// The connector's name; none for a role with a `command` of its own.
+    /// The connector's name; none for a role with a `command` of its own, or for `exec` alone.
     pub connector: Option<String>,
     /// The environment's name: `prod`, `stage` …
     pub env: Option<String>,

@@ -146,7 +146,8 @@ fn fill(word: &str, role: &Role, connector: Option<&Connector>, env: &ChildEnv) 
 fn text_of(field: &Field, allowed: bool, env: &ChildEnv) -> Option<String> {
     match &field.source {
         Source::Plain(text) => Some(text.clone()),
-        _ if allowed => env.shown_text(&field.name).map(str::to_owned),
+        // A template of plain parts has got its text by now.
+        source if allowed || !source.is_secret() => env.shown_text(&field.name).map(str::to_owned),
         _ => None,
     }
 }

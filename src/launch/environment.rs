@@ -126,10 +126,16 @@ pub(super) fn insert(field: &Field, value: Value, built: &mut Built) -> Result<(
     match value {
         Value::Absent | Value::Token => {}
         Value::Plain(text) if field.via == Via::File => {
-            put_file(field, SecretValue::from_text(text), field.masked, built);
+            let value = SecretValue::from_text(text);
+            mask_password(field, &value, built);
+            put_file(field, value, field.masked, built);
         }
-        // Plain text that the role file admits to be a secret is masked like one.
-        Value::Plain(text) if field.masked => put_variable(field, SecretValue::from_text(text), built)?,
+        // Plain text that the role file admits to be a secret, or that looks like one, is masked like one.
+        Value::Plain(text) if field.masked => {
+            let value = SecretValue::from_text(text);
+            mask_password(field, &value, built);
+            built.env.insert_secret(&field.name, value, true);
+        }
         Value::Plain(text) => built.env.insert_plain(&field.name, text),
         Value::Secret { value, parts, uses } => {
             if let Some(warning) = value.warning().filter(|_| field.masked) {
@@ -144,13 +150,14 @@ pub(super) fn insert(field: &Field, value: Value, built: &mut Built) -> Result<(
                     took: used.took,
                 });
             }
+            mask_password(field, &value, built);
             // The text of a template around its parts is no secret.
             let masked = field.masked && parts.is_empty();
             for part in parts {
                 built.env.mask(part);
             }
             match field.via {
-                Via::Env => put_variable(field, value, built)?,
+                Via::Env => built.env.insert_secret(&field.name, value, field.masked),
                 Via::File => put_file(field, value, masked, built),
                 // Refused before anything is read.
                 Via::Agent => return Err(super::resolve::not_built(super::resolve::VIA_AGENT)),
@@ -160,12 +167,14 @@ pub(super) fn insert(field: &Field, value: Value, built: &mut Built) -> Result<(
     Ok(())
 }
 
-fn put_variable(field: &Field, value: SecretValue, built: &mut Built) -> Result<(), Problem> {
-    if let Some(why) = value.unfit_for_variable() {
-        return Err(unfit(why));
+/// Of an address that stands in the file as plain text, the password is masked also where it is printed by itself.
+fn mask_password(field: &Field, value: &SecretValue, built: &mut Built) {
+    if field.masked && !field.source.is_secret() {
+        value
+            .password_of_url()
+            .into_iter()
+            .for_each(|part| built.env.mask(part));
     }
-    built.env.insert_secret(&field.name, value, field.masked);
-    Ok(())
 }
 
 /// A value that cannot be a variable.

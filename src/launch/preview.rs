@@ -5,8 +5,12 @@ use crate::config::Config;
 use crate::domain::placeholder::{self, Piece};
 use crate::domain::role::{Role, Source};
 
-/// The words of the role's command, joined by blanks: `redis-cli -h 127.0.0.1 --user $REDIS_USER`.
+/// The words of the role's command, joined by blanks: `redis-cli -h 127.0.0.1 --user $REDIS_USER`; how any command is run with its fields
+/// where it has none.
 pub fn preview(config: &Config, role: &Role) -> String {
+    if !role.has_client() {
+        return format!("hallpass exec {} -- COMMAND", role.name);
+    }
     let mut words: Vec<String> = Vec::new();
     let source = |name: &str| Some(&role.fields.iter().find(|field| field.name == name)?.source);
     let has = |name: &str| source(name).is_some_and(|source| !matches!(source, Source::Plain(text) if text.is_empty()));

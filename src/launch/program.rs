@@ -29,7 +29,6 @@ pub(super) fn find(
     world: &World,
 ) -> Result<Program, Problem> {
     let no_program = || Problem::new(&catalogue::USAGE, "the command names no program");
-    let not_there = |name: &OsStr| missing(&[name.to_string_lossy().into_owned()], role, None);
     if let Some(words) = command {
         let name = words.first().filter(|name| !name.is_empty()).ok_or_else(no_program)?;
         // What a person types is meant from where they stand, what a role says from where its program runs.
@@ -50,7 +49,7 @@ pub(super) fn find(
         } else {
             search(name, world)
         };
-        let path = found?.ok_or_else(|| not_there(OsStr::new(name)))?;
+        let path = found?.ok_or_else(|| missing(std::slice::from_ref(name), role, None))?;
         return Ok(Program {
             path,
             name: name.into(),
@@ -58,12 +57,16 @@ pub(super) fn find(
         });
     }
     let Some(connector) = connector else {
-        return Err(Problem::new(
-            &catalogue::CONFIG_MISSING_KEY,
-            format!("role `{}` has no command to run", role.name),
-        )
-        .at(role.at.clone())
-        .fix("add connector = \"…\" or command = [\"…\"] to the role"));
+        let what = format!("role `{}` has neither a connector nor a command to open", role.name);
+        return Err(Problem::new(&catalogue::CONFIG_MISSING_KEY, what)
+            .at(role.at.clone())
+            .fixes(vec![
+                format!(
+                    "run any command with its fields: hallpass exec {} -- COMMAND",
+                    role.name
+                ),
+                "or add to the role, in the file: connector = \"NAME\", or command = [\"PROGRAM\"]".to_owned(),
+            ]));
     };
     if let Some(missing) = &connector.not_built {
         let what = format!(
@@ -137,10 +140,33 @@ fn executable(path: &Path) -> Option<bool> {
 }
 
 fn not_executable(path: &Path) -> Problem {
-    Problem::new(
-        &catalogue::CLIENT_NOT_EXECUTABLE,
-        format!("{} cannot be executed", path.display()),
-    )
+    let shown = path.display();
+    let problem = |what| Problem::new(&catalogue::CLIENT_NOT_EXECUTABLE, what);
+    if path.is_dir() {
+        return problem(format!("{shown} is a folder, and no program"))
+            .causes(Vec::new())
+            .fixes(vec!["name a program in it".to_owned()]);
+    }
+    problem(format!("{shown} cannot be executed"))
+}
+
+/// What a person typed is no program.
+fn not_there(name: &OsStr) -> Problem {
+    let name = name.to_string_lossy();
+    let problem = |what| Problem::new(&catalogue::CLIENT_MISSING, what);
+    if name.contains('/') {
+        return problem(format!("there is no program `{name}`"))
+            .causes(vec!["a typo in the path".to_owned()])
+            .fixes(vec!["correct the path in the command".to_owned()]);
+    }
+    problem(format!("no program on PATH is called `{name}`"))
+        .causes(vec![
+            "a typo".to_owned(),
+            "it is not installed, or not on PATH".to_owned(),
+        ])
+        .fixes(vec![
+            "correct the command, install the program, or correct PATH".to_owned(),
+        ])
 }
 
 fn missing(names: &[String], role: &Role, connector: Option<&Connector>) -> Problem {
@@ -150,6 +176,13 @@ fn missing(names: &[String], role: &Role, connector: Option<&Connector>) -> Prob
         role.name
     );
     let mut problem = Problem::new(&catalogue::CLIENT_MISSING, what).at(role.at.clone());
+    if let [name] = names
+        && name.contains('/')
+    {
+        problem.what = format!("there is no program `{name}`, which opens role `{}`", role.name);
+        problem.causes = vec!["a typo in the path, or the program is not on this machine".to_owned()];
+        problem.fixes = vec!["correct the role's command, or install the program there".to_owned()];
+    }
     if let Some(connector) = connector {
         problem.fixes = connector
             .packages

@@ -6,12 +6,13 @@ use std::time::{Duration, Instant};
 use futures::future::join_all;
 use jiff::Timestamp;
 
+use super::environment::unfit;
 use crate::domain::catalogue::{self, Code};
 use crate::domain::lease::Held;
 use crate::domain::problem::{Location, Problem, Snippet};
 use crate::domain::reference::{ProviderKind, SecretId, SecretRef};
 use crate::domain::role::{Field, Role, Source, TemplatePart, Via};
-use crate::domain::secret::{Encoding, Part, PickError, SecretValue};
+use crate::domain::secret::{Encoding, Part, PickError, SecretValue, Unfit};
 use crate::domain::suggest::nearest;
 use crate::providers::patience::{self, in_words};
 use crate::providers::{Fetched, Providers};
@@ -81,7 +82,7 @@ pub(super) async fn fields(
     let mut values = Vec::new();
     let mut failed: Vec<(Problem, &Field)> = Vec::new();
     for field in &role.fields {
-        match value(field, &reads) {
+        match value(field, &reads).and_then(|value| fit(field, value)) {
             Ok(value) => values.push(value),
             Err(problem) => failed.push((problem, field)),
         }
@@ -190,6 +191,17 @@ fn offending_line(at: &Location, reference: &SecretRef) -> Option<(usize, Snippe
         width: reference.text.chars().count(),
     };
     Some((before.chars().count() + 1, snippet))
+}
+
+/// The value again, if it can be what the field makes of it.
+pub(super) fn fit(field: &Field, value: Value) -> Result<Value, Problem> {
+    let why = match &value {
+        _ if field.via != Via::Env => None,
+        Value::Plain(text) => Unfit::of(text.as_bytes()),
+        Value::Secret { value, .. } => value.unfit_for_variable(),
+        Value::Token | Value::Absent => None,
+    };
+    why.map_or(Ok(value), |why| Err(unfit(why)))
 }
 
 fn value(field: &Field, reads: &Reads) -> Result<Value, Problem> {
@@ -365,6 +377,12 @@ fn template(text: &str, parts: &[TemplatePart], reads: &Reads) -> Result<Filled,
     Ok((whole, masked, uses))
 }
 
+/// The reference in its own style, with a key.
+fn with_key(reference: &SecretRef, key: &str) -> String {
+    let is_path = reference.text.starts_with("_envs/") || !reference.text.starts_with('_');
+    format!("{reference}{}{key}", if is_path { '#' } else { ':' })
+}
+
 /// Names of keys that a message lists at most.
 const MOST_KEYS: usize = 20;
 
@@ -385,13 +403,14 @@ pub(crate) fn explain(error: &PickError, reference: &SecretRef) -> Problem {
     };
     match error {
         PickError::KeyNeeded { names } => {
-            let first = names.first().map_or("KEY", String::as_str);
+            let first = names.iter().find(|name| !name.is_empty());
+            let first = first.map_or("KEY", String::as_str);
             Problem::new(
                 &catalogue::REF_KEY_NEEDED,
-                format!("`{reference}` names no key, and the secret holds several"),
+                format!("`{reference}` names no key, and the secret is a table of keys"),
             )
-            .cause(key_of(names))
-            .fixes(vec![format!("name the key, for example {first}")])
+            .causes(vec![key_of(names)])
+            .fixes(vec![format!("name the key: {}", with_key(reference, first))])
         }
         PickError::NoSuchKey { key, names } => {
             let code = match reference.id.kind.provider_kind() {
@@ -401,6 +420,14 @@ pub(crate) fn explain(error: &PickError, reference: &SecretRef) -> Problem {
             Problem::new(code, format!("the secret of `{reference}` has no key `{key}`"))
                 .cause(key_of(names))
                 .similar(nearest(key, names.iter().map(String::as_str)))
+        }
+        PickError::NotText { key } => {
+            let what = format!("the key `{key}` of `{reference}` holds a string that is no text");
+            Problem::new(&catalogue::REF_NOT_TEXT, what)
+                .causes(vec![
+                    "half of a character stands in it: one of \\ud800 to \\udfff without its other half".to_owned(),
+                ])
+                .fixes(vec!["write the value again, as text".to_owned()])
         }
         PickError::NotJson { .. } | PickError::Null { .. } => {
             // `from` asks for one key after the other: what is wrong is the same for every field.

@@ -1,5 +1,7 @@
 //! Launches from role files through the real configuration and the `env` and `envjson` providers.
 
+mod odd;
+
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStringExt as _;

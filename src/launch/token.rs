@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use futures::future::join_all;
 
 use super::environment::{self, Built};
-use super::resolve::{Use, Value, in_role, too_slow};
+use super::resolve::{Use, Value, fit, in_role, too_slow};
 use crate::domain::catalogue;
 use crate::domain::connector::Connector;
 use crate::domain::problem::Problem;
@@ -44,6 +44,7 @@ pub(super) async fn add(
     });
     let mut problems = Vec::new();
     for (field, made) in join_all(tokens).await {
+        let made = made.and_then(|value| fit(&field, value));
         if let Err(mut problem) = made.and_then(|value| environment::insert(&field, value, built)) {
             problem.what = format!("{}, for {}", problem.what, field.name);
             problems.push(in_role(problem, role, &field));

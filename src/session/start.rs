@@ -139,8 +139,10 @@ fn folder_problem(cwd: &Path) -> Problem {
         &catalogue::CLIENT_START,
         format!("the working folder `{}` cannot be entered", cwd.display()),
     )
-    .cause("the folder is missing, or may not be entered")
-    .fix("correct cwd in the role, or start hallpass in another folder")
+    .causes(vec!["the folder is missing, or may not be entered".to_owned()])
+    .fixes(vec![
+        "correct cwd in the role, or start hallpass in another folder".to_owned(),
+    ])
 }
 
 fn program_problem(program: &Path, error: &io::Error) -> Problem {

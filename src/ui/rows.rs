@@ -3,7 +3,6 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use crate::config::Config;
-use crate::domain::role::Role;
 use crate::providers::ProviderSpec;
 use crate::ui::model::{ProviderRow, RoleRow, RowOf};
 
@@ -24,7 +23,7 @@ pub fn label(config: &Config, env: Option<&str>) -> String {
 pub(super) fn role_rows(config: &Config) -> Vec<RoleRow> {
     let roles = config.roles.iter().enumerate().map(|(i, role)| RoleRow {
         name: role.name.clone(),
-        kind: kind_of(role),
+        kind: role.kind().to_owned(),
         env: role.env.clone(),
         label: label(config, role.env.as_deref()),
         prod: is_prod(role.env.as_deref()),
@@ -41,11 +40,6 @@ pub(super) fn role_rows(config: &Config) -> Vec<RoleRow> {
         of: RowOf::Broken(i),
     });
     roles.chain(broken).collect()
-}
-
-/// The connector's name, or the program of the role's own command.
-pub fn kind_of(role: &Role) -> String {
-    role.kind().unwrap_or_default().to_owned()
 }
 
 /// The providers that matter here: those that roles use and those that the configuration names.

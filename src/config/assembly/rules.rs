@@ -6,6 +6,7 @@ use crate::config::fields::WrittenField;
 use crate::config::report::Place;
 use crate::config::source::names_a_secret;
 use crate::config::walk::unknown_name;
+use crate::domain::address::password_of;
 use crate::domain::catalogue;
 use crate::domain::connector::{Connector, ConnectorField};
 use crate::domain::placeholder;
@@ -23,7 +24,7 @@ impl<'a> Assembly<'_, 'a> {
         let problem = Problem::new(&catalogue::CONFIG_DANGEROUS_ENV, message).fixes(vec![format!(
             "if it is meant, add to the role: allow_dangerous_env = [\"{name}\"]"
         )]);
-        self.scope.problem_without_line(place, problem);
+        self.scope.problem(place, problem);
     }
 
     /// A secret that is typed into a role file: refused unless the role says that it is meant, twice.
@@ -36,10 +37,7 @@ impl<'a> Assembly<'_, 'a> {
             }
             _ => said(&written.default),
         };
-        let meant = self
-            .get("allow_plaintext")
-            .and_then(|entry| entry.value.get_ref().as_bool())
-            == Some(true);
+        let meant = self.allows_plaintext();
         let spelled_out = !matches!(written.source, Source::Plain(_)) || written.literal;
         if !plain || (meant && spelled_out) {
             return;
@@ -54,6 +52,25 @@ impl<'a> Assembly<'_, 'a> {
             format!("if plain text is meant: allow_plaintext = true in the role, and {field} = {{ literal = \"…\" }}"),
         ]);
         self.scope.problem(&written.place, problem);
+    }
+
+    fn allows_plaintext(&self) -> bool {
+        let entry = self.get("allow_plaintext");
+        entry.and_then(|entry| entry.value.get_ref().as_bool()) == Some(true)
+    }
+
+    /// Whether plain text in a field that no connector knows is taken for a secret: by its name, or because it is an address with a password.
+    /// `{ literal = … }` says that it is none, unless the role admits by `allow_plaintext` that it has some.
+    pub(super) fn is_plain_secret(&self, written: &WrittenField<'a>) -> bool {
+        if written.literal && !self.allows_plaintext() {
+            return false;
+        }
+        match &written.source {
+            Source::Plain(text) | Source::Template { text, .. } if !written.source.is_secret() => {
+                !text.is_empty() && (names_a_secret(&written.name) || password_of(text).is_some())
+            }
+            _ => false,
+        }
     }
 
     /// A client that takes the value itself would take the file's path for it. What a command of the role's own does is not known.
@@ -96,7 +113,7 @@ impl<'a> Assembly<'_, 'a> {
         if self.warn_misspelt(&written.name, connector) {
             return;
         }
-        if matches!(written.source, Source::Plain(_)) && names_a_secret(&written.name) {
+        if self.is_plain_secret(written) {
             self.warn_of(format!(
                 "{} of {} looks like a secret and stands in the file as plain text: hallpass secret set {}#{}",
                 written.name, self.owner, self.name, written.name
@@ -143,16 +160,23 @@ impl<'a> Assembly<'_, 'a> {
                     .field(name)
                     .is_some_and(|field| field.argument && !field.secret);
                 if given.is_some_and(|field| in_argument_is_leak(field) && !carried && !allowed) {
-                    self.leak(name, &place, &format!("an argument of connector {}", connector.name));
+                    let problem = self.leak(name, role, &format!("an argument of connector {}", connector.name));
+                    self.scope.problem(&place, problem);
                 }
             }
         }
     }
 
-    fn leak(&self, name: &str, place: &Place<'_>, where_: &str) {
-        let message = format!("{}: {where_} places {name}, whose value is a secret", self.owner);
-        self.scope
-            .problem(place, Problem::new(&catalogue::REF_IN_ARGUMENT, message));
+    fn leak(&self, name: &str, role: &Role, where_: &str) -> Problem {
+        let field = role.fields.iter().find(|field| field.name == name);
+        if field.is_none_or(|field| field.source.is_secret()) {
+            let message = format!("{}: {where_} places {name}, whose value is a secret", self.owner);
+            return Problem::new(&catalogue::REF_IN_ARGUMENT, message);
+        }
+        let message = format!("{}: {where_} places {name}, which looks like a secret", self.owner);
+        Problem::new(&catalogue::REF_IN_ARGUMENT, message)
+            .causes(vec!["by its name, or as an address with a password".to_owned()])
+            .fix(format!("if it is no secret: fields.{name} = {{ literal = \"…\" }}"))
     }
 
     /// `{FIELD}` in the role's own words: a plain field of the role.
@@ -163,8 +187,17 @@ impl<'a> Assembly<'_, 'a> {
                 self.check_word(key, text, &place);
                 for name in placeholder::names(text) {
                     match role.fields.iter().find(|field| field.name == name) {
-                        Some(field) if in_argument_is_leak(field) => self.leak(name, &place, &format!("`{key}`")),
+                        Some(field) if in_argument_is_leak(field) => {
+                            let mut problem = self.leak(name, role, &format!("`{key}`"));
+                            if text.contains(&format!("${{{name}}}")) {
+                                let fix = format!("for a shell, write ${name}: {{{name}}} is placed before it starts");
+                                problem = problem.fix(fix);
+                            }
+                            self.scope.problem(&place, problem);
+                        }
                         Some(_) => {}
+                        // Its own mistake is told.
+                        None if self.is_written(name) => {}
                         None => {
                             let message =
                                 format!("`{key}` of {} places a field that the role does not have", self.owner);
@@ -187,12 +220,46 @@ impl<'a> Assembly<'_, 'a> {
         }
     }
 
+    fn is_written(&self, field: &str) -> bool {
+        let tables = self.layers.iter().filter_map(|layer| layer.table.get("fields"));
+        tables
+            .into_iter()
+            .any(|fields| fields.members().iter().any(|member| member.name == field))
+    }
+
+    /// A role that gives nothing and opens nothing; without a client its fields are there for `exec`.
+    pub(super) fn check_purpose(&self, role: &Role) {
+        // What the layers have wrong may be what is missing.
+        if role.has_client() || !role.fields.is_empty() || !role.inherit.is_empty() || self.scope.has_problems() {
+            return;
+        }
+        let message = format!("{} has neither a connector nor a command nor fields", self.owner);
+        let problem = Problem::new(&catalogue::CONFIG_MISSING_KEY, message).fixes(vec![
+            "add to the role: connector = \"NAME\", or command = [\"PROGRAM\"], or fields for `hallpass exec`"
+                .to_owned(),
+        ]);
+        self.scope.problem(&self.layers[0].entry.key_place(), problem);
+    }
+
+    /// A folder without a name would be the one that hallpass stands in, by chance.
+    pub(super) fn check_folder(&self) {
+        let Some(entry) = self.get("cwd").filter(|entry| entry.text() == Some("")) else {
+            return;
+        };
+        let message = format!("`cwd` of {} names no folder", self.owner);
+        let problem = Problem::new(&catalogue::CONFIG_TYPE, message).fixes(vec![
+            "name one, or remove cwd: the role then runs where hallpass was started".to_owned(),
+        ]);
+        self.scope.problem(&entry.place(), problem);
+    }
+
     /// A word that no argument can be, or that names a secret: as an argument it would be passed as it is written.
     fn check_word(&self, key: &str, text: &str, place: &Place<'_>) {
         if text.contains('\0') {
             let message = format!("`{key}` of {} holds a NUL byte, which no argument can", self.owner);
             let problem = Problem::new(&catalogue::REF_NUL_BYTE, message);
-            self.scope.problem(place, problem.causes(Vec::new()).fixes(Vec::new()));
+            let fix = "take `\\u0000` out of it".to_owned();
+            self.scope.problem(place, problem.causes(Vec::new()).fixes(vec![fix]));
         }
         // What begins with a provider's name and a colon is usual in arguments: rclone's `aws:bucket`.
         let styled = text.trim_start().starts_with('_');

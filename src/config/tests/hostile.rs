@@ -50,6 +50,7 @@ fn files_that_others_can_change_are_not_read() {
     assert!(config.roles.is_empty(), "{text}");
     assert!(text.contains("fix: chmod go-w ~/.config/hallpass/roles.toml"), "{text}");
     assert!(text.contains("fix: chmod go-w ~/.config/hallpass/roles.d"), "{text}");
+    assert_eq!(text.matches("fix:").count(), 2, "{text}");
     home.mode("config/roles.d", 0o1777);
     home.mode("config/roles.toml", 0o644);
     assert_eq!(home.load().roles.len(), 2);
@@ -109,6 +110,76 @@ fn five_thousand_roles_load_in_linear_time() {
     let small = time(500).max(Duration::from_millis(5));
     let large = time(5000);
     assert!(large < small * 40, "{small:?} for 500, {large:?} for 5000");
+}
+
+#[test]
+fn the_value_of_a_key_that_is_not_known_is_never_shown() {
+    for (file, text, shown) in [
+        (
+            "config.toml",
+            "[providers.v]\nkind = \"vault\"\ntokn = \"canary\"\n",
+            "3 | tokn = …\n   | ^^^^ did you mean `token`?",
+        ),
+        (
+            "config.toml",
+            "[providers]\nv = { kind = \"vault\", kv = 7, tokn = \"canary\", address = \"https://v\" }\n",
+            "2 | v = { kind = \"vault\", kv = 7, tokn = …\n   |                            ^\n",
+        ),
+        (
+            "config.toml",
+            "[providers]\nv = { adress = \"https://v\", client_secrt = [\"canary\"] }\n",
+            "2 | v = { adress = …\n   | ^\n",
+        ),
+        ("config.toml", "[providers]\nv = \"canary\"\n", "2 | v = …\n   | ^\n"),
+        (
+            "config.toml",
+            "[providers]\n\"a b\" = { kind = \"vault\", tokn = \"canary\" }\n",
+            "2 | \"a b\" = { kind = …\n   | ^^^^^",
+        ),
+        (
+            "roles.toml",
+            "[roles.r]\npasword = \"canary\"\n",
+            "2 | pasword = …\n   | ^^^^^^^",
+        ),
+        (
+            "roles.toml",
+            "[roles]\nr = { url = { x = [4, \"canary\"] } }\n",
+            "2 | r = { url = { x = […\n   |       ^^^",
+        ),
+        (
+            "roles.toml",
+            "providers.v.description = \"canary\"\n",
+            "1 | providers.v.description = …\n   | ^^^^^^^^^",
+        ),
+    ] {
+        let home = Home::new();
+        home.file(file, text);
+        let said = home.said(&home.load());
+        assert!(said.contains(shown), "{text}\n---\n{said}");
+        assert!(!said.contains("canary"), "{text}\n---\n{said}");
+    }
+}
+
+#[test]
+fn a_file_whose_name_is_no_text_is_told_of() {
+    use std::os::unix::ffi::OsStrExt as _;
+    let home = Home::new();
+    home.file("roles.d/a.toml", "[roles.a]\ncommand = [\"true\"]\n");
+    for name in [&b"\xff.toml"[..], b"\xff.toml~", b".\xff.toml"] {
+        let name = std::ffi::OsStr::from_bytes(name);
+        fs::write(
+            home.path("config/roles.d").join(name),
+            "[roles.b]\ncommand = [\"true\"]\n",
+        )
+        .unwrap();
+    }
+    let config = home.load();
+    let said = home.said(&config);
+    assert_eq!((config.roles.len(), config.problems.len()), (1, 1), "{said}");
+    assert!(
+        said.contains("E-CONFIG-READ") && said.contains("its name is not UTF-8 text"),
+        "{said}"
+    );
 }
 
 /// One slip of the finger anywhere in a file, and still nothing that is said about it holds a secret.

@@ -131,7 +131,7 @@ fn a_role_whose_policy_cannot_be_read_is_not_opened() {
        = more: hallpass help E-CONFIG-TYPE
        = fix: write it like this: record = true
 
-    error[E-CONFIG-TYPE]: `keep` in environment "prod" takes a length of time, a number and one of s, m, h, d, w, or "forever", and here is another text
+    error[E-CONFIG-TYPE]: `keep` in environment "prod" takes a length of time of one second or more, a number and one of s, m, h, d, w, or "forever", and here is another text
       --> ~/.config/hallpass/config.toml:3:8
        |
      3 | keep = "0s"
@@ -142,7 +142,7 @@ fn a_role_whose_policy_cannot_be_read_is_not_opened() {
     error[E-CONFIG-UNKNOWN-KEY]: unknown key `max_duraton` in environment "prod"
       --> ~/.config/hallpass/config.toml:4:1
        |
-     4 | max_duraton = "4h"
+     4 | max_duraton = …
        | ^^^^^^^^^^^ did you mean `max_duration`?
        = more: hallpass help E-CONFIG-UNKNOWN-KEY
        = fix: correct or remove the key, then: hallpass config check

@@ -251,10 +251,16 @@ fn similar_words(word: &str, names: &ProviderNames, before: &str, after: &str) -
     // Names are written in small letters, nearly all of them.
     let small = word.to_ascii_lowercase();
     let word = if names.lookup(&small).is_some() { &small } else { word };
-    suggest::nearest(word, names.words())
+    suggest::nearest(word, words_between(names, before, after))
         .into_iter()
         .map(|known| format!("{before}{known}{after}"))
         .collect()
+}
+
+/// Every word that may stand between the two: a login token is made in the colon style only.
+fn words_between<'n>(names: &'n ProviderNames, before: &str, after: &str) -> impl Iterator<Item = &'n str> {
+    let of_token = (before == "_" && after == ":").then(|| RDS_IAM.trim_matches(['_', ':']));
+    names.words().chain(of_token)
 }
 
 /// The word may be the beginning of a mistyped secret, so it is quoted only where a known one is a slip of the finger away.
@@ -265,8 +271,7 @@ fn unknown_word(word: &str, names: &ProviderNames, before: &str, after: &str) ->
             similar: vec!["_envs/NAME".to_owned(), "_envs/KIND/PATH#KEY".to_owned()],
         };
     }
-    let typo = names
-        .words()
+    let typo = words_between(names, before, after)
         .any(|known| strsim::damerau_levenshtein(&word.to_ascii_lowercase(), known) <= 2);
     let what = if typo {
         format!("`{before}{word}{after}` names no kind of provider and no configured one")
@@ -465,6 +470,9 @@ mod tests {
             ("_envs/", "_envs/NAME"),
             ("_envs:FOO", "_envs/NAME"),
             ("_VAULT:secret/x:y", "_vault:"),
+            ("_aws_iam_rd:app", "_aws_iam_rds:"),
+            ("_awsiamrds:app", "_aws_iam_rds:"),
+            ("_vlt:secret/x:y", "_vault:"),
             ("_envs/k8s/a/b/c#d", "_envs/k8s/NAMESPACE/SECRET#KEY"),
         ];
         for (text, right) in cases {

@@ -50,6 +50,8 @@ pub use template::{Encoding, Part, Template, TemplateError};
 use secrecy::{ExposeSecret, SecretSlice, SecretString};
 use zeroize::Zeroize;
 
+use crate::domain::address::password_of;
+
 /// The remark on a value that ends in a newline; `trim = true` in the field answers it.
 pub const ENDS_IN_NEWLINE: &str =
     "the value ends in a newline, which usually came from `echo`; trim = true takes it off";
@@ -90,6 +92,17 @@ const VARIABLE_LIMIT: usize = 128 * 1024 - 256;
 pub enum Unfit {
     NulByte,
     TooLong,
+}
+
+impl Unfit {
+    /// Why these bytes cannot be an environment variable, if they cannot.
+    pub fn of(bytes: &[u8]) -> Option<Self> {
+        if bytes.contains(&0) {
+            Some(Self::NulByte)
+        } else {
+            (bytes.len() > VARIABLE_LIMIT).then_some(Self::TooLong)
+        }
+    }
 }
 
 /// Bytes that a provider gave. Wiped when dropped; cannot be shown, compared, cloned or serialised.
@@ -146,12 +159,13 @@ impl SecretValue {
 
     /// Why it cannot be an environment variable, if it cannot.
     pub fn unfit_for_variable(&self) -> Option<Unfit> {
-        let bytes = self.expose();
-        if bytes.contains(&0) {
-            Some(Unfit::NulByte)
-        } else {
-            (bytes.len() > VARIABLE_LIMIT).then_some(Unfit::TooLong)
-        }
+        Unfit::of(self.expose())
+    }
+
+    /// The password in an address such as `postgres://user:password@host/db`, which a program may print by itself.
+    pub fn password_of_url(&self) -> Option<Self> {
+        let password = password_of(std::str::from_utf8(self.expose()).ok()?)?;
+        Some(Self::from_text(password.to_owned()))
     }
 
     /// What will surprise about the value, without saying what it is: it is empty, ends in a newline, is too short to be masked,
@@ -163,7 +177,11 @@ impl SecretValue {
         } else if bytes.ends_with(b"\n") {
             Some(ENDS_IN_NEWLINE)
         } else if !redactor::can_mask(bytes) {
-            Some("the value is shorter than 4 characters and cannot be masked on the screen")
+            Some(if bytes.len() < 4 {
+                "the value is shorter than 4 characters and cannot be masked on the screen"
+            } else {
+                "the value has fewer than 4 characters beside blanks and line ends, and cannot be masked on the screen"
+            })
         } else if COMMON_WORDS
             .iter()
             .any(|word| bytes.trim_ascii().eq_ignore_ascii_case(word.as_bytes()))

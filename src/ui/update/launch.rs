@@ -10,7 +10,7 @@ use crate::ui::effects::Effect;
 use crate::ui::layout;
 use crate::ui::message::Opened;
 use crate::ui::model::{Dialog, LeaseState, Model, News, Opening, RowOf, Screen, Tab, TabLease, TabState};
-use crate::ui::rows::{is_prod, kind_of, label};
+use crate::ui::rows::{is_prod, label};
 
 /// Starts opening a role. `behind` leaves the list in front when the session is there.
 pub(super) fn open_role(model: &mut Model, name: &str, behind: bool) -> Vec<Effect> {
@@ -133,7 +133,7 @@ fn new_tab(model: &Model, request: Request, opened: Opened) -> Tab {
         prod: is_prod(env),
         access: role.and_then(|role| role.access_mode.clone()).unwrap_or_default(),
         program: if opened.program.is_empty() {
-            role.map(kind_of).unwrap_or_default()
+            role.map_or_else(String::new, |role| role.kind().to_owned())
         } else {
             opened.program
         },

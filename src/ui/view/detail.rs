@@ -250,7 +250,7 @@ fn field_lines(
 /// The words of the columns SOURCE and REFERENCE.
 fn source_words(field: &Field, known: Option<&FieldStatus>) -> (String, String) {
     match &field.source {
-        Source::Plain(_) if field.masked => ("plain".to_owned(), "(given as text, not shown)".to_owned()),
+        _ if field.masked && !field.source.is_secret() => ("plain".to_owned(), "(given as text, not shown)".to_owned()),
         Source::Plain(value) => ("plain".to_owned(), value.clone()),
         Source::Secret(reference) => (
             provider_word(reference),

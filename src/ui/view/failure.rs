@@ -113,16 +113,13 @@ fn problem_lines(model: &Model, problem: &Problem, width: usize, first: bool, li
             theme::QUIET,
             lines,
         );
-        if let Some(snippet) = &problem.snippet {
+        if let (Some(snippet), Some((indent, underline))) = (&problem.snippet, problem.underline()) {
             lines.push(Line::raw(format!(
                 "     {}",
                 text::cut(&snippet.line, width.saturating_sub(6))
             )));
-            let indent = " ".repeat(at.column.saturating_sub(1) + 5);
-            lines.push(Line::styled(
-                format!("{indent}{}", "^".repeat(snippet.width.max(1))),
-                theme::FAIL,
-            ));
+            let indent = " ".repeat(indent + 5);
+            lines.push(Line::styled(format!("{indent}{}", "^".repeat(underline)), theme::FAIL));
         }
     }
     if let Some(note) = &problem.note {
