@@ -23,8 +23,6 @@ use crate::launch;
 use crate::providers::patience::{self, in_words};
 use crate::providers::{Inspected, Lane, Providers, World, climb};
 
-/// How long the answer about one secret may take.
-const QUESTION: Duration = Duration::from_secs(3);
 /// A probe that is not older is not made again for a role.
 const FRESH: Duration = Duration::from_secs(10);
 
@@ -201,7 +199,7 @@ impl Checker<'_> {
     pub async fn provider(&self, name: &str) -> ProviderStatus {
         let lane = self.providers.lane(name);
         let mut last = lane.probed.lock().await;
-        let status = self.probe(name, &lane).await;
+        let status = self.probe(name, &lane, None).await;
         *last = Some((tokio::time::Instant::now(), status.clone()));
         status
     }
@@ -264,7 +262,7 @@ impl Checker<'_> {
         limit: Option<Limit>,
     ) -> (ProviderStatus, Vec<(SecretId, Answer)>) {
         let follower = Arc::new(climb::Follower::default());
-        let status = match within(limit, follower.follow(self.recent(name))).await {
+        let status = match within(limit, follower.follow(self.recent(name, limit))).await {
             Ok(status) => status,
             Err(limit) => self.unprobed(name, out_of_time(name, limit).steps(follower.stages())),
         };
@@ -286,23 +284,23 @@ impl Checker<'_> {
     }
 
     /// How the provider is, as a probe found that is under way or was made just now.
-    async fn recent(&self, name: &str) -> ProviderStatus {
+    async fn recent(&self, name: &str, limit: Option<Limit>) -> ProviderStatus {
         let lane = self.providers.lane(name);
         let mut last = lane.probed.lock().await;
         if let Some((_, status)) = last.as_ref().filter(|(at, _)| at.elapsed() < FRESH) {
             return status.clone();
         }
-        let status = self.probe(name, &lane).await;
+        let status = self.probe(name, &lane, limit).await;
         *last = Some((tokio::time::Instant::now(), status.clone()));
         status
     }
 
-    async fn probe(&self, name: &str, lane: &Lane) -> ProviderStatus {
+    async fn probe(&self, name: &str, lane: &Lane, limit: Option<Limit>) -> ProviderStatus {
         let _place = lane.place().await;
         let started = Instant::now();
         let probed = match self.providers.get(name) {
             Err(problem) => Err(problem),
-            Ok(provider) => climb::probe(name, &*provider, &self.named_of(name)).await,
+            Ok(provider) => climb::probe(name, &*provider, &self.named_of(name), limit.map(|limit| limit.whole)).await,
         };
         // A new look: what was not answered before may be now.
         lane.answered(true);
@@ -384,16 +382,21 @@ impl Checker<'_> {
         limit: Option<Limit>,
         question: impl Future<Output = Result<T, Problem>>,
     ) -> (Result<T, Problem>, u64) {
+        let own = self
+            .providers
+            .get(name)
+            .map_or(Duration::ZERO, |provider| provider.limit());
+        let asked = limit.map(|limit| limit.whole);
         let ask = async {
             let _place = lane.place().await;
             let started = Instant::now();
             if lane.is_silent() {
-                return (Err(too_slow(name)), 0);
+                return (Err(too_slow(name, own, asked)), 0);
             }
-            let until = tokio::time::Instant::now() + QUESTION;
+            let until = tokio::time::Instant::now() + climb::step(own, asked);
             let answered = patience::until(until, question).await;
             lane.answered(answered.is_some());
-            let result = answered.unwrap_or_else(|| Err(too_slow(name)));
+            let result = answered.unwrap_or_else(|| Err(too_slow(name, own, asked)));
             (result, millis(started))
         };
         match within(limit, ask).await {
@@ -445,12 +448,18 @@ fn millis(started: Instant) -> u64 {
     u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX)
 }
 
-fn too_slow(provider: &str) -> Problem {
-    let what = format!("provider `{provider}` gave no answer within {}", in_words(QUESTION));
-    Problem::new(&catalogue::NET_TIMEOUT, what).fixes(vec![
-        format!("hallpass provider test {provider}   (which step takes how long)"),
-        "a launch waits longer than a check: open the role all the same".to_owned(),
-    ])
+/// The provider itself was well just now.
+fn too_slow(provider: &str, own: Duration, asked: Option<Duration>) -> Problem {
+    let limit = in_words(climb::step(own, asked));
+    let what = format!("provider `{provider}` gave no answer within {limit}");
+    let mut fixes = vec![format!(
+        "hallpass provider test {provider}   (which step takes how long)"
+    )];
+    fixes.extend(climb::more_time(provider, own, asked));
+    fixes.push("a launch waits longer than a check: open the role all the same".to_owned());
+    Problem::new(&catalogue::NET_TIMEOUT, what)
+        .causes(climb::SLOW.map(str::to_owned).to_vec())
+        .fixes(fixes)
 }
 
 fn out_of_time(provider: &str, limit: Duration) -> Problem {
@@ -458,7 +467,10 @@ fn out_of_time(provider: &str, limit: Duration) -> Problem {
         "the whole check may take {}, and provider `{provider}` had not answered by then",
         in_words(limit)
     );
-    Problem::new(&catalogue::NET_TIMEOUT, what).fixes(vec!["give it longer: --timeout 30s".to_owned()])
+    Problem::new(&catalogue::NET_TIMEOUT, what).fixes(vec![format!(
+        "give it longer: --timeout {}s",
+        (limit.as_secs() * 2).max(30)
+    )])
 }
 
 /// The providers of a role's fields; a name may stand twice.

@@ -9,7 +9,7 @@ use futures::future::join_all;
 use super::{Checker, Limit, field};
 use crate::domain::problem::Problem;
 use crate::domain::role::{Field, RdsIam, Role, Source};
-use crate::domain::status::FieldStatus;
+use crate::domain::status::{FieldStatus, State};
 use crate::launch;
 use crate::providers::DatabaseLogin;
 
@@ -94,16 +94,24 @@ impl Checker<'_> {
                 Some(problem) if login.role_arn.is_none() => Err(problem.clone()),
                 _ => Ok(login),
             });
+            let mut stands_in = false;
             let (made, ms) = match login {
                 Err(problem) => (Err(problem), 0),
                 Ok(login) => {
+                    stands_in = login.host == STAND_IN;
                     let make = async { self.providers.get(provider)?.database_token(&login).await };
                     self.ask(provider, lane, limit, make).await
                 }
             };
             let mut status = field::untroubled(field);
             match made {
-                Ok(_) => status.latency_ms = Some(ms),
+                Ok(token) => {
+                    status.latency_ms = Some(ms);
+                    status.warning = token.warning.filter(|_| !stands_in);
+                    if status.warning.is_some() {
+                        status.state = State::Warn;
+                    }
+                }
                 Err(problem) => field::fail(&mut status, problem, role, field),
             }
             ((role.name.as_str(), field.name.as_str()), status)

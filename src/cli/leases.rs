@@ -24,8 +24,11 @@ pub(super) fn settle(quiet: bool) {
     }
 }
 
-/// None for one that is over anyway.
+/// None for one that is over anyway, or that the provider no longer knows.
 fn not_given_back(lease: &Lease, problem: &Problem, now: Timestamp) -> Option<String> {
+    if problem.code == &catalogue::VAULT_LEASE_ENDED {
+        return None;
+    }
     let left = lease.left(now);
     let end = clock(lease.expires, &TimeZone::system());
     let path = lease.path();
@@ -173,5 +176,10 @@ mod tests {
         let down = words(&catalogue::NET_REFUSED, 50).unwrap();
         assert!(down.contains("tries again") && down.contains("in 50 s"), "{down}");
         assert_eq!(words(&catalogue::NET_REFUSED, 0), None);
+        assert_eq!(
+            words(&catalogue::VAULT_LEASE_ENDED, 2500),
+            None,
+            "nothing is left to try"
+        );
     }
 }

@@ -35,7 +35,12 @@ pub(super) async fn add(
                     None => Err(too_slow(&provider, limit)),
                 },
             };
-            (field, made.and_then(|fetched| value(&fetched, started.elapsed())))
+            let warning = made.as_ref().ok().and_then(|fetched| fetched.warning.clone());
+            (
+                field,
+                warning,
+                made.and_then(|fetched| value(&fetched, started.elapsed())),
+            )
         }
     };
     let tokens = role.fields.iter().filter_map(|field| match &field.source {
@@ -43,7 +48,10 @@ pub(super) async fn add(
         _ => None,
     });
     let mut problems = Vec::new();
-    for (field, made) in join_all(tokens).await {
+    for (field, warning, made) in join_all(tokens).await {
+        built
+            .warnings
+            .extend(warning.map(|warning| format!("{}: {warning}", field.name)));
         let made = made.and_then(|value| fit(&field, value));
         if let Err(mut problem) = made.and_then(|value| environment::insert(&field, value, built)) {
             problem.what = format!("{}, for {}", problem.what, field.name);

@@ -187,6 +187,10 @@ impl Provider for Aws {
         }
     }
 
+    fn limit(&self) -> Duration {
+        self.settings.limit
+    }
+
     async fn probe(&self) -> ProviderStatus {
         self.probe_for(&[]).await
     }
@@ -220,7 +224,11 @@ impl Provider for Aws {
     async fn database_token(&self, login: &DatabaseLogin) -> Result<Fetched, Problem> {
         let region = rds::region(login, self.settings.region.as_deref())?;
         let credentials = self.credentials(login.role_arn.as_deref(), &region).await?;
-        rds::token(login, &region, &credentials, jiff::Timestamp::now())
+        let token = rds::token(login, &region, &credentials, jiff::Timestamp::now())?;
+        Ok(Fetched {
+            warning: rds::misplaced(login, &region, &self.name),
+            ..token
+        })
     }
 
     /// In the login's own region: another part of AWS, China's for one, does not know it.

@@ -14,6 +14,7 @@ mod server;
 mod settings;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use reqwest::Proxy;
@@ -157,6 +158,10 @@ impl Azure {
 impl Provider for Azure {
     fn endpoint(&self) -> String {
         self.address()
+    }
+
+    fn limit(&self) -> Duration {
+        self.settings.limit
     }
 
     async fn probe(&self) -> ProviderStatus {

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep_until};
 
-use super::{Provider, patience};
+use super::patience::in_words;
+use super::{DEFAULT_LIMIT, Provider, patience};
 use crate::domain::address::is_in_the_clear;
 use crate::domain::catalogue;
 use crate::domain::problem::Problem;
@@ -20,14 +21,49 @@ struct Limits {
     whole: Duration,
 }
 
-/// One rung of the ladder takes no longer than this.
-pub(super) const RUNG_LIMIT: Duration = Duration::from_secs(3);
+/// One step of a check takes no longer than this where nobody gives it longer: a rung of the ladder, the question about one secret.
+const STEP: Duration = Duration::from_secs(3);
+/// And a whole ladder no longer than this.
+const WHOLE: Duration = Duration::from_secs(10);
+/// A step asks the server so many questions at most, one after the other; each of them has the provider's own limit.
+const QUESTIONS: u32 = 3;
 
-const LIMITS: Limits = Limits {
-    rung: RUNG_LIMIT,
-    grace: Duration::from_millis(150),
-    whole: Duration::from_secs(10),
-};
+/// What the causes of silence are where the connection stands.
+pub const SLOW: [&str; 2] = [
+    "the server accepts connections and is slow or overloaded",
+    "something in between takes the connection and does not pass it on",
+];
+
+/// How long one step of a check may take. `own` is what the provider's settings let one answer take, `asked` what the person gives the whole
+/// check.
+pub fn step(own: Duration, asked: Option<Duration>) -> Duration {
+    let given = (own > DEFAULT_LIMIT).then(|| own * QUESTIONS);
+    asked.or(given).unwrap_or(STEP).max(STEP)
+}
+
+/// What gives a provider that is slow to answer more time: for good, and for one check.
+pub fn more_time(provider: &str, own: Duration, asked: Option<Duration>) -> Vec<String> {
+    let longer = |known: Duration| in_words(Duration::from_secs(known.as_secs() + 1) * 2).replace(' ', "");
+    vec![
+        format!(
+            "timeout = \"{}\"   in [providers.{provider}] (now {})",
+            longer(own.max(DEFAULT_LIMIT)),
+            in_words(own)
+        ),
+        format!("hallpass check --timeout {}", asked.map_or("30s".to_owned(), longer)),
+    ]
+}
+
+impl Limits {
+    fn of(own: Duration, asked: Option<Duration>) -> Self {
+        let rung = step(own, asked);
+        Self {
+            rung,
+            grace: Duration::from_millis(150),
+            whole: if rung == STEP { WHOLE } else { WHOLE.max(rung * 2) },
+        }
+    }
+}
 
 tokio::task_local! {
     static CLIMB: Arc<Climb>;
@@ -77,6 +113,13 @@ pub(super) fn reached(stages: &[Stage]) {
     });
 }
 
+/// How long a rung may take; outside a probe under watch, where it is only climbed to see where it ends, as long as where nobody gives it
+/// longer.
+#[cfg(any(feature = "net", test))]
+pub(super) fn rung_limit() -> Duration {
+    CLIMB.try_with(|climb| climb.limits.rung).unwrap_or(STEP)
+}
+
 /// What is left of this rung's time; none outside a probe under watch.
 #[cfg(any(feature = "net", test))]
 pub(super) fn left() -> Option<Duration> {
@@ -105,10 +148,17 @@ impl Climb {
     }
 }
 
-/// Probes a provider; a problem with the rungs as far as they were climbed if one of them takes longer than 3 s, or all longer than 10 s.
-/// `secrets` are those that roles name.
-pub async fn probe(name: &str, provider: &dyn Provider, secrets: &[&SecretId]) -> Result<ProviderStatus, Problem> {
-    probe_within(name, provider, secrets, LIMITS).await
+/// Probes a provider; a problem with the rungs as far as they were climbed if one of them takes longer than [`step`] lets it: 3 s, and 10 s
+/// for all, unless somebody gives them longer. `secrets` are those that roles name; `asked` is what the person gives the whole check.
+pub async fn probe(
+    name: &str,
+    provider: &dyn Provider,
+    secrets: &[&SecretId],
+    asked: Option<Duration>,
+) -> Result<ProviderStatus, Problem> {
+    let own = provider.limit();
+    let probed = probe_within(name, provider, secrets, Limits::of(own, asked)).await;
+    probed.map_err(|problem| problem.fixes(more_time(name, own, asked)))
 }
 
 async fn probe_within(
@@ -162,11 +212,17 @@ fn stuck(name: &str, climb: &Climb, limit: Duration) -> Problem {
     let stages = climb.stages();
     let rung = stages.iter().find(|stage| stage.state == State::Fail);
     let at = rung.map_or_else(String::new, |stage| format!(" at the step `{}`", stage.name));
-    let what = format!(
-        "provider `{name}` gave no answer within {}{at}",
-        patience::in_words(limit)
-    );
-    Problem::new(&catalogue::NET_TIMEOUT, what).steps(stages)
+    let what = format!("provider `{name}` gave no answer within {}{at}", in_words(limit));
+    let problem = Problem::new(&catalogue::NET_TIMEOUT, what);
+    let connected = stages
+        .iter()
+        .any(|stage| stage.name == "tcp" && stage.state == State::Ok);
+    let problem = if connected {
+        problem.causes(SLOW.map(str::to_owned).to_vec())
+    } else {
+        problem
+    };
+    problem.steps(stages)
 }
 
 #[cfg(test)]
@@ -235,6 +291,36 @@ mod tests {
         );
         let states: Vec<&str> = problem.steps.iter().map(|stage| stage.state.word()).collect();
         assert_eq!(states, ["ok", "ok", "ok", "fail", "skipped", "skipped"]);
+        assert_eq!(problem.causes, SLOW, "the server accepted the connection");
+        let problem = climbed(&[1, 1, 60_000]).await.unwrap_err();
+        assert!(
+            problem.causes.iter().any(|cause| cause.contains("firewall")),
+            "nobody did"
+        );
+    }
+
+    #[test]
+    fn a_step_takes_as_long_as_somebody_gives_it() {
+        let seconds = Duration::from_secs;
+        assert_eq!(step(seconds(5), None), seconds(3));
+        assert_eq!(step(seconds(1), None), seconds(3), "the provider itself ends sooner");
+        assert!(step(seconds(8), None) >= seconds(8));
+        assert_eq!(step(seconds(5), Some(seconds(30))), seconds(30));
+        assert!(
+            Limits::of(seconds(8), None).whole >= seconds(24),
+            "several steps are slow"
+        );
+        assert_eq!(
+            more_time("eu", seconds(5), None),
+            [
+                "timeout = \"12s\"   in [providers.eu] (now 5 s)",
+                "hallpass check --timeout 30s"
+            ]
+        );
+        assert_eq!(
+            more_time("eu", seconds(2), Some(seconds(30)))[1],
+            "hallpass check --timeout 62s"
+        );
     }
 
     #[tokio::test]

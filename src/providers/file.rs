@@ -17,6 +17,14 @@ const LARGEST: usize = 4 * 1024 * 1024;
 /// How long whoever writes into a pipe (`<(command)` of a shell) may take: threads that others need wait for it.
 const PIPE_LIMIT: Duration = Duration::from_secs(2);
 
+/// Why a file cannot be read, for a person.
+pub(super) fn why(error: &Error) -> String {
+    match error.kind() {
+        ErrorKind::NotFound => "no such file".to_owned(),
+        kind => kind.to_string(),
+    }
+}
+
 /// The content of a file or a pipe. Anything else, a larger file and a pipe that stays open are errors.
 pub(super) fn read(path: &Path) -> Result<Zeroizing<Vec<u8>>, Error> {
     let flags = rustix::fs::OFlags::NONBLOCK.bits().cast_signed();

@@ -12,6 +12,7 @@ mod subject;
 mod web;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use reqwest::Url;
@@ -118,7 +119,7 @@ impl Gcp {
         let accessed: Accessed = parse(&reply.answer).ok_or_else(|| reply.upstream(Purpose::Read))?;
         match accessed.payload.value() {
             Ok(value) => Ok((Payload::Text(value), last_part(&accessed.name).to_owned())),
-            Err(Damaged::NotBase64) => Err(reply.upstream(Purpose::Read)),
+            Err(Damaged::Missing | Damaged::NotBase64) => Err(reply.upstream(Purpose::Read)),
             Err(Damaged::Checksum) => {
                 let what = format!("the content of {} is not what its checksum says", resource.version());
                 Err(reply.at(Problem::new(&catalogue::GCP_CHECKSUM, what), Purpose::Read))
@@ -249,6 +250,10 @@ impl Provider for Gcp {
             Some(project) => format!("{endpoint}, project {project}"),
             None => endpoint,
         }
+    }
+
+    fn limit(&self) -> Duration {
+        self.settings.limit
     }
 
     async fn probe(&self) -> ProviderStatus {

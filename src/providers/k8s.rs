@@ -14,6 +14,7 @@ mod plugin;
 mod settings;
 
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use async_trait::async_trait;
 
@@ -206,6 +207,10 @@ impl Provider for Kubernetes {
             Some(context) => format!("context {context}"),
             None => "the kubeconfig's current context".to_owned(),
         })
+    }
+
+    fn limit(&self) -> Duration {
+        self.settings.limit
     }
 
     async fn probe(&self) -> ProviderStatus {

@@ -51,6 +51,8 @@ enum Order {
     Renewed(Key, Result<Lease, Problem>),
     Revoked(Key, Result<(), Problem>),
     Sweep(Arc<Registry>, Option<Work>),
+    /// Nobody waits for what earlier runs left any more.
+    EndSweeps,
     Leave(Arc<Registry>, String, Work),
 }
 
@@ -190,6 +192,14 @@ pub fn listen(listener: impl Fn(News) + Send + Sync + 'static) {
     *lock(&SHARED.listener) = Some(Box::new(listener));
 }
 
+/// Writes a lease down as a run that was killed has it written down.
+#[cfg(all(test, feature = "vault"))]
+pub(super) fn left_behind(providers: &Providers, lease: &Lease, endpoint: String) {
+    let mut journal = Journal::default();
+    let written = journal.enter(&folder(&providers.registry), Entry::of(lease, endpoint));
+    assert!(written.is_ok());
+}
+
 /// Gives back, in the background, what earlier runs left that were killed. Returns at once.
 pub fn sweep(providers: &Providers) {
     let registry = &providers.registry;
@@ -210,8 +220,8 @@ pub(super) fn logged_in(registry: Arc<Registry>, provider: &str) {
     }
 }
 
-/// Ends, in the background, the logins that this process has made for itself: to be called when nothing is asked any more. Returns at
-/// once.
+/// Ends, in the background, the logins that this process has made for itself, as soon as what earlier runs left is given back with them:
+/// to be called when nothing else is asked any more. Returns at once.
 pub fn leave() {
     for (provider, registry) in std::mem::take(&mut *lock(&SHARED.logins)) {
         let work = Work::new(|counts| &mut counts.leaving);
@@ -236,6 +246,9 @@ pub fn settle(limit: Duration) -> Vec<(Lease, Problem)> {
     };
     wait(limit, |counts| counts.making + counts.revoking > 0);
     wait(SWEEP_PATIENCE, |counts| counts.sweeping > 0);
+    if lock(&SHARED.counts).leaving > 0 || !lock(&SHARED.logins).is_empty() {
+        send(Order::EndSweeps);
+    }
     leave();
     wait(LEAVE_PATIENCE, |counts| counts.leaving > 0);
     std::mem::take(&mut *lock(&SHARED.owed)).into_values().collect()

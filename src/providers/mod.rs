@@ -38,6 +38,7 @@ mod vault;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
@@ -57,6 +58,9 @@ pub(crate) use net::proxy::{PROXIES, is_socks, is_spared};
 pub use registry::Providers;
 use registry::Registry;
 
+/// How long an answer of a server may take where no `timeout` says otherwise.
+const DEFAULT_LIMIT: Duration = Duration::from_secs(5);
+
 /// The rungs of a probe's ladder, in order.
 const RUNGS: [&str; 6] = ["config", "dns", "tcp", "tls", "login", "read"];
 
@@ -71,6 +75,8 @@ pub struct Fetched {
     pub expires: Option<Timestamp>,
     /// What is given back when this is dropped.
     pub lease: Option<Held>,
+    /// What the person should know of it.
+    pub warning: Option<String>,
 }
 
 impl Fetched {
@@ -82,6 +88,7 @@ impl Fetched {
             changed: None,
             expires: None,
             lease: None,
+            warning: None,
         }
     }
 }
@@ -111,6 +118,11 @@ pub struct Inspected {
 pub trait Provider: Send + Sync {
     /// Where it is, as a person would say it. Never a credential.
     fn endpoint(&self) -> String;
+
+    /// How long one answer may take, by its settings.
+    fn limit(&self) -> Duration {
+        DEFAULT_LIMIT
+    }
 
     /// Climbs config → dns → tcp → tls → login → read and stops where it fails. Reads no secret value.
     async fn probe(&self) -> ProviderStatus;

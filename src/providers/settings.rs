@@ -4,13 +4,11 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
+pub(super) use super::DEFAULT_LIMIT;
 use super::net::tls::Pem;
 use super::{ProviderConfig, Setting, World};
 use crate::domain::catalogue;
 use crate::domain::problem::Problem;
-
-/// How long an answer of a server may take where no `timeout` says otherwise.
-pub(super) const DEFAULT_LIMIT: Duration = Duration::from_secs(5);
 
 /// A table of settings and where it stands, for messages.
 pub(super) struct Settings<'a> {
@@ -92,7 +90,13 @@ impl<'a> Settings<'a> {
     /// The problem of a setting that does not fit.
     pub(super) fn wrong(&self, key: &str, why: &str) -> Problem {
         let what = format!("providers.{}.{}{key} {why}", self.config.name, self.prefix);
-        let problem = Problem::new(&catalogue::CONFIG_TYPE, what);
+        // What only the provider itself sees is well for `config check`.
+        let fix = format!(
+            "correct {}{key} in [providers.{name}], then: hallpass provider test {name}",
+            self.prefix,
+            name = self.config.name
+        );
+        let problem = Problem::new(&catalogue::CONFIG_TYPE, what).fixes(vec![fix]);
         match &self.config.at {
             Some(at) => problem.at(at.clone()),
             None => problem,

@@ -25,6 +25,7 @@ mod wrapping;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
@@ -264,6 +265,10 @@ impl Provider for Vault {
             Some(namespace) => format!("{}, namespace {namespace}", self.settings.address),
             None => self.settings.address.clone(),
         }
+    }
+
+    fn limit(&self) -> Duration {
+        self.settings.limit
     }
 
     async fn probe(&self) -> ProviderStatus {

@@ -280,7 +280,7 @@ fn providers_and_paths() {
     has_keys(named(&document["providers"], "vault"), &["kind", "endpoint", "state"]);
     let document = json(&sandbox, &["paths", "--json"], 0);
     has_keys(&document, &["cache", "runtime", "store", "store_key", "files"]);
-    for folder in ["config", "data", "state"] {
+    for folder in ["config", "data", "state", "state/recordings"] {
         let expected = sandbox.home().join(folder).display().to_string();
         assert!(
             document.to_string().contains(&expected),

@@ -854,6 +854,35 @@ fn an_approle_that_may_not_revoke() {
     fixture.says_once("cannot be taken back by this login");
 }
 
+/// A start that ends its own login takes no lease of another's for ended.
+#[test]
+fn what_another_token_made_outlives_a_login_that_ends() {
+    let mut fixture = Fixture::new(&POSTGRES);
+    fixture.sandbox.set("VAULT_TOKEN", &fixture.token(""));
+    for _ in 0..3 {
+        fixture.exec("reader", "true").expect_code(0);
+    }
+    assert_eq!((fixture.users().len(), fixture.journals().len()), (3, 3));
+
+    let (role, role_id, secret_id) = servers().approle(&json!({}));
+    let policy = fixture.policy("");
+    let policies = json!({ "token_policies": policy });
+    servers().vault("POST", &format!("auth/approle/role/{role}"), &policies);
+    fixture.sandbox.unset("VAULT_TOKEN");
+    fixture.sandbox.set("VAULT_APP_ROLE_ID", &role_id);
+    fixture.sandbox.set("VAULT_APP_ROLE_SECRET_ID", &secret_id);
+    for _ in 0..4 {
+        let next = fixture.sandbox.run(&["exec", "plain", "--", "true"]).expect_code(0);
+        assert!(!next.stderr.contains("E-VAULT-LEASE-ENDED"), "{}", next.stderr);
+        assert_eq!((fixture.users().len(), fixture.journals().len()), (3, 3));
+    }
+
+    fixture.sandbox.unset("VAULT_APP_ROLE_ID");
+    fixture.sandbox.unset("VAULT_APP_ROLE_SECRET_ID");
+    fixture.sandbox.set("VAULT_TOKEN", &servers().vault_token);
+    fixture.next_starts_clean();
+}
+
 /// The token still works.
 #[track_caller]
 fn alive(token: &str) {

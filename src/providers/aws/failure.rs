@@ -22,12 +22,9 @@ const KEY: [&str; 5] = [
     "MissingAuthenticationToken",
     "MissingAuthenticationTokenException",
 ];
-const EXPIRED: [&str; 4] = [
-    "ExpiredTokenException",
-    "ExpiredToken",
-    "TokenRefreshRequired",
-    "RequestExpired",
-];
+const EXPIRED: [&str; 3] = ["ExpiredTokenException", "ExpiredToken", "TokenRefreshRequired"];
+/// The time that the request says it was made at is too far from the service's own.
+const CLOCK: [&str; 2] = ["RequestTimeTooSkewed", "RequestExpired"];
 const SIGNATURE: [&str; 4] = [
     "SignatureDoesNotMatch",
     "InvalidSignatureException",
@@ -99,8 +96,7 @@ impl Refusal {
 
     fn is_of_clock(&self) -> bool {
         let expired = ["Signature expired", "Signature not yet current"];
-        self.is(&["RequestTimeTooSkewed"])
-            || (self.is(&SIGNATURE) && expired.iter().any(|words| self.message.contains(words)))
+        self.is(&CLOCK) || (self.is(&SIGNATURE) && expired.iter().any(|words| self.message.contains(words)))
     }
 }
 
@@ -228,6 +224,9 @@ impl Aws {
         if refusal.is_throttle() {
             return self.throttled(LINE, &refusal);
         }
+        if refusal.status >= 500 {
+            return at_login(self.unexpected(LINE, &refusal));
+        }
         let what = format!("role {} was not given for the web identity token", role.arn);
         let problem = at_login(Problem::new(&catalogue::AWS_WEB_IDENTITY, what))
             .note(note(LINE, &refusal))
@@ -250,5 +249,51 @@ pub(super) fn note(line: &str, refusal: &Refusal) -> String {
         (code, 0) => format!("{line} → {code}"),
         ("", status) => format!("{line} → HTTP {status}"),
         (code, status) => format!("{line} → {code} (HTTP {status})"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::reference::ProviderKind;
+    use crate::providers::{ProviderConfig, World};
+
+    fn aws() -> Aws {
+        let config = ProviderConfig::of("aws", ProviderKind::Aws, &[]);
+        super::super::new(&config, &World::of(&[])).ok().unwrap()
+    }
+
+    fn refusal(code: &str, status: u16) -> Refusal {
+        Refusal {
+            code: code.to_owned(),
+            status,
+            message: String::new(),
+        }
+    }
+
+    #[test]
+    fn a_request_that_expired_is_a_matter_of_the_clock() {
+        let code = |code| {
+            let problem = aws().login_refused(&refusal(code, 400), "profile work", "AKID", "GetSecretValue");
+            problem.unwrap().code.id
+        };
+        assert_eq!(code("RequestExpired"), "E-AWS-CLOCK");
+        assert_eq!(code("ExpiredToken"), "E-AWS-TOKEN-EXPIRED");
+    }
+
+    #[tokio::test]
+    async fn a_failure_of_sts_is_none_of_the_web_identity() {
+        let role = Role {
+            arn: "arn:aws:iam::123456789012:role/app".to_owned(),
+            session_name: "hallpass".to_owned(),
+            external_id: None,
+        };
+        let aws = aws();
+        let code = async |status| {
+            let failure = Failure::Refused(refusal("InternalFailure", status));
+            aws.not_identified(failure, &role, "/token", "eu-west-1").await.code.id
+        };
+        assert_eq!(code(500).await, "E-PROVIDER-UPSTREAM");
+        assert_eq!(code(400).await, "E-AWS-WEB-IDENTITY");
     }
 }

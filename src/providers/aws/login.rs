@@ -121,7 +121,14 @@ impl Aws {
                         "none of these says one: the reference (only an ARN can), region in [providers.{}], AWS_REGION, profile `{profile}`",
                         self.name
                     )])
-                    .fix(format!("region = \"eu-west-1\"   in [providers.{}]", self.name)))
+                    .fixes(vec![
+                        format!("region = \"eu-west-1\"   in [providers.{}]", self.name),
+                        "export AWS_REGION=eu-west-1".to_owned(),
+                        match profile {
+                            "default" => "aws configure set region eu-west-1".to_owned(),
+                            profile => format!("aws configure set region eu-west-1 --profile {profile}"),
+                        },
+                    ]))
             }
         }
     }
@@ -283,7 +290,8 @@ impl Aws {
         };
         // Read at every login: Kubernetes writes a new one before the old one ends.
         let path = crate::providers::settings::path(token_file, &self.world);
-        let token = crate::providers::file::read_text(&path).map_err(|error| unreadable(&error.kind().to_string()))?;
+        let token = crate::providers::file::read_text(&path)
+            .map_err(|error| unreadable(&crate::providers::file::why(&error)))?;
         let token = token.expose_secret();
         if token.trim().is_empty() {
             return Err(unreadable("the file is empty"));

@@ -41,7 +41,7 @@ pub(super) async fn of_container(
         Some(Authorization::Given(token)) => Some(token.clone()),
         Some(Authorization::File(file)) => {
             let text = file::read_text(&path(file, &aws.world))
-                .map_err(|error| failed(&format!("the token's file cannot be read: {}", error.kind())))?;
+                .map_err(|error| failed(&format!("the token's file cannot be read: {}", file::why(&error))))?;
             Some(text)
         }
     };
@@ -75,6 +75,10 @@ pub(super) async fn of_machine(aws: &Aws) -> Result<Credentials, Problem> {
         let what = format!("the machine's metadata service gave no credentials: {why}");
         at_login(Problem::new(&catalogue::AWS_NOCRED, what))
             .cause("this is no machine of AWS, or no role is attached to it, or a container is too many hops away (hop limit 1)")
+            .fixes(vec![
+                "curl -X PUT -H 'X-aws-ec2-metadata-token-ttl-seconds: 60' http://169.254.169.254/latest/api/token   (whether it answers here)".to_owned(),
+                format!("elsewhere: take imds = true out of [providers.{}], then: aws configure sso", aws.name),
+            ])
     };
     let six = aws
         .world

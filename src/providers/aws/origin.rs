@@ -383,6 +383,14 @@ fn nothing(settings: &AwsSettings, profiles: &Profiles) -> Problem {
         "looked for, in this order: AWS_ACCESS_KEY_ID with AWS_SECRET_ACCESS_KEY; profile `{name}` in ~/.aws/config and ~/.aws/credentials; \
          AWS_WEB_IDENTITY_TOKEN_FILE with AWS_ROLE_ARN; a container's endpoint; the metadata service was not asked ({machine})"
     )])
+    .fixes(vec![
+        "aws configure sso   (or: export AWS_PROFILE=NAME)".to_owned(),
+        if settings.imds {
+            "unset AWS_EC2_METADATA_DISABLED   where the machine's own role is meant".to_owned()
+        } else {
+            "imds = true in the provider's configuration, on a machine whose own role is meant".to_owned()
+        },
+    ])
 }
 
 fn is_true(text: Option<&str>) -> bool {

@@ -37,6 +37,24 @@ pub(super) fn region(login: &DatabaseLogin, configured: Option<&str>) -> Result<
         })
 }
 
+/// What is to be said where the name that AWS gave the host is one of another region: the database takes no token but that of its own.
+pub(super) fn misplaced(login: &DatabaseLogin, region: &str, provider: &str) -> Option<String> {
+    let own = region_in(&login.host).filter(|own| !own.eq_ignore_ascii_case(region))?;
+    let (said, fix) = match login.region {
+        Some(_) => (
+            "region in the field".to_owned(),
+            format!("correct it: region = \"{own}\""),
+        ),
+        None => (
+            format!("region in [providers.{provider}]"),
+            format!("region = \"{own}\" in the field"),
+        ),
+    };
+    Some(format!(
+        "signed for {region} ({said}), and the database is in {own} by its name: it will refuse the token ({fix})"
+    ))
+}
+
 /// `orders.abc123.eu-west-1.rds.amazonaws.com`, and in China also `orders.abc123.rds.cn-north-1.amazonaws.com.cn`.
 /// A host in no domain of AWS is somebody's own name for a database, and says nothing of its region.
 fn region_in(host: &str) -> Option<&str> {
@@ -179,6 +197,16 @@ mod tests {
         assert_eq!(region(&wanted, Some("eu-west-2")).unwrap(), "eu-west-2");
         wanted.region = Some("eu-west-3".to_owned());
         assert_eq!(region(&wanted, Some("eu-west-2")).unwrap(), "eu-west-3");
+        let warning = |login: &DatabaseLogin, region: &str| misplaced(login, region, "aws").unwrap_or_default();
+        assert!(warning(&wanted, "eu-west-3").contains("correct it: region = \"eu-west-1\""));
+        wanted.region = None;
+        let said = warning(&wanted, "eu-west-2");
+        assert!(
+            said.contains("region in [providers.aws]") && said.contains("is in eu-west-1"),
+            "{said}"
+        );
+        assert_eq!(warning(&wanted, "eu-west-1"), "");
+        assert_eq!(warning(&login("app", "orders.db.internal", 5432), "eu-west-2"), "");
         let problem = region(&login("app", "orders.db.internal", 5432), None).unwrap_err();
         assert_eq!(problem.code.id, "E-AWS-RDS-REGION");
         assert!(problem.fixes[0].contains("rds_iam = \"app\", region ="), "{problem}");

@@ -101,7 +101,7 @@ impl Azure {
                     let what = format!(
                         "the workload's token {} cannot be read: {}",
                         path.display(),
-                        error.kind()
+                        file::why(&error)
                     );
                     Problem::new(&catalogue::AZURE_TOKEN_FILE, what).steps(stages_until("login", true))
                 })?;

@@ -86,7 +86,7 @@ pub(super) struct Accessed {
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Content {
-    /// Left out where there is nothing in it.
+    /// Left out where there is nothing in it, as protocol buffers are written as JSON.
     data: Option<SecretString>,
     #[serde(default, deserialize_with = "checksum")]
     data_crc32c: Option<u32>,
@@ -95,12 +95,17 @@ pub(super) struct Content {
 /// Why a content cannot be used.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Damaged {
+    /// Neither content nor checksum: an empty content has at least the checksum of nothing.
+    Missing,
     NotBase64,
     Checksum,
 }
 
 impl Content {
     pub(super) fn value(&self) -> Result<SecretValue, Damaged> {
+        if self.data.is_none() && self.data_crc32c.is_none() {
+            return Err(Damaged::Missing);
+        }
         let data = self.data.as_ref().map(ExposeSecret::expose_secret).unwrap_or_default();
         let bytes = zeroize::Zeroizing::new(
             base64::engine::general_purpose::STANDARD
@@ -262,7 +267,9 @@ mod tests {
             "escaped padding"
         );
         assert_eq!(value(r#"{"data":"***"}"#).unwrap(), Err(Damaged::NotBase64));
-        assert_eq!(value("{}").unwrap(), Ok(true));
+        assert_eq!(value(r#"{"dataCrc32c":"0"}"#).unwrap(), Ok(true), "nothing is in it");
+        assert_eq!(value(r#"{"data":""}"#).unwrap(), Ok(true));
+        assert_eq!(value("{}").unwrap(), Err(Damaged::Missing));
         for wrong in [
             r#"{"dataCrc32c":"x"}"#,
             r#"{"dataCrc32c":"4294967296"}"#,

@@ -111,7 +111,7 @@ impl Gcp {
             Source::File(path, from) => {
                 let place = format!("{} ({from})", path.display());
                 let text = file::read_text(path).map_err(|error| {
-                    let what = format!("{place} cannot be read: {}", error.kind());
+                    let what = format!("{place} cannot be read: {}", file::why(&error));
                     self.unusable(what)
                         .cause("the path is wrong, or the file belongs to somebody else")
                 })?;
@@ -123,7 +123,7 @@ impl Gcp {
                     Some(Ok(text)) => (text, file.unwrap_or_default().display().to_string()),
                     Some(Err(error)) if error.kind() != std::io::ErrorKind::NotFound => {
                         let file = file.unwrap_or_default();
-                        return Err(self.unusable(format!("{} cannot be read: {}", file.display(), error.kind())));
+                        return Err(self.unusable(format!("{} cannot be read: {}", file.display(), file::why(&error))));
                     }
                     _ => {
                         return Ok(Identity {

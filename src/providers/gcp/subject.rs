@@ -73,7 +73,11 @@ impl Gcp {
             Subject::Helper(helper) => return self.printed(federated, helper).await,
             Subject::File(path) => {
                 let text = file::read_text(path).map_err(|error| {
-                    let what = format!("the identity in {} cannot be read: {}", path.display(), error.kind());
+                    let what = format!(
+                        "the identity in {} cannot be read: {}",
+                        path.display(),
+                        file::why(&error)
+                    );
                     self.unusable(what).causes(vec![
                         "what should write the file has not, or the path in credential_source is wrong".to_owned(),
                     ])

@@ -331,14 +331,16 @@ impl Finder<'_> {
     }
 
     fn kubectl(&self, context: &str) -> String {
-        let mut words = vec!["kubectl".to_owned()];
-        if self.settings.named_by == NamedBy::Settings
-            && let Some(file) = self.settings.files.first()
-        {
-            words.extend(["--kubeconfig".to_owned(), quoted(&file.display().to_string())]);
+        format!("{} --context {}", self.kubectl_of_file(), quoted(context))
+    }
+
+    fn kubectl_of_file(&self) -> String {
+        match self.settings.files.first() {
+            Some(file) if self.settings.named_by == NamedBy::Settings => {
+                format!("kubectl --kubeconfig {}", quoted(&file.display().to_string()))
+            }
+            _ => "kubectl".to_owned(),
         }
-        words.extend(["--context".to_owned(), quoted(context)]);
-        words.join(" ")
     }
 
     fn files(&self) -> String {
@@ -407,7 +409,7 @@ impl Finder<'_> {
             .similar(similar)
             .fixes(vec![
                 format!("context = \"{example}\"   in [providers.{provider}]"),
-                "kubectl config get-contexts".to_owned(),
+                format!("{} config get-contexts", self.kubectl_of_file()),
             ])
             .fact("Kubeconfig", self.files())
     }

@@ -128,7 +128,11 @@ impl Kubernetes {
                 (Ok(text), _) => bearer(&text)?,
                 (Err(_), Some(token)) => bearer(token)?,
                 (Err(error), None) => {
-                    let what = format!("the token in {} cannot be read: {}", file.display(), error.kind());
+                    let what = format!(
+                        "the token in {} cannot be read: {}",
+                        file.display(),
+                        crate::providers::file::why(&error)
+                    );
                     return Err(failure::at_login(Problem::new(&catalogue::K8S_401, what), ground)
                         .causes(vec!["the file is missing, or belongs to somebody else".to_owned()]));
                 }

@@ -5,7 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
+use tokio::sync::RwLock;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
+use tokio::task::JoinSet;
 
 use super::journal::Entry;
 use super::{Key, News, Order, SHARED, Work, enter, folder, is_final, is_refusal, key, lock, strike, sweep, tell};
@@ -33,6 +35,9 @@ struct Kept {
 pub(super) struct Keeping {
     orders: UnboundedSender<Order>,
     kept: BTreeMap<Key, Kept>,
+    sweeps: JoinSet<()>,
+    /// Read by each sweep while it asks; who ends a login waits for all of them.
+    sweeping: Arc<RwLock<()>>,
 }
 
 impl Keeping {
@@ -40,6 +45,8 @@ impl Keeping {
         Self {
             orders,
             kept: BTreeMap::new(),
+            sweeps: JoinSet::new(),
+            sweeping: Arc::default(),
         }
     }
 
@@ -80,16 +87,24 @@ impl Keeping {
             Order::Renewed(key, result) => self.renewed(&key, result),
             Order::Revoked(key, result) => self.revoked(&key, result),
             Order::Sweep(registry, work) => {
-                let orders = self.orders.clone();
-                tokio::spawn(async move {
-                    if sweep::all(&registry, work).await {
+                while self.sweeps.try_join_next().is_some() {}
+                let (orders, sweeping) = (self.orders.clone(), Arc::clone(&self.sweeping));
+                self.sweeps.spawn(async move {
+                    let asking = sweeping.read_owned().await;
+                    let unanswered = sweep::all(&registry, work).await;
+                    drop(asking);
+                    if unanswered {
                         tokio::time::sleep(sweep::AGAIN).await;
                         let _ = orders.send(Order::Sweep(registry, None));
                     }
                 });
             }
+            Order::EndSweeps => self.sweeps.abort_all(),
             Order::Leave(registry, provider, work) => {
+                let sweeping = Arc::clone(&self.sweeping);
                 tokio::spawn(async move {
+                    // A credential that is being given back needs the login that asks.
+                    let _none = sweeping.write_owned().await;
                     if let Ok(provider) = Registry::get(&registry, &provider) {
                         provider.leave().await;
                     }

@@ -14,7 +14,7 @@ use crate::domain::catalogue;
 use crate::domain::problem::Problem;
 use crate::domain::status::{ProviderStatus, Stage, State};
 use crate::providers::RUNGS;
-use crate::providers::climb::{self, RUNG_LIMIT};
+use crate::providers::climb;
 use crate::providers::patience::in_words;
 
 /// The rungs as far as they were climbed.
@@ -138,7 +138,7 @@ impl Route {
             }
             return Ok(());
         }
-        let limit = limit.min(RUNG_LIMIT);
+        let limit = limit.min(climb::rung_limit());
         let addresses = rung(ladder, self.resolve(limit).await)?;
         let stream = rung(ladder, self.connect(&addresses, limit).await)?;
         match &self.tls {

@@ -51,7 +51,7 @@ impl Pem {
         match self {
             Self::Text(text) => Ok(Zeroizing::new(text.expose_secret().as_bytes().to_vec())),
             Self::File(path) => file::read(path).map_err(|error| {
-                let what = format!("{} cannot be read: {}", path.display(), error.kind());
+                let what = format!("{} cannot be read: {}", path.display(), file::why(&error));
                 Problem::new(&catalogue::NET_CERT, what)
             }),
         }

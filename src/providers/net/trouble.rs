@@ -9,6 +9,7 @@ use super::tls;
 use crate::domain::catalogue;
 use crate::domain::problem::Problem;
 use crate::domain::status::State;
+use crate::providers::climb::SLOW;
 use crate::providers::patience::in_words;
 
 /// A question that a server did not answer.
@@ -58,10 +59,7 @@ impl Unanswered<'_> {
                 &catalogue::NET_TIMEOUT,
                 format!("{server} gave no answer within {limit}"),
             )
-            .causes(vec![
-                "the server accepts connections and is slow or overloaded".to_owned(),
-                "something in between takes the connection and does not pass it on".to_owned(),
-            ])
+            .causes(SLOW.map(str::to_owned).to_vec())
             .fixes(vec![format!(
                 "try again, or raise timeout in [providers.{}] (now {limit})",
                 self.provider

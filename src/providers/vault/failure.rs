@@ -83,6 +83,11 @@ impl Vault {
         let problem = match answer.status {
             300..=399 => self.redirected(answer).await,
             429 | 472 | 473 => {
+                if answer.status == 472 {
+                    let what = format!("Vault at {address} is a disaster recovery secondary, which answers no reads");
+                    let problem = Problem::new(&catalogue::VAULT_STANDBY, what);
+                    return Some(self.at_login(problem, line, 472));
+                }
                 let standby = answer.status != 429 || self.health().await.is_some_and(|health| health.standby);
                 if standby {
                     Problem::new(
@@ -105,7 +110,11 @@ impl Vault {
                 let fixed = address.replacen("http://", "https://", 1);
                 Problem::new(&catalogue::VAULT_ADDR, what)
                     .causes(vec!["the scheme of the address is wrong".to_owned()])
-                    .fixes(vec![format!("export VAULT_ADDR={fixed}")])
+                    .fixes(vec![if self.settings.by_environment {
+                        format!("export VAULT_ADDR={fixed}")
+                    } else {
+                        format!("address = \"{fixed}\"   in [providers.{}]", self.name)
+                    }])
             }
             500.. => return Some(self.upstream(line, answer.status)),
             _ => return None,

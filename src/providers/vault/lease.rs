@@ -56,7 +56,7 @@ impl Vault {
         let renewed: Renewed = match answer.status {
             200 => parse(&answer).ok_or_else(|| self.upstream(&line, 200))?,
             400 | 404 => return Err(self.lease_ended(lease, &line)),
-            403 => return Err(self.lease_refused(lease, &how.token, RENEW, &line).await),
+            403 => return Err(self.maker_refused(lease, &how.token, RENEW, &line).await),
             status => return Err(self.upstream(&line, status)),
         };
         // Less than asked for is all that is left of its longest time.
@@ -189,7 +189,7 @@ impl Vault {
                     None => return Err(self.dead_token(&token, &line)),
                 },
                 Standing::Dead => return Err(self.dead_token(&token, &line)),
-                _ => return Err(self.lease_refused(lease, &token, api, &line).await),
+                _ => return Err(self.not_let(lease, api, &line)),
             }
         }
         Ok(())
@@ -203,7 +203,7 @@ impl Vault {
         match answer.status {
             200 | 204 => Ok(()),
             403 if matches!(self.standing(token).await?, Standing::Dead) => Ok(()),
-            400 | 403 => Err(self.lease_refused(lease, token, api, &line).await),
+            400 | 403 => Err(self.maker_refused(lease, token, api, &line).await),
             status => Err(self.upstream(&line, status)),
         }
     }
@@ -214,11 +214,16 @@ impl Vault {
             .fact("Request", format!("{line} at {}", self.settings.address))
     }
 
-    /// A 403: the token is dead, and the lease with it; or a policy does not let us.
-    async fn lease_refused(&self, lease: &Lease, token: &Token, api: &str, line: &str) -> Problem {
-        if let Ok(Standing::Dead) = self.standing(token).await {
-            return self.lease_ended(lease, line);
+    /// A 403 for the token that made the lease: it is dead, and the lease with it; or a policy does not let us.
+    async fn maker_refused(&self, lease: &Lease, maker: &Token, api: &str, line: &str) -> Problem {
+        match self.standing(maker).await {
+            Ok(Standing::Dead) => self.lease_ended(lease, line),
+            _ => self.not_let(lease, api, line),
         }
+    }
+
+    /// No policy lets us. Whether the token that asked still lives says nothing of a lease that another one made.
+    fn not_let(&self, lease: &Lease, api: &str, line: &str) -> Problem {
         let path = lease.path();
         let verb = if api == RENEW { "renew" } else { "revoke" };
         let what = format!("Vault does not let this login {verb} the credential of {path} (HTTP 403)");

@@ -275,7 +275,7 @@ impl Vault {
                 Err(error) if error.kind() == std::io::ErrorKind::NotFound => Err(missing(path)),
                 Err(error) => {
                     let problem = missing(path);
-                    let what = format!("{} cannot be read: {}", path.display(), error.kind());
+                    let what = format!("{} cannot be read: {}", path.display(), file::why(&error));
                     Err(Problem::new(problem.code, what).steps(problem.steps))
                 }
             },
@@ -291,9 +291,10 @@ impl Vault {
         .steps(stages_until("config", self.settings.https));
         if name == "vault" {
             return problem
-                .cause(
-                    "none of VAULT_TOKEN, VAULT_APP_ROLE_ID with VAULT_APP_ROLE_SECRET_ID, and ~/.vault-token is there",
-                )
+                .causes(vec![
+                    "none of VAULT_TOKEN, VAULT_APP_ROLE_ID with VAULT_APP_ROLE_SECRET_ID, and ~/.vault-token is there, and no auth in config.toml"
+                        .to_owned(),
+                ])
                 .fixes(vec!["vault login".to_owned(), "export VAULT_TOKEN=…".to_owned()]);
         }
         problem

@@ -151,6 +151,12 @@ pub(super) fn read(secret: &SecretId) -> Result<Named, Problem> {
                     Problem::new(&catalogue::CONFIG_REF_SYNTAX, what).fixes(vec![format!("vaultdb:database/{path}")])
                 );
             };
+            if let Some(engine) = mount.strip_suffix("/creds") {
+                let what =
+                    format!("`{path}` names the API path: a role of the database engine is MOUNT/ROLE, without creds/");
+                return Err(Problem::new(&catalogue::CONFIG_REF_SYNTAX, what)
+                    .fixes(vec![format!("_vaultdb:{engine}/{role}:KEY")]));
+            }
             Ok(Named::Exactly(Target::dynamic(mount, &format!("creds/{role}"))))
         }
         Kind::Of(ProviderKind::Vault) if path.contains('/') => Ok(Named::MountAndPath(path)),
@@ -256,6 +262,8 @@ mod tests {
         }
         assert!(read(&id(Kind::Of(ProviderKind::Vault), "secret")).is_err());
         assert!(read(&id(Kind::VaultDb, "reader")).is_err());
+        let doubled = read(&id(Kind::VaultDb, "team/db/creds/ro")).unwrap_err();
+        assert_eq!(doubled.fixes, ["_vaultdb:team/db/ro:KEY"]);
     }
 
     #[test]

@@ -93,6 +93,17 @@ impl Vault {
         } else {
             format!("`{path}` is in a KV v{is} mount, and the reference reads it as KV v{read_as}")
         };
+        let problem = self.at_read(Problem::new(&catalogue::VAULT_KV_VERSION, what), line, status);
+        if let Some((mount, setting)) = self.settings_of(target).filter(|_| is != read_as) {
+            let name = &self.name;
+            return problem
+                .causes(vec![format!(
+                    "{setting} in [providers.{name}] says KV v{read_as}, and is not put to the test"
+                )])
+                .fixes(vec![format!(
+                    "mounts = {{ \"{mount}\" = {is} }}   in [providers.{name}]"
+                )]);
+        }
         let mut fixes = vec![format!("{}:{path}   (finds the version out)", self.name)];
         if target.kv == Kv::V2 && target.mount.is_none() {
             let with_data = path.replacen('/', "/data/", 1);
@@ -114,9 +125,17 @@ impl Vault {
             }
             _ => format!("the reference or mounts in config.toml says KV v{}", target.kv.number()),
         };
-        self.at_read(Problem::new(&catalogue::VAULT_KV_VERSION, what), line, status)
-            .causes(vec![cause])
-            .fixes(fixes)
+        problem.causes(vec![cause]).fixes(fixes)
+    }
+
+    /// The mount, and which setting says how it is read; none where the reference alone does.
+    fn settings_of<'t>(&self, target: &'t Target) -> Option<(&'t str, String)> {
+        let mount = target.mount.as_deref()?;
+        if self.settings.mounts.get(mount) == Some(&target.kv) {
+            return Some((mount, format!("mounts.\"{mount}\"")));
+        }
+        let kv = self.settings.kv.filter(|kv| *kv == target.kv)?;
+        Some((mount, format!("kv = {}", kv.number())))
     }
 
     /// The problem of a read that was answered 403.
@@ -179,7 +198,9 @@ impl Vault {
         if let Some(version) = version_of(answer) {
             return self.gone(target, line, 404, &version, pin, token).await;
         }
-        let versions = self.versions(target, token).await;
+        let metadata = self.metadata(target, token).await;
+        let hidden = metadata.as_ref().is_none_or(|answer| answer.status != 404);
+        let versions = metadata.as_ref().and_then(versions_of);
         if let (Some(pin), Some(versions)) = (pin, &versions) {
             let what = format!("`{}` never had a version {pin}", target.written());
             let known: Vec<&str> = versions.versions.keys().map(String::as_str).collect();
@@ -200,6 +221,26 @@ impl Vault {
             && actual != target.kv
         {
             return self.other_kv(target, line, 404, actual);
+        }
+        if let (Some(pin), true, Kv::V2) = (pin, hidden, target.kv) {
+            let path = target.written();
+            let what = format!("Vault has no version {pin} of {path}, or no secret there");
+            return self
+                .at_read(Problem::new(&catalogue::VAULT_404, what), line, 404)
+                .causes(vec![
+                    format!(
+                        "the secret never had a version {pin}: this token may not read its metadata, which would tell"
+                    ),
+                    "a typo in the path, or nobody has written the secret yet".to_owned(),
+                ])
+                .similar(self.similar(secret, target, token).await)
+                .fixes(vec![
+                    format!(
+                        "{}   (whether the secret is there, and its current version)",
+                        target.command("get")
+                    ),
+                    "take version out of the field".to_owned(),
+                ]);
         }
         let what = format!("Vault has no secret at {}", target.written());
         let similar = self.similar(secret, target, token).await;
@@ -265,14 +306,16 @@ impl Vault {
     }
 
     async fn versions(&self, target: &Target, token: &Token) -> Option<Versions> {
+        self.metadata(target, token).await.as_ref().and_then(versions_of)
+    }
+
+    /// What the server says when it is asked for the metadata of a KV v2 secret.
+    async fn metadata(&self, target: &Target, token: &Token) -> Option<Answer> {
         let (Some(mount), Kv::V2) = (&target.mount, target.kv) else {
             return None;
         };
         let question = self.asker(Some(token)).metadata(mount, &target.path);
-        let (answer, _) = self.ask(question).await.ok()?;
-        parse::<Envelope<Versions>>(&answer)
-            .filter(|_| answer.status == 200)?
-            .data
+        self.ask(question).await.ok().map(|(answer, _)| answer)
     }
 
     /// References to paths that are there and look like the missing one, where the token may list: of the deepest folder that exists,
@@ -322,6 +365,12 @@ impl Vault {
         }
         Vec::new()
     }
+}
+
+fn versions_of(metadata: &Answer) -> Option<Versions> {
+    parse::<Envelope<Versions>>(metadata)
+        .filter(|_| metadata.status == 200)?
+        .data
 }
 
 fn folder_of(path: &str) -> &str {

@@ -53,6 +53,8 @@ pub(super) enum Login {
 pub(super) struct VaultSettings {
     /// `https://host:port`, without a trailing slash.
     pub(super) address: String,
+    /// The address is that of `VAULT_ADDR`.
+    pub(super) by_environment: bool,
     /// The same as requests have it: with the name that the server's certificate must have, where that is another one.
     pub(super) asked: String,
     /// That name.
@@ -83,7 +85,7 @@ impl VaultSettings {
         let text = |key: &str, variable: &str| Ok::<_, Problem>(settings.text(key)?.or_else(|| from_env(variable)));
 
         let address = text("address", "VAULT_ADDR")?.ok_or_else(|| no_address(config))?;
-        let url = address_of(address)?;
+        let url = address_of(address, config)?;
         let namespace = text("namespace", "VAULT_NAMESPACE")?
             .map(|namespace| namespace.trim_matches('/'))
             .filter(|namespace| !namespace.is_empty());
@@ -132,6 +134,7 @@ impl VaultSettings {
             host: url.host_str().unwrap_or_default().to_owned(),
             port: url.port_or_known_default().unwrap_or(443),
             address: url.origin().ascii_serialization(),
+            by_environment: is_of_environment(config),
             asked: asked.origin().ascii_serialization(),
             tls_name,
             namespace: namespace.map(str::to_owned),
@@ -179,16 +182,24 @@ fn no_address(config: &ProviderConfig) -> Problem {
     }
 }
 
-fn address_of(text: &str) -> Result<Url, Problem> {
+/// Whether the address is what `VAULT_ADDR` says.
+fn is_of_environment(config: &ProviderConfig) -> bool {
+    config.name == config.kind.word() && !config.settings.contains_key("address")
+}
+
+fn address_of(text: &str, config: &ProviderConfig) -> Result<Url, Problem> {
+    let by_environment = is_of_environment(config);
     // The text is not quoted: an address may have a password in it.
     let problem = |why: &str| {
         Problem::new(
             &catalogue::VAULT_ADDR,
             format!("the address of Vault cannot be used: {why}"),
         )
-        .fixes(vec![
-            "export VAULT_ADDR=https://HOST:8200   or address in config.toml".to_owned(),
-        ])
+        .fixes(vec![if by_environment {
+            "export VAULT_ADDR=https://HOST:8200   or address in config.toml".to_owned()
+        } else {
+            format!("address = \"https://HOST:8200\"   in [providers.{}]", config.name)
+        }])
     };
     let url = Url::parse(text.trim()).map_err(|_| problem("it is not https://HOST:PORT or http://HOST:PORT"))?;
     if !matches!(url.scheme(), "http" | "https") {

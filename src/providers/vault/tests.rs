@@ -11,8 +11,9 @@ use serde_json::{Value, json};
 use super::kept::Kept;
 use super::login::{Life, Origin, Token};
 use super::settings::VaultSettings;
-use crate::domain::reference::{Kind, ProviderKind, SecretId};
-use crate::providers::{ProviderConfig, Providers, Setting, World};
+use crate::domain::lease::Lease;
+use crate::domain::reference::{Kind, Pin, ProviderKind, SecretId};
+use crate::providers::{ProviderConfig, Providers, Setting, World, climb, leases};
 
 /// A server that answers as it is told, and every question so far: `GET /v1/secret/data/db by TOKEN`.
 struct Double {
@@ -259,4 +260,216 @@ fn a_secret_spelt_in_two_ways_is_read_once() {
     let answers = now(providers.get("vault").unwrap().fetch_all(&secrets));
     assert!(answers.iter().all(Result::is_ok));
     assert_eq!(server.asked("GET /v1/secret/data/db"), 1);
+}
+
+/// A lease of the provider `vault` that an earlier run has made, known by its name alone.
+fn left(number: u8) -> Lease {
+    Lease {
+        provider: "vault".to_owned(),
+        id: format!("database/creds/app/left-{number}"),
+        accessor: None,
+        renewable: false,
+        ttl: Duration::ZERO,
+        expires: jiff::Timestamp::MAX,
+    }
+}
+
+#[test]
+fn a_login_that_dies_says_nothing_of_a_lease_that_another_token_made() {
+    let looked = AtomicUsize::new(0);
+    let server = Double::new(move |question| {
+        let alive =
+            question.starts_with("GET /v1/auth/token/lookup-self") && looked.fetch_add(1, Ordering::Relaxed) == 0;
+        if alive { (200, json!({ "data": {} })) } else { denied() }
+    });
+    let world = World::of(&[("VAULT_ADDR", &server.address), ("VAULT_TOKEN", "token")]);
+    let providers = Providers::new(&[].into(), &world);
+    let answer = now(providers.get("vault").unwrap().revoke(&left(1)));
+    assert_eq!(answer.unwrap_err().code.id, "E-VAULT-LEASE-403");
+}
+
+#[test]
+fn a_login_is_ended_when_what_was_left_is_given_back() {
+    let (let_go, held) = std::sync::mpsc::channel::<()>();
+    let held = Mutex::new(held);
+    let server = Double::new(move |question| match question.split_once(" by ").unwrap().0 {
+        "POST /v1/auth/approle/login" => (
+            200,
+            json!({ "auth": { "client_token": "own", "accessor": "own", "lease_duration": 3600, "renewable": false } }),
+        ),
+        "POST /v1/sys/leases/revoke" => {
+            let _ = held.lock().unwrap().recv();
+            (204, Value::Null)
+        }
+        _ => (204, Value::Null),
+    });
+    let home = tempfile::tempdir().unwrap();
+    let world = World {
+        state_folder: home.path().to_owned(),
+        ..World::of(&[
+            ("VAULT_ADDR", &server.address),
+            ("VAULT_APP_ROLE_ID", "role"),
+            ("VAULT_APP_ROLE_SECRET_ID", "secret"),
+        ])
+    };
+    let providers = Providers::new(&[].into(), &world);
+    let endpoint = providers.get("vault").unwrap().endpoint();
+    leases::left_behind(&providers, &left(2), endpoint);
+    leases::sweep(&providers);
+    let asked = |question: &str| {
+        let until = std::time::Instant::now() + Duration::from_secs(20);
+        while server.asked(question) == 0 && std::time::Instant::now() < until {
+            std::thread::yield_now();
+        }
+        server.asked(question)
+    };
+    assert_eq!(asked("POST /v1/sys/leases/revoke"), 1);
+    leases::leave();
+    // Long enough for an end that waits for nothing.
+    let ended = || server.asked("POST /v1/auth/token/revoke-self");
+    let until = std::time::Instant::now() + Duration::from_millis(300);
+    while std::time::Instant::now() < until && ended() == 0 {
+        std::thread::yield_now();
+    }
+    assert_eq!(ended(), 0, "the login is still needed");
+    let_go.send(()).unwrap();
+    assert_eq!(asked("POST /v1/auth/token/revoke-self by own"), 1);
+}
+
+#[test]
+fn a_server_that_does_not_say_where_a_secret_is_is_waited_for_once() {
+    let versioned = json!({ "data": { "data": { "password": "s3cret" }, "metadata": { "version": 7, "created_time": "", "deletion_time": "", "destroyed": false } } });
+    let (read, seen) = std::sync::mpsc::channel::<()>();
+    let seen = Mutex::new(seen);
+    let server = Double::new(move |question| {
+        if question.starts_with("GET /v1/secret/data/db") {
+            let _ = read.send(());
+            return (200, versioned.clone());
+        }
+        // Says nothing before the other secret was asked for.
+        let asked = seen.lock().unwrap().recv_timeout(Duration::from_secs(20));
+        assert!(asked.is_ok());
+        denied()
+    });
+    let world = World::of(&[("VAULT_ADDR", &server.address), ("VAULT_TOKEN", "token")]);
+    let config = ProviderConfig::of(
+        "vault",
+        ProviderKind::Vault,
+        &[("timeout", Setting::Text("1m".to_owned()))],
+    );
+    let providers = Providers::new(&[("vault".to_owned(), config)].into(), &world);
+    let secrets = [id("vault", VAULT, "kv/other"), id("vault", Kind::VaultKv2, "db")];
+    let answers = now(async {
+        let vault = providers.get("vault").unwrap();
+        let all = vault.fetch_all(&secrets);
+        tokio::time::timeout(Duration::from_secs(10), async {
+            tokio::select! {
+                answers = all => answers.len(),
+                () = async { while server.asked("GET /v1/secret/data/db") == 0 { tokio::task::yield_now().await } } => 0,
+            }
+        })
+        .await
+    });
+    assert!(answers.is_ok(), "it waits for where the other one is");
+}
+
+#[test]
+fn a_version_that_may_be_what_is_missing_is_named() {
+    let answered = |metadata: (u16, Value)| {
+        let server = Double::new(move |question| match question.split_once(" by ").unwrap().0 {
+            "GET /v1/auth/token/lookup-self" => (200, json!({ "data": {} })),
+            "GET /v1/secret/metadata/db" => metadata.clone(),
+            "GET /v1/secret/data/db?version=9" => (404, json!({ "errors": [] })),
+            _ => denied(),
+        });
+        let world = World::of(&[("VAULT_ADDR", &server.address), ("VAULT_TOKEN", "token")]);
+        let providers = Providers::new(&[].into(), &world);
+        let secret = SecretId {
+            pin: Some(Pin::Version("9".to_owned())),
+            ..id("vault", Kind::VaultKv2, "secret/data/db")
+        };
+        now(providers.get("vault").unwrap().fetch(&secret)).err().unwrap()
+    };
+    let hidden = answered(denied());
+    assert!(hidden.what.contains("no version 9"), "{}", hidden.what);
+    assert!(
+        hidden.causes[0].contains("never had a version 9"),
+        "{:?}",
+        hidden.causes
+    );
+    let gone = answered((404, json!({ "errors": [] })));
+    assert_eq!(gone.what, "Vault has no secret at secret/db");
+}
+
+#[test]
+fn a_server_that_is_slow_passes_a_check_that_has_time_for_it() {
+    let server = Double::new(|question| {
+        if question.starts_with("GET /v1/auth/token/lookup-self") {
+            std::thread::sleep(Duration::from_millis(3300));
+        }
+        match question.split_once(" by ").unwrap().0.split('?').next() {
+            Some("GET /v1/sys/health") => (200, json!({ "initialized": true, "sealed": false, "standby": false })),
+            _ => (200, json!({ "data": {} })),
+        }
+    });
+    let text = |text: &str| Setting::Text(text.to_owned());
+    let probed = |limit: &str| {
+        let settings = [
+            ("address", text(&server.address)),
+            ("token", text("token")),
+            ("timeout", text(limit)),
+        ];
+        let config = ProviderConfig::of("eu", ProviderKind::Vault, &settings);
+        let providers = Providers::new(&[("eu".to_owned(), config)].into(), &World::of(&[]));
+        now(async {
+            let vault = providers.get("eu").unwrap();
+            climb::probe("eu", &*vault, &[], None).await
+        })
+    };
+    let (patient, by_default) = std::thread::scope(|scope| {
+        let (patient, by_default) = (scope.spawn(|| probed("8s")), probed("5s"));
+        (patient.join().unwrap(), by_default)
+    });
+    assert_eq!(patient.unwrap().problem, None);
+    let problem = by_default.unwrap_err();
+    assert_eq!(
+        problem.what,
+        "provider `eu` gave no answer within 3 s at the step `login`"
+    );
+    assert_eq!(problem.causes, climb::SLOW);
+    assert!(
+        problem.fixes[0].starts_with("timeout = \"12s\"   in [providers.eu]"),
+        "{:?}",
+        problem.fixes
+    );
+}
+
+#[test]
+fn a_version_that_the_settings_say_wrongly_is_put_right_there() {
+    let server = Double::new(|question| match question.split_once(" by ").unwrap().0 {
+        "GET /v1/auth/token/lookup-self" => (200, json!({ "data": {} })),
+        "GET /v1/kv/db" => (
+            404,
+            json!({ "warnings": ["Invalid path for a versioned K/V secrets engine."] }),
+        ),
+        _ => denied(),
+    });
+    let text = |text: &str| Setting::Text(text.to_owned());
+    let settings = [
+        ("address", text(&server.address)),
+        ("token", text("token")),
+        ("kv", text("1")),
+    ];
+    let config = ProviderConfig::of("eu", ProviderKind::Vault, &settings);
+    let providers = Providers::new(&[("eu".to_owned(), config)].into(), &World::of(&[]));
+    let problem = now(providers.get("eu").unwrap().fetch(&id("eu", VAULT, "kv/db")))
+        .err()
+        .unwrap();
+    assert_eq!(problem.code.id, "E-VAULT-KV-VERSION");
+    assert!(
+        problem.causes[0].starts_with("kv = 1 in [providers.eu]"),
+        "{:?}",
+        problem.causes
+    );
+    assert_eq!(problem.fixes, ["mounts = { \"kv\" = 2 }   in [providers.eu]"]);
 }

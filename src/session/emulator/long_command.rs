@@ -34,20 +34,26 @@ pub(in crate::session) struct Position {
     bytes: usize,
     /// Those of the parameter that it is in.
     of_parameter: usize,
-    /// Its number begins with a 1 or a 4: the only ones of these that the parser knows are of colours (4, 10, 11 and 12).
-    of_colours: bool,
+    /// Whether its number begins with a 1 or a 4: the only ones of these that the parser knows are of colours (4, 10, 11 and 12). Not known
+    /// before it has begun: the parser passes over control characters.
+    of_colours: Option<bool>,
 }
 
 impl Position {
     /// How many bytes of a piece are kept: of a whole parameter with the semicolon before it, or of a part.
     fn takes(&mut self, piece: &[u8]) -> usize {
-        if self.bytes == 0 {
-            self.of_colours = matches!(piece[0], b'1' | b'4');
-        }
+        let begins = || piece.iter().find(|byte| **byte >= b' ');
+        self.of_colours = self
+            .of_colours
+            .or_else(|| begins().map(|byte| matches!(byte, b'1' | b'4')));
         if piece[0] == b';' {
             self.of_parameter = 0;
         }
-        let most = if self.of_colours { KEPT_OF_A_COLOUR + 1 } else { KEPT };
+        let most = if self.of_colours == Some(true) {
+            KEPT_OF_A_COLOUR + 1
+        } else {
+            KEPT
+        };
         let room = (KEPT - self.bytes).min(most.saturating_sub(self.of_parameter));
         let kept = room.min(piece.len());
         self.bytes += kept;
@@ -138,8 +144,10 @@ mod tests {
     fn colours_are_cut_and_nothing_else_of_them() {
         let digits = "0".repeat(1000);
         let name = &digits[..KEPT_OF_A_COLOUR - 1];
-        let stream = format!("\x1b]4;1;#{digits};2;?;300;{digits}?\x07\x1b]11;#{digits}\x1b\\\x1b]8;;{digits}\x07");
-        let expected = format!("\x1b]4;1;#{name};2;?;300;{name}0\x07\x1b]11;#{name}\x1b\\\x1b]8;;{digits}\x07");
+        let stream =
+            format!("\x1b]4;1;#{digits};2;?;300;{digits}?\x07\x1b]\0\x011\x002;#{digits}\x1b\\\x1b]8;;{digits}\x07");
+        let expected =
+            format!("\x1b]4;1;#{name};2;?;300;{name}0\x07\x1b]\0\x011\x002;#{name}\x1b\\\x1b]8;;{digits}\x07");
         for pieces in [1, 7, stream.len()] {
             let mut command = LongCommand::default();
             let kept: Vec<u8> = stream
