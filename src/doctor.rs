@@ -72,6 +72,8 @@ pub struct Doctor<'a> {
     pub config: &'a Config,
     pub providers: &'a Providers,
     pub world: &'a World,
+    /// The folder of recordings.
+    pub recordings: PathBuf,
     /// Whether servers may be asked.
     pub online: bool,
     /// Where the system's own files lie: `/`.

@@ -18,7 +18,7 @@ use crate::domain::reference::ProviderKind;
 use crate::launch::{self, Request};
 use crate::providers::leases::{PATIENCE as PATIENCE_FOR_LEASES, leave, made, sweep};
 use crate::recording::Recorder;
-use crate::session::{passthrough, pipe};
+use crate::session::{outside, passthrough, pipe};
 
 /// What takes longer than this is said.
 const PATIENCE: Duration = Duration::from_millis(100);
@@ -64,6 +64,9 @@ pub(super) fn run(connect: Connect, frame: &Frame) -> Result<u8, Vec<Problem>> {
     if tui {
         launch::find_role(&frame.config, &request.role).map_err(|problem| vec![problem])?;
         return tui::open(frame, request).map_err(|problem| vec![problem]);
+    }
+    if in_terminal {
+        outside::wait_for_the_front().map_err(|problem| vec![problem])?;
     }
     let recorder = recording::begin(frame, &mut request).map_err(|problem| vec![problem])?;
     let (plan, recorder) = plan(&request, frame, recorder)?;

@@ -10,6 +10,7 @@ use crate::doctor::{Doctor, Finding};
 use crate::domain::printable::printable;
 use crate::domain::problem::Problem;
 use crate::domain::status::State;
+use crate::recording::store;
 
 /// Look at this machine: clients, folders, network, memory, terminal
 #[derive(Debug, Args)]
@@ -29,6 +30,7 @@ pub(super) fn run(command: &DoctorCommand, frame: &Frame) -> Result<u8, Problem>
         config: &frame.config,
         providers: &frame.providers,
         world: &frame.world,
+        recordings: store::folder(&frame.config.folders.state),
         online: !command.offline,
         root: "/".into(),
         terminal: std::io::stdin().is_terminal() || std::io::stdout().is_terminal(),

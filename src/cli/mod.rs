@@ -483,8 +483,8 @@ pub(crate) fn exit_code(problem: &Problem, wraps_child: bool) -> u8 {
         2
     } else if is(&catalogue::CONFIG_UNKNOWN_ROLE) || is(&catalogue::PROVIDER_UNKNOWN) || is(&catalogue::REC_UNKNOWN) {
         4
-    } else if code.id.starts_with("E-CONFIG-") || problem.at.is_some() {
-        // Whatever its code: it has its place in a configuration file.
+    } else if code.id.starts_with("E-CONFIG-") || (problem.at.is_some() && !is(&catalogue::REC_FORMAT)) {
+        // Whatever its code: it has its place in a configuration file. That of a recording is none.
         3
     } else {
         1

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::{Frame, json, say, table};
+use crate::recording;
 
 /// Show where everything lies
 #[derive(Debug, Args)]
@@ -20,6 +21,8 @@ pub(super) fn run(_: &Paths, frame: &Frame) -> u8 {
         ("cache", &folders.cache),
         ("runtime", &folders.runtime),
     ];
+    let recordings = recording::store::folder(&folders.state);
+    let named = named.into_iter().chain([("recordings", &recordings)]);
     let store = store(frame);
     if frame.json {
         let mut document = serde_json::Map::new();
@@ -34,8 +37,7 @@ pub(super) fn run(_: &Paths, frame: &Frame) -> u8 {
         return 0;
     }
     let mut rows: Vec<Vec<String>> = named
-        .iter()
-        .map(|(name, path)| vec![(*name).to_owned(), path.display().to_string()])
+        .map(|(name, path)| vec![name.to_owned(), path.display().to_string()])
         .collect();
     rows.extend(
         store

@@ -16,11 +16,15 @@ use crate::config::parse_duration;
 use crate::domain::catalogue;
 use crate::domain::printable::printable;
 use crate::domain::problem::Problem;
+use crate::domain::shell;
 use crate::recording::cast::Format;
 use crate::recording::read::{Reader, Unread};
 use crate::recording::seal::Identities;
 use crate::recording::store::{self, Entry, State};
 use crate::recording::{export, source};
+
+/// Of more recordings that others can read the number is said.
+const MOST_WARNINGS: usize = 3;
 
 /// Recorded sessions: list them, remove them, take one out
 #[derive(Debug, Args)]
@@ -78,7 +82,7 @@ struct Export {
     /// v2 is for players older than asciinema 3
     #[arg(long, value_enum, default_value_t = Version::V3)]
     format: Version,
-    /// The file to write; it must not be there yet [default: standard output]
+    /// The file to write; it must not be there yet [default: -, standard output]
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
     /// An identity of age that a sealed recording is for
@@ -107,6 +111,7 @@ pub(super) fn run(command: &RecordingsCommand, frame: &Frame) -> Result<u8, Prob
 
 fn list(list: &List, folder: &Path, frame: &Frame) -> Result<u8, Problem> {
     let mut entries = store::list(folder)?;
+    warn_of_others(folder, entries.iter().map(|entry| entry.path.as_path()));
     entries.retain(|entry| list.role.as_ref().is_none_or(|role| entry.role == *role));
     if frame.json {
         let recordings: Vec<Value> = entries.iter().map(document).collect();
@@ -240,13 +245,14 @@ fn agreed(what: &str, frame: &Frame) -> Result<bool, Problem> {
 
 fn write_out(action: &Export, folder: &Path, frame: &Frame) -> Result<u8, Problem> {
     let file = find(&action.recording, folder)?;
+    warn_of_others(folder, [file.as_path()]);
     let identities = action.identity.as_deref().map(Identities::read).transpose()?;
     let from = Reader::open(source(&file, identities)?, &file.display().to_string())?;
     let format = match action.format {
         Version::V2 => Format::V2,
         Version::V3 => Format::V3,
     };
-    let Some(output) = &action.output else {
+    let Some(output) = action.output.as_ref().filter(|output| *output != Path::new("-")) else {
         match export(from, format, io::stdout().lock()) {
             Ok(unread) => say_unread(unread),
             Err(error) => note_written(Err(error)),
@@ -291,13 +297,47 @@ fn say_unread(unread: Unread) {
     }
 }
 
-/// By file where there is one of that name, else by session.
-fn find(wanted: &str, folder: &Path) -> Result<PathBuf, Problem> {
+/// A file, where the word is the path of one; else the recording of a session.
+pub(super) fn find(wanted: &str, folder: &Path) -> Result<PathBuf, Problem> {
     let file = Path::new(wanted);
-    if file.is_file() {
+    if file.exists() {
         return Ok(file.to_owned());
     }
+    if wanted.contains('/') {
+        let what = format!("there is no file {wanted}");
+        return Err(Problem::new(&catalogue::REC_UNKNOWN, what).causes(Vec::new()));
+    }
     store::find(folder, wanted).map(|entry| entry.path)
+}
+
+/// Says that others can read recordings of ours, however little is to be said. What lies elsewhere is its owner's business.
+pub(super) fn warn_of_others<'a>(folder: &Path, files: impl IntoIterator<Item = &'a Path>) {
+    let is_ours = |file: &&Path| {
+        let parent = file.parent().map(|parent| Path::new(".").join(parent));
+        parent.is_some_and(|parent| is_one(&parent, folder))
+    };
+    let ours: Vec<&Path> = files.into_iter().filter(is_ours).collect();
+    let exposed = store::exposed(std::iter::once(folder).chain(ours));
+    for path in exposed.iter().take(MOST_WARNINGS) {
+        let path = path.display().to_string();
+        note(&format!(
+            "warning: other users may get at {path}; chmod go= {}",
+            shell::quoted(&path)
+        ));
+    }
+    if let Some(more @ 1..) = exposed.len().checked_sub(MOST_WARNINGS) {
+        let more = counted(more, "recording");
+        let folder = shell::quoted(&folder.display().to_string());
+        note(&format!("warning: and at {more} more; chmod go= {folder}/*.cast"));
+    }
+}
+
+/// Whether both paths are those of one folder.
+fn is_one(one: &Path, other: &Path) -> bool {
+    one == other
+        || one
+            .canonicalize()
+            .is_ok_and(|one| other.canonicalize().is_ok_and(|other| one == other))
 }
 
 #[cfg(test)]

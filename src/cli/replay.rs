@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use clap::Args;
 
-use super::{Frame, note, note_written, say, tui};
+use super::{Frame, note, note_written, recordings, say, tui};
 use crate::domain::catalogue;
 use crate::domain::problem::Problem;
 use crate::recording::read::Reader;
@@ -47,11 +47,16 @@ pub(super) struct Replay {
 }
 
 pub(super) fn run(replay: Replay, frame: &Frame) -> Result<u8, Problem> {
-    let file = find(replay.recording.as_deref(), frame)?;
+    let folder = store::folder(&frame.config.folders.state);
+    let file = match &replay.recording {
+        Some(wanted) => recordings::find(wanted, &folder)?,
+        None => store::last(&folder)?.path,
+    };
     if replay.print_path {
         say(&file.display().to_string());
         return Ok(0);
     }
+    recordings::warn_of_others(&folder, [file.as_path()]);
     let start = Start {
         file,
         identity: replay.identity,
@@ -79,23 +84,6 @@ pub(super) fn run(replay: Replay, frame: &Frame) -> Result<u8, Problem> {
     }
     drop(reader);
     tui::replay(frame, start)
-}
-
-/// A file, where the word is the path of one; else the recording of a session.
-fn find(wanted: Option<&str>, frame: &Frame) -> Result<PathBuf, Problem> {
-    let folder = store::folder(&frame.config.folders.state);
-    let Some(wanted) = wanted else {
-        return store::last(&folder).map(|entry| entry.path);
-    };
-    let path = PathBuf::from(wanted);
-    if path.exists() {
-        return Ok(path);
-    }
-    if wanted.contains('/') {
-        let what = format!("there is no file {wanted}");
-        return Err(Problem::new(&catalogue::REC_UNKNOWN, what).causes(Vec::new()));
-    }
-    store::find(&folder, wanted).map(|entry| entry.path)
 }
 
 /// Everything that was printed; with a time, the screen as it was then.

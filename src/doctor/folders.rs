@@ -34,6 +34,12 @@ pub(super) fn all(doctor: &Doctor<'_>) -> Vec<Finding> {
         .into_iter()
         .flat_map(|folder| files_in(folder))
         .map(|path| (path, May::Nothing));
+    // Where nothing was recorded yet there is no folder.
+    let recordings = std::iter::once((doctor.recordings.clone(), May::Nothing));
+    let recorded = files_in(&doctor.recordings)
+        .into_iter()
+        .map(|path| (path, May::Nothing));
+    let kept = kept.chain(recordings).chain(recorded);
     let mut bad: Vec<Finding> = files.chain(kept).filter_map(|(path, may)| file(&path, may)).collect();
     if bad.is_empty() {
         found.push(Finding::ok(AREA, "files", "ours, and nobody else can change them"));

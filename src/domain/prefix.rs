@@ -62,6 +62,9 @@ pub fn parse(text: &str) -> Result<String, String> {
     if ctrl && let Some((_, other)) = TAKEN.iter().find(|(key, _)| *key == rest) {
         return Err(format!("cannot be told from {other}"));
     }
+    if ctrl && !rest.is_ascii() {
+        return Err("cannot be told from the key in its place: Ctrl goes with the letters a to z".to_owned());
+    }
     let alias = ALIASES.iter().find(|(key, _)| ctrl && *key == rest);
     let key = alias.map_or(rest, |(_, key)| key);
     Ok(format!(
@@ -106,6 +109,8 @@ mod tests {
             ("ctrl-i", "cannot be told from Tab"),
             ("ctrl-m", "cannot be told from Enter"),
             ("ctrl-[", "cannot be told from Escape"),
+            ("ctrl-ж", "cannot be told from the key in its place"),
+            ("ctrl-é", "cannot be told from the key in its place"),
         ] {
             assert!(parse(written).unwrap_err().starts_with(why), "{written}");
         }

@@ -156,15 +156,13 @@ pub(crate) fn in_role(mut problem: Problem, role: &Role, field: &Field) -> Probl
             None => problem.at = Some(at.clone()),
         }
     }
-    // A provider knows which secret is wanted, and not which key of it.
-    if let Some(key) = field
-        .source
-        .references()
-        .first()
-        .and_then(|reference| reference.key.as_ref())
+    // A provider knows which secret is wanted and not which key of it, and its probe knows neither.
+    if let Some(reference) = field.source.references().first()
+        && let Some(key) = &reference.key
     {
+        let (path, key) = (&reference.id.path, format!("#{key}"));
         for fix in &mut problem.fixes {
-            *fix = fix.replace("#KEY", &format!("#{key}"));
+            *fix = fix.replace("PATH#", &format!("{path}#")).replace("#KEY", &key);
         }
     }
     if !problem.facts.iter().any(|(name, _)| *name == "Field") {

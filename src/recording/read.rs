@@ -111,6 +111,10 @@ impl Reader {
                 Some(line) if line.trim().is_empty() || line.starts_with('#') => {}
                 Some(line) => break line.trim_end().to_owned(),
             }
+            // What has no line break may have no end either.
+            if lines.is_cut {
+                return Err(bad(lines.number, format!("a line of {name} has no end")));
+            }
         };
         let at = lines.number;
         if !first.trim_start().starts_with('{') {
@@ -148,7 +152,9 @@ impl Reader {
     /// The rest of the file belongs to a v1 document.
     fn document(mut lines: Lines, first: &str, bad: &dyn Fn(usize, String) -> Problem) -> Result<Self, Problem> {
         let mut text = first.as_bytes().to_vec();
-        text.push(b'\n');
+        if !lines.is_cut {
+            text.push(b'\n');
+        }
         let read = (&mut lines.source).take(MOST_DOCUMENT).read_to_end(&mut text);
         let text = String::from_utf8_lossy(&text);
         let document = v1::parse(&text).map_err(|what| bad(lines.number, what))?;
@@ -203,7 +209,7 @@ impl Reader {
                 // Codes of the future take their time nevertheless.
                 Parsed::Unknown(time) => self.time = advance(self.time, time, self.relative),
                 Parsed::Broken => {
-                    let torn = !self.lines.ended_in_newline;
+                    let torn = !self.lines.ended_in_newline && !self.lines.is_cut;
                     self.pass_over(torn);
                 }
             }
@@ -238,6 +244,8 @@ struct Lines {
     /// Of the line that was read last, from 1.
     number: usize,
     ended_in_newline: bool,
+    /// The line that was read last is longer than what was read of it; its rest is next.
+    is_cut: bool,
 }
 
 impl Lines {
@@ -248,11 +256,15 @@ impl Lines {
             text: String::new(),
             number: 0,
             ended_in_newline: true,
+            is_cut: false,
         }
     }
 
     /// The next line, without a byte order mark at the beginning of the file.
     fn next(&mut self) -> io::Result<Option<&str>> {
+        if std::mem::take(&mut self.is_cut) {
+            self.source.skip_until(b'\n')?;
+        }
         self.line.clear();
         let read = (&mut self.source).take(MOST_LINE).read_until(b'\n', &mut self.line)?;
         if read == 0 {
@@ -260,9 +272,7 @@ impl Lines {
         }
         self.number += 1;
         self.ended_in_newline = self.line.ends_with(b"\n");
-        if !self.ended_in_newline && read as u64 == MOST_LINE {
-            self.ended_in_newline = self.source.skip_until(b'\n')? > 0;
-        }
+        self.is_cut = !self.ended_in_newline && read as u64 == MOST_LINE;
         self.text = String::from_utf8_lossy(&self.line).into_owned();
         let text = if self.number == 1 {
             self.text.trim_start_matches('\u{feff}')

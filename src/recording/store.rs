@@ -194,6 +194,12 @@ pub fn list(folder: &Path) -> Result<Vec<Entry>, Problem> {
     Ok(entries)
 }
 
+/// Which of these files others can get at: recordings whose mode somebody has changed.
+pub fn exposed<'a>(files: impl IntoIterator<Item = &'a Path>) -> Vec<&'a Path> {
+    let open = |file: &&Path| fs::metadata(file).is_ok_and(|found| found.mode() & 0o077 != 0);
+    files.into_iter().filter(open).collect()
+}
+
 /// The recording of a session: by the session's id or the beginning of it, or by the name of its file, with its ending or without.
 ///
 /// # Errors
@@ -349,6 +355,18 @@ fn state(file: &mut File) -> io::Result<State> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_others_can_read_is_found() {
+        let folder = tempfile::tempdir().unwrap();
+        let [ours, read, gone] = ["ours", "read", "gone"].map(|name| folder.path().join(name));
+        for (path, mode) in [(&ours, 0o600), (&read, 0o640)] {
+            fs::write(path, "").unwrap();
+            fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+        }
+        let all: [&Path; 4] = [&ours, &read, &gone, folder.path()];
+        assert_eq!(exposed(all), [&*read]);
+    }
 
     #[test]
     fn a_file_that_somebody_looks_at_is_removed_a_moment_later() {

@@ -34,6 +34,8 @@ enum Clears {
 /// Takes a recording's events and gives its lines.
 pub struct Transcript {
     emulator: Emulator,
+    /// A size that it has not taken yet: see [`Screen`](super::Screen).
+    size: Option<Size>,
     lines: Vec<String>,
     /// A line whose wrapped rest is still to come.
     line: String,
@@ -43,6 +45,7 @@ impl Transcript {
     pub fn new(size: Size) -> Self {
         Self {
             emulator: Emulator::new(size, SCROLLBACK),
+            size: None,
             lines: Vec::new(),
             line: String::new(),
         }
@@ -61,7 +64,7 @@ impl Transcript {
                     this.feed(recording.output(from, end));
                     from = end;
                 }
-                Change::Resize(size) => this.emulator.resize(size),
+                Change::Resize(size) => this.size = Some(size),
             }
             place += 1;
         }
@@ -73,7 +76,7 @@ impl Transcript {
         match kind {
             Kind::Output(text) => self.feed(text),
             Kind::Resize(size) => {
-                self.emulator.resize(Size {
+                self.size = Some(Size {
                     columns: size.columns,
                     rows: size.rows,
                 });
@@ -89,6 +92,7 @@ impl Transcript {
 
     /// The lines that are left, those on the screen with them.
     pub fn finish(mut self) -> Vec<String> {
+        self.settle();
         self.emulator.show_update();
         self.emulator.feed(b"\x18\x1b[?1049l\x1b[?47l");
         self.gather();
@@ -96,7 +100,14 @@ impl Transcript {
         self.lines
     }
 
+    fn settle(&mut self) {
+        if let Some(size) = self.size.take() {
+            self.emulator.resize(size);
+        }
+    }
+
     fn feed(&mut self, text: &str) {
+        self.settle();
         let mut rest = text;
         while !rest.is_empty() {
             let (piece, clears) = piece(rest, usize::from(self.emulator.size().columns) * MOST_ROWS);

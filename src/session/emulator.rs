@@ -46,12 +46,18 @@ pub struct Size {
 }
 
 impl Size {
+    /// The largest size that is kept and drawn: a terminal can be told to be of any.
+    pub const MOST: Self = Self {
+        columns: 1000,
+        rows: 500,
+    };
+
     /// The nearest size that a terminal can have. Below two columns no wide character fits and reflowing never ends.
     #[must_use]
     pub fn clamped(self) -> Self {
         Self {
-            columns: self.columns.clamp(2, 1000),
-            rows: self.rows.clamp(1, 500),
+            columns: self.columns.clamp(2, Self::MOST.columns),
+            rows: self.rows.clamp(1, Self::MOST.rows),
         }
     }
 }

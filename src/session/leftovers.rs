@@ -9,10 +9,15 @@ use super::emulator::long_command::LongCommand;
 
 /// Private modes that a person notices, off by nature.
 const MODES: &[u16] = &[
-    1, 5, 9, 47, 1000, 1002, 1003, 1004, 1005, 1006, 1015, 1016, 1047, 1049, 2004, 2026, 2031, 2048,
+    1, 5, 9, 45, 47, 66, 67, 69, 1000, 1002, 1003, 1004, 1005, 1006, 1015, 1016, 1047, 1049, 2004, 2026, 2031, 2048,
 ];
-/// Those that are on by nature: lines wrap, the cursor is shown.
-const ON: &[u16] = &[7, 25];
+/// Those that are on by nature, or that nobody misses: lines wrap, keys repeat, the cursor is shown, the wheel moves in a pager, Alt is
+/// sent.
+const ON: &[u16] = &[7, 8, 25, 1007, 1036];
+/// Lines are counted from the margin: to switch it off moves the cursor.
+const ORIGIN: u16 = 6;
+/// What restores the colours that OSC 4 sets; those that OSC 10 to 19 set are restored by a number that is higher by 100.
+const PALETTE: u16 = 104;
 
 #[derive(Default)]
 pub(super) struct Leftovers {
@@ -37,6 +42,13 @@ struct Seen {
     /// Not all lines scroll.
     margins: bool,
     inserts: bool,
+    origin: bool,
+    /// The keyboard is locked.
+    locked: bool,
+    /// A line feed returns, too.
+    returns: bool,
+    /// The commands (OSC) that restore the colours that were changed.
+    colours: BTreeSet<u16>,
     /// Letters are drawn as lines.
     line_drawing: bool,
     cursor_shape: bool,
@@ -57,6 +69,10 @@ impl Leftovers {
         if !seen.keyboard_flags.is_empty() {
             off.push_str(&format!("\x1b[<{}u", seen.keyboard_flags.len()));
         }
+        if seen.origin {
+            // The place of the cursor is lost with it. The screen's end is where a program leaves it; the main screen restores its own.
+            off.push_str("\x1b[?6l\x1b[999H");
+        }
         for mode in &seen.on {
             off.push_str(&format!("\x1b[?{mode}l"));
         }
@@ -67,6 +83,8 @@ impl Leftovers {
             // To set them moves the cursor.
             (seen.margins, "\x1b7\x1b[r\x1b8"),
             (seen.inserts, "\x1b[4l"),
+            (seen.locked, "\x1b[2l"),
+            (seen.returns, "\x1b[20l"),
             (seen.line_drawing, "\x1b(B\x0f"),
             (seen.cursor_shape, "\x1b[0 q"),
             (seen.styled, "\x1b[m"),
@@ -78,10 +96,13 @@ impl Leftovers {
         for mode in &seen.off {
             off.push_str(&format!("\x1b[?{mode}h"));
         }
+        for command in &seen.colours {
+            off.push_str(&format!("\x1b]{command}\x1b\\"));
+        }
         off.into_bytes()
     }
 
-    /// The sequences that bring back what [`Leftovers::switch_off`] undid, but for how text looks and where it scrolls: for a terminal that
+    /// The sequences that bring back what [`Leftovers::switch_off`] undid, but for how text and colours look and where it scrolls: for a terminal that
     /// was given away for a while, and whose program draws anew.
     pub(super) fn switch_on(&self) -> Vec<u8> {
         let seen = &self.seen;
@@ -109,9 +130,35 @@ impl Leftovers {
 }
 
 impl Perform for Seen {
-    #[cfg(test)]
     fn osc_dispatch(&mut self, params: &[&[u8]], _bell: bool) {
-        self.longest_command = params.iter().map(|param| param.len()).sum();
+        #[cfg(test)]
+        {
+            self.longest_command = params.iter().map(|param| param.len()).sum();
+        }
+        let number = |text: &[u8]| std::str::from_utf8(text).ok()?.parse::<u16>().ok();
+        let Some((command, rest)) = params.split_first() else {
+            return;
+        };
+        match number(command) {
+            // Pairs of a number and a colour.
+            Some(4)
+                if rest
+                    .chunks(2)
+                    .any(|pair| pair.get(1).is_some_and(|colour| *colour != b"?")) =>
+            {
+                self.colours.insert(PALETTE);
+            }
+            // Colours, the first for this command and each other for the next one.
+            Some(first @ 10..=19) => {
+                let set = (first..=19).zip(rest).filter(|(_, colour)| **colour != b"?");
+                self.colours.extend(set.map(|(command, _)| command + 100));
+            }
+            Some(PALETTE) if rest.iter().any(|number| !number.is_empty()) => {}
+            Some(command @ (PALETTE | 110..=119)) => {
+                self.colours.remove(&command);
+            }
+            _ => {}
+        }
     }
 
     fn csi_dispatch(&mut self, params: &Params, intermediates: &[u8], ignored: bool, action: char) {
@@ -144,10 +191,20 @@ impl Perform for Seen {
             // Not all that ends in a 0 is a reset: `38;5;0`.
             ('m', []) => self.styled = params.len() > 1 || number(0, 0) != 0,
             ('r', []) => self.margins = number(0, 0) > 1 || number(1, 0) > 0,
-            ('h' | 'l', []) if params.iter().any(|param| param[0] == 4) => self.inserts = action == 'h',
+            ('h' | 'l', []) => {
+                for mode in params.iter().map(|param| param[0]) {
+                    match mode {
+                        2 => self.locked = action == 'h',
+                        4 => self.inserts = action == 'h',
+                        20 => self.returns = action == 'h',
+                        _ => {}
+                    }
+                }
+            }
             ('q', [b' ']) => self.cursor_shape = number(0, 0) != 0,
             ('p', [b'!']) => {
                 (self.margins, self.inserts, self.line_drawing, self.styled) = (false, false, false, false);
+                (self.origin, self.locked) = (false, false);
             }
             _ => {}
         }
@@ -174,6 +231,9 @@ impl Perform for Seen {
 
 impl Seen {
     fn switch(&mut self, mode: u16, on: bool) {
+        if mode == ORIGIN {
+            self.origin = on;
+        }
         let (left, by_nature) = if ON.contains(&mode) {
             (&mut self.off, true)
         } else if MODES.contains(&mode) {
@@ -227,6 +287,19 @@ mod tests {
             ("\x1b)0\x0eqqq\x0f", ""),
             ("\x1b[5 q", "\x1b[0 q"),
             ("\x1b[4h\x1b(0\x1b[1m\x1b[!p", ""),
+            ("\x1b[?6h", "\x1b[?6l\x1b[999H"),
+            ("\x1b[?1049;6h", "\x1b[?6l\x1b[999H\x1b[?1049l"),
+            ("\x1b[?6h\x1b[?6l", ""),
+            ("\x1b[2;20h", "\x1b[2l\x1b[20l"),
+            ("\x1b[2;20h\x1b[20;2l", ""),
+            ("\x1b[?45;66;67;69h", "\x1b[?45l\x1b[?66l\x1b[?67l\x1b[?69l"),
+            ("\x1b[?8;1007;1036l", "\x1b[?8h\x1b[?1007h\x1b[?1036h"),
+            ("\x1b]4;1;#ff0000\x07", "\x1b]104\x1b\\"),
+            ("\x1b]4;1;?\x07\x1b]10;?\x07", ""),
+            ("\x1b]4;1;red\x07\x1b]104;1\x07", "\x1b]104\x1b\\"),
+            ("\x1b]4;1;red\x07\x1b]104\x07", ""),
+            ("\x1b]10;red;?;blue\x1b\\", "\x1b]110\x1b\\\x1b]112\x1b\\"),
+            ("\x1b]11;red\x1b\\\x1b]111\x1b\\", ""),
         ];
         for (printed, undone) in cases {
             assert_eq!(left_by(printed.as_bytes()), undone, "{}", printed.escape_debug());

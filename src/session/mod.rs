@@ -16,6 +16,7 @@ mod lifetime;
 mod limits;
 mod osc52;
 mod output;
+pub mod outside;
 mod parcel;
 pub mod passthrough;
 pub mod pipe;
@@ -34,6 +35,7 @@ use std::time::Duration;
 use crate::domain::limits::Limit;
 use crate::domain::plan::LaunchPlan;
 use crate::domain::problem::Problem;
+use crate::domain::secret::Redactor;
 use crate::recording::Recorder;
 use died::Died;
 use emulator::{Emulator, Size};
@@ -85,6 +87,7 @@ pub struct Session {
     lifetime: Arc<Lifetime>,
     watch: Arc<Watch>,
     typist: Typist,
+    redactor: Arc<Redactor>,
     outgoing: Arc<Outgoing>,
     recorder: Option<Recorder>,
     /// Until the child has ended.
@@ -134,6 +137,7 @@ impl Session {
             emulator: Arc::new(Mutex::new(Emulator::new(size, scrollback))),
             watch: Watch::new(limits),
             typist: Typist::new(),
+            redactor: Arc::new(redactor.again()),
             lifetime,
             outgoing: Arc::new(Outgoing::new(&end)),
             recorder,
@@ -164,6 +168,11 @@ impl Session {
     /// The screen. Lock it briefly: the parser needs it.
     pub fn emulator(&self) -> Arc<Mutex<Emulator>> {
         Arc::clone(&self.emulator)
+    }
+
+    /// What hides the session's values in other text than the child's: to be taken again for each.
+    pub fn redactor(&self) -> Arc<Redactor> {
+        Arc::clone(&self.redactor)
     }
 
     /// Bytes for the child. Never blocks. A child that reads nothing gets no more than 4 MiB ahead: false if these were too many, and none

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use rustix::event::PollFlags;
 use rustix::process::Signal;
+use zeroize::Zeroize as _;
 
 use super::emulator::Emulator;
 use super::lifetime::Lifetime;
@@ -121,6 +122,7 @@ impl Reader {
                     self.printed = Instant::now();
                     self.idle = self.typist.idle(count);
                     self.redactor.push(&buffer[..count], &mut clear);
+                    buffer[..count].zeroize();
                     if let Some(rest) = self.typist.rest() {
                         std::thread::sleep(rest);
                     }

@@ -12,8 +12,9 @@ use rustix::event::PollFlags;
 use rustix::fs::OFlags;
 use rustix::io::Errno;
 use rustix::process::Signal;
-use rustix::termios::{OptionalActions, Termios, isatty, tcgetattr, tcgetwinsize, tcsetattr};
+use rustix::termios::isatty;
 use signal_hook::consts::{SIGCONT, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGTSTP, SIGWINCH};
+use zeroize::Zeroize as _;
 
 use super::Ending;
 use super::emulator::Size;
@@ -22,6 +23,7 @@ use super::lifetime::{self, Lifetime};
 use super::limits::Watch;
 use super::osc52::ClipboardFilter;
 use super::output::{DRAIN, IDLE};
+use super::outside::{self, RawMode, Resizes};
 use super::pipe::{Stream, write_all, writing_end};
 use super::pty::{self, Pty, Read};
 use super::signals::Signals;
@@ -78,7 +80,8 @@ pub fn connect(
     let watch = Watch::new(plan.limits);
     let terminal = writing_end(rustix::stdio::stdout()).map_err(failed)?;
     let never_blocks = rustix::fs::fcntl_getfl(&terminal).is_ok_and(|flags| flags.contains(OFlags::NONBLOCK));
-    let (pty, mut stdio) = Pty::open(terminal_size())?;
+    let (size, now) = (outside::size(), Instant::now());
+    let (pty, mut stdio) = Pty::open(size)?;
     let errors = if isatty(rustix::stdio::stderr()) {
         None
     } else {
@@ -93,16 +96,7 @@ pub fn connect(
     let lifetime = Lifetime::new(started, Some(Arc::clone(&pty.end))).map_err(failed)?;
     let ended = lifetime::waiting_thread(&lifetime).map_err(failed)?;
     connected();
-    let raw = match watch.start(&lifetime).and_then(|()| RawMode::enter()) {
-        Ok(raw) => raw,
-        Err(error) => {
-            lifetime.hang_up(Signal::HUP);
-            return Err(failed(error));
-        }
-    };
-    if let Some(recorder) = recorder {
-        recorder.connected();
-    }
+    let watched = watch.start(&lifetime);
     let mut bridge = Bridge {
         end: Arc::clone(&pty.end),
         pty,
@@ -128,8 +122,17 @@ pub fn connect(
         leftovers: Leftovers::default(),
         screen_is_gone: false,
         signals,
-        raw,
+        raw: RawMode::default(),
+        size,
+        resizes: Resizes::new(now),
     };
+    if let Err(error) = watched.and_then(|()| bridge.take_terminal().map(drop)) {
+        bridge.lifetime.hang_up(Signal::HUP);
+        return Err(failed(error));
+    }
+    if let Some(recorder) = recorder {
+        recorder.connected();
+    }
     bridge.run(&ended);
     bridge.finish()
 }
@@ -170,6 +173,9 @@ struct Bridge {
     screen_is_gone: bool,
     signals: Signals,
     raw: RawMode,
+    /// What the child was told last.
+    size: Size,
+    resizes: Resizes,
 }
 
 impl Bridge {
@@ -185,6 +191,9 @@ impl Bridge {
             let [signalled, typed, has_ended, errors] = self.wait(ended, reads, drain_until);
             if signalled {
                 self.take_signals();
+            }
+            if self.resizes.is_time(Instant::now()) {
+                self.resize();
             }
             if typed && !self.take_keys(&mut buffer) {
                 self.keyboard = None;
@@ -208,6 +217,7 @@ impl Bridge {
                     self.printed = Instant::now();
                     self.idle = self.typist.idle(count);
                     self.redactor.push(&buffer[..count], &mut self.clear);
+                    buffer[..count].zeroize();
                 }
                 Read::Nothing => {}
                 Read::End if drain_until.is_some() => all_read = true,
@@ -245,7 +255,10 @@ impl Bridge {
         let recording = self.tap.due(self.tap.has_room());
         let errors_due = self.errors.as_ref().and_then(Stream::due);
         let drain = drain_until.filter(|until| Instant::now() < *until);
-        let due = [idle, recording, errors_due, drain].into_iter().flatten().min();
+        let due = [idle, recording, errors_due, drain, self.resizes.due]
+            .into_iter()
+            .flatten()
+            .min();
         let mut child = PollFlags::empty();
         child.set(PollFlags::IN, reads);
         child.set(PollFlags::OUT, !self.to_child.is_empty());
@@ -322,6 +335,7 @@ impl Bridge {
                     typed.push(&buffer[..count]);
                 }
                 self.to_child.extend(&buffer[..count]);
+                buffer[..count].zeroize();
                 true
             }
             Err(Errno::INTR | Errno::AGAIN) => true,
@@ -406,9 +420,12 @@ impl Bridge {
     }
 
     fn resize(&mut self) {
-        let size = terminal_size();
-        self.tap.resize(size);
-        self.pty.resize(size);
+        let size = outside::size();
+        if size != self.size {
+            self.size = size;
+            self.tap.resize(size);
+            self.pty.resize(size);
+        }
     }
 
     /// Gives the terminal back as it was and stops. The child does not stop: once its terminal is full it waits for us.
@@ -426,10 +443,33 @@ impl Bridge {
         let _ = rustix::process::kill_process(rustix::process::getpid(), Signal::STOP);
     }
 
-    /// Takes the terminal again, with what the child had switched on, and has it drawn anew. In the background this stops us once more,
-    /// until we are in front.
+    /// Puts the terminal into raw mode. In the background this stops us until we are in front or told to end; whether the terminal is ours.
+    fn take_terminal(&mut self) -> io::Result<bool> {
+        while !outside::in_front() {
+            if self.told_to_end {
+                // To read it from the background stops us as well.
+                self.keyboard = None;
+                return Ok(false);
+            }
+            outside::stop_in_the_background();
+            let came = self.signals.take();
+            for signal in came.iter().filter(|signal| **signal != SIGCONT) {
+                self.take_signal(*signal);
+            }
+            if !came.contains(&SIGCONT) {
+                // It did not stop us: the system knows why, and says so.
+                break;
+            }
+        }
+        self.raw.enter().map(|()| true)
+    }
+
+    /// Takes the terminal again, with what the child had switched on, and has it drawn anew.
     fn resume(&mut self) {
-        self.raw.enter_again();
+        // A terminal that is gone is noticed when it is read.
+        if self.take_terminal().is_ok_and(|ours| !ours) {
+            return;
+        }
         let on = self.leftovers.switch_on();
         self.shown.extend(on);
         self.write();
@@ -448,55 +488,12 @@ impl Bridge {
 
     fn take_signal(&mut self, signal: c_int) {
         match signal {
-            SIGWINCH => self.resize(),
+            SIGWINCH => self.resizes.want(),
             // Not from the keyboard, which sends the key itself to the child: somebody wants us to end.
             SIGTERM | SIGHUP | SIGINT | SIGQUIT => self.end(),
             SIGTSTP => self.suspend(),
             SIGCONT => self.resume(),
             _ => {}
         }
-    }
-}
-
-/// The size of the terminal; one that does not know it is taken for the classic one.
-fn terminal_size() -> Size {
-    match tcgetwinsize(rustix::stdio::stdout()) {
-        Ok(size) if size.ws_col > 0 && size.ws_row > 0 => Size {
-            columns: size.ws_col,
-            rows: size.ws_row,
-        },
-        _ => Size { columns: 80, rows: 24 },
-    }
-}
-
-/// The terminal's raw mode, left when this is dropped: at the end, and when a panic unwinds.
-struct RawMode {
-    before: Termios,
-    raw: Termios,
-}
-
-impl RawMode {
-    fn enter() -> io::Result<Self> {
-        let before = tcgetattr(rustix::stdio::stdin())?;
-        let mut raw = before.clone();
-        raw.make_raw();
-        let mode = Self { before, raw };
-        tcsetattr(rustix::stdio::stdin(), OptionalActions::Now, &mode.raw)?;
-        Ok(mode)
-    }
-
-    fn enter_again(&self) {
-        // A terminal that is gone is noticed when it is read.
-        let _ = tcsetattr(rustix::stdio::stdin(), OptionalActions::Now, &self.raw);
-    }
-
-    fn leave(&self) {
-        let _ = tcsetattr(rustix::stdio::stdin(), OptionalActions::Now, &self.before);
-    }
-}
-
-impl Drop for RawMode {
-    fn drop(&mut self) {
-        self.leave();
     }
 }

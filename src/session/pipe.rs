@@ -11,6 +11,7 @@ use rustix::fs::OFlags;
 use rustix::io::Errno;
 use rustix::process::Signal;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM};
+use zeroize::Zeroize as _;
 
 use super::lifetime::{self, Lifetime};
 use super::limits::Watch;
@@ -321,6 +322,7 @@ impl Stream {
                 self.printed = Instant::now();
                 self.own = self.own.saturating_sub(count as u64);
                 self.redactor.push(&self.buffer[..count], &mut self.clear);
+                self.buffer[..count].zeroize();
                 self.let_through();
             }
             pty::Read::End => self.source = None,

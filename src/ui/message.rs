@@ -11,6 +11,7 @@ use crate::domain::lease::Lease;
 use crate::domain::limits::Limits;
 use crate::domain::plan::SecretUse;
 use crate::domain::problem::Problem;
+use crate::domain::secret::Redactor;
 use crate::domain::status::{ProviderStatus, RoleStatus};
 use crate::providers::leases::News;
 use crate::replay::Player;
@@ -24,6 +25,8 @@ pub struct Opened {
     pub session_id: String,
     pub program: String,
     pub emulator: Arc<Mutex<Emulator>>,
+    /// Hides its values; to be taken again for each text.
+    pub redactor: Arc<Redactor>,
     pub size: Size,
     pub limits: Limits,
     pub secrets: Vec<SecretUse>,

@@ -89,6 +89,8 @@ pub enum Dialog {
     Paste {
         tab: u64,
         text: Zeroizing<String>,
+        /// The text without the session's values.
+        shown: String,
         paste: bool,
         since: Timestamp,
     },

@@ -28,7 +28,7 @@ use crate::ui::effects::{Effect, Reload, Reply, Request4Loop, Runner};
 use crate::ui::front::Front;
 use crate::ui::message::Message;
 use crate::ui::model::Model;
-use crate::ui::terminal::Screen;
+use crate::ui::terminal::{self, Screen};
 use crate::ui::theme::Look;
 use crate::ui::update;
 
@@ -399,7 +399,10 @@ fn message_of(event: Event) -> Option<Message> {
         Event::Key(key) => Message::Key(key),
         Event::Paste(text) => Message::Paste(text),
         Event::Mouse(mouse) => Message::Mouse(mouse),
-        Event::Resize(columns, rows) => Message::Resize { columns, rows },
+        Event::Resize(columns, rows) => {
+            let (columns, rows) = terminal::drawn_size(columns, rows);
+            Message::Resize { columns, rows }
+        }
         Event::FocusGained => Message::Focus(true),
         Event::FocusLost => Message::Focus(false),
     })
@@ -416,4 +419,23 @@ fn outer_role(world: &World) -> Option<String> {
     world.text("HALLPASS_SESSION_ID")?;
     let role = world.text("HALLPASS_ROLE")?;
     Some(printable(role))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_huge_terminal_is_not_filled() {
+        let told = message_of(Event::Resize(65_535, 65_535));
+        assert!(matches!(
+            told,
+            Some(Message::Resize {
+                columns: 1000,
+                rows: 500
+            })
+        ));
+        let told = message_of(Event::Resize(300, 1));
+        assert!(matches!(told, Some(Message::Resize { columns: 300, rows: 1 })));
+    }
 }

@@ -16,11 +16,13 @@ use crossterm::terminal::{
     disable_raw_mode, enable_raw_mode,
 };
 use crossterm::{cursor, execute, queue};
-use ratatui::Terminal;
-use ratatui::backend::CrosstermBackend;
+use ratatui::backend::{Backend as _, CrosstermBackend};
+use ratatui::layout::{Position, Rect, Size};
+use ratatui::{Terminal, TerminalOptions, Viewport};
 
 use crate::domain::catalogue;
 use crate::domain::problem::Problem;
+use crate::session::emulator;
 use crate::ui::model::Model;
 use crate::ui::view;
 
@@ -33,6 +35,8 @@ static MOUSE: AtomicBool = AtomicBool::new(false);
 pub(super) struct Screen {
     /// Never dropped: its own clean-up, which ours makes superfluous, prints an error where the terminal is gone, and panics over that.
     terminal: ManuallyDrop<Terminal<CrosstermBackend<BufWriter<Stdout>>>>,
+    /// What is drawn on.
+    area: Rect,
     title: String,
     cursor: SetCursorStyle,
 }
@@ -42,22 +46,29 @@ impl Screen {
         restore_on_panic();
         MOUSE.store(mouse, Ordering::Relaxed);
         enter().map_err(no_terminal)?;
-        let writer = BufWriter::with_capacity(1 << 16, stdout());
-        let terminal = Terminal::new(CrosstermBackend::new(writer)).map_err(|error| {
+        let backend = CrosstermBackend::new(BufWriter::with_capacity(1 << 16, stdout()));
+        let made = backend.size().and_then(|size| {
+            let area = drawn(size);
+            // Not the library's full screen: that is as large as the terminal says, whatever that takes.
+            let viewport = Viewport::Fixed(area);
+            Ok((area, Terminal::with_options(backend, TerminalOptions { viewport })?))
+        });
+        let (area, terminal) = made.map_err(|error| {
             give_back();
             no_terminal(error)
         })?;
         Ok(Self {
             terminal: ManuallyDrop::new(terminal),
+            area,
             title: String::new(),
             cursor: SetCursorStyle::DefaultUserShape,
         })
     }
 
-    /// Columns and rows.
+    /// Columns and rows that are drawn on.
     pub(super) fn size(&self) -> Result<(u16, u16), Problem> {
-        let size = self.terminal.size().map_err(no_terminal)?;
-        Ok((size.width, size.height))
+        let area = drawn(self.terminal.size().map_err(no_terminal)?);
+        Ok((area.width, area.height))
     }
 
     pub(super) fn draw(&mut self, model: &Model) -> Result<(), Problem> {
@@ -72,6 +83,9 @@ impl Screen {
             self.cursor = cursor;
         }
         queue!(self.terminal.backend_mut(), BeginSynchronizedUpdate).map_err(no_terminal)?;
+        if drawn(self.terminal.size().map_err(no_terminal)?) != self.area {
+            self.forget()?;
+        }
         self.terminal
             .draw(|frame| view::draw(model, frame))
             .map_err(no_terminal)?;
@@ -81,10 +95,8 @@ impl Screen {
     /// Forgets what is on the screen, so that the next picture is drawn whole.
     pub(super) fn forget(&mut self) -> Result<(), Problem> {
         // `Terminal::clear` asks the terminal for the cursor's place and waits for the answer on the input that we read.
-        let area = self.terminal.size().map_err(no_terminal)?;
-        self.terminal
-            .resize(ratatui::layout::Rect::from((ratatui::layout::Position::ORIGIN, area)))
-            .map_err(no_terminal)
+        self.area = drawn(self.terminal.size().map_err(no_terminal)?);
+        self.terminal.resize(self.area).map_err(no_terminal)
     }
 
     /// Gives the terminal back, runs something in it, and takes it again.
@@ -103,6 +115,19 @@ impl Drop for Screen {
     fn drop(&mut self) {
         give_back();
     }
+}
+
+/// What of a terminal is drawn on: a huge one is not filled, each cell takes memory.
+fn drawn(terminal: Size) -> Rect {
+    let most = emulator::Size::MOST;
+    let size = Size::new(terminal.width.min(most.columns), terminal.height.min(most.rows));
+    Rect::from((Position::ORIGIN, size))
+}
+
+/// The same for a size that the terminal has told: columns and rows.
+pub(super) fn drawn_size(columns: u16, rows: u16) -> (u16, u16) {
+    let area = drawn(Size::new(columns, rows));
+    (area.width, area.height)
 }
 
 fn no_terminal(_: io::Error) -> Problem {

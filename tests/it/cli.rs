@@ -280,7 +280,7 @@ fn providers_and_paths() {
     has_keys(named(&document["providers"], "vault"), &["kind", "endpoint", "state"]);
     let document = json(&sandbox, &["paths", "--json"], 0);
     has_keys(&document, &["cache", "runtime", "store", "store_key", "files"]);
-    for folder in ["config", "data", "state"] {
+    for folder in ["config", "data", "state", "state/recordings"] {
         let expected = sandbox.home().join(folder).display().to_string();
         assert!(
             document.to_string().contains(&expected),
@@ -455,9 +455,10 @@ fn a_variable_that_is_set_to_nothing_is_not_set() {
 #[test]
 fn fixes_name_what_they_are_about() {
     let sandbox = sandbox();
+    sandbox.roles("[roles.kept]\ncommand = ['true']\nfields.P = '_local:db/pg:password'\n");
     let login = sandbox.run(&["provider", "login", "env"]).expect_code(1).stderr;
     assert!(login.contains("fix: hallpass provider test env"), "{login}");
-    let replay = sandbox.run(&["replay", "/etc/passwd"]).stderr;
+    let replay = sandbox.run(&["replay", "/etc/passwd"]).expect_code(1).stderr;
     assert!(replay.contains("fix: head -c 200 /etc/passwd"), "{replay}");
     for args in [
         ["secret", "list", "--provider", "vualt"],
@@ -469,6 +470,11 @@ fn fixes_name_what_they_are_about() {
             "{unknown}"
         );
     }
+    let missing = json(&sandbox, &["check", "kept", "--json"], 1);
+    assert_eq!(
+        missing["roles"][0]["fields"][0]["fix"],
+        "hallpass secret set db/pg#password   (asks for the value)"
+    );
     let empty = sandbox.run(&["secret", "set", "db/pg#password"]).expect_code(2).stderr;
     assert!(
         empty.contains("secret set db/pg#password") && !empty.contains("cause"),

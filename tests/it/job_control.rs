@@ -37,6 +37,31 @@ fn signal_hallpass(terminal: &Tmux, signal: &str) {
     assert!(Command::new("bash").args(["-c", &script]).status().unwrap().success());
 }
 
+/// In the background it may not use the terminal: it waits before it reads a secret or starts anything, and ends when it is told to.
+#[test]
+fn a_connect_in_the_background_waits_before_anything_is_started() {
+    let sandbox = Sandbox::new();
+    sandbox.roles("[roles.begun]\ncommand = ['sh', '-c', ': >begun; exec sleep 300']\nenv = 'dev'\n");
+    let begun = sandbox.home().join("begun");
+    let terminal = shell(&sandbox);
+    let stopped = "until jobs | grep -q Stopped; do sleep 0.1; done";
+    terminal.line(&format!(
+        "hallpass connect begun & {stopped}; bg; {stopped}; echo stopped $((6 * 7))"
+    ));
+    terminal.wait("stopped 42");
+    let end = "kill %1; while kill -0 $!; do sleep 0.1; done 2>/dev/null; echo ended $((6 * 7))";
+    terminal.line(&format!("clear; {end}"));
+    terminal.wait("ended 42");
+    assert!(!begun.exists());
+    terminal.line(&format!("hallpass connect begun & {stopped}; clear; fg"));
+    eventually("the child", || begun.exists());
+    // With a child, and sent to the background by force.
+    signal_hallpass(&terminal, "TSTP");
+    terminal.wait("Stopped");
+    terminal.line(&format!("clear; bg; {stopped}; {end}"));
+    terminal.wait("ended 42");
+}
+
 /// In a shell inside, the key stops what that shell has in front, and neither the shell nor hallpass.
 #[test]
 fn the_key_stops_the_job_inside() {

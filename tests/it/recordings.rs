@@ -631,6 +631,60 @@ fn recordings_are_listed_pruned_and_exported() {
     assert_eq!(listed(&sandbox).len(), 0);
 }
 
+/// Ours alone: what lies elsewhere may be meant for everybody.
+#[test]
+fn recordings_that_others_can_read_are_said() {
+    let sandbox = sandbox_with(&Canary::new(), "record = 'required'");
+    sandbox.run(&["exec", "shell", "--", "echo", "shown"]).expect_code(0);
+    let (entry, _) = only(&sandbox);
+    let (id, path) = (entry["session"].as_str().unwrap(), entry["path"].as_str().unwrap());
+    let copy = sandbox.write("copy.cast", &fs::read_to_string(path).unwrap());
+    let set = |path: &Path, mode| fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+    set(&copy, 0o644);
+    let commands: [&[&str]; 3] = [
+        &["recordings", "list"],
+        &["recordings", "export", id],
+        &["replay", id, "--text"],
+    ];
+    for command in commands {
+        assert_eq!(sandbox.run(command).expect_code(0).stderr, "", "{command:?}");
+    }
+    set(Path::new(path), 0o644);
+    set(&folder(&sandbox), 0o777);
+    for command in commands {
+        let stderr = sandbox.run(command).expect_code(0).stderr;
+        let told = |path: &str| stderr.contains(&format!("chmod go= {path}\n"));
+        assert!(told(path) && told(folder(&sandbox).to_str().unwrap()), "{stderr}");
+    }
+    let doctor = sandbox.run(&["doctor", "--offline"]).stdout;
+    assert!(doctor.contains(&format!("chmod go= {path}")), "{doctor}");
+    set(&folder(&sandbox), 0o700);
+    let played = sandbox
+        .run(&["replay", copy.to_str().unwrap(), "--text"])
+        .expect_code(0);
+    assert_eq!((played.stdout.as_str(), played.stderr.as_str()), ("shown\n", ""));
+}
+
+#[test]
+fn export_takes_what_replay_takes() {
+    let sandbox = sandbox_with(&Canary::new(), "record = 'required'");
+    sandbox.run(&["exec", "shell", "--", "echo", "shown"]).expect_code(0);
+    let (_, text) = only(&sandbox);
+    let exported = sandbox.run_with_input(
+        &["recordings", "export", "/dev/stdin", "--output", "-"],
+        text.as_bytes(),
+    );
+    assert_eq!(exported.expect_code(0).stdout, text);
+    assert!(!sandbox.home().join("-").exists());
+    for command in [&["recordings", "export"][..], &["replay", "--text"]] {
+        let stderr = sandbox.run(&[command, &["/tmp"]].concat()).expect_code(1).stderr;
+        assert!(
+            stderr.contains("E-REC-READ") && stderr.contains("is a directory"),
+            "{stderr}"
+        );
+    }
+}
+
 fn aged_by(path: &str, seconds: u64) {
     let file = fs::File::options().append(true).open(path).unwrap();
     file.set_modified(std::time::SystemTime::now() - std::time::Duration::from_secs(seconds))

@@ -247,3 +247,12 @@ proptest::proptest! {
         let _ = read(format!("{{{text}").as_bytes());
     }
 }
+
+#[test]
+fn a_file_without_a_line_is_none() {
+    for byte in [0, b' ', b'x'] {
+        let endless = io::BufReader::new(io::repeat(byte));
+        let problem = Reader::open(endless, "/dev/zero").err().unwrap();
+        assert_eq!(problem.code.id, "E-REC-FORMAT", "{problem}");
+    }
+}

@@ -12,6 +12,7 @@ use crate::domain::catalogue;
 use crate::domain::lease::Lease;
 use crate::domain::plan::LaunchPlan;
 use crate::domain::problem::Problem;
+use crate::domain::secret::ChildEnv;
 use crate::launch::{self, Recording, Request};
 use crate::recording::cast;
 use crate::session::emulator::{Emulator, Size};
@@ -121,6 +122,7 @@ impl Starting {
             session_id: plan.session_id.clone(),
             program: plan.program.display().to_string(),
             emulator: Arc::new(std::sync::Mutex::new(Emulator::new(Size { columns: 2, rows: 1 }, 0))),
+            redactor: Arc::new(ChildEnv::new().redactor()),
             size: self.size,
             limits: plan.limits,
             secrets: plan.secrets.clone(),
@@ -151,6 +153,7 @@ impl Starting {
             Box::new(notify),
         )?;
         opened.emulator = session.emulator();
+        opened.redactor = session.redactor();
         Ok((session, opened))
     }
 }

@@ -10,6 +10,7 @@ use crate::domain::lease::Lease;
 use crate::domain::limits::{Limit, Limits};
 use crate::domain::plan::SecretUse;
 use crate::domain::problem::Problem;
+use crate::domain::secret::Redactor;
 use crate::launch::Request;
 use crate::session::Ending;
 use crate::session::emulator::{Emulator, Size};
@@ -75,6 +76,8 @@ pub struct Tab {
     pub access: String,
     pub program: String,
     pub emulator: Arc<Mutex<Emulator>>,
+    /// Hides its values; to be taken again for each text.
+    pub redactor: Arc<Redactor>,
     /// Its text is looked through, searched or copied.
     pub copy: Option<Box<CopyMode>>,
     pub clipboard: Requests,

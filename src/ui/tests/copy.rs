@@ -202,6 +202,51 @@ fn the_mouse_is_the_programs_where_it_asked_for_it() {
     assert_eq!(copied(&mut fixture), ["one"], "in copy mode it is ours");
 }
 
+/// On the row of tabs, on the status row, and where a dialog has come in front meanwhile.
+#[test]
+fn a_selection_ends_wherever_the_button_is_let_go() {
+    let at = |fixture: &mut Fixture, kind, column, row| {
+        fixture.send(Message::Mouse(MouseEvent {
+            kind,
+            column,
+            row,
+            modifiers: KeyModifiers::NONE,
+        }));
+    };
+    let lines: String = (0..60).map(|n| format!("line {n}\r\n")).collect();
+    for row in [0, 23] {
+        let (mut fixture, tab) = session(&lines);
+        let before = fixture.picture();
+        mouse(&mut fixture, MouseEventKind::Down(MouseButton::Left), (3, 5));
+        at(&mut fixture, MouseEventKind::Drag(MouseButton::Left), 6, row);
+        at(&mut fixture, MouseEventKind::Drag(MouseButton::Left), 7, row);
+        if row == 0 {
+            assert_ne!(
+                fixture.picture().lines().nth(2),
+                before.lines().nth(2),
+                "it scrolls back"
+            );
+        }
+        at(&mut fixture, MouseEventKind::Up(MouseButton::Left), 7, row);
+        assert_eq!(copied(&mut fixture).len(), 1, "let go on row {row}");
+        printed(&mut fixture, tab, "\x1b[?1049h");
+        mouse(&mut fixture, MouseEventKind::ScrollUp, (3, 5));
+        assert_eq!(
+            sent(&mut fixture),
+            "\x1b[A\x1b[A\x1b[A",
+            "the wheel is the program's again"
+        );
+    }
+    let (mut fixture, tab) = session(&lines);
+    mouse(&mut fixture, MouseEventKind::Down(MouseButton::Left), (3, 5));
+    fixture.press(r"ctrl-\ x");
+    mouse(&mut fixture, MouseEventKind::Up(MouseButton::Left), (3, 5));
+    fixture.press("esc");
+    printed(&mut fixture, tab, "\x1b[?1000h\x1b[?1006h");
+    click(&mut fixture, (3, 5));
+    assert_eq!(sent(&mut fixture), "\x1b[<0;4;6M\x1b[<0;4;6m");
+}
+
 /// A program that never hears of a button's end goes on selecting.
 #[test]
 fn a_button_that_is_let_go_beside_the_pane_is_let_go() {

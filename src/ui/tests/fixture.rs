@@ -15,6 +15,7 @@ use crate::config::{Config, FolderFlags, LoadOptions, load};
 use crate::domain::catalogue;
 use crate::domain::limits::Limits;
 use crate::domain::problem::Problem;
+use crate::domain::secret::{ChildEnv, SecretValue};
 use crate::domain::status::{FieldStatus, ProviderStatus, RoleStatus, Stage, State};
 use crate::session::emulator::Emulator;
 use crate::session::{Ending, SessionEvent};
@@ -25,6 +26,9 @@ use crate::ui::model::Model;
 use crate::ui::theme::Look;
 use crate::ui::update::update;
 use crate::ui::view;
+
+/// What each session was given.
+pub(super) const PASSWORD: &str = "correct-horse-battery";
 
 const CONFIG: &str = r#"
 [environments.prod]
@@ -218,12 +222,15 @@ impl Fixture {
         let (generation, tab, size) = *launches.last().expect("no launch was asked for");
         let mut emulator = Emulator::new(size, 100);
         emulator.feed(output.as_bytes());
+        let mut env = ChildEnv::new();
+        env.insert_secret("PGPASSWORD", SecretValue::from_text(PASSWORD.to_owned()), true);
         let opened = Opened {
             leases: Vec::new(),
             tab,
             session_id: format!("01JD8Z4Q0{tab}"),
             program: "/usr/bin/psql".to_owned(),
             emulator: Arc::new(Mutex::new(emulator)),
+            redactor: Arc::new(env.redactor()),
             size,
             limits: Limits::default(),
             secrets: Vec::new(),

@@ -149,6 +149,7 @@ fn new_tab(model: &Model, request: Request, back: Back, opened: Opened) -> Tab {
             opened.program
         },
         emulator: opened.emulator,
+        redactor: opened.redactor,
         copy: None,
         clipboard: Requests::new(role.and_then(|role| role.policy.clipboard), is_prod(env)),
         size: opened.size,

@@ -16,7 +16,7 @@ const NOTCH: isize = 3;
 const DOUBLE_CLICK_MS: i64 = 400;
 
 pub(super) fn update(model: &mut Model, event: MouseEvent) -> Vec<Effect> {
-    if let Some(effects) = goes_on(model, event) {
+    if let Some(effects) = goes_on(model, event).or_else(|| selects_on(model, event)) {
         return effects;
     }
     if model.opening.is_some() || model.leaving.is_some() {
@@ -157,6 +157,27 @@ fn goes_on(model: &mut Model, event: MouseEvent) -> Option<Vec<Effect>> {
         ..event
     };
     (wanted && !screen.is_empty()).then(|| tell(model, id, event, screen))
+}
+
+/// What becomes of a selection whose button is held: it goes on and ends wherever the pointer is by then; where something else has come in
+/// front, nothing is copied. None if there is no such button.
+fn selects_on(model: &mut Model, event: MouseEvent) -> Option<Vec<Effect>> {
+    let covered =
+        model.opening.is_some() || model.leaving.is_some() || model.dialog.is_some() || model.replay.is_some();
+    let in_front = model.screen == Screen::Session && !covered;
+    let press = model.press.as_mut().filter(|press| press.held)?;
+    match event.kind {
+        MouseEventKind::Drag(MouseButton::Left) | MouseEventKind::Up(MouseButton::Left) if in_front => {
+            let screen = layout::session_parts(model.size, model.sessions.bare).screen;
+            Some(copy_mode::mouse(model, event, screen))
+        }
+        // Of a button that goes down the end before was not seen.
+        MouseEventKind::Up(MouseButton::Left) | MouseEventKind::Down(MouseButton::Left) => {
+            press.held = false;
+            None
+        }
+        _ => None,
+    }
 }
 
 /// Sends an event within the screen to the program of a tab. Only a mouse that passes over it says nothing of a person at work.

@@ -32,6 +32,7 @@ pub(super) fn into_session(model: &mut Model, text: &str) -> Vec<Effect> {
         model.dialog = Some(Dialog::Paste {
             tab: tab.id,
             text: Zeroizing::new(text.to_owned()),
+            shown: masked(tab, text),
             paste: false,
             since: model.now,
         });
@@ -50,6 +51,15 @@ fn asks(model: &Model, tab: &Tab, text: &str) -> bool {
     text.len() > MANY || guarded && !bracketed && text.contains(acts)
 }
 
+/// Without the session's values: who pastes one does not ask to see it.
+fn masked(tab: &Tab, text: &str) -> String {
+    let mut redactor = tab.redactor.again().of_typing();
+    let mut shown = Vec::new();
+    redactor.push(text.as_bytes(), &mut shown);
+    redactor.finish(&mut shown);
+    String::from_utf8_lossy(&shown).into_owned()
+}
+
 fn send(model: &mut Model, id: u64, text: &str) -> Vec<Effect> {
     let Some(tab) = model.sessions.tabs.iter_mut().find(|tab| tab.id == id && tab.is_live()) else {
         return Vec::new();
@@ -62,6 +72,7 @@ pub(super) fn key(model: &mut Model, chord: Chord, dialog: Dialog) -> Vec<Effect
     let Dialog::Paste {
         tab,
         text,
+        shown,
         paste,
         since,
     } = dialog
@@ -83,6 +94,7 @@ pub(super) fn key(model: &mut Model, chord: Chord, dialog: Dialog) -> Vec<Effect
     model.dialog = Some(Dialog::Paste {
         tab,
         text,
+        shown,
         paste,
         since,
     });

@@ -53,9 +53,15 @@ pub(super) fn draw(model: &Model, buf: &mut Buffer, area: Rect) -> Option<Option
             None
         }
         Dialog::Tabs { filter, selected } => Some(super::tab_list::draw(model, filter, *selected, buf, area)),
-        Dialog::Paste { tab, text, paste, .. } => {
+        Dialog::Paste {
+            tab,
+            text,
+            shown,
+            paste,
+            ..
+        } => {
             if let Some(tab) = model.sessions.tabs.iter().find(|t| t.id == *tab) {
-                super::paste::draw(tab, text, *paste, buf, area);
+                super::paste::draw(tab, text, shown, *paste, buf, area);
             }
             None
         }

@@ -16,31 +16,36 @@ const SHOWN: usize = 6;
 /// Rows of the dialog that show none of it: frame, what it is, blanks, the answers.
 const AROUND: usize = 7;
 
-pub(super) fn draw(tab: &Tab, pasted: &str, paste: bool, buf: &mut Buffer, area: Rect) {
-    let lines: Vec<&str> = lines(pasted);
-    let rows = lines.len().min(SHOWN + 1);
+/// `masked`: what is pasted, without the session's values.
+pub(super) fn draw(tab: &Tab, pasted: &str, masked: &str, paste: bool, buf: &mut Buffer, area: Rect) {
+    let count = lines(pasted).len();
+    let rows = count.min(SHOWN + 1);
     let rows = rows.min(usize::from(area.height).saturating_sub(AROUND));
-    let shown = if lines.len() <= rows.min(SHOWN) {
-        lines.len()
+    let shown = if count <= rows.min(SHOWN) {
+        count
     } else {
         rows.saturating_sub(1)
     };
-    let more = lines.len() - shown;
+    let more = count - shown;
     let height = u16::try_from(rows + AROUND).unwrap_or(u16::MAX);
-    let count = match lines.len() {
+    let size = match count {
         1 => "1 line".to_owned(),
         n => format!("{n} lines"),
     };
     let place = format!("{} {}", tab.label, tab.role);
-    let title = format!("Paste {count} into {}?", place.trim_start());
+    let title = format!("Paste {size} into {}?", place.trim_start());
     let footer = "Enter takes the marked answer · Esc pastes nothing";
     let inside = dialog_box(buf, area, &title, footer, (72, height), tab.prod);
     let width = usize::from(inside.width).saturating_sub(2);
     let emulator = tab.emulator.lock().unwrap_or_else(PoisonError::into_inner);
     let harm = if emulator.modes().bracketed_paste {
         "the program is told that it is a paste."
-    } else {
+    } else if pasted.contains(['\n', '\r']) {
         "the program takes each line break as an Enter."
+    } else if pasted.contains(|c: char| c.is_control() && c != '\t') {
+        "the program takes its control characters as keys."
+    } else {
+        "there is no line break in it."
     };
     drop(emulator);
     put(
@@ -49,7 +54,7 @@ pub(super) fn draw(tab: &Tab, pasted: &str, paste: bool, buf: &mut Buffer, area:
         0,
         Line::raw(format!(" {}", text::cut(&format!("{} B; {harm}", pasted.len()), width))),
     );
-    for (y, line) in lines.iter().take(shown).enumerate() {
+    for (y, line) in lines(masked).iter().take(shown).enumerate() {
         let number = Span::styled(format!(" {:>3} ", y + 1), theme::QUIET);
         let line = Line::from(vec![number, Span::raw(text::cut(line, width.saturating_sub(5)))]);
         put(buf, inside, y + 2, line);

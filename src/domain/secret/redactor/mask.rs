@@ -18,6 +18,7 @@ pub(super) enum Style {
 }
 
 /// The character that masks are made of.
+#[derive(Clone, Copy)]
 pub(super) struct Mask {
     character: char,
 }

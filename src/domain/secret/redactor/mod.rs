@@ -55,6 +55,8 @@ mod stream;
 #[cfg(test)]
 mod tests;
 
+use std::sync::Arc;
+
 use automaton::Machine;
 use mask::Mask;
 use stream::{HOLD, Stream};
@@ -69,7 +71,7 @@ enum Work {
     /// There is nothing to hide.
     Pass,
     Hide {
-        machine: Box<Machine>,
+        machine: Arc<Machine>,
         stream: Box<Stream>,
     },
     /// The values are too large to be looked for: nothing may be shown.
@@ -85,6 +87,23 @@ impl Redactor {
     /// A redactor for these values. Only this folder can make one: `ChildEnv::redactor`.
     pub(super) fn new<'a>(values: impl IntoIterator<Item = &'a [u8]>) -> Self {
         Self::holding(values, HOLD)
+    }
+
+    /// Another one for the same values, at the beginning of a stream of its own.
+    #[must_use]
+    pub fn again(&self) -> Self {
+        let work = match &self.work {
+            Work::Pass => Work::Pass,
+            Work::Hide { machine, stream } => Work::Hide {
+                machine: Arc::clone(machine),
+                stream: Box::new(stream.again(machine.start())),
+            },
+            Work::Withhold => Work::Withhold,
+        };
+        Self {
+            work,
+            unmasked: self.unmasked.clone(),
+        }
     }
 
     /// For what is typed instead: no mask there needs the width of its value, or tells it.
@@ -112,7 +131,7 @@ impl Redactor {
                 Ok(machine) => {
                     let stream = Box::new(Stream::new(Mask::avoiding(&forms), machine.start(), hold));
                     Work::Hide {
-                        machine: Box::new(machine),
+                        machine: Arc::new(machine),
                         stream,
                     }
                 }

@@ -146,6 +146,14 @@ impl Stream {
         }
     }
 
+    /// Another one that masks as this one does, with nothing fed yet.
+    pub(super) fn again(&self, start: StateID) -> Self {
+        Self {
+            is_screen: self.is_screen,
+            ..Self::new(self.mask, start, self.hold)
+        }
+    }
+
     pub(super) fn push(&mut self, machine: &Machine, input: &[u8], out: &mut Vec<u8>) {
         for piece in input.chunks(PIECE) {
             self.buffer.extend_from_slice(piece);

@@ -74,6 +74,10 @@ impl Handler for Adapter {
     }
 
     fn input(&mut self, c: char) {
+        // It would turn the rows of whoever draws them, the frame with them.
+        if !c.is_ascii() && title::turns_direction(c) {
+            return;
+        }
         self.printed = Some(c);
         if is_mark(c) && self.marks_under_cursor() >= MARKS_PER_CELL {
             return;

@@ -1,6 +1,7 @@
 //! The guard before a paste of several lines.
 
 use super::*;
+use crate::ui::tests::fixture::PASSWORD;
 
 const LINES: &str = "delete from payments\nwhere id = 3;\n";
 
@@ -58,6 +59,41 @@ fn a_leading_line_break_counts_and_one_line_does_not_ask() {
     assert!(!asked(&fixture));
     paste(&mut fixture, "\nselect 1;");
     assert!(asked(&fixture));
+}
+
+#[test]
+fn the_question_shows_no_value_of_the_session() {
+    let mut fixture = Fixture::checked(100, 30);
+    open_many(&mut fixture, 1);
+    let text = format!("alter role x\npassword '{PASSWORD}';\n");
+    paste(&mut fixture, &text);
+    let picture = fixture.picture();
+    assert!(
+        picture.contains("alter role x") && picture.contains("password '••••"),
+        "{picture}"
+    );
+    assert!(!picture.contains(PASSWORD), "{picture}");
+    fixture.later(300);
+    fixture.press("P");
+    assert_eq!(
+        sent(&mut fixture),
+        text.replace('\n', "\r").as_bytes(),
+        "the program gets it as it is"
+    );
+}
+
+#[test]
+fn what_a_paste_does_is_said_of_this_paste() {
+    for (text, words) in [
+        ("a\nb".to_owned(), "each line break as an Enter"),
+        ("a\x0f".to_owned(), "control characters as keys"),
+        ("x".repeat(5_001), "no line break in it"),
+    ] {
+        let mut fixture = Fixture::checked(100, 30);
+        open_many(&mut fixture, 1);
+        paste(&mut fixture, &text);
+        assert!(fixture.picture().contains(words), "{words}");
+    }
 }
 
 /// Readline's Ctrl-o runs the line as Enter does.
