@@ -359,6 +359,7 @@ mod tests {
     #[test]
     fn what_others_can_read_is_found() {
         let folder = tempfile::tempdir().unwrap();
+        fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o700)).unwrap();
         let [ours, read, gone] = ["ours", "read", "gone"].map(|name| folder.path().join(name));
         for (path, mode) in [(&ours, 0o600), (&read, 0o640)] {
             fs::write(path, "").unwrap();

@@ -160,9 +160,12 @@ fn who_logs_in_by_itself_says_so() {
 fn a_login_runs_as_a_session_of_the_list() {
     let sandbox = Sandbox::new();
     let name = unique("keys").replace('_', "-");
-    sandbox.config(&format!("[providers.{name}]\nkind = \"env\"\n"));
+    // A kind that persons log in at, whose login as it is configured needs none.
+    sandbox.config(&format!(
+        "[providers.{name}]\nkind = \"vault\"\naddress = \"http://127.0.0.1:9\"\ntoken = \"of-a-test\"\n"
+    ));
     sandbox.roles(&format!(
-        "[roles.r]\ncommand = [\"true\"]\nfields.A = {{ secret = \"{name}:HOME\" }}\n"
+        "[roles.r]\ncommand = [\"true\"]\nfields.A = {{ secret = \"{name}:secret/x#y\" }}\n"
     ));
     let terminal = Tmux::hallpass(&sandbox, (100, 30), &[]);
     terminal.wait("r ");
@@ -173,7 +176,13 @@ fn a_login_runs_as_a_session_of_the_list() {
     terminal.wait("E-PROVIDER-NO-LOGIN");
     let screen = terminal.wait("exited 1");
     assert!(screen.contains(&format!("login {name}")), "{screen}");
+    // Back where it was opened.
     terminal.keys(&["Enter"]);
+    terminal.wait_until("the list of providers", |screen| {
+        screen.contains("log in") && !screen.contains("E-PROVIDER-NO-LOGIN")
+    });
+    terminal.keys(&["1"]);
+    terminal.wait("r ");
     terminal.keys(&["q"]);
     assert_eq!(terminal.exit_code(), 0);
 }
