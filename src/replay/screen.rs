@@ -16,8 +16,6 @@ const MOST_BYTES: usize = 64 << 20;
 /// An emulator that is fed with the events of one recording, in order.
 pub struct Screen {
     emulator: Emulator,
-    /// A size that it has not taken yet: of several without output between them only the last is seen, and each costs a screen.
-    size: Option<Size>,
     /// The place of the next event, and the byte where its output begins.
     next: usize,
     from: usize,
@@ -33,7 +31,6 @@ impl Screen {
         Self {
             // Nothing scrolls back here: one goes back in time instead.
             emulator: Emulator::new(recording.size(), 0),
-            size: None,
             next: 0,
             from: 0,
             work: 0,
@@ -71,14 +68,6 @@ impl Screen {
             self.step(recording);
         }
         self.show_late_update(to);
-        self.settle();
-    }
-
-    /// Takes the size that it has by now. Who looks at it between two steps does this first.
-    pub(super) fn settle(&mut self) {
-        if let Some(size) = self.size.take() {
-            self.emulator.resize(size);
-        }
     }
 
     /// Takes one event; its time, none after the last one.
@@ -87,7 +76,6 @@ impl Screen {
         self.show_late_update(event.time);
         match event.change {
             Change::Output(end) => {
-                self.settle();
                 let text = recording.output(self.from, end);
                 self.emulator.feed(text.as_bytes());
                 self.work += text.len();
@@ -98,7 +86,7 @@ impl Screen {
             Change::Resize(size) => {
                 let cells = |size: Size| usize::from(size.columns) * usize::from(size.rows);
                 self.work += cells(size).max(cells(self.emulator.size()));
-                self.size = Some(size);
+                self.emulator.resize(size);
             }
         }
         self.next += 1;
@@ -149,7 +137,6 @@ impl Keyframes {
             if screen.work - last < apart {
                 continue;
             }
-            screen.settle();
             let Some(keyframe) = screen.emulator.keyframe() else {
                 continue;
             };
@@ -197,7 +184,6 @@ impl Keyframes {
             None => Screen::new(recording),
             Some(frame) => Screen {
                 emulator: Emulator::from_keyframe(&frame.keyframe),
-                size: None,
                 next: frame.next,
                 from: frame.from,
                 work: 0,

@@ -134,7 +134,6 @@ pub fn find(recording: &Recording, query: &Query, stop: &AtomicBool) -> Option<V
             continue;
         }
         looked = (time, screen.fed());
-        screen.settle();
         let mut now: HashMap<String, usize> = HashMap::new();
         query.look(screen.emulator(), &mut |_, text| {
             *now.entry(text.to_owned()).or_default() += 1;

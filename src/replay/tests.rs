@@ -304,28 +304,6 @@ fn resizes_are_work_as_well() {
     assert!((2..=4).contains(&keyframes.len()), "{}", keyframes.len());
 }
 
-/// Each costs a screen.
-#[test]
-fn of_several_resizes_without_output_only_the_last_is_done() {
-    let events = [
-        other(1.0, "r", "30x5"),
-        other(1.0, "r", "40x6"),
-        output(2.0, "x"),
-        other(3.0, "r", "20x4"),
-    ];
-    let recording = recording(80, 24, &events);
-    let mut screen = Screen::new(&recording);
-    for columns in [80, 80, 40, 40] {
-        screen.step(&recording).unwrap();
-        assert_eq!(screen.emulator().size().columns, columns);
-    }
-    screen.settle();
-    assert_eq!(screen.emulator().size().columns, 20);
-    screen = Screen::new(&recording);
-    screen.advance(&recording, seconds(1.0));
-    assert_eq!(screen.emulator().size().columns, 40);
-}
-
 /// They would turn the rows of the terminal that we draw on.
 #[test]
 fn characters_that_turn_the_writing_reach_no_terminal() {

@@ -34,7 +34,7 @@ enum Clears {
 /// Takes a recording's events and gives its lines.
 pub struct Transcript {
     emulator: Emulator,
-    /// A size that it has not taken yet: see [`Screen`](super::Screen).
+    /// A size that it has not taken yet: of several without output between them only the last is seen, and each costs a screen.
     size: Option<Size>,
     lines: Vec<String>,
     /// A line whose wrapped rest is still to come.

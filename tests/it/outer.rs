@@ -7,6 +7,7 @@ pub const SEQUENCES: &[(&str, &str)] = &[
     ("\x1b[?25#", "the cursor hidden or shown"),
     ("\x1b[# q", "the cursor's shape"),
     ("\x1b[2J", "the screen cleared"),
+    ("\x1b[J", "the screen cleared from its first cell on, at another size"),
     ("\x1b[?2026#", "a picture begins or ends: it is shown at once"),
     ("\x1b[?1049#", "the alternate screen"),
     ("\x1b[?1000#", "the mouse: buttons"),
