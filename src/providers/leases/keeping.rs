@@ -132,17 +132,20 @@ impl Keeping {
         }
     }
 
-    fn renew(&mut self, key: &Key) {
-        let Some(kept) = self.kept.get_mut(key) else { return };
+    /// A lease that something is done about now: nothing is due until that is done.
+    fn begin(&mut self, key: &Key) -> Option<(Lease, Arc<Registry>)> {
+        let kept = self.kept.get_mut(key)?;
         kept.due = None;
-        let (lease, provider, orders) = (
-            kept.lease.clone(),
-            Registry::get(&kept.registry, &key.0),
-            self.orders.clone(),
-        );
-        let key = key.clone();
+        Some((kept.lease.clone(), Arc::clone(&kept.registry)))
+    }
+
+    fn renew(&mut self, key: &Key) {
+        let Some((lease, registry)) = self.begin(key) else {
+            return;
+        };
+        let (key, orders) = (key.clone(), self.orders.clone());
         tokio::spawn(async move {
-            let result = match provider {
+            let result = match Registry::get(&registry, &key.0) {
                 Ok(provider) => provider.renew(&lease).await,
                 Err(problem) => Err(problem),
             };
@@ -179,16 +182,12 @@ impl Keeping {
 
     /// `work` ends with the first try: nobody waits for the next ones.
     fn revoke(&mut self, key: &Key, work: Option<Work>) {
-        let Some(kept) = self.kept.get_mut(key) else { return };
-        kept.due = None;
-        let (lease, provider, orders) = (
-            kept.lease.clone(),
-            Registry::get(&kept.registry, &key.0),
-            self.orders.clone(),
-        );
-        let key = key.clone();
-        let journal = folder(&kept.registry);
+        let Some((lease, registry)) = self.begin(key) else {
+            return;
+        };
+        let (key, orders) = (key.clone(), self.orders.clone());
         tokio::spawn(async move {
+            let (provider, journal) = (Registry::get(&registry, &key.0), folder(&registry));
             let endpoint = provider.as_ref().map(|provider| provider.endpoint());
             let endpoint = endpoint.unwrap_or_default();
             let result = match provider {

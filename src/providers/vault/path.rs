@@ -6,7 +6,7 @@ use crate::domain::reference::{Kind, Pin, ProviderKind, SecretId};
 use crate::providers::Setting;
 
 /// The version of a key/value engine.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Kv {
     V1,
     V2,
