@@ -14,7 +14,7 @@
 //! | [`check`] | which roles and providers are ready, and what to do about the rest |
 //! | [`doctor`] | what this machine offers: clients, folders, network, memory, terminal |
 //! | [`ui`] | the terminal user interface: model, messages, update, effects, views |
-//! | [`cli`] | one file a command |
+//! | [`cli`] | one file a command; what all share is in `arguments`, `frame` and `speech` |
 //!
 //! # Who may import whom
 //!

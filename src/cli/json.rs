@@ -225,3 +225,47 @@ fn name_problem(value: &mut Value, problem: Option<&Problem>) {
         map.insert("fix".to_owned(), json!(problem.fixes.first()));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+    use std::ffi::OsStr;
+
+    use super::*;
+    use crate::config::{FolderFlags, LoadOptions, load};
+
+    #[test]
+    fn a_folder_whose_name_is_no_text_stands_in_documents() {
+        use std::os::unix::ffi::OsStrExt as _;
+        let outer = tempfile::tempdir().unwrap();
+        let folder = outer.path().join(OsStr::from_bytes(b"\xff"));
+        std::fs::create_dir(&folder).unwrap();
+        std::fs::write(
+            folder.join("roles.toml"),
+            "[roles.a]\ncommand = [\"true\"]\n[roles.b]\n",
+        )
+        .unwrap();
+        let config = load(&LoadOptions {
+            flags: FolderFlags {
+                config: Some(folder),
+                ..FolderFlags::default()
+            },
+            profile: None,
+            system_dir: outer.path().join("system"),
+            home: None,
+            env: BTreeMap::new(),
+        });
+        let problems = problems(&config);
+        let documents = [
+            role(&config.roles[0]),
+            broken(&config.broken[0], &config),
+            problems[0].clone(),
+        ];
+        for document in documents {
+            assert!(
+                document["file"].as_str().unwrap().ends_with("/\u{fffd}/roles.toml"),
+                "{document}"
+            );
+        }
+    }
+}

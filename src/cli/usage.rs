@@ -5,7 +5,8 @@ use std::io::Write as _;
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 
-use super::{command_of, note_written, wraps_child};
+use super::arguments::{command_of, wraps_child};
+use super::note_written;
 use crate::domain::catalogue;
 use crate::domain::suggest::nearest;
 
