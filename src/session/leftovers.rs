@@ -102,8 +102,8 @@ impl Leftovers {
         off.into_bytes()
     }
 
-    /// The sequences that bring back what [`Leftovers::switch_off`] undid, but for how text and colours look and where it scrolls: for a terminal that
-    /// was given away for a while, and whose program draws anew.
+    /// The sequences that bring back what [`Leftovers::switch_off`] undid, but for how text and colours look and where it scrolls: for a
+    /// terminal that was given away for a while, and whose program draws anew.
     pub(super) fn switch_on(&self) -> Vec<u8> {
         let seen = &self.seen;
         let mut on = String::new();

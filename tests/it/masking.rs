@@ -241,16 +241,22 @@ fn half_a_value_before_a_question_does_not_hold_the_answer() {
     }
 }
 
-/// B04: a value that is typed over the margin of a line that readline edits, at several widths, then found again in the history and
-/// edited in its middle.
-#[test]
-fn masked_while_readline_edits_it() {
+/// A role whose shell holds a value that is not its own.
+fn held() -> (Sandbox, Canary) {
     let canary = Canary::of("Kxq7vW2mZr9Lp4NtB".to_owned());
     let mut sandbox = Sandbox::new();
     sandbox.set("HP_MASKING_TOKEN", canary.value());
     sandbox.roles(
         "[roles.held]\ncommand = ['bash', '--norc', '--noprofile', '-i']\nenv = 'dev'\nfields.PS1 = '$ '\nfields.TOKEN = '_envs/HP_MASKING_TOKEN'\n",
     );
+    (sandbox, canary)
+}
+
+/// B04: a value that is typed over the margin of a line that readline edits, at several widths, then found again in the history and
+/// edited in its middle.
+#[test]
+fn masked_while_readline_edits_it() {
+    let (sandbox, canary) = held();
     for columns in [40, 80, 81, 132] {
         let connected = Tmux::hallpass(&sandbox, (columns, 24), &["connect", "held"]);
         let tui = Tmux::hallpass(&sandbox, (columns + 2, 24), &["connect", "held", "--tui"]);
@@ -281,12 +287,7 @@ fn masked_while_readline_edits_it() {
 /// B04: vim shows a line over several rows, and moves the cursor between them.
 #[test]
 fn masked_where_vim_wraps() {
-    let canary = Canary::of("Kxq7vW2mZr9Lp4NtB".to_owned());
-    let mut sandbox = Sandbox::new();
-    sandbox.set("HP_MASKING_TOKEN", canary.value());
-    sandbox.roles(
-        "[roles.held]\ncommand = ['bash', '--norc', '--noprofile', '-i']\nenv = 'dev'\nfields.PS1 = '$ '\nfields.TOKEN = '_envs/HP_MASKING_TOKEN'\n",
-    );
+    let (sandbox, canary) = held();
     let lines: Vec<String> = (0..=canary.value().len())
         .map(|at_edge| format!("{}{} behind {at_edge}\n", ".".repeat(40 - at_edge), canary.value()))
         .collect();

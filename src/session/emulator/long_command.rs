@@ -123,6 +123,13 @@ mod tests {
 
     use super::*;
 
+    /// What is kept of a stream that comes in pieces of this length.
+    fn kept(stream: &str, pieces: usize) -> Vec<u8> {
+        let mut command = LongCommand::default();
+        let pieces = stream.as_bytes().chunks(pieces);
+        pieces.flat_map(|piece| command.kept(piece).into_owned()).collect()
+    }
+
     #[test]
     fn what_is_too_long_is_cut_in_any_pieces() {
         let long = "x".repeat(KEPT + 1000);
@@ -130,12 +137,7 @@ mod tests {
         let (title, clip) = (&long[..KEPT - 2], &long[..KEPT - 3]);
         let expected = format!("a\x1b]0;{title}\x07b\x1b]2;t\x1b\\c\x1b(]{long}\x1b\x1b]52;{clip}\x1b[mz");
         for pieces in [1, 2, 3, 1000, 70_000, stream.len()] {
-            let mut command = LongCommand::default();
-            let kept: Vec<u8> = stream
-                .as_bytes()
-                .chunks(pieces)
-                .flat_map(|piece| command.kept(piece).into_owned())
-                .collect();
+            let kept = kept(&stream, pieces);
             assert!(kept == expected.as_bytes(), "in pieces of {pieces}");
         }
     }
@@ -149,12 +151,7 @@ mod tests {
         let expected =
             format!("\x1b]4;1;#{name};2;?;300;{name}0\x07\x1b]\0\x011\x002;#{name}\x1b\\\x1b]8;;{digits}\x07");
         for pieces in [1, 7, stream.len()] {
-            let mut command = LongCommand::default();
-            let kept: Vec<u8> = stream
-                .as_bytes()
-                .chunks(pieces)
-                .flat_map(|piece| command.kept(piece).into_owned())
-                .collect();
+            let kept = kept(&stream, pieces);
             assert_eq!(String::from_utf8_lossy(&kept), expected, "in pieces of {pieces}");
         }
     }

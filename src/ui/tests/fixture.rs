@@ -211,6 +211,20 @@ impl Fixture {
         found
     }
 
+    /// Opens a role by its command; its tab.
+    pub(super) fn open(&mut self, role: &str) -> u64 {
+        self.press(&format!(r#": "connect_{role}" enter"#));
+        self.started("$ ")
+    }
+
+    /// The roles that were launched since the effects were last looked at.
+    pub(super) fn launches(&mut self) -> Vec<String> {
+        self.take(|effect| match effect {
+            Effect::Launch { request, .. } => Some(request.role.clone()),
+            _ => None,
+        })
+    }
+
     /// Answers the launch that was asked for: a session whose child has printed this.
     pub(super) fn started(&mut self, output: &str) -> u64 {
         let launches = self.take(|effect| match effect {

@@ -2,22 +2,13 @@
 
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
-use super::fixture::{Fixture, denied};
-use crate::domain::catalogue;
-use crate::domain::problem::Problem;
+use super::fixture::Fixture;
 use crate::session::SessionEvent;
 use crate::ui::effects::Effect;
 use crate::ui::front::Front;
 use crate::ui::keymap::KEYMAP;
 use crate::ui::message::Message;
 use crate::ui::model::{Check, Dialog, Screen};
-
-fn launches(fixture: &mut Fixture) -> Vec<String> {
-    fixture.take(|effect| match effect {
-        Effect::Launch { request, .. } => Some(request.role.clone()),
-        _ => None,
-    })
-}
 
 fn sent(fixture: &mut Fixture) -> Vec<(u64, Vec<u8>)> {
     fixture.take(|effect| match effect {
@@ -26,16 +17,11 @@ fn sent(fixture: &mut Fixture) -> Vec<(u64, Vec<u8>)> {
     })
 }
 
-fn open(fixture: &mut Fixture, role: &str) -> u64 {
-    fixture.press(&format!(r#": "connect_{role}" enter"#));
-    fixture.started("$ ")
-}
-
 #[test]
 fn find_and_open_within_a_few_keys() {
     let mut fixture = Fixture::checked(100, 30);
     fixture.press(r#"/ "devord" enter enter"#);
-    assert_eq!(launches(&mut fixture), ["dev-orders"]);
+    assert_eq!(fixture.launches(), ["dev-orders"]);
 }
 
 #[test]
@@ -87,7 +73,7 @@ fn q_at_the_top_leaves_without_sessions() {
 #[test]
 fn quitting_with_sessions_asks_and_enter_stays() {
     let mut fixture = Fixture::checked(100, 30);
-    open(&mut fixture, "dev-orders");
+    fixture.open("dev-orders");
     fixture.press(r"ctrl-\ r q");
     assert!(fixture.picture().contains("1 session"));
     fixture.press("q q q");
@@ -106,7 +92,7 @@ fn quitting_with_sessions_asks_and_enter_stays() {
 #[test]
 fn quitting_for_good_ends_the_sessions_first() {
     let mut fixture = Fixture::checked(100, 30);
-    let tab = open(&mut fixture, "dev-orders");
+    let tab = fixture.open("dev-orders");
     fixture.press(r"ctrl-\ r q tab enter");
     let hung_up = fixture.take(|effect| match effect {
         Effect::HangUp { tab } => Some(*tab),
@@ -120,7 +106,7 @@ fn quitting_for_good_ends_the_sessions_first() {
 #[test]
 fn a_session_that_does_not_end_does_not_hold_us_for_ever() {
     let mut fixture = Fixture::checked(100, 30);
-    open(&mut fixture, "dev-orders");
+    fixture.open("dev-orders");
     fixture.send(Message::Signal(143));
     assert_eq!(fixture.model.exit, None);
     fixture.later(9_000);
@@ -131,7 +117,7 @@ fn a_session_that_does_not_end_does_not_hold_us_for_ever() {
 #[test]
 fn keys_in_a_session_go_to_its_program() {
     let mut fixture = Fixture::checked(100, 30);
-    let tab = open(&mut fixture, "dev-orders");
+    let tab = fixture.open("dev-orders");
     fixture.press("q ? : / esc ctrl-c enter tab");
     let bytes: Vec<u8> = sent(&mut fixture)
         .into_iter()
@@ -144,7 +130,7 @@ fn keys_in_a_session_go_to_its_program() {
 #[test]
 fn prefix_shows_the_menu_and_an_unknown_key_is_not_sent() {
     let mut fixture = Fixture::checked(100, 30);
-    open(&mut fixture, "dev-orders");
+    fixture.open("dev-orders");
     fixture.press(r"ctrl-\");
     assert!(fixture.picture().contains("pick a key"));
     fixture.press("Q");
@@ -160,7 +146,7 @@ fn prefix_twice_sends_it_once_however_the_terminal_names_it() {
         KeyEvent::new(KeyCode::Char('\\'), KeyModifiers::CONTROL),
     ] {
         let mut fixture = Fixture::checked(100, 30);
-        let tab = open(&mut fixture, "dev-orders");
+        let tab = fixture.open("dev-orders");
         fixture.send(Message::Key(key));
         assert!(fixture.effects.is_empty());
         fixture.send(Message::Key(key));
@@ -176,7 +162,7 @@ fn the_prefix_is_configurable() {
         100,
         30,
     );
-    let tab = open(&mut fixture, "dev-sh");
+    let tab = fixture.open("dev-sh");
     fixture.press(r"ctrl-\");
     assert_eq!(sent(&mut fixture), [(tab, vec![0x1c])]);
     fixture.press("ctrl-b");
@@ -187,7 +173,7 @@ fn the_prefix_is_configurable() {
 fn tabs_by_number_mark_unseen_output() {
     let mut fixture = Fixture::checked(100, 30);
     for role in ["dev-orders", "stage-redis", "dev-shell"] {
-        open(&mut fixture, role);
+        fixture.open(role);
         fixture.press(r"ctrl-\ r");
     }
     fixture.press(r#": "connect_prod-postgres" enter esc"#);
@@ -215,7 +201,7 @@ fn tabs_by_number_mark_unseen_output() {
 #[test]
 fn the_end_of_a_session_says_code_and_time_and_the_keys_work() {
     let mut fixture = Fixture::checked(100, 30);
-    let tab = open(&mut fixture, "dev-orders");
+    let tab = fixture.open("dev-orders");
     fixture.ended(tab, 3);
     assert!(
         fixture
@@ -239,126 +225,11 @@ fn the_end_of_a_session_says_code_and_time_and_the_keys_work() {
 fn started_for_one_role_its_exit_code_is_ours() {
     let mut fixture = Fixture::checked(100, 30);
     fixture.model.single = true;
-    let tab = open(&mut fixture, "dev-orders");
+    let tab = fixture.open("dev-orders");
     fixture.ended(tab, 42);
     assert_eq!(fixture.model.exit, None);
     fixture.press("enter");
     assert_eq!(fixture.model.exit, Some(42));
-}
-
-#[test]
-fn started_for_one_role_that_fails_the_code_is_125() {
-    let mut fixture = Fixture::checked(100, 30);
-    fixture.model.single = true;
-    fixture.press(r#": "connect_dev-orders" enter"#);
-    let generation = fixture.model.generation;
-    fixture.send(Message::OpenFailed {
-        generation,
-        problems: vec![denied()],
-    });
-    assert!(fixture.picture().contains("E-VAULT-403"));
-    fixture.press("esc");
-    assert_eq!(fixture.model.exit, Some(125));
-}
-
-#[test]
-fn escape_cancels_a_launch_and_its_late_answer_is_dropped() {
-    let mut fixture = Fixture::checked(100, 30);
-    fixture.press(r#": "connect_dev-orders" enter"#);
-    fixture.later(300);
-    assert!(fixture.picture().contains("Opening dev-orders …"));
-    fixture.press("esc");
-    assert!(
-        fixture
-            .effects
-            .iter()
-            .any(|effect| matches!(effect, Effect::CancelLaunch))
-    );
-    let tab = fixture.started("late");
-    assert!(fixture.model.sessions.tabs.is_empty());
-    let ended = fixture.take(|effect| match effect {
-        Effect::HangUp { tab } => Some(*tab),
-        _ => None,
-    });
-    assert_eq!(ended, [tab]);
-}
-
-#[test]
-fn a_failure_shows_its_parts_and_its_keys_work() {
-    let mut fixture = Fixture::checked(100, 30);
-    fixture.press(r#"/ "bouncer" enter enter"#);
-    let generation = fixture.model.generation;
-    fixture.send(Message::OpenFailed {
-        generation,
-        problems: vec![denied()],
-    });
-    fixture.effects.clear();
-    let picture = fixture.picture();
-    for part in [
-        "E-VAULT-403",
-        "No program was started",
-        "data/",
-        "read ✗",
-        "r  retry",
-        "CLI exit: 125",
-    ] {
-        assert!(picture.contains(part), "{part} is missing in\n{picture}");
-    }
-    fixture.press("y");
-    let copied = fixture.take(|effect| match effect {
-        Effect::Copy(text) => Some(text.clone()),
-        _ => None,
-    });
-    assert!(copied[0].contains("E-VAULT-403"));
-    fixture.press("e");
-    assert_eq!(
-        fixture
-            .take(|effect| matches!(effect, Effect::Edit(_)).then_some(()))
-            .len(),
-        1
-    );
-    fixture.press("r");
-    assert_eq!(launches(&mut fixture), ["prod-pgbouncer-admin"]);
-}
-
-#[test]
-fn a_locked_store_asks_for_its_passphrase_and_shows_none_of_it() {
-    let mut fixture = Fixture::checked(100, 30);
-    fixture.press(r#": "connect_dev-orders" enter"#);
-    let generation = fixture.model.generation;
-    // The role itself reads from no such store: it holds the credential of a provider.
-    let locked = || {
-        Problem::new(&catalogue::LOCAL_LOCKED, "the local store is locked").fact(crate::providers::LOCKED_STORE, "team")
-    };
-    fixture.send(Message::OpenFailed {
-        generation,
-        problems: vec![locked()],
-    });
-    fixture.press(r#""hunter22""#);
-    assert!(fixture.picture().contains("••••••••") && !fixture.picture().contains("hunter"));
-    fixture.press("enter");
-    let generation = fixture.model.generation;
-    assert!(
-        fixture
-            .effects
-            .iter()
-            .any(|effect| matches!(effect, Effect::Unlock { provider, .. } if provider == "team"))
-    );
-    fixture.send(Message::Unlocked {
-        generation,
-        result: Err(Problem::new(&catalogue::LOCAL_PASSPHRASE, "the passphrase is wrong")),
-    });
-    assert!(
-        matches!(&fixture.model.dialog, Some(Dialog::Passphrase { problem: Some(_), input, .. }) if input.is_empty())
-    );
-    fixture.press(r#""right" enter"#);
-    let generation = fixture.model.generation;
-    fixture.effects.clear();
-    fixture.send(Message::Unlocked {
-        generation,
-        result: Ok(()),
-    });
-    assert_eq!(launches(&mut fixture), ["dev-orders"]);
 }
 
 #[test]
@@ -407,7 +278,7 @@ fn checking_everything_asks_a_few_at_a_time() {
 #[test]
 fn twice_ctrl_c_asks_to_quit() {
     let mut fixture = Fixture::checked(100, 30);
-    open(&mut fixture, "dev-orders");
+    fixture.open("dev-orders");
     fixture.press(r"ctrl-\ r ctrl-c");
     assert!(fixture.model.dialog.is_none());
     fixture.press("ctrl-c");
@@ -446,7 +317,7 @@ fn a_broken_role_is_listed_and_enter_shows_why() {
     );
     fixture.press(r#"/ "bad" enter enter"#);
     assert!(fixture.picture().contains("E-CONFIG-REF-SYNTAX"));
-    assert!(launches(&mut fixture).is_empty());
+    assert!(fixture.launches().is_empty());
 }
 
 #[test]
@@ -470,7 +341,7 @@ fn help_lists_every_binding() {
 #[test]
 fn a_resize_reaches_every_session() {
     let mut fixture = Fixture::checked(100, 30);
-    open(&mut fixture, "dev-orders");
+    fixture.open("dev-orders");
     fixture.effects.clear();
     fixture.send(Message::Resize { columns: 60, rows: 15 });
     let sizes = fixture.take(|effect| match effect {
@@ -485,95 +356,6 @@ fn a_resize_reaches_every_session() {
         _ => None,
     });
     assert_eq!(sizes, [(98, 26), (100, 28)]);
-}
-
-#[test]
-fn a_login_is_a_session_and_its_end_forgets_what_was_known() {
-    let mut fixture = Fixture::checked(100, 30);
-    fixture.press("2 a");
-    let provider = fixture.model.providers.rows[0].name.clone();
-    let tab = fixture.started("Password: ");
-    assert_eq!(fixture.model.sessions.tabs[0].request.login.as_ref(), Some(&provider));
-    assert!(fixture.picture().contains(&format!("login {provider}")));
-    let role = fixture.model.providers.rows[0].roles[0].clone();
-    assert!(fixture.model.roles.checks.contains_key(&role));
-    fixture.ended(tab, 0);
-    let asked = fixture.take(|effect| match effect {
-        Effect::Reopen(provider) => Some(format!("reopen {provider}")),
-        Effect::CheckProvider { provider, .. } => Some(format!("check {provider}")),
-        _ => None,
-    });
-    assert_eq!(asked, [format!("reopen {provider}"), format!("check {provider}")]);
-    assert!(
-        !fixture.model.roles.checks.contains_key(&role),
-        "what was found out before is old"
-    );
-}
-
-/// A role's failure with these problems, in front.
-fn failed(fixture: &mut Fixture, role: &str, problems: Vec<Problem>) {
-    fixture.press(&format!(r#": "connect_{role}" enter"#));
-    let generation = fixture.model.generation;
-    fixture.send(Message::OpenFailed { generation, problems });
-    fixture.effects.clear();
-}
-
-#[test]
-fn a_failure_opens_the_login_of_its_provider_and_comes_back_to_be_tried_again() {
-    let mut fixture = Fixture::checked(100, 30);
-    fixture.model.single = true;
-    failed(&mut fixture, "prod-pgbouncer-admin", vec![denied()]);
-    // `_envs/vault/…` is read from vault.
-    let picture = fixture.picture();
-    assert!(picture.contains("a  log in to vault"), "{picture}");
-    assert!(fixture.last_row().contains("a log in"), "{}", fixture.last_row());
-    fixture.press("a");
-    let tab = fixture.started("Password: ");
-    assert_eq!(fixture.model.sessions.tabs[0].request.login.as_deref(), Some("vault"));
-    fixture.ended(tab, 0);
-    assert!(fixture.model.dialog.is_none(), "its last words are still to be read");
-    fixture.press("q");
-    assert!(fixture.model.leaving.is_none() && fixture.model.sessions.tabs.is_empty());
-    assert!(fixture.picture().contains("Could not open prod-pgbouncer-admin"));
-    fixture.effects.clear();
-    fixture.press("r");
-    assert_eq!(launches(&mut fixture), ["prod-pgbouncer-admin"]);
-}
-
-#[test]
-fn a_failure_without_a_login_offers_none_and_says_why() {
-    let unset = || Problem::new(&catalogue::ENV_UNSET, "the variable API_KEY is not set").fact("Field", "API_KEY");
-    let no_client = || Problem::new(&catalogue::CLIENT_MISSING, "bash is not there");
-    let sent = || no_client().fix("hallpass provider login vault");
-    for (problems, said) in [
-        (vec![unset()], "env has no login"),
-        (vec![no_client()], "it failed for no provider"),
-        (vec![unset(), sent()], ""),
-    ] {
-        let mut fixture = Fixture::checked(100, 30);
-        failed(&mut fixture, "dev-shell", problems);
-        let offered = fixture.last_row().contains("a log in");
-        assert_eq!(offered, fixture.picture().contains("a  log in to vault"));
-        assert_eq!(offered, said.is_empty(), "{}", fixture.picture());
-        fixture.press("a");
-        assert_eq!(launches(&mut fixture).len(), usize::from(offered));
-        assert!(fixture.last_row().contains(said), "{}", fixture.last_row());
-        assert_eq!(fixture.model.dialog.is_some(), !offered, "the panel stays");
-    }
-}
-
-#[test]
-fn a_login_goes_back_to_the_providers() {
-    let mut fixture = Fixture::checked(100, 30);
-    fixture.press("2 a");
-    let tab = fixture.started("Password: ");
-    fixture.ended(tab, 1);
-    // Opened again it still knows where it came from.
-    fixture.press("R");
-    let tab = fixture.started("Password: ");
-    fixture.ended(tab, 0);
-    fixture.press("q");
-    assert!(fixture.model.screen == Screen::Providers, "{}", fixture.picture());
 }
 
 /// Whether the screen is drawn anew after a message; else what was closed would stand there for another second.

@@ -3,6 +3,7 @@
 mod browse;
 mod checks;
 mod copy;
+mod failures;
 mod fitting;
 mod fixture;
 mod fuzz;
@@ -12,3 +13,4 @@ mod screens;
 mod speed;
 mod tabs;
 mod widths;
+mod words;
