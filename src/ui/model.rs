@@ -25,7 +25,7 @@ use crate::ui::replay::Replay;
 use crate::ui::rows::{provider_rows, role_rows};
 use crate::ui::theme::Look;
 pub use providers::{ProviderRow, Providers};
-pub use roles::{Check, Known, Pane, RoleRow, Roles, RowOf, Sort};
+pub use roles::{Check, Known, Pane, RoleRow, Roles, RowOf, Sort, Widest};
 pub use tabs::{Back, LeaseState, News, Opening, Sessions, Tab, TabLease, TabState};
 
 /// Which screen is in front.
@@ -233,6 +233,7 @@ impl Model {
     pub fn take_config(&mut self) {
         let selected = self.roles.selected_row().map(|row| row.name.clone());
         self.roles.rows = role_rows(&self.config);
+        self.roles.widest = Widest::of(&self.roles.rows);
         self.roles.index = crate::ui::search::index(self, &self.roles.rows);
         let rows = &self.roles.rows;
         self.roles

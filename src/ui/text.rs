@@ -7,6 +7,10 @@ use crate::domain::printable::printable;
 
 /// Columns that the text takes.
 pub fn width(text: &str) -> usize {
+    // Nearly all is of this kind, and lists of thousands are measured for every picture.
+    if text.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
+        return text.len();
+    }
     text.width()
 }
 

@@ -8,6 +8,7 @@ use super::again::look_again;
 use crate::domain::filter::{Filter, Index};
 use crate::domain::status::{RoleStatus, State};
 use crate::ui::input::Input;
+use crate::ui::text;
 
 /// What a row of the roles list stands for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,6 +30,42 @@ pub struct RoleRow {
     pub prod: bool,
     pub read_only: bool,
     pub of: RowOf,
+}
+
+/// Columns of what is widest in all rows, whether they are listed now or not: so typing a filter moves nothing.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Widest {
+    pub kind: usize,
+    /// The kinds by their short names.
+    pub short_kind: usize,
+    /// The environment's label with what stands behind it.
+    pub env: usize,
+}
+
+impl Widest {
+    pub fn of(rows: &[RoleRow]) -> Self {
+        rows.iter().fold(Self::default(), |widest, row| Self {
+            kind: widest.kind.max(text::width(&row.kind)),
+            short_kind: widest.short_kind.max(text::width(row.short_kind())),
+            env: widest.env.max(text::width(&row.label) + text::width(row.access())),
+        })
+    }
+}
+
+impl RoleRow {
+    /// The short name that people have for its type, if they have one.
+    pub fn short_kind(&self) -> &str {
+        match self.kind.as_str() {
+            "postgres" => "pg",
+            "mariadb" | "mysql" => "my",
+            other => other,
+        }
+    }
+
+    /// What stands behind the environment: `PROD RO`.
+    pub fn access(&self) -> &'static str {
+        if self.read_only { " RO" } else { "" }
+    }
 }
 
 /// What a check found out about a role.
@@ -96,6 +133,7 @@ pub enum Pane {
 /// The roles screen.
 pub struct Roles {
     pub rows: Vec<RoleRow>,
+    pub widest: Widest,
     /// The rows prepared for filtering; their places are those of `rows`.
     pub index: Index,
     /// The filter that `shown` is the answer to.
@@ -133,6 +171,7 @@ impl Roles {
     pub(super) fn new() -> Self {
         Self {
             rows: Vec::new(),
+            widest: Widest::default(),
             index: Index::new([]),
             parsed: Filter::default(),
             hits: HashMap::new(),

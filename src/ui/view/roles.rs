@@ -34,14 +34,13 @@ const SHORT_ENV: usize = 2;
 
 impl Columns {
     /// The widths at which the longest name that the filter leaves fits: the word of the state goes first, then the type, then all but a
-    /// letter of the environment. Types and environments count whether they are listed now or not, so that typing a filter moves nothing.
+    /// letter of the environment.
     fn of(width: usize, roles: &Roles) -> Self {
         let listed = roles.shown.iter().filter_map(|place| roles.rows.get(*place));
         let name = listed.map(|row| text::width(&row.name)).max().unwrap_or(0);
-        let widest = |columns: fn(&RoleRow) -> usize| roles.rows.iter().map(columns).max().unwrap_or(0);
-        let kind = (widest(|row| text::width(&row.kind)) + 2).clamp(6, 14);
-        let env = (widest(|row| text::width(&row.label) + text::width(access(row))) + 1).clamp(4, 14);
-        let short_kind = widest(|row| text::width(short(&row.kind))) + 1;
+        let kind = (roles.widest.kind + 2).clamp(6, 14);
+        let env = (roles.widest.env + 1).clamp(4, 14);
+        let short_kind = roles.widest.short_kind + 1;
         let steps = [
             (kind, env, STATE[0]),
             (kind, env, STATE[1]),
@@ -69,11 +68,6 @@ impl Columns {
             word("STATE", self.state)
         )
     }
-}
-
-/// What stands behind the environment: `PROD RO`.
-fn access(row: &RoleRow) -> &'static str {
-    if row.read_only { " RO" } else { "" }
 }
 
 pub(super) fn draw(model: &Model, buf: &mut Buffer, parts: Parts) {
@@ -129,13 +123,13 @@ fn row_line(model: &Model, row: &RoleRow, hits: &[usize], selected: bool, column
     spans.extend(name_spans(row, hits, columns.name));
     if columns.kind > 0 {
         spans.push(Span::styled(
-            text::fit(kind_word(&row.kind, columns.kind), columns.kind - 1) + " ",
+            text::fit(kind_word(row, columns.kind), columns.kind - 1) + " ",
             theme::QUIET,
         ));
     }
     let style = environment(model, row);
     let words = if columns.env > SHORT_ENV {
-        format!("{}{}", row.label, access(row))
+        format!("{}{}", row.label, row.access())
     } else {
         row.label.chars().take(1).collect()
     };
@@ -168,16 +162,11 @@ pub(super) fn environment(model: &Model, row: &RoleRow) -> Style {
 }
 
 /// The type as it fits into a column of this width, which has a gap behind it.
-fn kind_word(kind: &str, columns: usize) -> &str {
-    if text::width(kind) < columns { kind } else { short(kind) }
-}
-
-/// The short name that people have for a type, if they have one.
-fn short(kind: &str) -> &str {
-    match kind {
-        "postgres" => "pg",
-        "mariadb" | "mysql" => "my",
-        other => other,
+fn kind_word(row: &RoleRow, columns: usize) -> &str {
+    if text::width(&row.kind) < columns {
+        &row.kind
+    } else {
+        row.short_kind()
     }
 }
 
