@@ -109,13 +109,14 @@ impl<'a> Providers<'a> {
             own.insert(provider.name.clone(), scope.into_problems());
         }
         for provider in self.declared.values() {
-            if reached(&provider.name, &providers).contains(provider.name.as_str()) {
+            if let Some(circle) = circle(&provider.name, &providers) {
                 let message = format!(
                     "the login of provider \"{}\" needs a secret that cannot be read before it",
                     provider.name
                 );
                 let scope = Scope::new(report, provider.muted);
-                scope.problem(&provider.place, Problem::new(&catalogue::CONFIG_CYCLE, message));
+                let problem = Problem::new(&catalogue::CONFIG_CYCLE, message).cause(circle.join(" needs "));
+                scope.problem(&provider.place, problem);
                 own.entry(provider.name.clone())
                     .or_default()
                     .extend(scope.into_problems());
@@ -355,6 +356,28 @@ fn reached<'p>(name: &str, providers: &'p BTreeMap<String, ProviderConfig>) -> B
         }
     }
     seen
+}
+
+/// The shortest way from a provider's credentials back to it, with its name at both ends; none where nothing leads back.
+fn circle<'p>(name: &'p str, providers: &'p BTreeMap<String, ProviderConfig>) -> Option<Vec<&'p str>> {
+    let mut ways = vec![vec![name]];
+    let mut seen = BTreeSet::new();
+    while !ways.is_empty() {
+        let mut longer = Vec::new();
+        for way in ways {
+            for next in needed(way[way.len() - 1], providers) {
+                let way: Vec<_> = way.iter().copied().chain([next]).collect();
+                if next == name {
+                    return Some(way);
+                }
+                if seen.insert(next) {
+                    longer.push(way);
+                }
+            }
+        }
+        ways = longer;
+    }
+    None
 }
 
 /// The providers that hold credentials of this one.

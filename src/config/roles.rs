@@ -243,9 +243,12 @@ fn layers<'w, 'a>(
             );
             break;
         };
-        if layers.iter().any(|layer| std::ptr::eq(*layer, template)) {
+        if let Some(first) = layers.iter().position(|layer| std::ptr::eq(*layer, template)) {
             let message = format!("template \"{name}\" extends itself");
-            scope.problem(&extends.place(), Problem::new(&catalogue::CONFIG_CYCLE, message));
+            let circle = layers[first..].iter().map(|layer| layer.entry.name);
+            let circle: Vec<&str> = circle.chain([name]).collect();
+            let problem = Problem::new(&catalogue::CONFIG_CYCLE, message).cause(circle.join(" extends "));
+            scope.problem(&extends.place(), problem);
             break;
         }
         scope.adopt(&template.problems);

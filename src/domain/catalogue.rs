@@ -63,6 +63,7 @@ catalogue! {
     // --- network
     NET_DNS = "E-NET-DNS", "the host's name does not resolve", causes: ["a typo in the address", "no network, or the VPN is down"], fixes: ["getent hosts HOST"];
     NET_REFUSED = "E-NET-REFUSED", "nothing listens at the address", causes: ["the server is down", "a wrong port in the address", "a firewall that refuses"], fixes: ["start the server, or correct the address"];
+    NET_PROXY = "E-NET-PROXY", "the proxy does not lead to the server", causes: ["the proxy is down, or its address is wrong", "it wants a user name and a password", "it refuses the host or the port, or cannot reach it"], fixes: ["export HTTPS_PROXY=http://HOST:PORT", "export NO_PROXY=HOST   for a server that is reached without it"];
     NET_TIMEOUT = "E-NET-TIMEOUT", "no answer within the time limit", causes: ["the server is slow or overloaded", "a firewall drops the packets", "the VPN is down"], fixes: ["try again, or raise timeout in the provider's configuration"];
     NET_TLS = "E-NET-TLS", "no trusted TLS connection", causes: ["the server's certificate is not signed by a CA that is trusted here"], fixes: ["set ca_cert in the provider's configuration to the CA's file"];
     NET_CERT = "E-NET-CERT", "a certificate or key cannot be used", causes: ["the file is missing, cannot be read, or is not PEM"], fixes: ["correct ca_cert, client_cert or client_key of the provider, or the variables that stand for them"];

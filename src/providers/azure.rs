@@ -17,7 +17,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use reqwest::Proxy;
 use tokio::sync::OnceCell;
 
 use self::cloud::Challenge;
@@ -26,7 +25,7 @@ use self::name::Name;
 use self::server::{Purpose, Server};
 use self::settings::AzureSettings;
 use super::net::ladder::Ladder;
-use super::net::proxy;
+use super::net::proxy::{self, Hop};
 use super::shared::Shared;
 use super::{Credentials, Fetched, Inspected, Provider, ProviderConfig, World, seen};
 use crate::domain::catalogue;
@@ -48,8 +47,8 @@ struct Azure {
 }
 
 struct Proxies {
-    vault: Option<Proxy>,
-    authority: Option<Proxy>,
+    vault: Option<Hop>,
+    authority: Option<Hop>,
 }
 
 /// The vault and the place where its tokens come from.
@@ -87,7 +86,7 @@ impl Azure {
     async fn connection(&self) -> Result<&Connection, Problem> {
         let connect = || async {
             let tls = self.settings.tls.clone().load().await?;
-            let server = |purpose, url, proxy: &Option<Proxy>| {
+            let server = |purpose, url, proxy: &Option<Hop>| {
                 Server::new(
                     purpose,
                     url,

@@ -29,7 +29,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
-use reqwest::{Client, Proxy};
+use reqwest::Client;
 use rustls::ClientConfig;
 use tokio::sync::OnceCell;
 
@@ -41,7 +41,7 @@ use self::read::Purpose;
 use self::settings::{ClientPem, VaultSettings};
 use super::net::http::{self, Answer, Fault};
 use super::net::ladder::{Ladder, Route};
-use super::net::proxy;
+use super::net::proxy::{self, Hop};
 use super::net::retry::Attempts;
 use super::net::tls::{self, Pem};
 use super::shared::Shared;
@@ -55,7 +55,7 @@ use crate::domain::status::{ProviderStatus, State};
 struct Vault {
     name: String,
     settings: VaultSettings,
-    proxy: Option<Proxy>,
+    proxy: Option<Hop>,
     credentials: Credentials,
     connection: OnceCell<Connection>,
     session: Session,
@@ -112,7 +112,7 @@ impl Vault {
                     host: self.settings.host.clone(),
                     port: self.settings.port,
                     tls: self.settings.https.then(|| Arc::new(config.clone())),
-                    proxied: self.proxy.is_some(),
+                    proxy: self.proxy.clone(),
                 },
                 client: self.client(config)?,
             })
@@ -121,7 +121,8 @@ impl Vault {
     }
 
     fn client(&self, tls: ClientConfig) -> Result<Client, Problem> {
-        let (settings, proxy) = (&self.settings, self.proxy.clone());
+        let settings = &self.settings;
+        let proxy = self.proxy.as_ref().map(|hop| hop.client.clone());
         let client = http::client_of(&settings.host, settings.tls_name.is_some(), tls, settings.limit, proxy)?;
         client.ok_or_else(|| {
             let what = format!("provider `{}` has tls_server_name, and a proxy is named", self.name);

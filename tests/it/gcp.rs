@@ -1033,8 +1033,8 @@ fn a_proxy_is_used_for_logins_and_secrets_alike() {
         let ca = &servers().ca;
         sandbox.config(&format!("[providers.gcp]\nendpoint = '{endpoint}'\nca_cert = '{ca}'\n"));
         sandbox.set("HTTPS_PROXY", "http://127.0.0.1:9");
-        let said = refused(&sandbox, &format!("gcp:{name}"), "E-NET-REFUSED");
-        assert!(said.contains(host) && said.contains("through the proxy"), "{said}");
+        let said = refused(&sandbox, &format!("gcp:{name}"), "E-NET-PROXY");
+        assert!(said.contains(host) && said.contains("the proxy is not there"), "{said}");
         sandbox.set("NO_PROXY", "corp");
         refused(&sandbox, &format!("gcp:{name}"), "E-NET-DNS");
     }

@@ -395,5 +395,5 @@ fn the_proxy_that_a_kubeconfig_names() {
     let lines = asked.lock().unwrap().clone();
     assert!(lines.len() > 1 && lines.iter().all(|one| *one == line), "{lines:?}");
     sandbox.write(".kube/config", &through.replace(&address, "http://127.0.0.1:9"));
-    assert!(refused(&sandbox, "E-NET-REFUSED").contains("proxy"));
+    assert!(refused(&sandbox, "E-NET-PROXY").contains("proxy-url is wrong"));
 }

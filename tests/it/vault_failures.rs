@@ -254,6 +254,54 @@ fn an_unknown_host() {
 }
 
 #[test]
+fn a_proxy_that_does_not_lead_to_the_server() {
+    let mut sandbox = sandbox("vault:secret/any#token");
+    sandbox.set("VAULT_ADDR", "https://vault.corp:8200");
+    let said = |sandbox: &Sandbox| sandbox.run(&["exec", "failing", "--", "true"]).expect_code(125).stderr;
+
+    sandbox.set("HTTPS_PROXY", "http://127.0.0.1:9");
+    refused(&sandbox, "E-NET-PROXY");
+    let gone = said(&sandbox);
+    assert!(
+        gone.contains("the proxy is not there: no connection to 127.0.0.1:9"),
+        "{gone}"
+    );
+    sandbox.set("HTTPS_PROXY", "no-such-proxy.invalid:3128");
+    let unknown = said(&sandbox);
+    assert!(
+        unknown.contains("the host name no-such-proxy.invalid does not resolve"),
+        "{unknown}"
+    );
+
+    let guarded = Liar::new(|_| http("407 Proxy Authentication Required", "proxy-authenticate: Basic\r\n", ""));
+    let place = guarded.address.strip_prefix("http://").unwrap();
+    sandbox.set("HTTPS_PROXY", &format!("http://me:canary-of-the-proxy@{place}"));
+    refused(&sandbox, "E-NET-PROXY");
+    let locked = said(&sandbox);
+    let fix = format!("export HTTPS_PROXY=http://USER:PASSWORD@{place}");
+    assert!(
+        locked.contains("user name and a password") && locked.contains(&fix),
+        "{locked}"
+    );
+    assert!(!locked.contains("canary"), "its password:\n{locked}");
+    let asked = guarded.asked();
+    assert!(
+        asked
+            .iter()
+            .all(|head| head.starts_with("CONNECT vault.corp:8200 HTTP/1.1")),
+        "{asked:?}"
+    );
+
+    let strict = Liar::new(|_| http("403 Forbidden", "", ""));
+    sandbox.set("HTTPS_PROXY", &strict.address);
+    let forbidden = said(&sandbox);
+    assert!(
+        forbidden.contains("lets nobody through to vault.corp:8200"),
+        "{forbidden}"
+    );
+}
+
+#[test]
 fn a_slow_server() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let mut sandbox = sandbox("vault:secret/any#token");

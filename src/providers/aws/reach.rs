@@ -26,7 +26,7 @@ impl Aws {
         Ok(Route {
             port,
             tls: if https { Some(self.transport.tls().await?) } else { None },
-            proxied: proxy::of_host(&self.world, https, &host, port)?.is_some(),
+            proxy: proxy::of_host(&self.world, https, &host, port)?,
             host,
         })
     }

@@ -3,13 +3,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use reqwest::{Client, Proxy, Request, Url};
+use reqwest::{Client, Request, Url};
 use rustls::ClientConfig;
 
 use crate::domain::catalogue;
 use crate::domain::problem::Problem;
 use crate::providers::net::http::{self, Answer, Fault};
 use crate::providers::net::ladder::{Route, stages_until};
+use crate::providers::net::proxy::Hop;
 use crate::providers::net::retry;
 use crate::providers::net::trouble::{self, Unanswered};
 
@@ -38,7 +39,7 @@ impl Server {
         purpose: Purpose,
         url: &Url,
         tls: ClientConfig,
-        proxy: Option<Proxy>,
+        proxy: Option<Hop>,
         limit: Duration,
         provider: &str,
     ) -> Result<Self, Problem> {
@@ -49,9 +50,9 @@ impl Server {
                 host: url.host_str().unwrap_or_default().to_owned(),
                 port: url.port_or_known_default().unwrap_or(443),
                 tls: (url.scheme() == "https").then(|| Arc::new(tls.clone())),
-                proxied: proxy.is_some(),
+                proxy: proxy.clone(),
             },
-            client: http::client(tls, limit, proxy)?,
+            client: http::client(tls, limit, proxy.map(|hop| hop.client))?,
             limit,
             provider: provider.to_owned(),
         })

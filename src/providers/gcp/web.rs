@@ -119,7 +119,7 @@ impl Web {
         let host = url.host_str().unwrap_or_default().to_owned();
         let port = url.port_or_known_default().unwrap_or(443);
         Ok(Route {
-            proxied: proxy::of_host(&self.world, https, &host, port)?.is_some(),
+            proxy: proxy::of_host(&self.world, https, &host, port)?,
             tls: if https {
                 Some(Arc::clone(&self.secure().await?.tls))
             } else {

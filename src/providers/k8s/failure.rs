@@ -61,14 +61,9 @@ impl Kubernetes {
         problem.fact("Request", format!("{line} at {}", ground.access.address()))
     }
 
-    /// What the kubeconfig has to do with it: the cluster's CA is there, and its proxy may be.
+    /// What the kubeconfig has to do with it: the cluster's CA is there.
     fn explained(&self, problem: Problem, ground: &Ground) -> Problem {
         let access = &ground.access;
-        if problem.code == &catalogue::NET_REFUSED && access.proxy.is_some() {
-            return problem.causes(vec![
-                "the proxy that the kubeconfig's proxy-url names is down or refuses".to_owned(),
-            ]);
-        }
         let by_ca = problem.code == &catalogue::NET_TLS && problem.fixes.iter().any(|fix| fix.contains("ca_cert"));
         if !by_ca || access.context.is_none() {
             return problem;

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use base64::Engine as _;
 use jiff::Timestamp;
+use reqwest::Client;
 use reqwest::header::HeaderValue;
-use reqwest::{Client, Proxy};
 use rustls::ClientConfig;
 use secrecy::{ExposeSecret as _, SecretString};
 use zeroize::Zeroizing;
@@ -17,6 +17,7 @@ use super::{expiry, failure};
 use crate::domain::catalogue;
 use crate::domain::problem::Problem;
 use crate::providers::net::ladder::{Route, stages_until};
+use crate::providers::net::proxy::Hop;
 use crate::providers::net::tls::{self, Pem, TlsSettings};
 use crate::providers::net::{http, proxy};
 use crate::providers::shared::Shared;
@@ -28,7 +29,6 @@ const EARLY: i64 = 10;
 pub(super) struct Ground {
     pub(super) access: Access,
     pub(super) route: Route,
-    proxy: Option<Proxy>,
     client: Client,
     /// What a plugin gave. Held while it runs, so that many readers wait for one.
     plugged: Shared<Option<Arc<Session>>>,
@@ -85,22 +85,21 @@ impl Kubernetes {
                 host: access.host().to_owned(),
                 port: access.server.port_or_known_default().unwrap_or(443),
                 tls: access.https().then(|| Arc::new(config.clone())),
-                proxied: proxy.is_some(),
+                proxy: proxy.clone(),
             },
-            client: self.client(&access, config, proxy.clone())?,
-            proxy,
+            client: self.client(&access, config, proxy)?,
             access,
             plugged: Shared::default(),
         })
     }
 
-    fn client(&self, access: &Access, tls: ClientConfig, proxy: Option<Proxy>) -> Result<Client, Problem> {
+    fn client(&self, access: &Access, tls: ClientConfig, proxy: Option<Hop>) -> Result<Client, Problem> {
         let client = http::client_of(
             access.host(),
             access.tls_name.is_some(),
             tls,
             self.settings.limit,
-            proxy,
+            proxy.map(|hop| hop.client),
         )?;
         client.ok_or_else(|| {
             let what = "a cluster with tls-server-name cannot be reached through a proxy";
@@ -192,7 +191,7 @@ impl Kubernetes {
                     ..ground.access.tls.clone()
                 };
                 let config = tls.load().await?;
-                (self.client(&ground.access, config, ground.proxy.clone())?, end)
+                (self.client(&ground.access, config, ground.route.proxy.clone())?, end)
             }
         };
         let token = token.as_ref().and_then(|token| expiry::of_token(token.expose_secret()));
@@ -230,9 +229,9 @@ fn end_of(certificate: &Pem) -> Option<Timestamp> {
 }
 
 /// The proxy that the kubeconfig names for a cluster.
-fn named_proxy(address: &str) -> Result<Proxy, Problem> {
+fn named_proxy(address: &str) -> Result<Hop, Problem> {
     let usable = address.starts_with("http://") || address.starts_with("https://");
-    let proxy = usable.then(|| Proxy::all(address).ok()).flatten();
+    let proxy = usable.then(|| Hop::new("proxy-url", address)).flatten();
     // The address is not quoted: it may have a password in it.
     proxy.ok_or_else(|| {
         Problem::new(

@@ -39,6 +39,8 @@ pub(in crate::providers) enum Fault {
     Unsendable,
     /// No connection; the ladder finds out why.
     Connect,
+    /// The proxy wants to know who asks.
+    ProxyLogin,
     Tls(rustls::Error),
     Timeout,
     /// The connection ended before the answer was complete.
@@ -186,11 +188,28 @@ async fn read(mut response: Response) -> Result<Answer, Fault> {
     })
 }
 
+/// hyper-util's words for an answer 407 of a proxy; the type of its error cannot be named.
+const PROXY_LOGIN: &str = "proxy authorization required";
+
+/// Whether an error, or one that it comes from, is told in these words.
+fn says(error: &reqwest::Error, words: &str) -> bool {
+    let mut next: Option<&(dyn std::error::Error + 'static)> = Some(error);
+    while let Some(error) = next {
+        if error.to_string().contains(words) {
+            return true;
+        }
+        next = error.source();
+    }
+    false
+}
+
 fn fault(error: &reqwest::Error) -> Fault {
     if let Some(tls) = find::<rustls::Error>(error) {
         Fault::Tls(tls.clone())
     } else if error.is_timeout() {
         Fault::Timeout
+    } else if error.is_connect() && says(error, PROXY_LOGIN) {
+        Fault::ProxyLogin
     } else if error.is_connect() {
         Fault::Connect
     } else if error.is_builder() {

@@ -9,6 +9,7 @@ use rustls::pki_types::ServerName;
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
+use super::proxy::Hop;
 use super::{find, tls};
 use crate::domain::catalogue;
 use crate::domain::problem::Problem;
@@ -114,8 +115,8 @@ pub(in crate::providers) struct Route {
     pub(in crate::providers) port: u16,
     /// None for plain HTTP.
     pub(in crate::providers) tls: Option<Arc<ClientConfig>>,
-    /// A proxy makes the connection: whether the server's name resolves here says nothing.
-    pub(in crate::providers) proxied: bool,
+    /// The proxy that makes the connection: whether the server's name resolves here says nothing then.
+    pub(in crate::providers) proxy: Option<Hop>,
 }
 
 impl Route {
@@ -140,7 +141,7 @@ impl Route {
         limit: Duration,
         ladder: &mut Ladder,
     ) -> Result<(), Problem> {
-        if self.proxied {
+        if self.proxy.is_some() {
             for _ in ["dns", "tcp", "tls"] {
                 ladder.rung(State::Skipped);
             }

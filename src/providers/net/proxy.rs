@@ -12,17 +12,57 @@ use crate::providers::World;
 /// The variables that name a proxy, the first that is set wins.
 pub(crate) const PROXIES: [&str; 4] = ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"];
 
-/// The proxy for this host. For `https` alone: a proxy would read the token of a plain request.
-pub(in crate::providers) fn of_host(
-    world: &World,
-    https: bool,
-    host: &str,
-    port: u16,
-) -> Result<Option<Proxy>, Problem> {
-    match named(world).filter(|_| https && !is_spared(world, host, port)) {
-        None => Ok(None),
-        Some((name, address)) => usable(name, address).map(|()| of_all(world)),
+/// A proxy on the way to a server. No `Debug`: its address may have a password in it.
+#[derive(Clone)]
+pub(in crate::providers) struct Hop {
+    /// As the HTTP client takes it.
+    pub(in crate::providers) client: Proxy,
+    pub(super) host: String,
+    pub(super) port: u16,
+    /// What names it: `HTTPS_PROXY`, or the key of a file.
+    pub(super) named_by: &'static str,
+}
+
+impl Hop {
+    /// None if the address is not that of a proxy.
+    pub(in crate::providers) fn new(named_by: &'static str, address: &str) -> Option<Self> {
+        let client = Proxy::all(address).ok()?;
+        let url = match address.contains("://") {
+            true => reqwest::Url::parse(address),
+            false => reqwest::Url::parse(&format!("http://{address}")),
+        };
+        let url = url.ok()?;
+        Some(Self {
+            client,
+            host: url.host_str()?.to_owned(),
+            port: url.port_or_known_default()?,
+            named_by,
+        })
     }
+
+    /// Where the proxy is: `proxy.corp:3128`.
+    pub(super) fn place(&self) -> String {
+        format!("{}:{}", self.host, self.port)
+    }
+
+    pub(super) fn is_of_environment(&self) -> bool {
+        PROXIES.contains(&self.named_by)
+    }
+
+    /// How the proxy's address is set.
+    pub(super) fn set_to(&self, address: &str) -> String {
+        if self.is_of_environment() {
+            format!("export {}={address}", self.named_by)
+        } else {
+            format!("{}: {address}", self.named_by)
+        }
+    }
+}
+
+/// The proxy for this host. For `https` alone: a proxy would read the token of a plain request.
+pub(in crate::providers) fn of_host(world: &World, https: bool, host: &str, port: u16) -> Result<Option<Hop>, Problem> {
+    let named = named(world).filter(|_| https && !is_spared(world, host, port));
+    named.map(|(name, address)| usable(name, address)).transpose()
 }
 
 /// The same for a client of many hosts: whether one is spared is decided at each request. No proxy where the one that is named cannot be
@@ -49,7 +89,7 @@ pub(crate) fn is_socks(address: &str) -> bool {
 }
 
 /// Why a proxy cannot be used. Its address is not quoted: it may have a password in it.
-fn usable(name: &str, address: &str) -> Result<(), Problem> {
+fn usable(name: &'static str, address: &str) -> Result<Hop, Problem> {
     let problem = |what: String| {
         Problem::new(&catalogue::CONFIG_TYPE, what)
             .fixes(vec![format!("export {name}=http://HOST:PORT   or unset {name}")])
@@ -58,10 +98,7 @@ fn usable(name: &str, address: &str) -> Result<(), Problem> {
         let what = format!("{name} names a SOCKS proxy, and hallpass speaks to HTTP proxies alone");
         return Err(problem(what).fix("export NO_PROXY=HOST   for a server that is reached without it"));
     }
-    match Proxy::all(address) {
-        Ok(_) => Ok(()),
-        Err(_) => Err(problem(format!("{name} is not the address of a proxy"))),
-    }
+    Hop::new(name, address).ok_or_else(|| problem(format!("{name} is not the address of a proxy")))
 }
 
 /// Whether the proxy is kept out of what is said to this host at this port: by `NO_PROXY`, or because it is this machine.

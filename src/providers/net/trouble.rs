@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::http::Fault;
 use super::ladder::{Ladder, Route, stages_until};
+use super::proxy::Hop;
 use super::tls;
 use crate::domain::catalogue;
 use crate::domain::problem::Problem;
@@ -34,6 +35,10 @@ impl Unanswered<'_> {
         match fault {
             Fault::Tls(error) => tls::explain(error, self.certified).steps(stages_until("tls", true)),
             Fault::Connect => self.not_connected(false).await,
+            Fault::ProxyLogin => match &self.route.proxy {
+                Some(hop) => self.not_led(hop, login_wanted(hop)),
+                None => self.not_connected(false).await,
+            },
             Fault::Timeout => self.not_connected(true).await,
             Fault::Broken => self.upstream(format!("{server} ended the connection before its answer was complete")),
             Fault::TooLarge => self.upstream(format!("{server} sent more than 1 MiB, which no secret is")),
@@ -43,6 +48,53 @@ impl Unanswered<'_> {
 
     fn upstream(&self, what: String) -> Problem {
         Problem::new(&catalogue::PROVIDER_UPSTREAM, what).steps(stages_until(self.rung, self.route.tls.is_some()))
+    }
+
+    fn not_led(&self, hop: &Hop, dam: Dam) -> Problem {
+        let what = format!("no connection to {} through the proxy at {}", self.server, hop.place());
+        let around = hop
+            .is_of_environment()
+            .then(|| format!("export NO_PROXY={}", self.route.host));
+        Problem::new(&catalogue::NET_PROXY, what)
+            .causes(dam.causes)
+            .fixes([dam.fix].into_iter().chain(around).collect())
+            .steps(stages_until("tcp", true))
+    }
+
+    /// Why a proxy that did not ask for a login made no connection: whether it is there at all is found out by going to it.
+    async fn refused_by(&self, hop: &Hop) -> Dam {
+        let there = Route {
+            host: hop.host.clone(),
+            port: hop.port,
+            tls: None,
+            proxy: None,
+        };
+        match there.climb_to(&hop.host, self.limit, &mut Ladder::new()).await {
+            Err(problem) => Dam {
+                causes: vec![
+                    format!("the proxy is not there: {}", problem.what),
+                    format!("the address in {} is wrong", hop.named_by),
+                ],
+                fix: hop.set_to("http://HOST:PORT"),
+            },
+            Ok(()) => {
+                let target = format!("{}:{}", self.route.host, self.route.port);
+                Dam {
+                    causes: vec![
+                        format!("the proxy lets nobody through to {target}"),
+                        format!("the proxy cannot find or reach {target} itself"),
+                        format!("what {} names is no proxy", hop.named_by),
+                    ],
+                    fix: format!("ask whoever runs the proxy to let {target} through"),
+                }
+            }
+        }
+    }
+
+    /// The cause that comes first where a proxy is in between.
+    fn hanging_proxy(&self) -> Option<String> {
+        let hop = self.route.proxy.as_ref()?;
+        Some(format!("the proxy at {} hangs, or what it leads to does", hop.place()))
     }
 
     async fn not_connected(&self, silent: bool) -> Problem {
@@ -59,25 +111,41 @@ impl Unanswered<'_> {
                 &catalogue::NET_TIMEOUT,
                 format!("{server} gave no answer within {limit}"),
             )
-            .causes(SLOW.map(str::to_owned).to_vec())
+            .causes(
+                self.hanging_proxy()
+                    .into_iter()
+                    .chain(SLOW.map(str::to_owned))
+                    .collect(),
+            )
             .fixes(vec![format!(
                 "try again, or raise timeout in [providers.{}] (now {limit})",
                 self.provider
             )])
             .steps(ladder.stages());
         }
-        if self.route.proxied {
-            let cause = "the proxy that HTTPS_PROXY or ALL_PROXY names is down or refuses";
-            return Problem::new(
-                &catalogue::NET_REFUSED,
-                format!("no connection to {server} through the proxy"),
-            )
-            .causes(vec![cause.to_owned()])
-            .fixes(vec![format!("export NO_PROXY={}", self.route.host)])
-            .steps(stages_until("tcp", true));
+        if let Some(hop) = &self.route.proxy {
+            return self.not_led(hop, self.refused_by(hop).await);
         }
         let what = format!("the connection to {server} was lost");
         Problem::new(&catalogue::NET_REFUSED, what).steps(stages_until("login", self.route.tls.is_some()))
+    }
+}
+
+/// What keeps a proxy from leading to a server.
+struct Dam {
+    causes: Vec<String>,
+    /// What to do about the proxy itself.
+    fix: String,
+}
+
+/// A proxy that answered 407.
+fn login_wanted(hop: &Hop) -> Dam {
+    let name = hop.named_by;
+    Dam {
+        causes: vec![format!(
+            "the proxy wants a user name and a password, and {name} has none, or none that it takes"
+        )],
+        fix: hop.set_to(&format!("http://USER:PASSWORD@{}", hop.place())),
     }
 }
 
@@ -138,7 +206,7 @@ mod tests {
             port: 8200,
             tls: None,
             // So that nothing is connected to.
-            proxied: true,
+            proxy: Hop::new("HTTPS_PROXY", "http://proxy:3128"),
         };
         let unanswered = Unanswered {
             server: "Vault at http://vault.corp:8200",
