@@ -5,7 +5,7 @@
 
 mod arguments;
 mod environment;
-mod login;
+mod errand;
 mod preview;
 mod program;
 mod recording;
@@ -13,7 +13,7 @@ mod resolve;
 mod token;
 
 pub(crate) use environment::unfit;
-pub use login::login;
+pub use errand::{Errand, errand};
 pub use preview::preview;
 pub(crate) use program::{install, search};
 pub use recording::{Recording, record};
@@ -46,8 +46,8 @@ pub struct Request {
     pub terminal: Option<&'static str>,
     /// How long everything that the launch waits for may take together; [`DEADLINE`] unless said.
     pub timeout: Option<Duration>,
-    /// A provider to log in to, in place of a role to open.
-    pub login: Option<String>,
+    /// What hallpass itself is to do, in place of a role to open.
+    pub errand: Option<Errand>,
     /// The session's id, where something of the session was there before it was resolved; a new one if not given.
     pub session: Option<String>,
     /// The person wants no recording (`--no-record`).
@@ -55,11 +55,11 @@ pub struct Request {
 }
 
 impl Request {
-    /// A login that needs a person; its session is named like this in the list of sessions.
-    pub fn login(provider: &str) -> Self {
+    /// What hallpass itself does; its session is named like this in the list of sessions.
+    pub fn errand(errand: Errand) -> Self {
         Self {
-            role: format!("login {provider}"),
-            login: Some(provider.to_owned()),
+            role: errand.title(),
+            errand: Some(errand),
             ..Self::default()
         }
     }

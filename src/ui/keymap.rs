@@ -84,6 +84,7 @@ pub enum Action {
     CheckOne,
     CheckAll,
     LogIn,
+    Doctor,
     Edit,
     ReloadConfig,
     CopyReport,
@@ -171,6 +172,7 @@ keymap! {
         ["a"] Action::LogIn, "provider.login", "log in, where a person must", "log in";
         ["y"] Action::CopyReport, "provider.copy", "copy a report, no values", "copy report";
         ["e"] Action::Edit, "provider.edit", "edit its configuration", "edit config";
+        ["d"] Action::Doctor, "provider.doctor", "what stands in its way: doctor", "doctor";
     }
     Sessions {
         ["enter"] Action::Open, "session.show", "go to the session", "show";
@@ -330,6 +332,7 @@ keymap! {
         ["r"] Action::Retry, "failure.retry", "retry", "retry";
         ["a"] Action::LogIn, "failure.login", "log in to its provider", "log in";
         ["c"] Action::CheckOne, "failure.check", "check the role", "check";
+        ["d"] Action::Doctor, "failure.doctor", "doctor for its provider", "doctor";
         ["e"] Action::Edit, "failure.edit", "edit the file at the line", "edit";
         ["y"] Action::CopyReport, "failure.copy", "copy the report, no values", "copy report";
         ["j", "down"] Action::Down, "failure.down", "down", "";

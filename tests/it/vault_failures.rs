@@ -244,6 +244,19 @@ fn an_unreachable_server() {
     let mut sandbox = sandbox("vault:secret/any#token");
     sandbox.set("VAULT_ADDR", &format!("http://127.0.0.1:{port}"));
     refused(&sandbox, "E-NET-REFUSED");
+
+    // The doctor of the panel is a session, and leaving it comes back to the panel.
+    let terminal = Tmux::hallpass(&sandbox, (120, 36), &[]);
+    open_role(&terminal, "failing");
+    terminal.wait_until("the panel", |screen| screen.contains("d  doctor for vault"));
+    terminal.keys(&["d"]);
+    let screen = terminal.wait_until("its end", |screen| screen.contains("1 failing"));
+    assert!(
+        screen.contains("E-NET-REFUSED") && screen.contains("doctor vault"),
+        "{screen}"
+    );
+    terminal.keys(&["q"]);
+    terminal.wait_until("the panel again", |screen| screen.contains("Could not open failing"));
 }
 
 #[test]

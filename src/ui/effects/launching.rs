@@ -43,8 +43,8 @@ impl Runner {
                 // The runtime ends.
                 Err(_) => return,
             };
-            let plan = match &request.login {
-                Some(provider) => launch::login(&ground.config, &ground.world, provider, &starter, Emulator::TERM)
+            let plan = match &request.errand {
+                Some(errand) => launch::errand(&ground.config, &ground.world, errand, &starter, Emulator::TERM)
                     .map_err(|problem| vec![problem]),
                 None => launch::resolve(&ground.config, &ground.providers, &ground.world, &request).await,
             };
@@ -88,9 +88,9 @@ impl Runner {
     }
 }
 
-/// Makes the recording of a session that is to be opened, with the session's id; a login is none.
+/// Makes the recording of a session that is to be opened, with the session's id; an errand is none.
 fn record(config: &Config, request: &Request, size: Size) -> Result<(Option<String>, Recording), Problem> {
-    if request.login.is_some() {
+    if request.errand.is_some() {
         return Ok((None, Recording::default()));
     }
     let role = launch::find_role(config, &request.role)?;

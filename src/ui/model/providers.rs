@@ -61,8 +61,8 @@ impl Model {
     /// Of several, one that a person can log in to.
     pub fn blamed(&self, request: &Request, problems: &[Problem]) -> Option<&ProviderRow> {
         let row = |name: &str| self.providers.rows.iter().find(|row| row.name == name);
-        if let Some(provider) = &request.login {
-            return row(provider);
+        if let Some(errand) = &request.errand {
+            return row(errand.provider()?);
         }
         let role = self.role(&request.role);
         let sent_to = |fix: &String| {

@@ -3,6 +3,7 @@
 use super::fixture::{Fixture, denied};
 use crate::domain::catalogue;
 use crate::domain::problem::Problem;
+use crate::launch::Errand;
 use crate::ui::effects::Effect;
 use crate::ui::message::Message;
 use crate::ui::model::{Dialog, Screen};
@@ -128,7 +129,10 @@ fn a_login_is_a_session_and_its_end_forgets_what_was_known() {
     fixture.press("2 a");
     let provider = fixture.model.providers.rows[0].name.clone();
     let tab = fixture.started("Password: ");
-    assert_eq!(fixture.model.sessions.tabs[0].request.login.as_ref(), Some(&provider));
+    assert_eq!(
+        fixture.model.sessions.tabs[0].request.errand,
+        Some(Errand::Login(provider.clone()))
+    );
     assert!(fixture.picture().contains(&format!("login {provider}")));
     let role = fixture.model.providers.rows[0].roles[0].clone();
     assert!(fixture.model.roles.checks.contains_key(&role));
@@ -164,7 +168,10 @@ fn a_failure_opens_the_login_of_its_provider_and_comes_back_to_be_tried_again() 
     assert!(fixture.last_row().contains("a log in"), "{}", fixture.last_row());
     fixture.press("a");
     let tab = fixture.started("Password: ");
-    assert_eq!(fixture.model.sessions.tabs[0].request.login.as_deref(), Some("vault"));
+    assert_eq!(
+        fixture.model.sessions.tabs[0].request.errand,
+        Some(Errand::Login("vault".to_owned()))
+    );
     fixture.ended(tab, 0);
     assert!(fixture.model.dialog.is_none(), "its last words are still to be read");
     fixture.press("q");
@@ -173,6 +180,27 @@ fn a_failure_opens_the_login_of_its_provider_and_comes_back_to_be_tried_again() 
     fixture.effects.clear();
     fixture.press("r");
     assert_eq!(fixture.launches(), ["prod-pgbouncer-admin"]);
+}
+
+#[test]
+fn a_failure_sends_the_doctor_to_its_provider_and_comes_back() {
+    let no_client = Problem::new(&catalogue::CLIENT_MISSING, "bash is not there");
+    for (problem, named, title) in [(denied(), Some("vault"), "doctor vault"), (no_client, None, "doctor")] {
+        let mut fixture = Fixture::checked(100, 30);
+        failed(&mut fixture, "prod-pgbouncer-admin", vec![problem]);
+        let offered = format!("d  doctor for {}", named.unwrap_or("this machine"));
+        assert!(fixture.picture().contains(&offered), "{}", fixture.picture());
+        fixture.press("d");
+        let tab = fixture.started("network");
+        let request = fixture.model.sessions.tabs[0].request.clone();
+        assert_eq!(request.errand, Some(Errand::Doctor(named.map(str::to_owned))));
+        assert_eq!(request.role, title);
+        fixture.ended(tab, 1);
+        let reopened = fixture.take(|effect| matches!(effect, Effect::Reopen(_)).then_some(()));
+        assert!(reopened.is_empty(), "it has changed nothing");
+        fixture.press("q");
+        assert!(fixture.picture().contains("Could not open prod-pgbouncer-admin"));
+    }
 }
 
 #[test]

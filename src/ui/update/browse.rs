@@ -209,6 +209,7 @@ fn on_provider(model: &mut Model, action: Action) -> Vec<Effect> {
         Action::CheckOne => checks::provider(model, model.providers.selected).into_iter().collect(),
         Action::CheckAll => checks::all_providers(model),
         Action::LogIn => launch::log_in(model, &name, Back::Providers),
+        Action::Doctor => launch::examine(model, Some(name), Back::Providers),
         Action::CopyReport => vec![Effect::Copy(view::provider_report(model, model.providers.selected))],
         Action::Edit => {
             let at = model.config.providers.get(&name).and_then(|p| p.at.clone());

@@ -239,7 +239,7 @@ fn failure_key(
     let action = keymap::action(&[Context::Failure], chord);
     let effects = match action {
         Some(Action::Retry) => return launch::open(model, request),
-        Some(Action::LogIn) => match log_in(model, &request, &problems) {
+        Some(action @ (Action::LogIn | Action::Doctor)) => match errand(model, action, &request, &problems) {
             effects if effects.is_empty() => effects,
             effects => return effects,
         },
@@ -284,20 +284,24 @@ fn failure_key(
     effects
 }
 
-/// Opens the login of the provider that stopped a launch; leaving it comes back to that failure.
-fn log_in(model: &mut Model, request: &Request, problems: &[Problem]) -> Vec<Effect> {
-    let Some(provider) = model.blamed(request, problems).map(|row| row.name.clone()) else {
-        model.complain(format!(
-            "no login would open {}: it failed for no provider",
-            request.role
-        ));
-        return Vec::new();
-    };
+/// Opens the login of the provider that stopped a launch, or looks at what stands in its way; leaving that comes back to the failure.
+fn errand(model: &mut Model, action: Action, request: &Request, problems: &[Problem]) -> Vec<Effect> {
+    let provider = model.blamed(request, problems).map(|row| row.name.clone());
     let back = Back::Failure {
         request: request.clone(),
         problems: problems.to_vec(),
     };
-    launch::log_in(model, &provider, back)
+    match (action, provider) {
+        (Action::Doctor, provider) => launch::examine(model, provider, back),
+        (_, Some(provider)) => launch::log_in(model, &provider, back),
+        (_, None) => {
+            model.complain(format!(
+                "no login would open {}: it failed for no provider",
+                request.role
+            ));
+            Vec::new()
+        }
+    }
 }
 
 fn passphrase_key(model: &mut Model, chord: Chord, mut dialog: Dialog) -> Vec<Effect> {

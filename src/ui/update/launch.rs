@@ -4,7 +4,7 @@ use super::{dialog, session};
 use crate::domain::catalogue;
 use crate::domain::lease::Lease;
 use crate::domain::problem::Problem;
-use crate::launch::{Request, locked_stores};
+use crate::launch::{Errand, Request, locked_stores};
 use crate::ui::clipboard::Requests;
 use crate::ui::effects::Effect;
 use crate::ui::layout;
@@ -33,7 +33,18 @@ pub(super) fn log_in(model: &mut Model, provider: &str, back: Back) -> Vec<Effec
         model.complain(format!("{provider} has no login: {} needs none by a person", row.title));
         return Vec::new();
     }
-    start(model, Request::login(provider), false, None, back)
+    start(
+        model,
+        Request::errand(Errand::Login(provider.to_owned())),
+        false,
+        None,
+        back,
+    )
+}
+
+/// Looks at what stands in a provider's way, or at the whole machine.
+pub(super) fn examine(model: &mut Model, provider: Option<String>, back: Back) -> Vec<Effect> {
+    start(model, Request::errand(Errand::Doctor(provider)), false, None, back)
 }
 
 /// Opens the session of a tab again, in its place.
@@ -53,7 +64,7 @@ fn start(model: &mut Model, request: Request, behind: bool, replaces: Option<u64
     }
     let row = model.roles.rows.iter().find(|row| row.name == name).map(|row| row.of);
     match row {
-        _ if request.login.is_some() => {}
+        _ if request.errand.is_some() => {}
         Some(RowOf::Role(_)) => {}
         Some(RowOf::Broken(i)) => {
             dialog::show_broken(model, i);

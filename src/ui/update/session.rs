@@ -8,6 +8,7 @@ use ratatui::layout::Position;
 
 use super::{browse, checks, clipboard, contexts, copy_mode, launch, limits, session_info, tab_list};
 use crate::config::OnExit;
+use crate::launch::Errand;
 use crate::replay::Start;
 use crate::session::SessionEvent;
 use crate::session::emulator::Emulator;
@@ -135,11 +136,11 @@ pub(super) fn act(model: &mut Model, action: Action) -> Vec<Effect> {
 fn ended_key(model: &mut Model, chord: Chord) -> Vec<Effect> {
     match keymap::action(&contexts(model), chord) {
         Some(Action::Back) => {
-            let login = model
+            let errand = model
                 .sessions
                 .active_tab()
-                .is_some_and(|tab| tab.request.login.is_some());
-            if model.single && model.sessions.tabs.len() == 1 && !login {
+                .is_some_and(|tab| tab.request.errand.is_some());
+            if model.single && model.sessions.tabs.len() == 1 && !errand {
                 return super::quit(model);
             }
             let active = model.sessions.active;
@@ -333,7 +334,7 @@ pub(super) fn event(model: &mut Model, id: u64, event: SessionEvent) -> Vec<Effe
     };
     if let SessionEvent::Ended(ending) = event {
         tab.state = TabState::Ended(ending);
-        let login = tab.request.login.clone();
+        let errand = tab.request.errand.clone();
         if !in_front && model.leaving.is_none() {
             let text = format!("{}: {}", tab.role, view::ending_words(tab));
             model.notify(text);
@@ -347,7 +348,7 @@ pub(super) fn event(model: &mut Model, id: u64, event: SessionEvent) -> Vec<Effe
             return Vec::new();
         }
         let mut effects = Vec::new();
-        if let Some(provider) = login {
+        if let Some(Errand::Login(provider)) = errand {
             effects = checks::logged_in(model, &provider);
         }
         effects.extend(after_end(model, id));
@@ -363,8 +364,8 @@ fn after_end(model: &mut Model, id: u64) -> Vec<Effect> {
     let Some((index, tab)) = ended.and_then(|index| Some((index, model.sessions.tabs.get(index)?))) else {
         return Vec::new();
     };
-    // A login is a step on the way to a session: nobody came for it alone.
-    let last = model.sessions.live() == 0 && model.opening.is_none() && tab.request.login.is_none();
+    // An errand is a step on the way to a session: nobody came for it alone.
+    let last = model.sessions.live() == 0 && model.opening.is_none() && tab.request.errand.is_none();
     let code = match &tab.state {
         TabState::Ended(ending) => ending.code,
         TabState::Live => 0,

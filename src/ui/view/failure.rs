@@ -86,6 +86,10 @@ fn actions(model: &Model, request: &Request, problems: &[Problem]) -> Vec<(Strin
     let told = |binding: &Binding| match (binding.action, place, login) {
         (Action::Up | Action::Down | Action::Cancel, ..) | (Action::LogIn, _, None) => None,
         (Action::LogIn, _, Some(row)) => Some(format!("log in to {}", row.name)),
+        (Action::Doctor, ..) => Some(match model.blamed(request, problems) {
+            Some(row) => format!("doctor for {}", row.name),
+            None => "doctor for this machine".to_owned(),
+        }),
         (Action::Edit, Some(at), _) => Some(format!("edit {}", super::detail::place(model, at))),
         _ => Some(binding.help.to_owned()),
     };
