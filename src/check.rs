@@ -173,7 +173,7 @@ impl Checker<'_> {
         let used: BTreeSet<&str> = roles
             .iter()
             .filter_map(|known| self.config.roles.iter().find(|role| role.name == known.status.name))
-            .flat_map(providers_of)
+            .flat_map(Role::providers)
             .collect();
         let mut providers = fresh.providers.clone();
         for name in used {
@@ -473,15 +473,10 @@ fn out_of_time(provider: &str, limit: Duration) -> Problem {
     )])
 }
 
-/// The providers of a role's fields; a name may stand twice.
-fn providers_of(role: &Role) -> impl Iterator<Item = &str> {
-    role.fields.iter().flat_map(|field| field.source.providers())
-}
-
 /// The provider that most of the role's secrets come from.
 pub fn main_provider(role: &Role) -> Option<String> {
     let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
-    for provider in role.fields.iter().flat_map(|field| field.source.providers()) {
+    for provider in role.providers() {
         *counts.entry(provider).or_default() += 1;
     }
     counts

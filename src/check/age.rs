@@ -54,12 +54,13 @@ pub(super) fn remark(
     })
 }
 
-/// `400 days`, `1 day`, `5 hours`, `10 minutes`.
+/// `400 days`, `1 day`, `5 hours`, `10 minutes`, `1 second`.
 fn in_days(seconds: i64) -> String {
     let (count, unit) = match seconds {
         DAY.. => (seconds / DAY, "day"),
         3600.. => (seconds / 3600, "hour"),
-        _ => (seconds / 60, "minute"),
+        60.. => (seconds / 60, "minute"),
+        _ => (seconds, "second"),
     };
     format!("{count} {unit}{}", if count == 1 { "" } else { "s" })
 }

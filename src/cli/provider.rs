@@ -10,6 +10,7 @@ use crate::domain::catalogue;
 use crate::domain::printable::printable;
 use crate::domain::problem::Problem;
 use crate::domain::reference::ProviderKind;
+use crate::domain::role::Role;
 use crate::domain::status::{ProviderStatus, State};
 use crate::domain::suggest::nearest;
 use crate::providers::leases;
@@ -264,7 +265,7 @@ pub(super) fn unknown(name: &str, frame: &Frame) -> Problem {
 
 /// The roles that use the provider, in the order of the files.
 fn roles_of<'a>(name: &str, frame: &'a Frame) -> Vec<&'a str> {
-    let uses = |role: &&crate::domain::role::Role| {
+    let uses = |role: &&Role| {
         let mut sources = role.fields.iter().map(|field| &field.source);
         sources.any(|source| source.providers().contains(&name))
     };
@@ -279,8 +280,9 @@ fn roles_of<'a>(name: &str, frame: &'a Frame) -> Vec<&'a str> {
 
 /// The providers that are configured, set up by the environment, or used by a role; by name.
 fn in_use(frame: &Frame) -> Vec<String> {
-    let fields = frame.config.roles.iter().flat_map(|role| &role.fields);
-    frame.providers.names(fields.flat_map(|field| field.source.providers()))
+    frame
+        .providers
+        .names(frame.config.roles.iter().flat_map(Role::providers))
 }
 
 #[cfg(test)]
