@@ -467,10 +467,7 @@ fn out_of_time(provider: &str, limit: Duration) -> Problem {
         "the whole check may take {}, and provider `{provider}` had not answered by then",
         in_words(limit)
     );
-    Problem::new(&catalogue::NET_TIMEOUT, what).fixes(vec![format!(
-        "give it longer: --timeout {}s",
-        (limit.as_secs() * 2).max(30)
-    )])
+    Problem::new(&catalogue::NET_TIMEOUT, what).fixes(vec![patience::longer(limit)])
 }
 
 /// The provider that most of the role's secrets come from.

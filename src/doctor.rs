@@ -99,11 +99,8 @@ impl Doctor<'_> {
             ];
             return Ok(parts.concat());
         };
-        if self
-            .remote_and_other_providers()
-            .iter()
-            .any(|provider| provider == name)
-        {
+        // One that no role uses yet is what somebody sets up.
+        if self.config.names.kind_of(name).is_some() {
             let mut found = vec![self.probe(name).await];
             found.extend(network::of(self, name).await);
             return Ok(found);

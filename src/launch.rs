@@ -79,10 +79,11 @@ pub fn find_role<'a>(config: &'a Config, name: &str) -> Result<&'a Role, Problem
         return Err(problem.clone());
     }
     let known = config.roles.iter().map(|role| role.name.as_str());
-    Err(
-        Problem::new(&catalogue::CONFIG_UNKNOWN_ROLE, format!("no role is called `{name}`"))
-            .similar(nearest(name, known)),
-    )
+    let problem = Problem::new(&catalogue::CONFIG_UNKNOWN_ROLE, format!("no role is called `{name}`"))
+        .similar(nearest(name, known));
+    // It may be one that was not read: what is wrong in no line concerns whole files, as a profile that nothing declares does.
+    let whole = config.problems.iter().filter(|problem| problem.at.is_none());
+    Err(whole.fold(problem, |problem, of| problem.cause(of.what.clone())))
 }
 
 /// Resolves the role into a plan, or says everything that stands in the way.
@@ -166,7 +167,8 @@ pub fn find_client(config: &Config, role: &Role, world: &World) -> Result<(), Pr
 
 fn working_folder(role: &Role, world: &World) -> Result<PathBuf, Problem> {
     let folder = match &role.cwd {
-        None => std::env::current_dir().unwrap_or_else(|_| PathBuf::from("/")),
+        // One that was removed has no path: a folder that is there must not take its place.
+        None => std::env::current_dir().unwrap_or_default(),
         Some(text) => expand_home(text, world.home.as_deref()),
     };
     if folder.is_dir() {
@@ -178,7 +180,7 @@ fn working_folder(role: &Role, world: &World) -> Result<PathBuf, Problem> {
             "a typo, or the folder is not on this machine",
         ),
         None => (
-            format!("the working folder {} is not there", folder.display()),
+            "the working folder is not there any more".to_owned(),
             "it was removed or renamed since the shell went there",
         ),
     };

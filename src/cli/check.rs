@@ -1,4 +1,4 @@
-//! `hallpass check [ROLE…]`: whether roles and their providers are ready. Exit 1 when anything fails; never prompts.
+//! `hallpass check [ROLE… | QUERY…]`: whether roles and their providers are ready. Exit 1 when anything fails; never prompts.
 
 pub(super) mod nagios;
 mod table;
@@ -8,9 +8,10 @@ use std::time::{Duration, Instant};
 use clap::{Args, ValueEnum};
 use serde_json::json;
 
-use super::{Frame, json, say, time_limit};
+use super::{Frame, json, list, say, time_limit};
 use crate::check::{Checker, Depth};
 use crate::config::parse_duration;
+use crate::domain::catalogue;
 use crate::domain::problem::Problem;
 use crate::domain::status::State;
 use crate::launch;
@@ -20,10 +21,11 @@ pub(super) use table::login;
 /// Check roles and the providers they use
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  hallpass check\n  hallpass check prod-postgres\n  hallpass check --json | jq .summary\n  hallpass check --nagios --max-age 5m\n  hallpass check --deep"
+    after_help = "Examples:\n  hallpass check\n  hallpass check prod-postgres\n  hallpass check env:prod type:postgres\n  hallpass check --json | jq .summary\n  hallpass check --nagios --max-age 5m\n  hallpass check --deep"
 )]
 pub(super) struct Check {
-    /// Roles to check; all of them if none is named
+    /// Roles to check, or filter words (env:prod type:postgres !tag:legacy); all roles if there are none
+    #[arg(value_name = "ROLE|QUERY")]
     roles: Vec<String>,
     /// All roles, whatever roles are named
     #[arg(long)]
@@ -98,16 +100,38 @@ pub(super) fn run(check: &Check, frame: &Frame) -> Result<u8, Problem> {
     })
 }
 
+/// Whether a word says which roles are meant rather than names one.
+fn is_filter(word: &str) -> bool {
+    word.starts_with('!') || word.contains(':')
+}
+
+/// The roles that all of these filter words choose, best match first.
+fn matching(words: &[String], frame: &Frame) -> Result<Vec<String>, Problem> {
+    let (roles, broken) = list::chosen(words, frame)?;
+    let names = roles.iter().map(|role| &role.name);
+    let found: Vec<String> = names.chain(broken.iter().map(|role| &role.name)).cloned().collect();
+    if found.is_empty() {
+        let what = format!("no role matches `{}`", words.join(" "));
+        return Err(Problem::new(&catalogue::CONFIG_UNKNOWN_ROLE, what));
+    }
+    Ok(found)
+}
+
 /// The roles that are meant, in the order they were named or written.
 fn names(check: &Check, frame: &Frame) -> Result<Vec<String>, Problem> {
     if !check.roles.is_empty() && !check.all {
-        for name in &check.roles {
+        let (words, mut names): (Vec<String>, Vec<String>) =
+            check.roles.iter().cloned().partition(|word| is_filter(word));
+        for name in &names {
             let broken = frame.config.broken.iter().any(|broken| broken.name == *name);
             if !broken {
                 launch::find_role(&frame.config, name)?;
             }
         }
-        return Ok(check.roles.clone());
+        if !words.is_empty() {
+            names.extend(matching(&words, frame)?);
+        }
+        return Ok(names);
     }
     let broken = frame.config.broken.iter().map(|broken| &broken.name);
     Ok(frame

@@ -9,7 +9,7 @@ use crate::check::{Checked, Report};
 use crate::config::{BrokenRole, Config};
 use crate::domain::policy::SessionPolicy;
 use crate::domain::problem::Problem;
-use crate::domain::reference::{Pin, SecretRef};
+use crate::domain::reference::{Kind, Pin, SecretRef};
 use crate::domain::role::{Field, Role, Source};
 use crate::domain::status::{FieldStatus, ProviderStatus, RoleStatus, State};
 
@@ -58,13 +58,23 @@ fn policy(policy: &SessionPolicy) -> Value {
     })
 }
 
-/// How far the promise reaches that the person never sees a value: `env` where a variable carries one, `none` where there is none.
+/// How far the promise reaches that the person never sees a value: `env` where a variable carries one that lasts, `token` where all that it
+/// carries was made for this session, `none` where there is none.
 pub(crate) fn exposure(role: &Role) -> &'static str {
-    if role.fields.iter().any(is_secret) {
-        "env"
-    } else {
+    let mut secrets = role.fields.iter().filter(|field| is_secret(field)).peekable();
+    if secrets.peek().is_none() {
         "none"
+    } else if secrets.all(is_made_for_the_session) {
+        "token"
+    } else {
+        "env"
     }
+}
+
+fn is_made_for_the_session(field: &Field) -> bool {
+    let references = field.source.references();
+    let leased = !references.is_empty() && references.iter().all(|reference| reference.id.kind == Kind::VaultDb);
+    matches!(field.source, Source::RdsIam(_)) || leased
 }
 
 /// Whether a provider gives its value, or plain text that is admitted to be a secret.
@@ -90,7 +100,12 @@ fn field(field: &Field) -> Value {
             map.insert("references".to_owned(), json!(texts));
         }
         match &field.source {
-            Source::From { keys, .. } => drop(map.insert("keys".to_owned(), json!(keys))),
+            Source::From { keys, .. } => {
+                if let [key] = keys.as_slice() {
+                    map.insert("key".to_owned(), json!(key));
+                }
+                map.insert("keys".to_owned(), json!(keys));
+            }
             Source::RdsIam(token) => drop(map.insert("provider".to_owned(), json!(token.provider))),
             _ => {}
         }

@@ -74,7 +74,7 @@ fn none(query: &[String], frame: &Frame) -> String {
 
 /// The roles that the filter words choose, and those of them that cannot be opened, best match first; all of them, in the files' order,
 /// without words.
-fn chosen<'a>(query: &[String], frame: &'a Frame) -> Result<(Vec<&'a Role>, Vec<&'a BrokenRole>), Problem> {
+pub(super) fn chosen<'a>(query: &[String], frame: &'a Frame) -> Result<(Vec<&'a Role>, Vec<&'a BrokenRole>), Problem> {
     let (roles, broken) = (&frame.config.roles, &frame.config.broken);
     // Of no roles nothing can be said that a filter would go by.
     if query.is_empty() || roles.is_empty() && broken.is_empty() {

@@ -110,6 +110,7 @@ fn tags(role: &Role) -> Option<String> {
 fn exposure(role: &Role) -> &'static str {
     match json::exposure(role) {
         "env" => "env: masked on the screen; a determined person inside the session can still read it",
+        "token" => "token: made for the session and no longer of use after it",
         other => other,
     }
 }

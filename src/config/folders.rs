@@ -86,11 +86,10 @@ impl Folders {
 }
 
 fn folder(flag: Option<&Path>, rule: &Rule, env: &BTreeMap<String, OsString>, home: Option<&Path>) -> PathBuf {
-    if let Some(flag) = flag {
-        return flag.to_owned();
-    }
-    if let Some(own) = env.get(rule.own).filter(|value| !value.is_empty()) {
-        return PathBuf::from(own);
+    let own = || env.get(rule.own).filter(|value| !value.is_empty()).map(Path::new);
+    if let Some(said) = flag.or_else(own) {
+        // Told to others as one that is right wherever they stand.
+        return std::path::absolute(said).unwrap_or_else(|_| said.to_owned());
     }
     if let Some(xdg) = absolute(env, rule.xdg) {
         return xdg.join("hallpass");

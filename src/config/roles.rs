@@ -27,7 +27,7 @@ pub(super) const ROLE_KEYS: [Key; 31] = with_policy([
     Key::now("owner", Takes::Text, "\"payments-dba\""),
     Key::now("tags", Takes::TextMap, "{ team = \"payments\" }"),
     Key::now("safer", Takes::Text, "\"orders-ro\""),
-    Key::now("access_mode", ACCESS_MODES, "\"read-only\""),
+    Key::later("access_mode", ACCESS_MODES, "\"read-only\""),
     Key::now("fields", Takes::Anything, "{ PGHOST = \"db1.internal\" }"),
     Key::now("from", Takes::Text, "\"vault:secret/databases/prod\""),
     Key::now("map", Takes::TextMap, "{ PGUSER = \"login\" }"),

@@ -136,7 +136,7 @@ async fn read(
 
 pub(super) fn too_slow(provider: &str, limit: Duration) -> Problem {
     let what = format!("provider `{provider}` gave no answer within {}", in_words(limit));
-    Problem::new(&catalogue::NET_TIMEOUT, what)
+    Problem::new(&catalogue::NET_TIMEOUT, what).fixes(vec![patience::longer(limit)])
 }
 
 /// Says of which field and where it is written, unless the problem already knows.

@@ -34,6 +34,11 @@ pub fn in_words(limit: Duration) -> String {
     }
 }
 
+/// What to type where everything together took too long.
+pub fn longer(limit: Duration) -> String {
+    format!("give it longer: --timeout {}s", (limit.as_secs() * 2).max(30))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

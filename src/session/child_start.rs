@@ -2,20 +2,19 @@
 //! `std::process::Command` cannot do without `unsafe`, and what must not be seen in arguments.
 
 use std::collections::BTreeMap;
-use std::ffi::{OsStr, OsString, c_int};
+use std::ffi::{CString, OsStr, OsString, c_int};
 use std::io::{self, Write as _};
 use std::os::fd::{AsFd as _, AsRawFd as _, OwnedFd};
 use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::os::unix::net::UnixStream;
-use std::os::unix::process::CommandExt as _;
 use std::path::Path;
-use std::process::{Command, ExitCode};
+use std::process::ExitCode;
 use std::sync::Arc;
 
 use base64::Engine as _;
 use rustix::process::{Resource, Rlimit};
-use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGTSTP, SIGTTIN, SIGTTOU};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGPIPE, SIGQUIT, SIGTERM, SIGTSTP, SIGTTIN, SIGTTOU};
 
 use super::parcel::{self, Order, Step};
 use crate::domain::secret::FILES_VARIABLE;
@@ -59,9 +58,31 @@ fn become_program(order: Order) -> (Step, io::Error) {
     if let Err(error) = std::env::set_current_dir(&order.cwd) {
         return (Step::Folder, error);
     }
-    let mut command = Command::new(&order.program);
-    let error = command.arg0(&order.name).args(args).env_clear().envs(env).exec();
-    (Step::Program, error)
+    (
+        Step::Program,
+        execute(&order.program, order.name, args, &env.into_iter().collect()),
+    )
+}
+
+/// Becomes the program; answers why not. Not by `execvp`, as the standard library does: that hands what the system cannot execute to a
+/// shell.
+fn execute(program: &Path, name: OsString, args: Vec<OsString>, env: &BTreeMap<OsString, OsString>) -> io::Error {
+    // Rust ignores it, and what is ignored stays ignored by the program; with a handler it goes back to its default.
+    if let Err(error) = signal_hook::flag::register(SIGPIPE, Arc::default()) {
+        return error;
+    }
+    let text = |text: &OsStr| CString::new(text.as_bytes()).map_err(|_| io::Error::from(io::ErrorKind::InvalidInput));
+    let variable = |(name, value): (&OsString, &OsString)| text(&[name.as_os_str(), value].join(OsStr::new("=")));
+    let words: io::Result<Vec<CString>> = std::iter::once(name).chain(args).map(|word| text(&word)).collect();
+    let env: io::Result<Vec<CString>> = env.iter().map(variable).collect();
+    let executed = text(program.as_os_str()).and_then(|program| {
+        let (words, env) = (words?, env?);
+        nix::unistd::execve(&program, &words, &env).map_err(io::Error::from)
+    });
+    match executed {
+        Ok(never) => match never {},
+        Err(error) => error,
+    }
 }
 
 fn prepare(order: &Order) -> io::Result<()> {

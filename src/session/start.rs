@@ -16,6 +16,7 @@ use super::{child_start, guard};
 use crate::domain::catalogue;
 use crate::domain::plan::LaunchPlan;
 use crate::domain::problem::Problem;
+use crate::domain::shell;
 
 /// A program takes its place within this time, or something is wrong with hallpass itself.
 const START_LIMIT: Duration = Duration::from_secs(10);
@@ -154,7 +155,19 @@ fn program_problem(program: &Path, error: &io::Error) -> Problem {
         )
         .cause("the interpreter that its first line names, or its loader, is missing"),
         Some(Errno::NOENT | Errno::NOTDIR) => Problem::new(&catalogue::CLIENT_MISSING, format!("there is no `{name}`")),
-        Some(Errno::ACCESS | Errno::PERM | Errno::NOEXEC | Errno::ISDIR) => Problem::new(
+        Some(Errno::NOEXEC) => Problem::new(
+            &catalogue::CLIENT_NOT_EXECUTABLE,
+            format!("`{name}` cannot be executed"),
+        )
+        .causes(vec![
+            "it is a program for another kind of machine".to_owned(),
+            "it is a script whose first line does not say what runs it".to_owned(),
+        ])
+        .fixes(vec![
+            format!("file {}", shell::quoted(&name.to_string())),
+            "begin the script with a line like #!/bin/sh".to_owned(),
+        ]),
+        Some(Errno::ACCESS | Errno::PERM | Errno::ISDIR) => Problem::new(
             &catalogue::CLIENT_NOT_EXECUTABLE,
             format!("`{name}` cannot be executed"),
         ),

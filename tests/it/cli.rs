@@ -247,6 +247,72 @@ fn show() {
 }
 
 #[test]
+fn a_profile_that_nothing_declares_is_why_a_role_is_not_found() {
+    let said = sandbox()
+        .run(&["--profile", "wrok", "exec", "orders", "--", "true"])
+        .expect_code(125)
+        .stderr;
+    assert!(
+        said.contains("E-CONFIG-UNKNOWN-ROLE") && said.contains("no configuration declares the profile `wrok`"),
+        "{said}"
+    );
+}
+
+#[test]
+fn folders_are_told_whole() {
+    let sandbox = sandbox();
+    let paths = json(&sandbox, &["--config-dir", "mine", "paths", "--json"], 0);
+    let whole = sandbox.home().join("mine").display().to_string();
+    assert!(paths.to_string().contains(&format!("\"{whole}\"")), "{paths:#}");
+}
+
+#[test]
+fn how_far_a_role_keeps_its_secrets_from_whoever_is_in_the_session() {
+    let sandbox = sandbox();
+    sandbox.roles(
+        "[roles.lasting]\ncommand = ['true']\nenv = 'dev'\nfields.A = '_envs/A'\nfields.U = '_vaultdb:db/ro:username'\n\
+         [roles.leased]\ncommand = ['true']\nenv = 'dev'\nfields.U = '_vaultdb:db/ro:username'\n\
+         [roles.token]\nconnector = 'mysql'\nenv = 'dev'\nfields.MYSQL_HOST = 'db.eu-west-1.rds.amazonaws.com'\nfields.MYSQL_USER = 'app'\n\
+         fields.MYSQL_PWD = '_aws_iam_rds:app'\n\
+         [roles.open]\ncommand = ['true']\nenv = 'dev'\nfields.A = 'plain'\n",
+    );
+    for (role, exposure) in [
+        ("lasting", "env"),
+        ("leased", "token"),
+        ("token", "token"),
+        ("open", "none"),
+    ] {
+        assert_eq!(
+            json(&sandbox, &["show", role, "--json"], 0)["exposure"],
+            exposure,
+            "{role}"
+        );
+    }
+}
+
+#[test]
+fn check_goes_by_filter_words() {
+    let sandbox = sandbox();
+    sandbox.roles(
+        "[roles.a]\ncommand = ['true']\nenv = 'dev'\n[roles.b]\ncommand = ['true']\nenv = 'stage'\n[roles.c]\ncommand = ['true']\nenv = 'stage'\n",
+    );
+    let checked = |words: &[&str]| {
+        let document = json(&sandbox, &[&["check", "--json"], words].concat(), 0);
+        let roles = document["roles"].as_array().unwrap().clone();
+        roles
+            .iter()
+            .map(|role| role["name"].as_str().unwrap().to_owned())
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(checked(&["env:stage"]), ["b", "c"]);
+    assert_eq!(checked(&["env:stage", "!name:c"]), ["b"]);
+    assert_eq!(checked(&["a", "env:stage"]), ["a", "b", "c"]);
+    let none = sandbox.run(&["check", "env:stage", "name:a"]).expect_code(4).stderr;
+    assert!(none.contains("no role matches `env:stage name:a`"), "{none}");
+    sandbox.run(&["check", "env:nowhere"]).expect_code(1);
+}
+
+#[test]
 fn check() {
     let sandbox = sandbox();
     let document = json(&sandbox, &["check", "--json"], 1);

@@ -223,6 +223,19 @@ fn what_cannot_be_executed_is_said_before_there_is_a_session() {
         problem(plan(&file("orphan", "#!/no/such/sh\n", 0o700), &[], env())),
         "E-CLIENT-NOT-EXECUTABLE"
     );
+    // No shell is asked instead: neither for a script that names none nor for another machine's program.
+    let elsewhere = format!(
+        "\u{7f}ELF\u{2}\u{2}\u{1}{}\u{0}\u{2}\u{0}\u{8}{}",
+        "\0".repeat(9),
+        "\0".repeat(44)
+    );
+    for (name, text) in [("headless", "exit 7\n"), ("elsewhere", elsewhere.as_str())] {
+        assert_eq!(
+            problem(plan(&file(name, text, 0o700), &[], env())),
+            "E-CLIENT-NOT-EXECUTABLE",
+            "{name}"
+        );
+    }
     assert_eq!(problem(plan("sh", &[], env())), "E-CLIENT-START");
     assert_eq!(problem(plan("/bin/sh", &["-c", &huge], env())), "E-REF-TOO-LARGE");
     let mut moved = plan("/bin/sh", &[], env());

@@ -235,9 +235,27 @@ fn check_path(kind: Kind, path: &str) -> Result<(), RefError> {
                     similar: vec!["_envs/k8s/NAMESPACE/SECRET#KEY".to_owned()],
                 });
             }
+            if kind == Kind::VaultDb {
+                check_database_role(path)?;
+            }
         }
     }
     Ok(())
+}
+
+/// A role of Vault's database engine is named by mount and role; `creds/` between them belongs to the API.
+fn check_database_role(path: &str) -> Result<(), RefError> {
+    let what = match path.rsplit_once('/') {
+        None => "a role of the database engine is MOUNT/ROLE, and here is one of them",
+        Some((mount, _)) if mount.ends_with("/creds") => {
+            "a role of the database engine is MOUNT/ROLE; creds/ stands in the path of the API alone"
+        }
+        Some(_) => return Ok(()),
+    };
+    Err(RefError {
+        what: what.to_owned(),
+        similar: vec!["_vaultdb:MOUNT/ROLE:KEY".to_owned()],
+    })
 }
 
 /// Whether the text is a name that shells and programs take for an environment variable.

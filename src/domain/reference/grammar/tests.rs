@@ -179,6 +179,8 @@ fn what_looks_like_a_reference_and_is_none_is_an_error_with_the_right_spelling()
         ("_awsiamrds:app", "_aws_iam_rds:"),
         ("_vlt:secret/x:y", "_vault:"),
         ("_envs/k8s/a/b/c#d", "_envs/k8s/NAMESPACE/SECRET#KEY"),
+        ("_vaultdb:reader:username", "_vaultdb:MOUNT/ROLE:KEY"),
+        ("_envs/vaultdb/team/db/creds/ro#username", "_vaultdb:MOUNT/ROLE:KEY"),
     ];
     for (text, right) in cases {
         let error = parse_value(text, &names()).expect_err(text);
@@ -258,6 +260,7 @@ fn any_reference() -> impl Strategy<Value = (String, Kind, String, Option<String
         let path = match kind {
             Kind::Of(ProviderKind::Env | ProviderKind::EnvJson) => variable,
             Kind::Of(ProviderKind::K8s) => segments[..segments.len().min(2)].join("/"),
+            Kind::VaultDb => format!("db/{}", segments.join("/")),
             _ => segments.join("/"),
         };
         (word, kind, path, key)

@@ -6,6 +6,7 @@ use aho_corasick::{Anchored, BuildError, MatchKind};
 
 use super::control::{CLASS, TEXT, WORD, class_at, is_doubtful};
 use super::forms::Form;
+use super::stream::Wholes;
 
 /// An automaton and what is known about its states.
 ///
@@ -22,6 +23,8 @@ pub(super) struct Machine {
     whole_token: Vec<bool>,
     /// The bytes that may be passed without a look while nothing is pending: printed bytes that no form starts with, and the space.
     idle_bytes: [bool; 256],
+    /// The values of which parts count, too.
+    wholes: Wholes,
 }
 
 impl Machine {
@@ -47,7 +50,17 @@ impl Machine {
             pending,
             whole_token: forms.iter().map(|form| form.whole_token).collect(),
             idle_bytes,
+            wholes: Wholes::default(),
         })
+    }
+
+    /// Parts of these values count, too.
+    pub(super) fn with_parts_of(self, wholes: Wholes) -> Self {
+        Self { wholes, ..self }
+    }
+
+    pub(super) fn wholes(&self) -> &Wholes {
+        &self.wholes
     }
 
     #[inline(always)]

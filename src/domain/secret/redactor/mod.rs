@@ -6,6 +6,9 @@
 //! change of colour, a wrapped line, indentation or `base64 -w76` between any two bytes of a value changes nothing. Where the cursor
 //! is moved, the text is also compared without the character before that: what comes next may be written over it (vim wraps so).
 //!
+//! Where a value is wrapped and its rows come in another order (`less` going backwards) or with something between them (`--More--`), a
+//! part of it is masked that is at least half of it and 8 bytes long, at the edge of its row; see `stream/rows.rs`.
+//!
 //! # The forms of a value
 //!
 //! Each value, each of its lines of 8 and more characters, and each 1 KiB part of a very long one is looked for:
@@ -29,7 +32,9 @@
 //! - Other transformations: `rev`, xor, compression, encryption, hashes, base32, UTF-16 in base64, two encodings on top of each other
 //!   but for JSON, `hexdump` and `od` where a value spans lines or bytes are swapped, upper and lower case changed.
 //! - A part of a value, such as what `cut -c1-20` leaves; up to 3 leading characters when the output pauses inside a value.
-//! - A value that is put together on the screen in another order than it is read: written backwards, in pieces between other text,
+//! - A value that is put together on the screen in another order than it is read: written backwards, inserted character by character
+//!   (readline does so where text is typed before a value that reaches the margin), in pieces between other text (`less -N`, the
+//!   windows of vim beside each other, psql's `wrapped`),
 //!   over two or more other letters at once, with the repeat sequence (`CSI b`), with characters without a width between its own, with
 //!   control sequences that begin with one C1 character (U+009B), which the emulator does not know and some terminals do.
 //! - Up to 20 bits of a value at the ends of its base64 form.
@@ -59,7 +64,7 @@ use std::sync::Arc;
 
 use automaton::Machine;
 use mask::Mask;
-use stream::{HOLD, Stream};
+use stream::{HOLD, Stream, Wholes};
 
 /// Hides the values of one environment in the output of one child. See the module for what it promises.
 pub struct Redactor {
@@ -117,7 +122,8 @@ impl Redactor {
     fn holding<'a>(values: impl IntoIterator<Item = &'a [u8]>, hold: usize) -> Self {
         let mut forms = Vec::new();
         let mut unmasked = Vec::new();
-        for (index, value) in values.into_iter().enumerate() {
+        let values: Vec<&[u8]> = values.into_iter().collect();
+        for (index, value) in values.iter().copied().enumerate() {
             let of_value = forms::forms(value);
             if of_value.is_empty() {
                 unmasked.push(index);
@@ -131,7 +137,7 @@ impl Redactor {
                 Ok(machine) => {
                     let stream = Box::new(Stream::new(Mask::avoiding(&forms), machine.start(), hold));
                     Work::Hide {
-                        machine: Arc::new(machine),
+                        machine: Arc::new(machine.with_parts_of(Wholes::of(values))),
                         stream,
                     }
                 }

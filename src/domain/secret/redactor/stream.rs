@@ -5,6 +5,7 @@
 
 mod overwritten;
 mod release;
+mod rows;
 mod sequence;
 
 use std::collections::VecDeque;
@@ -16,6 +17,8 @@ use super::automaton::Machine;
 use super::control::{C1_LEAD, CLASS, ESCAPE, Parser, StringKind, TEXT, WORD, class_at, is_doubtful};
 use super::mask::{Mask, Style};
 use overwritten::Reading;
+use rows::Row;
+pub(super) use rows::Wholes;
 
 /// How much may be held back.
 pub(super) const HOLD: usize = 8 * 1024;
@@ -77,6 +80,7 @@ pub(super) struct Stream {
     previous: StateID,
     /// The text with characters written over.
     readings: Vec<Reading>,
+    row: Row,
     /// The state of the text around a long string.
     outer: StateID,
     /// How many text bytes the automaton has seen.
@@ -128,6 +132,7 @@ impl Stream {
             state: start,
             previous: start,
             readings: Vec::new(),
+            row: Row::default(),
             outer: start,
             text: 0,
             floor: 0,
@@ -235,7 +240,7 @@ impl Stream {
         let mut at = self.cursor;
         while at < end {
             let byte = self.buffer[at];
-            if self.state == start && self.token.is_none() && self.readings.is_empty() && machine.is_idle_byte(byte) {
+            if self.is_at_rest(start) && machine.is_idle_byte(byte) {
                 self.previous = start;
                 let rest = &self.buffer[at + 1..end];
                 at += 1 + rest
@@ -263,6 +268,12 @@ impl Stream {
         }
         self.cursor = at;
         true
+    }
+
+    /// Whether only a byte that may begin a value matters next.
+    #[inline(always)]
+    fn is_at_rest(&self, start: StateID) -> bool {
+        self.state == start && self.token.is_none() && self.readings.is_empty() && !self.row.waits()
     }
 
     /// What the byte at this place of the buffer is in plain text.
@@ -304,6 +315,9 @@ impl Stream {
             if !self.readings.is_empty() {
                 self.follow(machine, byte);
             }
+            if self.row.waits() {
+                self.follow_row(machine, byte);
+            }
             return false;
         }
         self.after_word = false;
@@ -315,12 +329,14 @@ impl Stream {
             b'\n' => {
                 (self.line_used, self.line_addressed) = (false, false);
                 self.read_on();
+                self.next_row(machine);
             }
             // A return before a line end is part of it: then the line feed takes this back. In an empty line it does nothing: shells
             // print one before each command's output.
             b'\r' => {
                 self.line_addressed |= self.line_used;
                 self.moved(machine);
+                self.next_row(machine);
             }
             0x08 | 0x0b | 0x0c => {
                 self.line_addressed = true;

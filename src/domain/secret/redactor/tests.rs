@@ -5,7 +5,7 @@
 //! | B01 | a value cut at every byte | [`every_cut_in_two_and_three`], [`properties::however_it_is_cut_the_output_is_the_same`] |
 //! | B02 | one byte at a time, with pauses | [`holding::at_most_three_characters_when_the_output_pauses`], [`properties::with_pauses_anywhere_at_most_three_characters_show`] |
 //! | B03 | something between every two bytes, at every cut | [`anything_between_any_two_bytes_however_it_is_cut`] |
-//! | B04 | over the margin, at every width | [`the_same_width_where_the_screen_is_addressed`]; `it::masking`: `masked_at_every_width_…`, `masked_while_readline_edits_it` |
+//! | B04 | over the margin, at every width | [`the_same_width_where_the_screen_is_addressed`], [`rows`]; `it::masking`: `masked_at_every_width_…`, `masked_while_readline_edits_it` |
 //! | B05 | base64 at every shift | [`encodings::base64_at_every_shift_and_wrapped`] |
 //! | B06 | encoded and quoted | [`encodings::every_encoding_of_a_wild_value`]; `it::masking::what_programs_make_of_a_value` |
 //! | B07 | a key of several lines | [`encodings::lines_of_a_key`] |
@@ -25,6 +25,7 @@
 mod encodings;
 mod holding;
 mod properties;
+mod rows;
 
 use super::Redactor;
 use super::control::canonical;

@@ -76,6 +76,11 @@ impl Stream {
         ((self.places[text % PLACES] >> 2).wrapping_sub(self.base) & PLACE_MASK) as usize
     }
 
+    /// A text byte that is held; none if it has left.
+    pub(super) fn byte_of(&self, text: usize) -> Option<u8> {
+        (text >= self.floor).then(|| self.buffer.get(self.place_of(text)).copied())?
+    }
+
     /// The first text byte that could still become a part of a value.
     pub(super) fn first_pending(&self, machine: &Machine) -> usize {
         self.first_at_rest(machine).min(self.first_before_last(machine))
@@ -85,6 +90,7 @@ impl Stream {
     fn first_at_rest(&self, machine: &Machine) -> usize {
         let first = self.text.saturating_sub(machine.pending(self.state));
         let first = first.min(self.first_in_readings(machine));
+        let first = self.row.pending().map_or(first, |from| first.min(from));
         self.token.map_or(first, |(from, _)| first.min(from))
     }
 
@@ -137,6 +143,7 @@ impl Stream {
             self.mask(self.text.saturating_sub(pending), self.text);
         }
         self.decide_readings(machine);
+        self.row.forget();
         let limit = if self.in_sequence() { self.sequence } else { self.cursor };
         self.emit(limit, out);
         self.floor = self.text;

@@ -74,6 +74,7 @@ impl Stream {
                 self.after_word = false;
                 self.line_addressed = true;
                 self.moved(machine);
+                self.next_row(machine);
             }
             Effect::Asks => self.decide(machine, out),
             Effect::Screen { alternate } => {
@@ -107,6 +108,7 @@ impl Stream {
             self.place = Place::LongString(kind);
             self.outer = std::mem::replace(&mut self.state, machine.start());
             self.read_on();
+            self.row.forget();
             self.after_word = false;
             self.cursor = self.sequence + 2;
         }
