@@ -312,3 +312,50 @@ fn masked_where_vim_wraps() {
     std::fs::remove_file(file).unwrap();
     assert_eq!(canary.in_files(sandbox.home()), []);
 }
+
+/// B04: a pager that goes backwards draws the second row of a wrapped value before the first; `more` asks between them.
+#[test]
+fn less_than_half_shows_where_a_pager_draws_rows_in_another_order() {
+    let (sandbox, canary) = held();
+    let around = |count: usize| (0..count).map(|line| format!("line {line}\n")).collect::<String>();
+    let lines: Vec<String> = [3, 8, 9, 14]
+        .map(|at_edge| format!("{}{} behind {at_edge}\n", ".".repeat(50 - at_edge), canary.value()))
+        .to_vec();
+    let file = sandbox.write("values", &(around(14) + &lines.concat() + &around(14)));
+    // The wrapped lines, and the rows of the screen.
+    const STEPS: usize = 8 + 12;
+    let half = canary.value().len().div_ceil(2);
+    let shown = |terminal: &Tmux, what: &str| {
+        let screen = terminal.settled();
+        for part in canary.value().as_bytes().windows(half) {
+            let part = String::from_utf8_lossy(part);
+            assert!(!screen.contains(&*part), "{what}: {part}\n{screen}");
+        }
+    };
+    let connected = Tmux::hallpass(&sandbox, (50, 12), &["connect", "held"]);
+    let tui = Tmux::hallpass(&sandbox, (50, 12), &["connect", "held", "--tui"]);
+    for terminal in [connected, tui] {
+        terminal.prompt();
+        terminal.line(&format!("less {}", file.display()));
+        terminal.wait("line 0");
+        terminal.keys(&["G"]);
+        for _ in 0..STEPS {
+            terminal.keys(&["k"]);
+            shown(&terminal, "less, k");
+        }
+        terminal.keys(&["G", "b"]);
+        shown(&terminal, "less, b");
+        terminal.keys(&["y", "y", "u"]);
+        shown(&terminal, "less, y and u");
+        terminal.keys(&["q"]);
+        terminal.line(&format!("more {}", file.display()));
+        terminal.wait("More");
+        for _ in 0..STEPS {
+            terminal.keys(&["Enter"]);
+            shown(&terminal, "more");
+        }
+        terminal.keys(&["q"]);
+    }
+    std::fs::remove_file(file).unwrap();
+    assert_eq!(canary.in_files(sandbox.home()), []);
+}

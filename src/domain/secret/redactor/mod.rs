@@ -7,7 +7,7 @@
 //! is moved, the text is also compared without the character before that: what comes next may be written over it (vim wraps so).
 //!
 //! Where a value is wrapped and its rows come in another order (`less` going backwards) or with something between them (`--More--`), a
-//! part of it is masked that is at least half of it and 8 bytes long, at the edge of its row; see `stream/rows.rs`.
+//! part of it is masked that is at least two fifths of it and 8 bytes long, at the edge of its row; see `stream/rows.rs`.
 //!
 //! # The forms of a value
 //!

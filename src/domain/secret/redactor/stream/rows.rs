@@ -1,8 +1,8 @@
 //! Parts of a value at the edges of rows. What goes through a text backwards draws the second row of a wrapped value before the first
 //! (`less`), or something else between them (`--More--`): then the whole value is on the screen and never in the stream.
 //!
-//! So a part is masked, too, that is at least half of its value and 8 bytes long, where it is a value's beginning and ends at the end of a
-//! row, or a value's end and begins one. Of two rows one at least holds such a part. A row ends at a line feed and where the cursor is
+//! So a part is masked, too, that is at least two fifths of its value and 8 bytes long, where it is a value's beginning and ends at the
+//! end of a row, or a value's end and begins one. Of two rows one at least holds such a part. A row ends at a line feed and where the cursor is
 //! moved. Only values as they are written are looked for in this way, and only where they are not many.
 
 use zeroize::Zeroizing;
@@ -65,7 +65,7 @@ impl Wholes {
 
 /// How long a part of a value of this length must be.
 fn least(length: usize) -> usize {
-    length.div_ceil(2).max(LEAST)
+    (length * 2).div_ceil(5).max(LEAST)
 }
 
 /// What is known of the row that the stream is in.
