@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Credentials, Provider, ProviderConfig, World, guide};
+use super::{Credentials, Provider, ProviderConfig, Setting, World, guide};
 use crate::domain::problem::Problem;
 use crate::domain::reference::ProviderKind;
 
@@ -18,7 +18,7 @@ pub struct ProviderSpec {
     pub credentials: &'static [&'static str],
     /// Variables that, when set, say that the kind's default provider is in use here.
     pub signs: &'static [&'static str],
-    /// Whether there is a login by a person (`hallpass provider login`).
+    /// Whether there is a login by a person (`hallpass provider login`), for some of its settings at least.
     pub logs_in: bool,
     /// How it is set up, for people.
     pub guide: guide::Guide,
@@ -154,7 +154,22 @@ pub const PROVIDERS: &[ProviderSpec] = &[
     },
 ];
 
+/// Methods of `auth` that log in with what is configured.
+const BY_ITSELF: &[&str] = &["approle", "cert", "kubernetes", "token"];
+
 impl ProviderSpec {
+    /// Whether a person may have to log in to a provider of this kind that is set up like this; where that depends on more than its
+    /// settings, it may be.
+    pub fn may_need_a_person(&self, config: &ProviderConfig) -> bool {
+        let by_itself = match config.settings.get("auth") {
+            Some(Setting::Table(auth)) => {
+                matches!(auth.get("method"), Some(Setting::Text(method)) if BY_ITSELF.contains(&method.as_str()))
+            }
+            _ => config.settings.contains_key("token"),
+        };
+        self.logs_in && !by_itself
+    }
+
     pub fn of(kind: ProviderKind) -> Option<&'static Self> {
         PROVIDERS.iter().find(|spec| spec.kind == kind)
     }

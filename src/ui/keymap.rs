@@ -281,7 +281,7 @@ keymap! {
         ["ctrl-v"] Action::Move(Motion::PageDown), "copy.emacs.page.down", "a page down", "";
     }
     Ended {
-        ["enter", "q"] Action::Back, "ended.back", "back", "back";
+        ["enter", "q", "esc"] Action::Back, "ended.back", "back", "back";
         ["R"] Action::Reconnect, "ended.reconnect", "run it again", "reconnect";
         ["p"] Action::Replay, "ended.replay", "watch its recording", "replay";
     }

@@ -189,3 +189,10 @@ pub struct Opening {
     pub replaces: Option<u64>,
     pub back: Back,
 }
+
+impl Opening {
+    /// Whether it has a panel: one for what takes no time would only flash.
+    pub fn shows(&self, now: Timestamp) -> bool {
+        now.as_millisecond() - self.since.as_millisecond() >= 100
+    }
+}

@@ -222,6 +222,30 @@ fn the_end_of_a_session_says_code_and_time_and_the_keys_work() {
 }
 
 #[test]
+fn the_keys_of_everywhere_work_at_the_end_of_a_session_and_others_say_so() {
+    let mut fixture = Fixture::checked(100, 30);
+    let tab = fixture.open("dev-orders");
+    fixture.ended(tab, 3);
+    fixture.press("z");
+    assert!(
+        fixture.last_row().contains("z is not bound, ? for help"),
+        "{}",
+        fixture.last_row()
+    );
+    fixture.press("?");
+    assert!(fixture.picture().contains("Help"), "{}", fixture.picture());
+    fixture.press("esc 2");
+    assert_eq!(fixture.model.screen, Screen::Providers);
+    fixture.press("3 enter esc");
+    assert!(fixture.model.sessions.tabs.is_empty());
+
+    let mut small = Fixture::checked(40, 10);
+    let tab = small.open("dev-orders");
+    small.ended(tab, 129);
+    assert!(small.last_row().contains("Enter back"), "{}", small.last_row());
+}
+
+#[test]
 fn started_for_one_role_its_exit_code_is_ours() {
     let mut fixture = Fixture::checked(100, 30);
     fixture.model.single = true;

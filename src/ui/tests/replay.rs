@@ -244,6 +244,9 @@ fn every_key_does_what_the_help_says() {
     assert!(fixture.picture().contains("idle kept"));
     fixture.press("x");
     assert!(fixture.last_row().contains("x is not bound"), "{}", fixture.last_row());
+    fixture.press("/");
+    assert_eq!(fixture.last_row().trim(), "Enter done  Esc cancel");
+    fixture.press("esc");
     fixture.press("q");
     assert!(fixture.model.replay.is_none() && fixture.model.exit.is_none());
 }

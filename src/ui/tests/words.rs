@@ -1,6 +1,6 @@
 //! What is said and offered: remarks, hints, the palette, help.
 
-use super::fixture::Fixture;
+use super::fixture::{Fixture, config, denied};
 use crate::domain::catalogue;
 use crate::domain::problem::Problem;
 use crate::session::SessionEvent;
@@ -191,6 +191,60 @@ fn the_palette_takes_an_environment_and_asks_for_the_name_of_a_role() {
 }
 
 #[test]
+fn hints_say_where_escape_leads() {
+    let mut fixture = Fixture::checked(100, 30);
+    let fail = |fixture: &mut Fixture| {
+        let generation = fixture.model.generation;
+        let problems = vec![denied()];
+        fixture.send(Message::OpenFailed { generation, problems });
+    };
+    fixture.press(r#": "connect_dev-orders" enter"#);
+    assert!(!fixture.last_row().contains("cancel"), "{}", fixture.last_row());
+    fixture.later(300);
+    assert_eq!(fixture.last_row().trim(), "Esc cancel");
+    fail(&mut fixture);
+    assert!(
+        fixture.last_row().contains("Esc back to roles"),
+        "{}",
+        fixture.last_row()
+    );
+    fixture.press("esc");
+    fixture.open("dev-orders");
+    fixture.press(r"ctrl-\ R y");
+    fail(&mut fixture);
+    assert!(
+        fixture.last_row().contains("Esc back to the session"),
+        "{}",
+        fixture.last_row()
+    );
+    let mut alone = Fixture::checked(100, 30);
+    alone.model.single = true;
+    alone.press(r#": "connect_dev-orders" enter"#);
+    fail(&mut alone);
+    assert!(alone.last_row().contains("Esc quit"), "{}", alone.last_row());
+}
+
+#[test]
+fn a_provider_that_logs_in_by_itself_offers_no_login() {
+    for (settings, offers) in [
+        ("", true),
+        ("token = { secret = \"local:vault#token\" }", false),
+        (
+            "auth = { method = \"approle\", role_id = \"x\", secret_id = { secret = \"local:vault#id\" } }",
+            false,
+        ),
+        ("auth = { method = \"oidc\" }", true),
+    ] {
+        let providers = format!("[providers.vault]\naddress = \"https://vault.corp:8200\"\n{settings}\n");
+        let roles = "[roles.a]\ncommand = [\"true\"]\nenv = \"dev\"\nfields.A = \"_vaultkv2:db:a\"\n";
+        let config = config(&[("config.toml", providers.as_str()), ("roles.toml", roles)]);
+        let rows = crate::ui::rows::provider_rows(&config);
+        let vault = rows.iter().find(|row| row.name == "vault").unwrap();
+        assert_eq!(vault.logs_in, offers, "{settings}");
+    }
+}
+
+#[test]
 fn hints_name_only_what_does_something() {
     let mut fixture = Fixture::checked(100, 30);
     fixture.press("3");
@@ -250,7 +304,7 @@ fn an_unknown_key_on_a_failure_is_said_to_be_one() {
     let generation = fixture.model.generation;
     fixture.send(Message::OpenFailed {
         generation,
-        problems: vec![super::fixture::denied()],
+        problems: vec![denied()],
     });
     fixture.press("w");
     assert!(fixture.last_row().contains("w is not bound"), "{}", fixture.last_row());

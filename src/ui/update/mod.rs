@@ -20,7 +20,7 @@ use crate::ui::effects::Effect;
 use crate::ui::keymap::{Chord, Context};
 use crate::ui::layout::{self, Form};
 use crate::ui::message::Message;
-use crate::ui::model::{Dialog, Model, Screen, TabState};
+use crate::ui::model::{Dialog, Model, Screen, Tab, TabState};
 use crate::ui::text::seconds_between;
 
 pub use browse::at_top;
@@ -113,7 +113,9 @@ pub fn contexts(model: &Model) -> Vec<Context> {
         Screen::Session if model.sessions.active_tab().is_some_and(|tab| tab.copy_mode().is_some()) => {
             copy_mode::contexts(model)
         }
-        Screen::Session => vec![Context::Ended],
+        // Every key of a live one is its program's.
+        Screen::Session if model.sessions.active_tab().is_some_and(Tab::is_live) => vec![Context::Ended],
+        Screen::Session => vec![Context::Ended, Context::Global],
     }
 }
 

@@ -149,7 +149,10 @@ fn ended_key(model: &mut Model, chord: Chord) -> Vec<Effect> {
         Some(Action::Reconnect) => launch::reopen(model, model.sessions.active),
         Some(Action::Replay) => watch(model),
         Some(action) => act(model, action),
-        None => Vec::new(),
+        None => {
+            model.complain(format!("{chord} is not bound, ? for help"));
+            Vec::new()
+        }
     }
 }
 

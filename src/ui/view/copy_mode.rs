@@ -122,7 +122,8 @@ pub(super) fn draw_status(
         left.push_span(Span::styled("  new output", theme::WARN));
     }
     let room = width.saturating_sub(left.width() + 2);
-    let right = hints::line_of(hints::context_hints(contexts), room);
+    // It begins with a blank.
+    let right = hints::line_of(hints::context_hints(contexts), room.saturating_sub(1));
     put(buf, area, 0, left);
     if right.width() <= room {
         put(buf, area, 0, right.right_aligned());

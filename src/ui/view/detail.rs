@@ -222,17 +222,21 @@ fn field_lines(
             }
         }
     }
-    second.push(Span::styled(format!(" · {}", field.via.word()), theme::QUIET));
-    if field.masked && room > 34 {
-        second.push(Span::styled(" · masked", theme::QUIET));
-    }
-    if let Some(changed) = known.and_then(|k| k.rotated_at).filter(|_| room > 48) {
-        let age = text::brief(text::seconds_between(changed, model.now));
-        second.push(Span::styled(format!(" · changed {age} ago"), theme::QUIET));
-    }
-    if let Some(expires) = known.and_then(|k| k.expires).filter(|_| room > 48) {
-        let left = text::brief(text::seconds_between(model.now, expires));
-        second.push(Span::styled(format!(" · ends in {left}"), theme::QUIET));
+    let seconds = text::seconds_between;
+    let changed = known.and_then(|known| known.rotated_at);
+    let expires = known.and_then(|known| known.expires);
+    let more = [
+        Some(field.via.word().to_owned()),
+        (field.masked && room > 34).then(|| "masked".to_owned()),
+        changed.map(|at| format!("changed {} ago", text::brief(seconds(at, model.now)))),
+        expires.map(|at| format!("ends in {}", text::brief(seconds(model.now, at)))),
+    ];
+    // Whole, or not at all.
+    for word in more.into_iter().flatten() {
+        let word = Span::styled(format!(" · {word}"), theme::QUIET);
+        if second.iter().map(Span::width).sum::<usize>() + word.width() < width {
+            second.push(word);
+        }
     }
     lines.push(Line::from(second));
     let remark = known.and_then(|k| k.warning.clone());

@@ -119,11 +119,10 @@ fn draw_hints(model: &Model, buf: &mut Buffer, area: Rect) {
 }
 
 fn draw_opening(model: &Model, opening: &Opening, buf: &mut Buffer, area: Rect) {
-    let elapsed = model.now.as_millisecond() - opening.since.as_millisecond();
-    // What takes no time needs no panel: it would only flash.
-    if elapsed < 100 {
+    if !opening.shows(model.now) {
         return;
     }
+    let elapsed = model.now.as_millisecond() - opening.since.as_millisecond();
     let text = format!("{} Opening {} …", theme::spinner(elapsed), opening.request.role);
     let width = u16::try_from(text::width(&text) + 20).unwrap_or(u16::MAX).max(40);
     let inside = dialog_box(buf, area, &opening.request.role, "Esc cancels", (width, 5), false);

@@ -5,8 +5,10 @@ use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 
 use super::{is_first_run, put};
+use crate::replay::Player;
 use crate::ui::keymap::{self, Action, Binding, Context, KEYMAP};
 use crate::ui::model::{Dialog, Model, Notice, Pane, RowOf, Screen};
+use crate::ui::replay::Replay;
 use crate::ui::update::{at_top, contexts, failure_code};
 use crate::ui::{text, theme};
 
@@ -27,15 +29,13 @@ pub(super) fn draw(model: &Model, buf: &mut Buffer, area: Rect) {
         return;
     }
     let (hints, right) = match &model.dialog {
+        None if model.replay.as_ref().is_some_and(|replay| replay.input.is_some()) => (named(SEARCHING), String::new()),
         None if model.replay.as_ref().is_some_and(|replay| replay.transcript.is_some()) => {
             (in_transcript(), "q player ".to_owned())
         }
-        None if model.replay.is_some() => {
-            let bindings = of_player().filter(|binding| !binding.hint.is_empty());
-            (
-                grouped(bindings.map(|binding| (binding, binding.hint))),
-                "q ".to_owned(),
-            )
+        None if model.replay.is_some() => (of_player_now(model), "q ".to_owned()),
+        None if model.opening.as_ref().is_some_and(|opening| opening.shows(model.now)) => {
+            (named(OPENING), String::new())
         }
         None if model.screen == Screen::Roles && model.roles.editing => {
             let hints = if model.roles.shown.is_empty() {
@@ -53,7 +53,16 @@ pub(super) fn draw(model: &Model, buf: &mut Buffer, area: Rect) {
             if model.blamed(request, problems).is_none_or(|row| !row.logs_in) {
                 hints.retain(|(key, _)| key != "a");
             }
-            (hints, format!("CLI exit: {code} "))
+            for (_, word) in hints.iter_mut().filter(|(key, _)| key == "Esc") {
+                behind_failure(model).clone_into(word);
+            }
+            // What can be done comes before what another command would end with.
+            let right = if area.width < 60 {
+                String::new()
+            } else {
+                format!("CLI exit: {code} ")
+            };
+            (hints, right)
         }
         Some(_) => (Vec::new(), String::new()),
     };
@@ -69,6 +78,8 @@ pub(super) fn draw(model: &Model, buf: &mut Buffer, area: Rect) {
 type Fixed<'a> = &'a [(&'a str, &'a str)];
 
 const TYPING: Fixed<'_> = &[("Enter", "done"), ("Esc", "clear"), ("↑↓", "choose"), ("F1", "help")];
+const SEARCHING: Fixed<'_> = &[("Enter", "done"), ("Esc", "cancel")];
+const OPENING: Fixed<'_> = &[("Esc", "cancel")];
 const HELP: Fixed<'_> = &[("type", "to filter"), ("↑↓", "scroll"), ("Esc", "close")];
 
 /// What the keys of the player do while it shows plain text.
@@ -85,6 +96,32 @@ const TRANSCRIPT: &[(Action, &str)] = &[
     (Action::Transcript, "player"),
     (Action::Help, "help"),
 ];
+
+/// Where Esc leads from the panel of a failure.
+fn behind_failure(model: &Model) -> &'static str {
+    match model.screen {
+        _ if model.single && model.sessions.tabs.is_empty() => "quit",
+        Screen::Session => "back to the session",
+        Screen::Providers => "back to providers",
+        Screen::Sessions => "back to sessions",
+        Screen::Roles => "back to roles",
+    }
+}
+
+/// The player's keys, by what they do to it as it is now.
+fn of_player_now(model: &Model) -> Vec<(String, String)> {
+    let playing = model
+        .replay
+        .as_ref()
+        .and_then(Replay::player)
+        .is_some_and(Player::is_playing);
+    let word = |binding: &'static Binding| match binding.action {
+        Action::PlayPause if !playing => (binding, "play"),
+        _ => (binding, binding.hint),
+    };
+    let shown = of_player().filter(|binding| !binding.hint.is_empty());
+    grouped(shown.map(word))
+}
 
 fn named(hints: Fixed<'_>) -> Vec<(String, String)> {
     let owned = hints.iter().map(|(key, word)| ((*key).to_owned(), (*word).to_owned()));
@@ -144,6 +181,9 @@ fn table_hints(model: &Model) -> (Vec<(String, String)>, String) {
     if model.screen == Screen::Providers && provider.is_none_or(|row| !row.logs_in) {
         hints.retain(|(key, _)| key != "a");
     }
+    if model.screen == Screen::Providers && provider.is_none() {
+        hints.retain(|(key, _)| !matches!(key.as_str(), "Enter" | "c" | "C" | "y" | "e" | "d"));
+    }
     if model.screen == Screen::Sessions && model.sessions.tabs.is_empty() {
         hints.retain(|(key, _)| !matches!(key.as_str(), "Enter" | "x"));
     }
@@ -201,7 +241,7 @@ pub(super) fn line_of(mut hints: Vec<(String, String)>, room: usize) -> Line<'st
         let dear = |key: &str| match key {
             "?" | "F1" => 3,
             "Enter" => 2,
-            "/" | "Esc" | "Tab" => 1,
+            "/" | "Esc" | "Tab" | "q" | "r" => 1,
             _ => 0,
         };
         let cheapest = hints.iter().enumerate().rev().min_by_key(|(_, (key, _))| dear(key));

@@ -70,7 +70,11 @@ fn draw_header(model: &Model, replay: &Replay, buf: &mut Buffer, area: Rect) {
     }
     let right = format!("{} ", right.join(" · "));
     let room = usize::from(area.width).saturating_sub(text::width(&right) + 2);
-    let lead = format!(" REPLAY  {}  ", text::cut(&replay.name(), 24));
+    let name = text::cut(&replay.name(), 24);
+    let lead = match room.saturating_sub(text::width(" REPLAY    ")) {
+        wide if wide >= text::width(&name) => format!(" REPLAY  {name}  "),
+        _ => " REPLAY  ".to_owned(),
+    };
     let room = room.saturating_sub(text::width(&lead));
     let (first, rest) = about
         .split_first()

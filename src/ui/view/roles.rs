@@ -210,8 +210,13 @@ pub(super) fn state(model: &Model, row: &RoleRow) -> (&'static str, String, Styl
 /// `ok`, or the end of the error's code: `403`, `SEALED`.
 fn short_word(status: &RoleStatus) -> String {
     match (status.state, status.reason()) {
-        (State::Fail, Some(problem)) if problem.code.id.ends_with("-NOT-BUILT") => "unbuilt".to_owned(),
-        (State::Fail, Some(problem)) => problem.code.id.rsplit('-').next().unwrap_or("fail").to_lowercase(),
+        (State::Fail, Some(problem)) => match problem.code.id.rsplit('-').next().unwrap_or("fail") {
+            "BUILT" => "unbuilt".to_owned(),
+            "NEEDED" => "login".to_owned(),
+            "KEY" => "no key".to_owned(),
+            "ADDR" => "no addr".to_owned(),
+            end => end.to_lowercase(),
+        },
         (state, _) => state.word().to_owned(),
     }
 }

@@ -197,7 +197,10 @@ fn end_bar(model: &Model, tab: &Tab, room: usize) -> Line<'static> {
         TabState::Ended(ending) if ending.code == 0 => theme::OK,
         _ => theme::FAIL,
     };
-    let mut line = Line::from(Span::styled(format!(" {}", ending_words(tab)), code_style));
+    // The first key stands on the smallest of terminals that are promised, too.
+    let key = text::width(" — Enter back ");
+    let words = text::cut(&ending_words(tab), if room >= 40 { room - key } else { room });
+    let mut line = Line::from(Span::styled(format!(" {words}"), code_style));
     let recorded = tab.recorded.file().is_some();
     let offered = |b: &&Binding| b.context == Context::Ended && (recorded || b.action != Action::Replay);
     for (i, binding) in KEYMAP.iter().filter(offered).enumerate() {

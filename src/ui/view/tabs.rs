@@ -83,7 +83,8 @@ pub(super) fn right_side(model: &Model, tab: &Tab) -> Line<'static> {
     words.retain(|(_, word)| !word.content.is_empty());
     let wide = |words: &[(u8, Span<'static>)]| words.iter().map(|(_, word)| word.width() + 2).sum::<usize>();
     let tabs = TABS.min(needed(model));
-    while wide(&words) + tabs > columns {
+    // And the blank behind them.
+    while wide(&words) + 1 + tabs > columns {
         let lowest = words.iter().enumerate().min_by_key(|(_, (rank, _))| *rank);
         match lowest {
             Some((at, (rank, _))) if *rank < u8::MAX => drop(words.remove(at)),
