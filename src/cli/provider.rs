@@ -13,7 +13,7 @@ use crate::domain::reference::ProviderKind;
 use crate::domain::role::Role;
 use crate::domain::status::{ProviderStatus, State};
 use crate::domain::suggest::nearest;
-use crate::providers::leases;
+use crate::providers::{ProviderConfig, leases};
 
 mod person;
 
@@ -78,6 +78,8 @@ pub(super) fn list(_: &List, frame: &Frame) -> Result<u8, Problem> {
         let with_roles = |(status, roles): &(ProviderStatus, Vec<&str>)| {
             let mut value = json::provider(status);
             value["roles"] = json!(roles);
+            let config = frame.config.providers.get(&status.name);
+            value["description"] = json!(config.and_then(ProviderConfig::description));
             value
         };
         let providers: Vec<Value> = listed.iter().map(with_roles).collect();

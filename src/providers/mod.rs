@@ -278,6 +278,16 @@ pub struct ProviderConfig {
     pub broken: Option<Problem>,
 }
 
+impl ProviderConfig {
+    /// What it is, in the words of whoever set it up.
+    pub fn description(&self) -> Option<&str> {
+        match self.settings.get("description")? {
+            Setting::Text(text) => Some(text),
+            _ => None,
+        }
+    }
+}
+
 /// What providers may know of the world: the environment and folders, taken once at the start so that tests can give their own.
 #[derive(Clone)]
 pub struct World {

@@ -5,7 +5,7 @@ use std::io::{self, BufRead, BufReader, Read, Write};
 use std::path::Path;
 
 use super::cast::{Encoder, Format};
-use super::read::{MOST_LINE, Reader, Unread};
+use super::read::{MOST_LINE, Reader, Unread, unreadable};
 use super::seal::{Closed, DAMAGED, Identities, SEALED};
 use crate::domain::catalogue;
 use crate::domain::problem::Problem;
@@ -19,8 +19,7 @@ const MAX_HEADER: u64 = 64 << 10;
 /// `E-REC-READ`; `E-REC-SEALED`: it is sealed and there is no identity; `E-REC-IDENTITY`: none of them is a recipient's.
 pub fn source(file: &Path, identities: Option<Identities>) -> Result<Box<dyn BufRead + Send>, Problem> {
     let name = file.display();
-    let unreadable =
-        |error: io::Error| Problem::new(&catalogue::REC_READ, format!("{name} cannot be read: {}", error.kind()));
+    let unreadable = |error| unreadable(&name, &error);
     let mut lines = BufReader::new(File::open(file).map_err(unreadable)?);
     let mut header = Vec::new();
     let read = (&mut lines).take(MAX_HEADER).read_until(b'\n', &mut header);

@@ -19,6 +19,18 @@ use crate::domain::catalogue;
 use crate::domain::problem::{Location, Problem};
 use crate::domain::shell;
 
+/// A recording that cannot be read, with the cause that fits what the system says.
+pub(super) fn unreadable(name: impl fmt::Display, error: &io::Error) -> Problem {
+    let what = format!("{name} cannot be read: {}", error.kind());
+    let cause = match error.kind() {
+        io::ErrorKind::NotFound => "it was removed or renamed",
+        io::ErrorKind::IsADirectory => "this is a folder; a recording is a file in it",
+        io::ErrorKind::PermissionDenied => "it belongs to somebody else, or its mode keeps it from being read",
+        _ => "the disk, or what it is reached by, fails",
+    };
+    Problem::new(&catalogue::REC_READ, what).causes(vec![cause.to_owned()])
+}
+
 /// Bytes of one line that are read; the rest of a longer one is passed over.
 pub(super) const MOST_LINE: u64 = 64 << 20;
 /// Bytes of a v1 document that are read.
@@ -103,8 +115,7 @@ impl Reader {
                 })
                 .fixes(vec![format!("{look}   {expected}")])
         };
-        let unreadable =
-            |error: io::Error| Problem::new(&catalogue::REC_READ, format!("{name} cannot be read: {}", error.kind()));
+        let unreadable = |error| unreadable(name, &error);
         let first = loop {
             match lines.next().map_err(unreadable)? {
                 None => return Err(bad(1, format!("{name} is empty"))),

@@ -22,7 +22,7 @@ fn sandbox() -> Sandbox {
     sandbox.set("OTHER", "other-value");
     sandbox.roles(ROLES);
     sandbox.config(&format!(
-        "[providers.vault-eu]\nkind = \"vault\"\naddress = \"{}\"\ntoken = \"nobodys\"\n[providers.aws-prod]\nkind = \"aws\"\nregion = \"eu-west-1\"\n",
+        "[providers.vault-eu]\nkind = \"vault\"\naddress = \"{}\"\ntoken = \"nobodys\"\ndescription = \"The Vault of Europe\"\n[providers.aws-prod]\nkind = \"aws\"\nregion = \"eu-west-1\"\n",
         servers().vault_addr
     ));
     sandbox
@@ -67,6 +67,7 @@ fn a_list_names_who_uses_what_and_asks_nobody() {
     let vault = named(&document, "vault");
     assert_eq!((&vault["kind"], &vault["state"]), (&"vault".into(), &"skipped".into()));
     assert_eq!(vault["roles"], serde_json::json!(["orders"]));
+    assert_eq!(named(&document, "vault-eu")["description"], "The Vault of Europe");
     assert_eq!(
         document,
         json(&sandbox, &["providers", "--json"], 0),
@@ -160,9 +161,9 @@ fn who_logs_in_by_itself_says_so() {
 fn a_login_runs_as_a_session_of_the_list() {
     let sandbox = Sandbox::new();
     let name = unique("keys").replace('_', "-");
-    // A kind that persons log in at, whose login as it is configured needs none.
+    // A kind that persons log in at, whose settings say nothing of a login.
     sandbox.config(&format!(
-        "[providers.{name}]\nkind = \"vault\"\naddress = \"http://127.0.0.1:9\"\ntoken = \"of-a-test\"\n"
+        "[providers.{name}]\nkind = \"vault\"\naddress = \"http://127.0.0.1:9\"\n"
     ));
     sandbox.roles(&format!(
         "[roles.r]\ncommand = [\"true\"]\nfields.A = {{ secret = \"{name}:secret/x#y\" }}\n"

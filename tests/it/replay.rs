@@ -99,7 +99,11 @@ fn what_cannot_be_played_says_why() {
     fs::create_dir(sandbox.home().join("folder")).unwrap();
     let folder = sandbox.home().join("folder");
     let refused = sandbox.run(&["replay", folder.to_str().unwrap()]).expect_code(1);
-    assert!(refused.stderr.contains("is a directory"), "{}", refused.stderr);
+    assert!(
+        refused.stderr.contains("is a directory") && refused.stderr.contains("this is a folder"),
+        "{}",
+        refused.stderr
+    );
 }
 
 #[test]

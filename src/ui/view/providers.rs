@@ -9,7 +9,7 @@ use ratatui::text::{Line, Span};
 use super::failure::{STEP_GAP, ladder};
 use super::{flow, header, panel, put};
 use crate::domain::status::State;
-use crate::providers::PROVIDERS;
+use crate::providers::{PROVIDERS, ProviderConfig};
 use crate::ui::layout::{self, Parts};
 use crate::ui::model::{Model, ProviderRow};
 use crate::ui::{text, theme};
@@ -319,6 +319,13 @@ fn detail_lines(model: &Model, row: &ProviderRow, width: usize, room: Room) -> V
     }
     for (i, spans) in state.into_iter().enumerate() {
         lines.push(named(if i == 0 { "State" } else { "" }, spans));
+    }
+    let config = model.config.providers.get(&row.name);
+    if let Some(description) = config
+        .and_then(ProviderConfig::description)
+        .filter(|_| room > Room::Short)
+    {
+        wrapped("About", description, &mut lines);
     }
     if let Some(status) = status {
         wrapped("Endpoint", &status.endpoint, &mut lines);
