@@ -165,7 +165,8 @@ impl ProviderSpec {
             Some(Setting::Table(auth)) => {
                 matches!(auth.get("method"), Some(Setting::Text(method)) if BY_ITSELF.contains(&method.as_str()))
             }
-            _ => config.settings.contains_key("token"),
+            // Vault's has to be chosen; AWS' is in a profile.
+            _ => self.kind == ProviderKind::Vault,
         };
         self.logs_in && !by_itself
     }

@@ -161,9 +161,9 @@ fn who_logs_in_by_itself_says_so() {
 fn a_login_runs_as_a_session_of_the_list() {
     let sandbox = Sandbox::new();
     let name = unique("keys").replace('_', "-");
-    // A kind that persons log in at, whose settings say nothing of a login.
+    // A login by a person, at a server that is not there.
     sandbox.config(&format!(
-        "[providers.{name}]\nkind = \"vault\"\naddress = \"http://127.0.0.1:9\"\n"
+        "[providers.{name}]\nkind = \"vault\"\naddress = \"http://127.0.0.1:9\"\nauth = {{ method = \"oidc\" }}\n"
     ));
     sandbox.roles(&format!(
         "[roles.r]\ncommand = [\"true\"]\nfields.A = {{ secret = \"{name}:secret/x#y\" }}\n"
@@ -174,13 +174,13 @@ fn a_login_runs_as_a_session_of_the_list() {
     terminal.wait("log in");
     terminal.keys(&["a"]);
     // The child finds the same provider: it was told the same folders.
-    terminal.wait("E-PROVIDER-NO-LOGIN");
+    terminal.wait("E-NET-REFUSED");
     let screen = terminal.wait("exited 1");
     assert!(screen.contains(&format!("login {name}")), "{screen}");
     // Back where it was opened.
     terminal.keys(&["Enter"]);
     terminal.wait_until("the list of providers", |screen| {
-        screen.contains("log in") && !screen.contains("E-PROVIDER-NO-LOGIN")
+        screen.contains("log in") && !screen.contains("exited 1")
     });
     terminal.keys(&["1"]);
     terminal.wait("r ");

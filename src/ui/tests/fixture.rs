@@ -31,6 +31,9 @@ use crate::ui::view;
 pub(super) const PASSWORD: &str = "correct-horse-battery";
 
 const CONFIG: &str = r#"
+[providers.vault]
+auth = { method = "oidc" }
+
 [environments.prod]
 label = "PROD"
 color = "red"

@@ -227,7 +227,7 @@ fn hints_say_where_escape_leads() {
 #[test]
 fn a_provider_that_logs_in_by_itself_offers_no_login() {
     for (settings, offers) in [
-        ("", true),
+        ("", false),
         ("token = { secret = \"local:vault#token\" }", false),
         (
             "auth = { method = \"approle\", role_id = \"x\", secret_id = { secret = \"local:vault#id\" } }",

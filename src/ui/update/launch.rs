@@ -29,8 +29,8 @@ pub fn open(model: &mut Model, request: Request) -> Vec<Effect> {
 /// Opens the login of a provider, where its kind has one; `back` is where it was asked for.
 pub(super) fn log_in(model: &mut Model, provider: &str, back: Back) -> Vec<Effect> {
     let row = model.providers.rows.iter().find(|row| row.name == provider);
-    if let Some(row) = row.filter(|row| !row.logs_in) {
-        model.complain(format!("{provider} has no login: {} needs none by a person", row.title));
+    if row.is_some_and(|row| !row.logs_in) {
+        model.complain(format!("{provider} has no login by a person, as it is set up"));
         return Vec::new();
     }
     start(
