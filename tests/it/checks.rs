@@ -327,7 +327,7 @@ fn an_old_secret_and_an_odd_value_are_remarked_upon() {
     assert_eq!(old["state"], "warn");
     let words = old["message"].as_str().unwrap();
     assert!(
-        words.starts_with("rotated 0 minutes ago; rotation_warn of provider `vault`"),
+        words.starts_with("rotated ") && words.ends_with("ago; rotation_warn of provider `vault` is 1 second"),
         "{words}"
     );
     assert!(old["rotated_at"].as_str().unwrap().starts_with("20"), "{old}");

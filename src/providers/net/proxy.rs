@@ -15,7 +15,8 @@ pub(crate) const PROXIES: [&str; 4] = ["HTTPS_PROXY", "https_proxy", "ALL_PROXY"
 /// A proxy on the way to a server. No `Debug`: its address may have a password in it.
 #[derive(Clone)]
 pub(in crate::providers) struct Hop {
-    /// As the HTTP client takes it.
+    /// As a client of one host takes it.
+    #[allow(dead_code, reason = "some providers have one client for many hosts: see `of_all`")]
     pub(in crate::providers) client: Proxy,
     pub(super) host: String,
     pub(super) port: u16,
@@ -67,6 +68,7 @@ pub(in crate::providers) fn of_host(world: &World, https: bool, host: &str, port
 
 /// The same for a client of many hosts: whether one is spared is decided at each request. No proxy where the one that is named cannot be
 /// used, which [`of_host`] has to be asked about before a request is sent.
+#[cfg(any(feature = "aws", feature = "gcp"))]
 pub(in crate::providers) fn of_all(world: &World) -> Option<Proxy> {
     let (_, address) = named(world).filter(|(name, address)| usable(name, address).is_ok())?;
     let (list, address) = (Spared::of(world), address.to_owned());

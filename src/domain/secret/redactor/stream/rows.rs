@@ -2,8 +2,8 @@
 //! (`less`), or something else between them (`--More--`): then the whole value is on the screen and never in the stream.
 //!
 //! So a part is masked, too, that is at least two fifths of its value and 8 bytes long, where it is a value's beginning and ends at the
-//! end of a row, or a value's end and begins one. Of two rows one at least holds such a part. A row ends at a line feed and where the cursor is
-//! moved. Only values as they are written are looked for in this way, and only where they are not many.
+//! end of a row, or a value's end and begins one. Of two rows one at least holds such a part. A row ends at a line feed and where the
+//! cursor is moved. Only values as they are written are looked for in this way, and only where they are not many.
 
 use zeroize::Zeroizing;
 
