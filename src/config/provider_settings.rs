@@ -1,6 +1,6 @@
 //! `[providers.NAME]`: what is written there, and which providers must not be used because of it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, btree_map};
 
 use toml::de::DeValue;
 
@@ -126,7 +126,7 @@ impl<'a> Providers<'a> {
             own.entry(config.name.clone()).or_default().extend(&self.of_all);
         }
         let broken = providers.keys().filter_map(|name| {
-            let concerned = reached(name, &providers).into_iter().chain([name.as_str()]);
+            let concerned = reached(name, &providers).into_keys().chain([name.as_str()]);
             let problems: Vec<ProblemId> = concerned.filter_map(|name| own.get(name)).flatten().copied().collect();
             (!problems.is_empty()).then(|| (name.clone(), problems))
         });
@@ -346,38 +346,31 @@ impl SettingsReader<'_, '_> {
     }
 }
 
-/// The providers that this one cannot log in without, directly or through others; itself too where its credentials lead back to it.
-fn reached<'p>(name: &str, providers: &'p BTreeMap<String, ProviderConfig>) -> BTreeSet<&'p str> {
-    let mut seen = BTreeSet::new();
-    let mut waiting = needed(name, providers);
-    while let Some(next) = waiting.pop() {
-        if seen.insert(next) {
-            waiting.extend(needed(next, providers));
-        }
-    }
-    seen
-}
-
-/// The shortest way from a provider's credentials back to it, with its name at both ends; none where nothing leads back.
-fn circle<'p>(name: &'p str, providers: &'p BTreeMap<String, ProviderConfig>) -> Option<Vec<&'p str>> {
-    let mut ways = vec![vec![name]];
-    let mut seen = BTreeSet::new();
-    while !ways.is_empty() {
-        let mut longer = Vec::new();
-        for way in ways {
-            for next in needed(way[way.len() - 1], providers) {
-                let way: Vec<_> = way.iter().copied().chain([next]).collect();
-                if next == name {
-                    return Some(way);
-                }
-                if seen.insert(next) {
-                    longer.push(way);
-                }
+/// The providers that this one cannot log in without, directly or through others, each with the one that needs it; itself too where its
+/// credentials lead back to it.
+fn reached<'p>(name: &'p str, providers: &'p BTreeMap<String, ProviderConfig>) -> BTreeMap<&'p str, &'p str> {
+    let mut needed_by = BTreeMap::new();
+    let mut waiting = vec![name];
+    while let Some(by) = waiting.pop() {
+        for next in needed(by, providers) {
+            if let btree_map::Entry::Vacant(unseen) = needed_by.entry(next) {
+                unseen.insert(by);
+                waiting.push(next);
             }
         }
-        ways = longer;
     }
-    None
+    needed_by
+}
+
+/// The way from a provider's credentials back to it, with its name at both ends; none where nothing leads back.
+fn circle<'p>(name: &'p str, providers: &'p BTreeMap<String, ProviderConfig>) -> Option<Vec<&'p str>> {
+    let needed_by = reached(name, providers);
+    let mut way = vec![name, needed_by.get(name)?];
+    while way[way.len() - 1] != name {
+        way.push(needed_by[way[way.len() - 1]]);
+    }
+    way.reverse();
+    Some(way)
 }
 
 /// The providers that hold credentials of this one.

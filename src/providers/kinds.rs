@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Credentials, Provider, ProviderConfig, Setting, World, guide};
+use super::{Credentials, Provider, ProviderConfig, World, guide};
 use crate::domain::problem::Problem;
 use crate::domain::reference::ProviderKind;
 
@@ -18,12 +18,16 @@ pub struct ProviderSpec {
     pub credentials: &'static [&'static str],
     /// Variables that, when set, say that the kind's default provider is in use here.
     pub signs: &'static [&'static str],
-    /// Whether there is a login by a person (`hallpass provider login`), for some of its settings at least.
-    pub logs_in: bool,
+    /// Whether a provider that is set up like this may have a login by a person (`hallpass provider login`), as far as its settings say.
+    pub logs_in: fn(&ProviderConfig) -> bool,
     /// How it is set up, for people.
     pub guide: guide::Guide,
     /// None for a kind that is not built into this binary.
     pub open: Option<Open>,
+}
+
+fn never(_: &ProviderConfig) -> bool {
+    false
 }
 
 /// Every kind of provider, once.
@@ -38,7 +42,10 @@ pub const PROVIDERS: &[ProviderSpec] = &[
             "VAULT_CLIENT_KEY",
         ],
         signs: &["VAULT_ADDR"],
-        logs_in: true,
+        #[cfg(feature = "vault")]
+        logs_in: super::vault::needs_person,
+        #[cfg(not(feature = "vault"))]
+        logs_in: never,
         guide: guide::VAULT,
         #[cfg(feature = "vault")]
         open: Some(super::vault::open),
@@ -61,7 +68,8 @@ pub const PROVIDERS: &[ProviderSpec] = &[
             "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
         ],
         signs: &["AWS_PROFILE", "AWS_ACCESS_KEY_ID", "AWS_WEB_IDENTITY_TOKEN_FILE"],
-        logs_in: true,
+        // A profile says it.
+        logs_in: |_| true,
         guide: guide::AWS,
         #[cfg(feature = "aws")]
         open: Some(super::aws::open),
@@ -85,7 +93,7 @@ pub const PROVIDERS: &[ProviderSpec] = &[
             "MSI_SECRET",
         ],
         signs: &["AZURE_VAULT_URL"],
-        logs_in: false,
+        logs_in: never,
         guide: guide::AZURE,
         #[cfg(feature = "azure")]
         open: Some(super::azure::open),
@@ -103,7 +111,7 @@ pub const PROVIDERS: &[ProviderSpec] = &[
             "CLOUDSDK_AUTH_CREDENTIAL_FILE_OVERRIDE",
         ],
         signs: &["GCP_PROJECT_ID", "GOOGLE_APPLICATION_CREDENTIALS"],
-        logs_in: false,
+        logs_in: never,
         guide: guide::GCP,
         #[cfg(feature = "gcp")]
         open: Some(super::gcp::open),
@@ -115,7 +123,7 @@ pub const PROVIDERS: &[ProviderSpec] = &[
         title: "Kubernetes",
         credentials: &["KUBECONFIG"],
         signs: &["KUBECONFIG", "KUBERNETES_SERVICE_HOST"],
-        logs_in: false,
+        logs_in: never,
         guide: guide::K8S,
         #[cfg(feature = "k8s")]
         open: Some(|config, world, _| super::k8s::open(config, world)),
@@ -127,7 +135,7 @@ pub const PROVIDERS: &[ProviderSpec] = &[
         title: "Environment",
         credentials: &[],
         signs: &[],
-        logs_in: false,
+        logs_in: never,
         guide: guide::ENV,
         open: Some(super::env::open),
     },
@@ -136,7 +144,7 @@ pub const PROVIDERS: &[ProviderSpec] = &[
         title: "Environment JSON",
         credentials: &[],
         signs: &[],
-        logs_in: false,
+        logs_in: never,
         guide: guide::ENV_JSON,
         open: Some(super::envjson::open),
     },
@@ -145,7 +153,7 @@ pub const PROVIDERS: &[ProviderSpec] = &[
         title: "Local store",
         credentials: &["HALLPASS_STORE_KEY_FILE"],
         signs: &[],
-        logs_in: false,
+        logs_in: never,
         guide: guide::LOCAL,
         #[cfg(feature = "local")]
         open: Some(|config, world, _| super::local::open(config, world)),
@@ -154,23 +162,7 @@ pub const PROVIDERS: &[ProviderSpec] = &[
     },
 ];
 
-/// Methods of `auth` that log in with what is configured.
-const BY_ITSELF: &[&str] = &["approle", "cert", "kubernetes", "token"];
-
 impl ProviderSpec {
-    /// Whether a person may have to log in to a provider of this kind that is set up like this; where that depends on more than its
-    /// settings, it may be.
-    pub fn may_need_a_person(&self, config: &ProviderConfig) -> bool {
-        let by_itself = match config.settings.get("auth") {
-            Some(Setting::Table(auth)) => {
-                matches!(auth.get("method"), Some(Setting::Text(method)) if BY_ITSELF.contains(&method.as_str()))
-            }
-            // Vault's has to be chosen; AWS' is in a profile.
-            _ => self.kind == ProviderKind::Vault,
-        };
-        self.logs_in && !by_itself
-    }
-
     pub fn of(kind: ProviderKind) -> Option<&'static Self> {
         PROVIDERS.iter().find(|spec| spec.kind == kind)
     }
@@ -211,10 +203,10 @@ mod tests {
     #[tokio::test]
     async fn kinds_that_are_said_to_have_no_login_have_none() {
         let world = World {
-            env: Arc::new(BTreeMap::from([(
-                "AZURE_VAULT_URL".to_owned(),
-                "https://x.vault.azure.net".into(),
-            )])),
+            env: Arc::new(BTreeMap::from([
+                ("AZURE_VAULT_URL".to_owned(), "https://x.vault.azure.net".into()),
+                ("VAULT_ADDR".to_owned(), "https://vault.corp:8200".into()),
+            ])),
             home: None,
             data_folder: "/nowhere".into(),
             state_folder: "/nowhere".into(),
@@ -222,7 +214,11 @@ mod tests {
         };
         let providers = Providers::new(&BTreeMap::new(), &world);
         let mut asked = 0;
-        for spec in PROVIDERS.iter().filter(|spec| !spec.logs_in && spec.open.is_some()) {
+        for spec in PROVIDERS.iter().filter(|spec| spec.open.is_some()) {
+            let config = providers.config(spec.kind.word()).unwrap();
+            if (spec.logs_in)(&config) {
+                continue;
+            }
             let provider = providers.get(spec.kind.word()).unwrap();
             let refused = provider.login(&Nobody).await.unwrap_err();
             assert_eq!(refused.code.id, catalogue::PROVIDER_NO_LOGIN.id, "{}", spec.title);

@@ -36,6 +36,7 @@ use tokio::sync::OnceCell;
 use self::api::{Asker, Envelope, Mounts, Question, parse};
 use self::kept::Kept;
 use self::login::{Session, Standing, Token};
+pub(super) use self::method::needs_person;
 use self::path::Engine;
 use self::read::Purpose;
 use self::settings::{ClientPem, VaultSettings};

@@ -63,7 +63,7 @@ pub(super) fn provider_rows(config: &Config) -> Vec<ProviderRow> {
                 name: provider.name.clone(),
                 kind: provider.kind.word(),
                 title: spec.map_or("", |spec| spec.title),
-                logs_in: spec.is_some_and(|spec| spec.may_need_a_person(provider)),
+                logs_in: spec.is_some_and(|spec| (spec.logs_in)(provider)),
                 roles: users.get(provider.name.as_str()).cloned().unwrap_or_default(),
                 status: None,
                 checked: None,

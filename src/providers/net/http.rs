@@ -9,8 +9,8 @@ use rustls::ClientConfig;
 use serde::Deserialize;
 use zeroize::Zeroizing;
 
-use super::find;
 use super::retry::retry_after;
+use super::{chain, find};
 use crate::domain::catalogue;
 use crate::domain::problem::Problem;
 
@@ -191,24 +191,12 @@ async fn read(mut response: Response) -> Result<Answer, Fault> {
 /// hyper-util's words for an answer 407 of a proxy; the type of its error cannot be named.
 const PROXY_LOGIN: &str = "proxy authorization required";
 
-/// Whether an error, or one that it comes from, is told in these words.
-fn says(error: &reqwest::Error, words: &str) -> bool {
-    let mut next: Option<&(dyn std::error::Error + 'static)> = Some(error);
-    while let Some(error) = next {
-        if error.to_string().contains(words) {
-            return true;
-        }
-        next = error.source();
-    }
-    false
-}
-
 fn fault(error: &reqwest::Error) -> Fault {
     if let Some(tls) = find::<rustls::Error>(error) {
         Fault::Tls(tls.clone())
     } else if error.is_timeout() {
         Fault::Timeout
-    } else if error.is_connect() && says(error, PROXY_LOGIN) {
+    } else if error.is_connect() && chain(error).any(|error| error.to_string().contains(PROXY_LOGIN)) {
         Fault::ProxyLogin
     } else if error.is_connect() {
         Fault::Connect

@@ -28,11 +28,8 @@ impl Hop {
     /// None if the address is not that of a proxy.
     pub(in crate::providers) fn new(named_by: &'static str, address: &str) -> Option<Self> {
         let client = Proxy::all(address).ok()?;
-        let url = match address.contains("://") {
-            true => reqwest::Url::parse(address),
-            false => reqwest::Url::parse(&format!("http://{address}")),
-        };
-        let url = url.ok()?;
+        let scheme = if address.contains("://") { "" } else { "http://" };
+        let url = reqwest::Url::parse(&format!("{scheme}{address}")).ok()?;
         Some(Self {
             client,
             host: url.host_str()?.to_owned(),

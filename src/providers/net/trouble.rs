@@ -36,7 +36,7 @@ impl Unanswered<'_> {
             Fault::Tls(error) => tls::explain(error, self.certified).steps(stages_until("tls", true)),
             Fault::Connect => self.not_connected(false).await,
             Fault::ProxyLogin => match &self.route.proxy {
-                Some(hop) => self.not_led(hop, login_wanted(hop)),
+                Some(hop) => self.stopped_at_proxy(hop, login_wanted(hop)),
                 None => self.not_connected(false).await,
             },
             Fault::Timeout => self.not_connected(true).await,
@@ -50,19 +50,19 @@ impl Unanswered<'_> {
         Problem::new(&catalogue::PROVIDER_UPSTREAM, what).steps(stages_until(self.rung, self.route.tls.is_some()))
     }
 
-    fn not_led(&self, hop: &Hop, dam: Dam) -> Problem {
+    fn stopped_at_proxy(&self, hop: &Hop, obstacle: Obstacle) -> Problem {
         let what = format!("no connection to {} through the proxy at {}", self.server, hop.place());
         let around = hop
             .is_of_environment()
             .then(|| format!("export NO_PROXY={}", self.route.host));
         Problem::new(&catalogue::NET_PROXY, what)
-            .causes(dam.causes)
-            .fixes([dam.fix].into_iter().chain(around).collect())
+            .causes(obstacle.causes)
+            .fixes([obstacle.fix].into_iter().chain(around).collect())
             .steps(stages_until("tcp", true))
     }
 
     /// Why a proxy that did not ask for a login made no connection: whether it is there at all is found out by going to it.
-    async fn refused_by(&self, hop: &Hop) -> Dam {
+    async fn obstacle_at(&self, hop: &Hop) -> Obstacle {
         let there = Route {
             host: hop.host.clone(),
             port: hop.port,
@@ -70,7 +70,7 @@ impl Unanswered<'_> {
             proxy: None,
         };
         match there.climb_to(&hop.host, self.limit, &mut Ladder::new()).await {
-            Err(problem) => Dam {
+            Err(problem) => Obstacle {
                 causes: vec![
                     format!("the proxy is not there: {}", problem.what),
                     format!("the address in {} is wrong", hop.named_by),
@@ -79,7 +79,7 @@ impl Unanswered<'_> {
             },
             Ok(()) => {
                 let target = format!("{}:{}", self.route.host, self.route.port);
-                Dam {
+                Obstacle {
                     causes: vec![
                         format!("the proxy lets nobody through to {target}"),
                         format!("the proxy cannot find or reach {target} itself"),
@@ -124,7 +124,7 @@ impl Unanswered<'_> {
             .steps(ladder.stages());
         }
         if let Some(hop) = &self.route.proxy {
-            return self.not_led(hop, self.refused_by(hop).await);
+            return self.stopped_at_proxy(hop, self.obstacle_at(hop).await);
         }
         let what = format!("the connection to {server} was lost");
         Problem::new(&catalogue::NET_REFUSED, what).steps(stages_until("login", self.route.tls.is_some()))
@@ -132,16 +132,16 @@ impl Unanswered<'_> {
 }
 
 /// What keeps a proxy from leading to a server.
-struct Dam {
+struct Obstacle {
     causes: Vec<String>,
     /// What to do about the proxy itself.
     fix: String,
 }
 
 /// A proxy that answered 407.
-fn login_wanted(hop: &Hop) -> Dam {
+fn login_wanted(hop: &Hop) -> Obstacle {
     let name = hop.named_by;
-    Dam {
+    Obstacle {
         causes: vec![format!(
             "the proxy wants a user name and a password, and {name} has none, or none that it takes"
         )],

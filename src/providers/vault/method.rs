@@ -204,6 +204,18 @@ impl Method {
     }
 }
 
+/// Whether these settings choose a login that a person makes.
+pub(in crate::providers) fn needs_person(config: &ProviderConfig) -> bool {
+    let Some(Setting::Table(auth)) = config.settings.get("auth") else {
+        return false;
+    };
+    let Some(Setting::Text(word)) = auth.get("method") else {
+        return false;
+    };
+    let asks = |part: &Part| part.need == Need::Person && !auth.contains_key(part.key);
+    Method::of(word).is_some_and(|method| method.by_browser || method.parts.iter().any(asks))
+}
+
 impl Part {
     fn read(&self, config: &ProviderConfig, auth: &Settings<'_>, world: &World) -> Result<Option<Credential>, Problem> {
         if let Some(credential) = credential(auth, self.key)? {

@@ -234,6 +234,11 @@ fn a_provider_that_logs_in_by_itself_offers_no_login() {
             false,
         ),
         ("auth = { method = \"oidc\" }", true),
+        ("auth = { method = \"userpass\", username = \"me\" }", true),
+        (
+            "auth = { method = \"userpass\", username = \"me\", password = { secret = \"local:vault#me\" } }",
+            false,
+        ),
     ] {
         let providers = format!("[providers.vault]\naddress = \"https://vault.corp:8200\"\n{settings}\n");
         let roles = "[roles.a]\ncommand = [\"true\"]\nenv = \"dev\"\nfields.A = \"_vaultkv2:db:a\"\n";
