@@ -149,7 +149,11 @@ fn no_match(model: &Model) -> Vec<(String, String)> {
 }
 
 fn table_hints(model: &Model) -> (Vec<(String, String)>, String) {
-    let contexts = contexts(model);
+    let provider = model.providers.rows.get(model.providers.selected);
+    let mut contexts = contexts(model);
+    if provider.is_none() {
+        contexts.retain(|context| *context != Context::Providers);
+    }
     let mut hints = context_hints(&contexts);
     hints.retain(|(key, _)| key != "q");
     if model.screen == Screen::Roles {
@@ -177,12 +181,8 @@ fn table_hints(model: &Model) -> (Vec<(String, String)>, String) {
         // It goes to the roles: nothing is filtered here.
         hints.retain(|(key, _)| key != "/");
     }
-    let provider = model.providers.rows.get(model.providers.selected);
     if model.screen == Screen::Providers && provider.is_none_or(|row| !row.logs_in) {
         hints.retain(|(key, _)| key != "a");
-    }
-    if model.screen == Screen::Providers && provider.is_none() {
-        hints.retain(|(key, _)| !matches!(key.as_str(), "Enter" | "c" | "C" | "y" | "e" | "d"));
     }
     if model.screen == Screen::Sessions && model.sessions.tabs.is_empty() {
         hints.retain(|(key, _)| !matches!(key.as_str(), "Enter" | "x"));
